@@ -1,0 +1,1 @@
+"""The programs a user starts, the sample catalogue and the run configuration."""

@@ -1,0 +1,139 @@
+"""How a program of this toolkit starts and ends: options, one line an error, exit codes, the log.
+
+Exit codes (a contract with shells and batch systems): 0 done; 2 bad command or configuration; 3 data missing,
+unreachable or unreadable; 4 a result failed its own check; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import platformdirs
+from rich.console import Console
+
+import models.errors
+import plotting.errors
+import rdf.errors
+from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
+
+DONE, BAD_COMMAND, BAD_DATA, FAILED_CHECK, INTERRUPTED = 0, 2, 3, 4, 130
+
+APPLICATION = "root-anomaly-search"
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder for downloads and converted files (`XDG_CACHE_HOME` moves it)."""
+    return Path(platformdirs.user_cache_dir(APPLICATION))
+
+
+def error_console() -> Console:
+    """Return the console on stderr, where progress and errors go; results go to stdout."""
+    return Console(stderr=True)
+
+
+class OptionParser(argparse.ArgumentParser):
+    """An argument parser whose errors are exceptions with near names, so that they end as one line."""
+
+    def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
+        super().__init__(
+            prog=f"python -m {prog}",
+            description=description,
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+        """Parse the options; an unknown one is an error that names its nearest neighbours."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            option = unknown[0].split("=")[0]
+            known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+            raise ConfigurationError(f"unknown option {option}; {near_names(option, known)}")
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and leaving."""
+        raise ConfigurationError(f"{message} (see {self.prog} --help)")
+
+
+def exit_code(error: BaseException) -> int | None:
+    """Return the exit code that an error stands for, or None for an error that nobody foresaw."""
+    codes: list[tuple[type[BaseException], int]] = [
+        (ConfigurationError, BAD_COMMAND),
+        (rdf.errors.SchemaError, BAD_COMMAND),
+        (models.errors.ModelFolderError, BAD_COMMAND),
+        (DataError, BAD_DATA),
+        (rdf.errors.SourceError, BAD_DATA),
+        (models.errors.TrainingError, BAD_DATA),
+        (plotting.errors.PlottingError, BAD_DATA),
+        (AnalysisError, FAILED_CHECK),
+        (rdf.errors.ComputationError, FAILED_CHECK),
+        (rdf.errors.Interrupted, INTERRUPTED),
+    ]
+    return next((code for kind, code in codes if isinstance(error, kind)), None)
+
+
+@contextmanager
+def log_file(program: str) -> Iterator[Path | None]:
+    """Send log records, tracebacks among them, to a file in the user's log folder.
+
+    Yields:
+        The path of the file, or None where no log can be written; a run does not fail for want of a log.
+    """
+    folder = Path(platformdirs.user_log_dir(APPLICATION))
+    path = folder / f"{program}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
+    logger = logging.getLogger()
+    handler: logging.Handler
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, delay=True)
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield path if isinstance(handler, logging.FileHandler) else None
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Run a program and turn whatever ends it into an exit code and, for an error, one line on stderr.
+
+    A batch system's SIGTERM is handled as Ctrl-C is, so that a stopped job cleans up after itself.
+    """
+    console = error_console()
+
+    def say(message: str) -> None:
+        console.print(message, style="bold red", soft_wrap=True, highlight=False, markup=False)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with log_file(program.rpartition(".")[2]) as log:
+        try:
+            return main(arguments)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: nothing ends without words
+            logging.getLogger(program).exception("ended by an error")
+            code = exit_code(error)
+            details = f" (traceback: {log})" if log else ""
+            if code == INTERRUPTED:
+                say("interrupted; no result was left under its final name")
+            elif code is not None:
+                say(f"error: {' '.join(str(error).split())}")
+            else:
+                say(f"error: unforeseen {type(error).__name__}: {' '.join(str(error).split())}{details}")
+            return FAILED_CHECK if code is None else code
+        except KeyboardInterrupt:
+            logging.getLogger(program).exception("interrupted")
+            say("interrupted; no result was left under its final name")
+            return INTERRUPTED

@@ -1,0 +1,15 @@
+"""What can go wrong with a detector or a model folder, each exception named for the cause."""
+
+from __future__ import annotations
+
+
+class TrainingError(Exception):
+    """The training sample does not allow to train this detector; the message says why."""
+
+
+class ModelFolderError(Exception):
+    """A model folder is missing, malformed, altered, or does not fit the sample."""
+
+
+class ExportError(Exception):
+    """A detector's network cannot be written as ONNX of operators that SOFIE has."""

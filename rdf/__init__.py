@@ -1,0 +1,8 @@
+"""Everything that touches RDataFrame: sources, columns, selections, snapshot, scoring, histograms and their execution."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+RNode: TypeAlias = Any
+"""A node of an RDataFrame graph (`ROOT::RDF::RNode`), which has no Python type of its own."""

@@ -1,0 +1,77 @@
+"""What can go wrong between a file and a scored event, each exception named for the cause."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SourceError(Exception):
+    """A file of events is missing, unreadable, malformed or empty; the message names file, row or column and remedy."""
+
+
+class UnreadableFile(SourceError):
+    """The file is missing, truncated, corrupted or of another kind."""
+
+
+class MissingColumn(SourceError):
+    """The file has no such tree, branch or column."""
+
+
+class EventLoopFailed(SourceError):
+    """Reading, or writing what the loop produces, broke off in the event loop."""
+
+
+class MalformedRow(SourceError):
+    """A row of a text file has too few or too many fields, or a field that is not a number of its type."""
+
+
+class NoEvents(SourceError):
+    """There is no event to work on, in the file or after the selection."""
+
+
+class SchemaError(Exception):
+    """A schema or a choice of features does not fit: unknown names, malformed tables."""
+
+
+class UnknownSchema(SchemaError):
+    """There is no schema of that name."""
+
+
+class UnknownFeature(SchemaError):
+    """The feature is not known, or the sample has not what it is made of."""
+
+
+class ComputationError(Exception):
+    """The machinery gave a wrong result, or none: a compiler error, events lost, scores that differ."""
+
+
+class BrokenInterpreter(ComputationError):
+    """Cling cannot compile C++ or computes wrong numbers."""
+
+
+class CompileError(ComputationError):
+    """C++ code of the graph does not compile."""
+
+
+class LostEvents(ComputationError):
+    """The event loop saw another number of events than the files hold."""
+
+
+class ScoreMismatch(ComputationError):
+    """A detector in the event loop does not give the scores that it gave when it was trained."""
+
+
+class Interrupted(Exception):
+    """The event loop was stopped on request."""
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Say which of the known names `name` may have meant.
+
+    Returns:
+        "did you mean a, b?" with up to three near names, or "known: ..." with all of them when none is near.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    return f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(names)}"

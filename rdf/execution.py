@@ -1,0 +1,115 @@
+"""Execution: threads, and event loops that show progress and can be interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rdf import RNode
+from rdf.errors import EventLoopFailed, Interrupted, LostEvents
+from rdf.interpreter import ROOT, include_kernels
+from rdf.selection import ALL
+from rdf.sources import Source
+
+Progress = Callable[[int, int], None]
+"""Called, several times a second, with the events done and the events in all."""
+
+
+def use_threads(threads: int) -> None:
+    """Let the event loops that follow run on this many threads."""
+    if ROOT.IsImplicitMTEnabled():
+        ROOT.DisableImplicitMT()
+    if threads > 1:
+        ROOT.EnableImplicitMT(threads)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What an event loop took.
+
+    Attributes:
+        events: events processed.
+        jit_seconds: just-in-time compilation and opening of files, before the first event.
+        loop_seconds: from the first event to the end.
+    """
+
+    events: int
+    jit_seconds: float
+    loop_seconds: float
+
+
+class EventLoop:
+    """One pass over a source, or over a half-open range of its entries.
+
+    Attributes:
+        events: head of the graph to build on; its first cut, "all", counts the events.
+        expected: number of events that the loop has to process.
+    """
+
+    def __init__(self, source: Source, entries: tuple[int, int]) -> None:
+        """Open the source; a part of it can be read by one thread only (RDataFrame's Range)."""
+        include_kernels("event_loop")
+        first, last = entries
+        head = source.open()
+        if entries != (0, source.entries):
+            head = head.Range(first, last)
+        self.expected = last - first
+        self.slots = int(head.GetNSlots())
+        self._source = source
+        self._loop = ROOT.event_loop.EventLoop(self.slots)
+        address = ROOT.addressof(self._loop)
+        # The graph is code compiled at run time: the address is how it gets to this loop's counters.
+        self.events: RNode = head.Filter(
+            f"reinterpret_cast<event_loop::EventLoop *>({address}ull)->tick(rdfslot_)", ALL
+        )
+
+    def run(self, results: Sequence[Any], progress: Progress | None = None) -> Loop:
+        """Run the loop once for all booked results.
+
+        Raises:
+            Interrupted: on Ctrl-C or SIGTERM, once the loop has ended.
+            EventLoopFailed: reading or writing broke off.
+            LostEvents: another number of events was processed than the files hold.
+        """
+        handles = ROOT.std.vector["ROOT::RDF::RResultHandle"]()
+        for result in results:
+            handles.push_back(ROOT.RDF.RResultHandle(result))
+        self._loop.start(handles)
+        try:
+            self._wait(progress)
+        except KeyboardInterrupt as interruption:
+            self._loop.stop()
+            try:
+                self._wait(None)
+            except EventLoopFailed:
+                pass  # this is how a loop ends that was told to stop
+            raise Interrupted("the event loop was interrupted") from interruption
+        processed = int(self._loop.events())
+        if processed != self.expected:
+            raise LostEvents(
+                f"{_names(self._source.files)}: {processed} events processed, {self.expected} expected; "
+                "a file changed or is damaged, check it and run again"
+            )
+        before = float(self._loop.seconds_before_first_event())
+        return Loop(processed, before, float(self._loop.seconds_in_all()) - before)
+
+    def _wait(self, progress: Progress | None) -> None:
+        try:
+            while not self._loop.wait(100):
+                if progress:
+                    progress(int(self._loop.events()), self.expected)
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise EventLoopFailed(
+                f"the event loop over {_names(self._source.files)} broke off: {reason}; a file may be damaged "
+                "(get it again) or the disk full"
+            ) from error
+        if progress:
+            progress(int(self._loop.events()), self.expected)
+
+
+def _names(files: Sequence[Path]) -> str:
+    names = [str(file) for file in files]
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} ... {names[-1]} ({len(names)} files)"

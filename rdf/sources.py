@@ -1,0 +1,118 @@
+"""Sources: whatever a sample is made of becomes the head of an RDataFrame graph, checked against its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdf import RNode
+from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
+from rdf.interpreter import ROOT, captured_stderr
+from rdf.schema import Schema
+from rdf.tabular import Progress, convert
+
+TEXT_TABLES = (".csv",)
+"""Endings of files that are converted to an RNTuple first."""
+
+_INTEGERS = {
+    *("short", "unsigned short", "int", "unsigned int", "long", "unsigned long", "long long", "unsigned long long"),
+    *("Short_t", "UShort_t", "Int_t", "UInt_t", "Long_t", "ULong_t", "Long64_t", "ULong64_t"),
+    *(f"std::{sign}int{bits}_t" for sign in ("", "u") for bits in (16, 32, 64)),
+}
+_REALS = {"float", "double", "Float_t", "Double_t"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Trees on disk that together are one sample.
+
+    Attributes:
+        tree: name of the TTree or RNTuple in each file.
+        files: the files, in order.
+        entries: events in all of them.
+    """
+
+    tree: str
+    files: tuple[Path, ...]
+    entries: int
+
+    def open(self) -> RNode:
+        """Return the head of a new graph over all events."""
+        return ROOT.RDataFrame(self.tree, [str(file) for file in self.files])
+
+
+def open_source(
+    files: Sequence[Path],
+    schema: Schema,
+    cache: Path,
+    checksums: Sequence[str | None],
+    progress: Progress | None = None,
+) -> Source:
+    """Make a sample's files readable as trees and check that they hold the columns of the schema.
+
+    Args:
+        files: ROOT files (TTree or RNTuple) are read as they are; CSV files are converted once to `cache`.
+        schema: names the tree and the columns with their types.
+        cache: folder of converted files.
+        checksums: sha256 of each file where it is known already.
+        progress: called with bytes converted and bytes in all.
+
+    Raises:
+        SourceError: a file is missing, damaged, of another format or empty; names it and the remedy.
+    """
+    trees = []
+    for file, checksum in zip(files, checksums, strict=True):
+        if not file.is_file():
+            raise UnreadableFile(f"{file} does not exist; check the path")
+        is_text = file.suffix.lower() in TEXT_TABLES
+        trees.append(convert(file, schema, cache, checksum, progress) if is_text else file)
+    source = Source(schema.tree, tuple(trees), sum(_count_entries(tree, schema.tree) for tree in trees))
+    if not source.entries:
+        raise NoEvents(f"{', '.join(map(str, files))}: the tree {schema.tree!r} holds no events")
+    for tree in trees:
+        _check_columns(tree, schema)
+    return source
+
+
+def _count_entries(path: Path, tree: str) -> int:
+    """Return the number of events in the file's TTree or RNTuple."""
+    with captured_stderr() as stderr:
+        try:
+            file = ROOT.TFile.Open(str(path))
+        except OSError:
+            file = None
+    if not file or file.IsZombie():
+        raise UnreadableFile(f"{path} is not a whole ROOT file ({stderr.first_error()}); delete it and get it again")
+    with file:
+        names = sorted({key.GetName() for key in file.GetListOfKeys()})
+        if tree not in names:
+            raise MissingColumn(f"{path} has no tree {tree!r}; {near_names(tree, names)}")
+        kind = file.GetKey(tree).GetClassName()
+        if kind == "TTree":
+            return int(file.Get(tree).GetEntries())
+    if kind != "ROOT::RNTuple":
+        raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
+    try:
+        return int(ROOT.RNTupleReader.Open(tree, str(path)).GetNEntries())
+    except Exception as error:
+        raise UnreadableFile(f"{path}: {_first_line(error)}; delete it and get it again") from error
+
+
+def _check_columns(path: Path, schema: Schema) -> None:
+    """Refuse a file without one of the schema's columns, or with one of another kind."""
+    events = ROOT.RDataFrame(schema.tree, str(path))
+    present = [str(name) for name in events.GetColumnNames()]
+    for name, kind in schema.columns.items():
+        if name not in present:
+            raise MissingColumn(
+                f"{path}: no column {name!r}, which schema {schema.name} needs; {near_names(name, present)}"
+            )
+        found = str(events.GetColumnType(name))
+        fits = found in _INTEGERS if "int" in kind else found in _INTEGERS | _REALS
+        if not fits:
+            raise MissingColumn(f"{path}: column {name!r} is a {found}, where schema {schema.name} says {kind}")
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
