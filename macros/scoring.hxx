@@ -18,26 +18,20 @@ namespace scoring {
 
 template <typename Session>
 class Detector {
-   std::string fWeights;
    float fThreshold;
    std::vector<float> fTableScores;
    std::vector<float> fTableRanks;
    std::vector<std::unique_ptr<Session>> fSessions;
 
 public:
-   // weights: the file of weights beside SOFIE's header. table_scores (ascending) and table_ranks: the rank table.
-   Detector(std::string weights, float threshold, std::vector<float> table_scores, std::vector<float> table_ranks)
-      : fWeights(std::move(weights)), fThreshold(threshold), fTableScores(std::move(table_scores)),
-        fTableRanks(std::move(table_ranks))
+   // weights: the file of weights beside SOFIE's header, read here and not again. slots: of the event loops to come.
+   // table_scores (ascending) and table_ranks: the rank table.
+   Detector(const std::string &weights, std::size_t slots, float threshold, std::vector<float> table_scores,
+            std::vector<float> table_ranks)
+      : fThreshold(threshold), fTableScores(std::move(table_scores)), fTableRanks(std::move(table_ranks))
    {
-      reserve(1);
-   }
-
-   // Make sessions for this many slots; not while an event loop runs.
-   void reserve(std::size_t slots)
-   {
-      while (fSessions.size() < slots)
-         fSessions.push_back(std::make_unique<Session>(fWeights));
+      for (std::size_t slot = 0; slot < slots; ++slot)
+         fSessions.push_back(std::make_unique<Session>(weights));
    }
 
    // Anomaly score of one event; higher is more anomalous.

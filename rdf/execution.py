@@ -17,12 +17,13 @@ Progress = Callable[[int, int], None]
 """Called, several times a second, with the events done and the events in all."""
 
 
-def use_threads(threads: int) -> None:
-    """Let the event loops that follow run on this many threads."""
+def use_threads(threads: int) -> int:
+    """Let the event loops that follow run on this many threads, and return the number of their slots."""
     if ROOT.IsImplicitMTEnabled():
         ROOT.DisableImplicitMT()
     if threads > 1:
         ROOT.EnableImplicitMT(threads)
+    return max(1, int(ROOT.GetThreadPoolSize()))
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,8 @@ class EventLoop:
         if entries != (0, source.entries):
             head = head.Range(first, last)
         self.expected = last - first
-        self.slots = int(head.GetNSlots())
         self._source = source
-        self._loop = ROOT.event_loop.EventLoop(self.slots)
+        self._loop = ROOT.event_loop.EventLoop(int(head.GetNSlots()))
         address = ROOT.addressof(self._loop)
         # The graph is code compiled at run time: the address is how it gets to this loop's counters.
         self.events: RNode = head.Filter(

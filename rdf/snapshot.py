@@ -15,30 +15,36 @@ from rdf.schema import ID_QUANTITIES, SOURCE_ROW
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Booked columns; arrays can be had after the loop."""
+    """Booked columns; arrays can be had after the loop.
 
-    features: tuple[str, ...]
-    columns: dict[str, Any]
+    Attributes:
+        names: of the columns wanted.
+        order: of the columns that say in which order the events come.
+        booked: the results of all of them.
+    """
+
+    names: tuple[str, ...]
+    order: tuple[str, ...]
+    booked: dict[str, Any]
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
-        return list(self.columns.values())
+        return list(self.booked.values())
 
-    def array(self) -> npt.NDArray[np.float32]:
-        """Return the features, shape (events, features), float32.
+    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the columns, shape (events,) each, float32.
 
-        The order does not depend on threads: that of the published file for a converted table, that of run,
-        luminosityBlock and event for a tree.
+        The order of the events does not depend on threads: it is that of the published file for a converted table, and
+        that of run, luminosityBlock and event for a tree.
         """
-        columns = {name: np.asarray(result.GetValue()) for name, result in self.columns.items()}
-        X = np.stack([columns[name] for name in self.features], axis=1).astype(np.float32, copy=False)
-        keys = [columns[name] for name in columns if name not in self.features]
-        # lexsort sorts by its last key first; equal names are told apart by the features themselves.
-        return X[np.lexsort([*X.T[::-1], *keys[::-1]])]
+        columns = {name: np.asarray(result.GetValue()) for name, result in self.booked.items()}
+        # lexsort sorts by its last key first; events of the same name are told apart by what was measured.
+        order = np.lexsort([columns[name] for name in (*self.names, *reversed(self.order))])
+        return {name: columns[name][order] for name in self.names}
 
 
-def book_snapshot(events: RNode, features: Sequence[str]) -> Snapshot:
-    """Book the features and what orders the events."""
+def book_snapshot(events: RNode, names: Sequence[str]) -> Snapshot:
+    """Book columns of float32, and what orders the events."""
     order = (SOURCE_ROW,) if events.HasColumn(SOURCE_ROW) else tuple(ID_QUANTITIES)
-    types = {name: str(events.GetColumnType(name)) for name in (*features, *order)}
-    return Snapshot(tuple(features), {name: events.Take[kind](name) for name, kind in types.items()})
+    booked = {name: events.Take[str(events.GetColumnType(name))](name) for name in (*names, *order)}
+    return Snapshot(tuple(names), order, booked)

@@ -1,0 +1,119 @@
+"""The configuration of a run: every option of `analysis.run` is a key of the YAML file and the reverse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from analysis.errors import ConfigurationError, near_names
+from models.registry import DETECTORS
+
+
+class RunConfiguration(BaseModel):
+    """What a run does; the descriptions are the help texts of the options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    sample: str = Field(description="name of a sample of the catalogue, or a file (then --schema says its format)")
+    schema_name: str | None = Field(None, alias="schema", description="format of the file, for a sample that is a file")
+    output: Path | None = Field(None, description="folder for the results (default: output/<sample>)")
+    detectors: tuple[str, ...] | None = Field(None, description="detectors, separated by commas (default: all)")
+    threads: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="threads (default: all cores)"
+    )
+    max_events: int | None = Field(None, ge=1, description="read no more than the first so many events")
+    entries: tuple[int, int] | None = Field(None, description="read entries A to B-1 only; for batch jobs")
+    models: Path | None = Field(None, description="models folder of an earlier run: score with it, train nothing")
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of all that is random")
+    allow_simulated: bool = Field(False, description="run on simulated events where the sample cannot be had")
+
+    @field_validator("detectors", mode="before")
+    @classmethod
+    def _split_detectors(cls, value: Any) -> Any:
+        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("detectors")
+    @classmethod
+    def _known_detectors(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        for name in value:
+            if name not in DETECTORS:
+                raise ValueError(f"unknown detector {name!r}; {near_names(name, DETECTORS)}")
+        if not value or len(set(value)) < len(value):
+            raise ValueError("name each detector once, and at least one")
+        return value
+
+    @field_validator("entries", mode="before")
+    @classmethod
+    def _split_entries(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            first, separator, last = value.partition(":")
+            if not (separator and first.isdecimal() and last.isdecimal()):
+                raise ValueError(f"{value!r} is not of the form A:B with whole numbers")
+            return int(first), int(last)
+        return value
+
+    @field_validator("entries")
+    @classmethod
+    def _ordered_entries(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value and not 0 <= value[0] < value[1]:
+            raise ValueError(f"{value[0]}:{value[1]} is empty; A must be less than B")
+        return value
+
+
+def option_name(field: str) -> str:
+    """Return a field's name in the YAML file: the option without its dashes, `-` written as `_`."""
+    return RunConfiguration.model_fields[field].alias or field
+
+
+def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConfiguration:
+    """Merge defaults, the YAML file and the options of the command line, the latter taking precedence.
+
+    Args:
+        options: given on the command line, by key of the YAML file.
+        file: YAML file, if one was named.
+
+    Raises:
+        ConfigurationError: names the file, the key and the nearest keys, or what is wrong with a value.
+    """
+    from_file = _read_yaml(file) if file else {}
+    known = [option_name(field) for field in RunConfiguration.model_fields]
+    for key in from_file:
+        if key not in known:
+            raise ConfigurationError(f"{file}: unknown key {key!r}; {near_names(str(key), known)}")
+    merged = {**from_file, **options}
+    if "sample" not in merged:
+        raise ConfigurationError("no sample; name one with --sample (python -m analysis.samples lists them)")
+    try:
+        return RunConfiguration(**merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        reason = first["msg"].removeprefix("Value error, ")
+        place = f"{file}: key {key!r}" if key in from_file and key not in options else f"--{key.replace('_', '-')}"
+        raise ConfigurationError(f"{place}: {reason}") from error
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}; check the path of --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} is not a text file: {error.reason}; check the path of --config") from error
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigurationError(f"{file}{line}: not valid YAML: {error.problem}; mend that line") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{file}: not valid YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{file}: a table of `key: value` lines is expected, as in `sample: cms2010b`")
+    return content

@@ -1,0 +1,48 @@
+"""What a program shows while it works: bars with rates and the time left, on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class RateColumn(ProgressColumn):
+    """Work done and work a second, as in "21,726 / 21,726 events, 34,500/s"."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Write the column of a task."""
+        if task.total is None or not task.completed:
+            return Text("")
+        rate = f", {task.speed:,.0f}/s" if task.speed else ""
+        return Text(f"{task.completed:,.0f} / {task.total:,.0f} {self.unit}{rate}")
+
+
+@contextmanager
+def progress_bar(console: Console, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while the block runs, and yield what moves it: a function of the work done and the work in all."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), RateColumn(unit), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(description, total=None)
+
+        def move(done: int, total: int) -> None:
+            if done:
+                progress.update(task, completed=done, total=total)
+
+        yield move
+
+
+@contextmanager
+def spinner(console: Console, description: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on whose end cannot be told, and yield what changes its description."""
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda text: progress.update(task, description=text)
+        progress.update(task, total=1, completed=1)

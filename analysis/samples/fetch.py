@@ -1,0 +1,200 @@
+"""Fetches the files of a sample from the portal into the cache: resumable, checked, and whole or not there at all."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import queue
+import shutil
+import socket
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.utils import get_environ_proxies, select_proxy
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable
+from analysis.program import error_console
+from analysis.samples import Download, SampleFile, mismatch
+
+# Seconds. One dead address (IPv6 without a route, say) leaves time for the next before the host counts as unreachable.
+ADDRESS_TIMEOUT, HOST_TIMEOUT, READ_TIMEOUT = 2.5, 5.0, 30.0
+CHUNK = 1 << 16  # bytes
+
+
+def fetch_file(file: SampleFile, cache: Path) -> Path:
+    """Download one file, check it, unpack it and check it again; an interrupted download is resumed.
+
+    The download grows in `<path>.part` and stays there when it is interrupted; the file gets its name when it is whole.
+    Of several processes that fetch the same file one downloads, the others wait and take what it left.
+
+    Returns:
+        The file below `cache`.
+
+    Raises:
+        SampleUnavailable: the portal cannot be reached, refuses, or breaks off.
+        ChecksumMismatch: the download (size, adler32) or the file in it (size, sha256) is not the published one.
+        DataError: the cache cannot be written, or is full.
+    """
+    final = cache / file.path
+    part = _beside(final, ".part")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with _sole_fetcher(final):
+            if not final.exists():
+                _download(file.download, part)
+                _check_download(file.download, part)
+                _unpack(file, part, final)
+            elif fault := mismatch(final, file):
+                raise ChecksumMismatch(f"{final} is not the published file: {fault}; remove it and fetch again")
+    except OSError as error:
+        raise DataError(
+            f"cannot write {final}: {error.strerror}; make room or a writable folder there, or move the cache with "
+            "XDG_CACHE_HOME"
+        ) from error
+    return final
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+@contextmanager
+def _sole_fetcher(final: Path) -> Iterator[None]:
+    # The lock file is left behind: were it removed, two processes could hold locks on two files of one name.
+    with _beside(final, ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            error_console().print(f"another process fetches {final.name}; waiting for it", highlight=False)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _check_reachable(url: str) -> None:
+    # requests limits the time of one attempt at one address, neither the look-up of the name nor the sum over all
+    # addresses: a dead name server or a firewall that drops packets would hold a run up for a minute.
+    proxy = select_proxy(url, get_environ_proxies(url))
+    way = proxy or url
+    target = urlsplit(way if "://" in way else f"http://{way}")
+    host, port = target.hostname or "", target.port or (443 if target.scheme == "https" else 80)
+    outcome: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, port), timeout=ADDRESS_TIMEOUT).close()
+            outcome.put(None)
+        except OSError as error:
+            outcome.put(error)
+
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        failure = outcome.get(timeout=HOST_TIMEOUT)
+    except queue.Empty:
+        failure = TimeoutError(f"no answer within {HOST_TIMEOUT:g} s")
+    if failure:
+        reason = failure.strerror or failure
+        raise SampleUnavailable(f"cannot reach {host}:{port} for {url} ({reason})") from failure
+
+
+def _download(download: Download, part: Path) -> None:
+    # The validator names the version of the remote file of which the part is a beginning (RFC 9110, section 13.1.5).
+    validator = _beside(part, ".validator")
+    have = part.stat().st_size if part.exists() else 0
+    if have == download.size:
+        return
+    # Without "identity" a server may compress once more, and size and adler32 would be those of something else.
+    headers = {"Accept-Encoding": "identity"}
+    resume = {"Range": f"bytes={have}-"} if have else {}
+    if have and validator.exists() and (version := validator.read_text(encoding="latin-1")):
+        resume["If-Range"] = version
+    _check_reachable(download.url)
+    try:
+        with requests.Session() as session:
+            response = _get(session, download.url, headers | resume)
+            resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+            if response.status_code == 416 or (response.status_code == 206 and not resumed):
+                response.close()
+                response = _get(session, download.url, headers)
+                resumed = False
+            with response:
+                if response.status_code != (206 if resumed else 200):
+                    raise SampleUnavailable(f"{download.url} answers {response.status_code} {response.reason}")
+                if not resumed:
+                    part.unlink(missing_ok=True)
+                    validator.write_text(_version(response), encoding="latin-1")
+                _receive(response, download, part)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise SampleUnavailable(
+            f"the download of {download.url} broke off ({type(error).__name__}), the next fetch resumes it"
+        ) from error
+
+
+def _get(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
+    return session.get(url, headers=headers, stream=True, timeout=(ADDRESS_TIMEOUT, READ_TIMEOUT))
+
+
+def _receive(response: requests.Response, download: Download, part: Path) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with part.open("ab") as content, Progress(*columns, TimeRemainingColumn(), console=error_console()) as progress:
+        task = progress.add_task(download.url.rpartition("/")[2], total=download.size, completed=content.tell())
+        # The raw stream: some servers label a .gz file "Content-Encoding: gzip", and requests would unpack it.
+        for chunk in response.raw.stream(CHUNK, decode_content=False):
+            content.write(chunk)
+            progress.update(task, completed=content.tell())
+            # Already not the published file; how much more would come is anyone's guess.
+            if content.tell() > download.size:
+                break
+
+
+def _version(response: requests.Response) -> str:
+    """Return the strong ETag, else the date of the last change, as If-Range wants it."""
+    etag = response.headers.get("ETag", "W/")
+    return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+
+
+def _check_download(download: Download, part: Path) -> None:
+    size, adler32 = part.stat().st_size, 1
+    with part.open("rb") as content:
+        while chunk := content.read(CHUNK):
+            adler32 = zlib.adler32(chunk, adler32)
+    if size != download.size:
+        fault = f"expected {download.size} bytes, found {size}"
+    elif f"{adler32:08x}" != download.adler32:
+        fault = f"expected adler32 {download.adler32}, found {adler32:08x}"
+    else:
+        return
+    _discard(part)
+    raise ChecksumMismatch(f"{download.url} did not send the published file: {fault}; it was removed, fetch again")
+
+
+def _unpack(file: SampleFile, part: Path, final: Path) -> None:
+    whole = _beside(final, ".unpacked")
+    try:
+        try:
+            with gzip.open(part) as packed, whole.open("wb") as content:
+                shutil.copyfileobj(packed, content)
+            fault = mismatch(whole, file)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            fault = f"not a whole gzip file ({error})"
+        if fault:
+            _discard(part)
+            raise ChecksumMismatch(
+                f"{file.download.url} does not hold the published {file.path}: {fault}; it was removed, fetch again or "
+                "correct the catalogue"
+            )
+        whole.replace(final)
+        _discard(part)
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def _discard(part: Path) -> None:
+    part.unlink()
+    _beside(part, ".validator").unlink(missing_ok=True)

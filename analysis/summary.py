@@ -1,0 +1,63 @@
+"""The end of a run, said in about ten lines, from the run.json that it left."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_summary(folder: Path) -> None:
+    """Print what was found and where it lies.
+
+    Args:
+        folder: a finished run's output folder.
+    """
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    with (folder / "anomalies.csv").open(encoding="utf-8") as file:
+        top = next(csv.DictReader(file))
+    sample, counts, cutflow = run["sample"], run["counts"], run["cutflow"]
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    origin = f"DOI {sample['doi']}" if sample["doi"] else ", ".join(file["path"] for file in sample["files"])
+    title = Text(f"{sample['title']} ({origin})")
+    if sample["simulated"]:
+        title = Text("SIMULATED ", style="bold red") + Text(f"stand-in for {sample['title']}", style="red")
+    table.add_row("sample", title)
+    dropped = counts["processed"] - counts["selected"]
+    table.add_row("events", f"{counts['processed']:,} read, {dropped:,} dropped ({', '.join(_cuts(cutflow))})")
+    for name, detector in run["detectors"].items():
+        share = detector["flagged"] / counts["selected"]
+        table.add_row(
+            "flagged", f"{detector['flagged']:,} ({share:.2%}) by {name}, score above {detector['threshold']:.4f}"
+        )
+    scores = ", ".join(f"{name} {float(top[f'score_{name}']):.4f}" for name in run["detectors"])
+    table.add_row(
+        "most unusual", f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}: {scores}"
+    )
+    ratios = (f"{name} {mean['ratio']:.2f}" for name, mean in run["means"].items() if mean["ratio"] is not None)
+    table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts["anomalous"] else "no event is flagged")
+    timings = run["timings"]
+    table.add_row(
+        "speed",
+        f"{run['events_per_second'] or 0:,} events/s on {run['threads']} thread{'s' if run['threads'] > 1 else ''}; "
+        f"{timings['total']:.1f} s in all (compilation {timings['jit'] + timings['compile']:.1f} s)",
+    )
+    table.add_row("histograms", f"{folder / 'histograms.root'} (open it with: root --web=off {folder}/histograms.root)")
+    table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
+    table.add_row("figures", f"{folder / 'figures'}")
+    table.add_row("models", f"{folder / 'models'} (score more events with --models {folder / 'models'})")
+    console = Console()
+    # Where the output is no terminal, a path stays in one piece.
+    console.print(table, soft_wrap=not console.is_terminal, highlight=False)
+
+
+def _cuts(cutflow: list[dict[str, int]]) -> list[str]:
+    return [f"{cut['name']} {cut['events']:,}" for cut in cutflow]

@@ -1,0 +1,142 @@
+"""The model folder: `<detector>.onnx` and `models.json`, the only thing that passes from training to scoring.
+
+Reading it needs neither torch nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import onnx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.errors import ModelFolderError
+
+MODELS_JSON = "models.json"
+_REMEDY = "train again, or take a whole copy of the folder"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Axis(_Table):
+    """Binning of a histogram: the same for all runs of a model, so that their histograms can be added."""
+
+    bins: int
+    low: float
+    high: float
+
+
+class RankPoints(_Table):
+    """Points of the rank table: scores, ascending, and the fraction of training events below each."""
+
+    scores: list[float]
+    ranks: list[float]
+
+
+class DetectorEntry(_Table):
+    """What scoring needs to know of one detector."""
+
+    file: str
+    sha256: str
+    threshold: float
+    score_axis: Axis
+    rank_table: RankPoints
+
+
+class TrainingSample(_Table):
+    """What the detectors were trained on: the entries read (half-open) and the events that were left of them."""
+
+    sample: str
+    title: str
+    simulated: bool
+    sha256: list[str]
+    entries: tuple[int, int]
+    events: int
+
+
+class Reference(_Table):
+    """Training events with the scores that the detectors themselves gave them, for scoring to check itself against."""
+
+    features: list[list[float]]
+    scores: dict[str, list[float]]
+
+
+class ModelFolder(_Table):
+    """The contents of `models.json`; `min_votes` flags make `flag_ensemble`."""
+
+    format: int = 1
+    feature_schema: str
+    features: list[str]
+    feature_axes: dict[str, Axis]
+    training: TrainingSample
+    contamination: float
+    seed: int
+    min_votes: int
+    detectors: dict[str, DetectorEntry]
+    reference: Reference
+    versions: dict[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write `models.json` beside the ONNX files."""
+        (folder / MODELS_JSON).write_text(json.dumps(self.model_dump(), indent=1) + "\n")
+
+
+def read_model_folder(folder: Path) -> ModelFolder:
+    """Read a model folder and check that it is whole and consistent.
+
+    Raises:
+        ModelFolderError: names the file, what is wrong and the remedy.
+    """
+    table = folder / MODELS_JSON
+    if not table.is_file():
+        raise ModelFolderError(f"{folder} has no {MODELS_JSON}; name the `models` folder that an earlier run left")
+    try:
+        models = ModelFolder.model_validate_json(table.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(the whole file)"
+        raise ModelFolderError(f"{table}: {key}: {first['msg']}; {_REMEDY}") from error
+    if not models.detectors:
+        raise ModelFolderError(f"{table} names no detector; {_REMEDY}")
+    for name, entry in models.detectors.items():
+        _check_onnx(folder / entry.file, entry.sha256, models.features)
+        if name not in models.reference.scores:
+            raise ModelFolderError(f"{table}: no reference scores of {name}; {_REMEDY}")
+    if any(len(event) != len(models.features) for event in models.reference.features):
+        raise ModelFolderError(f"{table}: the reference events do not have {len(models.features)} features; {_REMEDY}")
+    return models
+
+
+def _check_onnx(path: Path, checksum: str, features: list[str]) -> None:
+    if not path.is_file():
+        raise ModelFolderError(f"{path} is missing; {_REMEDY}")
+    found = file_sha256(path)
+    if found != checksum:
+        raise ModelFolderError(
+            f"{path}: checksum {found[:12]}... does not fit the {checksum[:12]}... of {MODELS_JSON}; {_REMEDY}"
+        )
+    model = onnx.load(path, load_external_data=False)
+    trained = next((entry.value for entry in model.metadata_props if entry.key == "features"), "").split(",")
+    if trained != features:
+        raise ModelFolderError(
+            f"{path} was trained on the features {', '.join(trained)}, {MODELS_JSON} lists {', '.join(features)}; "
+            f"{_REMEDY}"
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's contents."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def copy_model_folder(models: ModelFolder, source: Path, target: Path) -> None:
+    """Copy a model folder's own files, and nothing else that lies there."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (MODELS_JSON, *(entry.file for entry in models.detectors.values())):
+        shutil.copyfile(source / file, target / file)

@@ -1,0 +1,316 @@
+"""Fetching against a real HTTP server on this machine that can misbehave as portals do."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable
+from analysis.samples import SampleFile
+from analysis.samples.fetch import fetch_file
+
+CONTENT = random.Random(20101).randbytes(300_000)
+PACKED = gzip.compress(CONTENT, mtime=0)
+BROKEN_AT = 150_000
+
+
+class Portal(ThreadingHTTPServer):
+    """Serves one file; `asked` records the Range, and `sent` the number of bytes, of every request."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.content = PACKED
+        self.version: dict[str, str] = {"ETag": '"first"'}
+        self.labels: dict[str, str] = {}
+        self.status: int | None = None
+        self.ranges = True
+        self.break_at: int | None = None
+        self.pause_at: int | None = None
+        self.go_on = threading.Event()
+        self.asked: list[str | None] = []
+        self.conditions: list[str | None] = []
+        self.sent: list[int] = []
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Portal
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        portal = self.server
+        asked, condition = self.headers["Range"], self.headers["If-Range"]
+        portal.asked.append(asked)
+        portal.conditions.append(condition)
+        start = 0
+        if asked and portal.ranges and (condition is None or condition in portal.version.values()):
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        total = len(portal.content)
+        if portal.status or start >= total:
+            self.send_error(portal.status or 416)
+            return
+        body = portal.content[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        for name, value in {"Content-Length": str(len(body)), **portal.version, **portal.labels}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if portal.pause_at is not None:
+            self.wfile.write(body[: portal.pause_at])
+            portal.go_on.wait()
+            body = body[portal.pause_at :]
+        body = body[: portal.break_at]
+        portal.sent.append(len(body))
+        self.wfile.write(body)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    with Portal() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.go_on.set()
+        server.shutdown()
+        thread.join()
+
+
+def published(portal: Portal, content: bytes = CONTENT, packed: bytes = PACKED, port: int | None = None) -> SampleFile:
+    """The catalogue's entry for `content`, published as `packed`."""
+    return SampleFile.model_validate(
+        {
+            "path": "tiny/events.csv",
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "download": {
+                "url": f"http://127.0.0.1:{port or portal.server_port}/events.csv.gz",
+                "size": len(packed),
+                "adler32": f"{zlib.adler32(packed):08x}",
+                "compression": "gzip",
+            },
+        }
+    )
+
+
+def left_in(cache: Path) -> set[str]:
+    return {path.name for path in (cache / "tiny").iterdir()} - {"events.csv.lock"}
+
+
+def break_off(portal: Portal, cache: Path) -> int:
+    """Fetch over a connection that breaks, and return how many bytes are left for a resume."""
+    portal.break_at = BROKEN_AT
+    with pytest.raises(SampleUnavailable, match=r"events\.csv\.gz broke off .* resumes"):
+        fetch_file(published(portal), cache)
+    portal.break_at = None
+    part = (cache / "tiny" / "events.csv.part").read_bytes()
+    assert 0 < len(part) <= BROKEN_AT
+    assert PACKED.startswith(part)
+    assert "events.csv" not in left_in(cache)
+    return len(part)
+
+
+def test_whole_download_is_unpacked_and_leaves_nothing_else(portal: Portal, tmp_path: Path) -> None:
+    path = fetch_file(published(portal), tmp_path)
+    assert path == tmp_path / "tiny" / "events.csv"
+    assert path.read_bytes() == CONTENT
+    assert left_in(tmp_path) == {"events.csv"}
+    assert portal.asked == [None]
+
+
+def test_gzip_labelled_as_content_encoding_is_taken_as_published(portal: Portal, tmp_path: Path) -> None:
+    portal.labels = {"Content-Encoding": "gzip"}
+    assert fetch_file(published(portal), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("version", "condition"),
+    [
+        ({"ETag": '"first"', "Last-Modified": "Mon, 04 Aug 2014 10:00:00 GMT"}, '"first"'),
+        ({"ETag": 'W/"weak"', "Last-Modified": "Mon, 04 Aug 2014 10:00:00 GMT"}, "Mon, 04 Aug 2014 10:00:00 GMT"),
+        ({}, None),
+    ],
+    ids=["strong ETag", "weak ETag", "no version"],
+)
+def test_broken_connection_is_resumed_where_it_broke(
+    portal: Portal, tmp_path: Path, version: dict[str, str], condition: str | None
+) -> None:
+    portal.version = version
+    have = break_off(portal, tmp_path)
+    assert fetch_file(published(portal), tmp_path).read_bytes() == CONTENT
+    assert portal.asked == [None, f"bytes={have}-"]
+    assert portal.conditions == [None, condition]
+    assert portal.sent[1] == len(PACKED) - have
+    assert left_in(tmp_path) == {"events.csv"}
+
+
+def test_server_without_ranges_sends_all_again(portal: Portal, tmp_path: Path) -> None:
+    break_off(portal, tmp_path)
+    portal.ranges = False
+    assert fetch_file(published(portal), tmp_path).read_bytes() == CONTENT
+    assert portal.sent[1] == len(PACKED)
+
+
+def test_changed_remote_file_is_not_joined_to_the_old_part(portal: Portal, tmp_path: Path) -> None:
+    break_off(portal, tmp_path)
+    content = CONTENT[::-1]
+    portal.content, portal.version = gzip.compress(content, mtime=0), {"ETag": '"second"'}
+    path = fetch_file(published(portal, content, portal.content), tmp_path)
+    assert path.read_bytes() == content
+    assert portal.conditions[1] == '"first"'
+    assert portal.sent[1] == len(portal.content)
+
+
+def test_part_longer_than_the_remote_file_starts_over(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "events.csv.part").write_bytes(b"x" * (len(PACKED) + 5))
+    assert fetch_file(published(portal), tmp_path).read_bytes() == CONTENT
+    assert portal.asked == [f"bytes={len(PACKED) + 5}-", None]
+
+
+def test_complete_part_is_unpacked_without_a_request(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "events.csv.part").write_bytes(PACKED)
+    assert fetch_file(published(portal), tmp_path).read_bytes() == CONTENT
+    assert portal.asked == []
+
+
+def damaged(packed: bytes) -> bytes:
+    return packed[:1000] + bytes([packed[1000] ^ 1]) + packed[1001:]
+
+
+@pytest.mark.parametrize(
+    ("served", "entry", "fault"),
+    [
+        (damaged(PACKED), (CONTENT, PACKED), "expected adler32 [0-9a-f]{8}, found [0-9a-f]{8}"),
+        (PACKED[:-9], (CONTENT, PACKED), f"expected {len(PACKED)} bytes, found {len(PACKED) - 9}"),
+        (PACKED + b"more", (CONTENT, PACKED), f"expected {len(PACKED)} bytes, found {len(PACKED) + 4}"),
+        (PACKED, (CONTENT[::-1], PACKED), "expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}"),
+        (PACKED, (CONTENT + b"1", PACKED), "expected 300001 bytes, found 300000"),
+        (PACKED[:-9], (CONTENT, PACKED[:-9]), "not a whole gzip file"),
+        (damaged(PACKED), (CONTENT, damaged(PACKED)), "not a whole gzip file|expected sha256"),
+        (CONTENT, (CONTENT, CONTENT), "not a whole gzip file"),
+    ],
+    ids=["adler32", "too short", "too long", "sha256", "size", "truncated gzip", "damaged gzip", "no gzip"],
+)
+def test_wrong_file_is_removed_and_never_used(
+    portal: Portal, tmp_path: Path, served: bytes, entry: tuple[bytes, bytes], fault: str
+) -> None:
+    portal.content = served
+    with pytest.raises(ChecksumMismatch, match=rf"events\.csv.*({fault}).*fetch again") as caught:
+        fetch_file(published(portal, *entry), tmp_path)
+    assert "\n" not in str(caught.value)
+    assert left_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_http_error_is_named(portal: Portal, tmp_path: Path, status: int) -> None:
+    portal.status = status
+    with pytest.raises(SampleUnavailable, match=rf"events\.csv\.gz answers {status} "):
+        fetch_file(published(portal), tmp_path)
+    assert portal.asked == [None]
+    assert left_in(tmp_path) == set()
+
+
+def test_refused_port_is_unavailable(portal: Portal, tmp_path: Path) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        port = deaf.getsockname()[1]
+        with pytest.raises(SampleUnavailable, match=rf"cannot reach 127\.0\.0\.1:{port} .*refused"):
+            fetch_file(published(portal, port=port), tmp_path)
+
+
+def test_unanswered_connection_is_unavailable(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.samples.fetch.HOST_TIMEOUT", 0.1)
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait() and [])
+    with pytest.raises(SampleUnavailable, match=r"cannot reach .*no answer within 0\.1 s"):
+        fetch_file(published(portal), tmp_path)
+    answered.set()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full (Linux)")
+@pytest.mark.parametrize("name", ["events.csv.part.validator", "events.csv.unpacked"])
+def test_full_disk_is_named(portal: Portal, tmp_path: Path, name: str) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / name).symlink_to("/dev/full")
+    with pytest.raises(DataError, match=r"cannot write .*tiny/events\.csv: No space left on device; .*XDG_CACHE_HOME"):
+        fetch_file(published(portal), tmp_path)
+    assert "events.csv" not in left_in(tmp_path)
+
+
+def test_cache_that_is_no_folder_is_named(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "tiny").write_text("a file where a folder should be")
+    with pytest.raises(DataError, match=r"cannot write .*tiny/events\.csv: .*XDG_CACHE_HOME"):
+        fetch_file(published(portal), tmp_path)
+
+
+def test_file_damaged_in_the_cache_is_not_overwritten(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "events.csv").write_bytes(CONTENT[:-1])
+    with pytest.raises(ChecksumMismatch, match=r"tiny/events\.csv .*expected 300000 bytes, found 299999; remove it"):
+        fetch_file(published(portal), tmp_path)
+    assert portal.asked == []
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread or process does; each condition also holds when that one has ended."""
+    while not condition():
+        time.sleep(0.01)
+
+
+def test_two_at_once_download_once(portal: Portal, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    portal.pause_at = 100
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(fetch_file, published(portal), tmp_path)
+        wait_for(lambda: bool(portal.asked) or first.done())
+        second = pool.submit(fetch_file, published(portal), tmp_path)
+        seen: list[str] = []
+        wait_for(lambda: bool(seen.append(capfd.readouterr().err)) or "waiting" in "".join(seen) or second.done())
+        portal.go_on.set()
+        assert first.result().read_bytes() == CONTENT
+        assert second.result() == first.result()
+    assert portal.asked == [None]
+    assert left_in(tmp_path) == {"events.csv"}
+
+
+def test_interrupt_leaves_the_part_for_a_resume(portal: Portal, tmp_path: Path) -> None:
+    portal.pause_at = BROKEN_AT
+    program = (
+        "import sys; from pathlib import Path; from analysis.samples import SampleFile; "
+        "from analysis.samples.fetch import fetch_file; "
+        "fetch_file(SampleFile.model_validate_json(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    part = tmp_path / "tiny" / "events.csv.part"
+    command = [sys.executable, "-c", program, published(portal).model_dump_json(), str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: (part.exists() and part.stat().st_size > 0) or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == -signal.SIGINT
+    portal.pause_at = None
+    portal.go_on.set()
+    assert left_in(tmp_path) == {"events.csv.part", "events.csv.part.validator"}
+    have = part.stat().st_size
+    assert fetch_file(published(portal), tmp_path).read_bytes() == CONTENT
+    assert portal.asked == [None, f"bytes={have}-"]

@@ -1,0 +1,20 @@
+"""What all tests share: the open data, where it is at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def opendata() -> Path:
+    """The folder of open data; without it a test is skipped, but fails where a skip would go unread (CI)."""
+    folder = os.environ.get("OPENDATA_DIR")
+    if folder:
+        return Path(folder)
+    reason = "needs open data: set OPENDATA_DIR to the folder that holds it"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
