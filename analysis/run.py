@@ -229,7 +229,7 @@ class _Job:
         from rdf.columns import define_feature_vector, define_physics
         from rdf.execution import EventLoop, use_threads
         from rdf.selection import define_non_finite, select_finite
-        from rdf.snapshot import book_snapshot
+        from rdf.snapshot import book_snapshot, file_order
 
         console = error_console()
         features, observables = self.chosen.features, self.chosen.observables
@@ -239,13 +239,13 @@ class _Job:
         check_features((*features, *observables), map(str, events.GetDefinedColumnNames()))
         events = define_feature_vector(events, features, observables)
         selected = select_finite(define_non_finite(events))
-        snapshot = book_snapshot(selected, (*features, *observables))
+        snapshot = book_snapshot(selected, (*features, *observables), file_order(selected))
         with progress_bar(console, "collecting features", "events") as move:
             took = loop.run(snapshot.results(), move)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("snapshot", took.loop_seconds)
-        columns = snapshot.arrays()
-        X = np.stack([columns[name] for name in features], axis=1)
+        columns = snapshot.sorted_matrix()
+        X = columns[:, : len(features)]
         if not len(X):
             raise NoEvents(f"{self.data.title}: no event with finite features is left to train on; check the sample")
 
@@ -259,7 +259,7 @@ class _Job:
                 detectors,
                 X,
                 features,
-                {name: columns[name] for name in observables},
+                dict(zip(observables, columns[:, len(features) :].T, strict=True)),
                 feature_schema=self.schema.name,
                 training=TrainingSample(
                     sample=self.data.name,
@@ -394,7 +394,7 @@ def _write_anomalies(path: Path, columns: Mapping[str, npt.NDArray[np.generic]],
 
 def _as_text(value: np.generic) -> str:
     """Write a number so that it reads back as the same one."""
-    return str(int(value)) if value.dtype.kind in "iub" else np.format_float_positional(value, trim="-")
+    return np.format_float_positional(value, trim="-") if value.dtype.kind == "f" else str(value)
 
 
 def _as_configured(configuration: RunConfiguration, folder: Path) -> dict[str, Any]:

@@ -9,16 +9,20 @@ from typing import Any
 from rdf import RNode
 from rdf.errors import LostEvents
 from rdf.interpreter import ROOT
+from rdf.schema import ID_QUANTITIES
 
 TABLE = "events"
 
 
 def book_events(events: RNode, path: Path, columns: Sequence[str]) -> Any:
-    """Book the writing of these columns to an RNTuple, which cannot be opened unless it was completed."""
+    """Book the writing of run, luminosityBlock, event and these columns to an RNTuple.
+
+    An RNTuple that was not completed cannot be opened.
+    """
     options = ROOT.RDF.RSnapshotOptions()
     options.fLazy = True
     options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
-    return events.Snapshot(TABLE, str(path), list(columns), options)
+    return events.Snapshot(TABLE, str(path), [*ID_QUANTITIES, *columns], options)
 
 
 def check_events(path: Path, expected: int) -> None:

@@ -1,0 +1,47 @@
+# What to do with a fresh clone: `make run`. Every target installs what it needs first, and nothing twice.
+
+# Needs Python 3.11 or newer; make PYTHON=/path/to/python names another one.
+PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
+# More options for the run: make run ARGS='--threads 4'
+ARGS ?=
+RUN = .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test bench lint
+
+help:      ## print this
+	@sed -n 's/^\([a-z]*\): .*## /make \1	/p' $(MAKEFILE_LIST)
+
+install: .installed-run  ## what ROOT needs from the system, and a .venv of pinned packages
+
+run: .installed-run  ## the main job on sample cms2010b (more options: ARGS='...')
+	$(RUN) -m analysis.run --sample cms2010b --allow-simulated $(ARGS)
+
+test: .installed-dev  ## all tests
+	$(RUN) -m pytest
+
+bench: .installed-dev  ## the benchmarks
+	$(RUN) -m tests.benchmarks
+
+lint: .installed-dev  ## ruff and mypy
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+# A stamp stands for a whole installation: it is written last, a changed requirements file outdates it, and without its
+# .venv it is worth nothing.
+ifeq (,$(wildcard $(RUN)))
+.PHONY: .installed-run
+endif
+.installed-run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: $(PYTHON) is no Python 3.11 or newer; install one or name it: make $(or $(MAKECMDGOALS),install) PYTHON=/path/to/python" >&2; \
+	  exit 4; }
+	@$(PYTHON) -m analysis.doctor --mend
+	$(PYTHON) -m venv --clear .venv
+	$(RUN) -m pip install --disable-pip-version-check -q -r $<
+	@touch $@
+
+.installed-dev: requirements-dev.txt .installed-run
+	$(RUN) -m pip install --disable-pip-version-check -q -r $<
+	@touch $@
