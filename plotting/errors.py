@@ -1,0 +1,19 @@
+"""What can go wrong when figures are drawn, each exception named for the cause."""
+
+from __future__ import annotations
+
+
+class PlottingError(Exception):
+    """Base of all errors that this room raises on purpose; the message is one line with the remedy."""
+
+
+class MissingResult(PlottingError):
+    """A file of the run, or an object or key inside one, is not there."""
+
+
+class UnreadableResult(PlottingError):
+    """A file of the run is there, but is truncated, damaged or of another kind."""
+
+
+class FigureFolderError(PlottingError):
+    """The figures cannot be written where the run's other results are."""

@@ -1,0 +1,213 @@
+"""How every figure looks: fonts, colours, axis titles, and the header that says what the figure shows.
+
+The look is mplhep's ROOT style with a quieter type size and Fira Sans. Fira Sans because it is TrueType: the CFF
+fonts of the stock styles end up in a PDF under a TrueType label, which strict readers and some journals refuse.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import mplhep
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from plotting.moments import FloatArray
+
+# Petroff's ten-colour sequence (arXiv:2107.02270), made to be told apart with any colour vision.
+NORMAL = "#3f90da"
+ANOMALOUS = "#e76300"
+EVERYTHING = "#94a4a2"
+WARNING = "#d0021b"
+
+_STYLE: dict[Any, Any] = {
+    **mplhep.style.ROOT,
+    "font.sans-serif": ["Fira Sans", "DejaVu Sans"],
+    "mathtext.rm": "Fira Sans",
+    "mathtext.it": "Fira Sans:italic",
+    "mathtext.bf": "Fira Sans:bold",
+    "mathtext.sf": "Fira Sans",
+    "mathtext.default": "it",
+    "font.size": 14,
+    "axes.labelsize": 15,
+    "axes.linewidth": 1.2,
+    "axes.labelpad": 3,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": 13,
+    "ytick.labelsize": 13,
+    "xtick.major.size": 7,
+    "ytick.major.size": 7,
+    "xtick.minor.size": 3.5,
+    "ytick.minor.size": 3.5,
+    "legend.fontsize": 12.5,
+    "axes.formatter.limits": (-3, 6),
+    "axes.formatter.use_mathtext": True,
+    "savefig.dpi": 200,
+    "figure.dpi": 100,
+    "pdf.fonttype": 42,
+}
+
+_MARGIN = 8.0  # points between the header and the edges of the canvas
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Set matplotlib's parameters for one figure, whatever the caller's are, and put the caller's back."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What the header of each figure of a run says.
+
+    Attributes:
+        title: the sample, in words.
+        doi: its DOI without prefix, or None for a user's own file.
+        energy: centre-of-mass energy with its unit, such as "7 TeV", or None.
+        luminosity: integrated luminosity in 1/fb, or None.
+        simulated: True if the events are the embedded simulation in place of real ones.
+    """
+
+    title: str
+    doi: str | None = None
+    energy: str | None = None
+    luminosity: float | None = None
+    simulated: bool = False
+
+    @property
+    def conditions(self) -> str:
+        """Energy and luminosity as matplotlib text, such as 36 fb$^{-1}$ (13 TeV); empty if neither is known."""
+        if self.luminosity is None:
+            return self.energy or ""
+        # Below one inverse femtobarn the field counts in inverse picobarns.
+        value, unit = (self.luminosity, "fb") if self.luminosity >= 1 else (1000 * self.luminosity, "pb")
+        number = f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+        return f"{number} {unit}$^{{\\mathrm{{-1}}}}$" + (f" ({self.energy})" if self.energy else "")
+
+
+def new_figure(caption: Caption, width: float, height: float) -> Figure:
+    """Return an empty figure with its header; call it inside `house_style`.
+
+    Args:
+        caption: what the header says.
+        width: of the canvas, inches.
+        height: of the space below the header, inches; the header comes on top of it.
+    """
+    figure = Figure(figsize=(width, height))
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    points = 72 * width
+
+    def extent(text: Text) -> tuple[float, float]:
+        box = text.get_window_extent(renderer)
+        return box.width * 72 / figure.dpi, box.height * 72 / figure.dpi
+
+    conditions = figure.text(0, 0, caption.conditions, size=13, ha="right", va="top")
+    room = points - 3 * _MARGIN - extent(conditions)[0]
+    title = figure.text(0, 0, caption.title, size=13, weight="bold", va="top", parse_math=False)
+    characters = len(caption.title)
+    while extent(title)[0] > room and characters > 8:
+        characters -= 1
+        title.set_text(textwrap.fill(caption.title, characters))
+
+    lines = [title]
+    if caption.simulated:
+        lines.insert(0, figure.text(0, 0, "SIMULATED", size=24, weight="bold", color=WARNING, va="top"))
+    if caption.doi:
+        lines.append(figure.text(0, 0, f"DOI {caption.doi}", size=10.5, color="0.35", va="top", parse_math=False))
+
+    heights = [extent(line)[1] for line in lines]
+    total = 72 * height + _MARGIN + sum(heights)
+    figure.set_size_inches(width, total / 72)
+    top = total - _MARGIN
+    for line, taken in zip(lines, heights, strict=True):
+        line.set_position((_MARGIN / points, top / total))
+        if line is title:
+            conditions.set_position((1 - _MARGIN / points, top / total))
+        top -= taken
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 72 * height / total), w_pad=0.08, h_pad=0.06)
+    return figure
+
+
+_MATH = re.compile(
+    r"""(?: (?: \#[A-Za-z]+ | [^\W\d_]+(?=[_^]) )      # a Greek letter, or letters that carry an index
+            (?: [_^] (?: \{[^{}]*\} | [A-Za-z0-9] ) )*  # any number of indices
+        )+""",
+    re.VERBOSE,
+)
+_UPRIGHT = re.compile(r"(?<![\\A-Za-z])(?:[A-Za-z]{2,}|T)(?![A-Za-z])|[0-9]+")
+
+
+def axis_text(title: str) -> str:
+    """Turn an axis title in ROOT's TLatex into matplotlib text.
+
+    Words, numbers and the T of "transverse" stand upright, variables in italics: "p_{T}^{miss} [GeV]" becomes
+    "$p_{\\mathrm{T}}^{\\mathrm{miss}}$ [GeV]".
+    """
+    parts: list[str] = []
+    last = 0
+    for match in _MATH.finditer(title):
+        latex = match.group().replace("#", "\\").replace(" ", "\\ ")
+        parts += [title[last : match.start()].replace("$", r"\$"), f"${_UPRIGHT.sub(_upright, latex)}$"]
+        last = match.end()
+    return "".join([*parts, title[last:].replace("$", r"\$")])
+
+
+def _upright(word: re.Match[str]) -> str:
+    return rf"\mathrm{{{word.group()}}}"
+
+
+def unit_of(title: str) -> str:
+    """Return the unit that an axis title ends with in brackets, or an empty string."""
+    found = re.search(r"\[([^\]]+)\]\s*$", title)
+    return found.group(1) if found else ""
+
+
+def words(name: str) -> str:
+    """Return the name of a detector as it stands in a sentence: "isolation_forest" is an isolation forest."""
+    return name.replace("_", " ")
+
+
+def count_text(events: float) -> str:
+    """Return a number of events with thousands set apart; a sum of weights keeps one decimal."""
+    return f"{events:,.0f}" if float(events).is_integer() else f"{events:,.1f}"
+
+
+def log_counts(axes: Axes, peak: float, smallest: float = 1.0, headroom: float = 0.5) -> None:
+    """Make the vertical axis logarithmic, from half of the smallest content up, with room for a legend on top.
+
+    Args:
+        axes: where the histogram is.
+        peak: the largest content.
+        smallest: the smallest content above zero; one event, unless events have weights.
+        headroom: what the legend takes, as a fraction of the height of the histogram.
+    """
+    floor = 0.5 * smallest
+    ceiling = max(peak, 10 * floor)
+    # Limits first: a logarithmic axis that has to find its own complains where no event is.
+    axes.set_ylim(floor, ceiling * (ceiling / floor) ** headroom)
+    axes.set_yscale("log")
+
+
+def occupied(edges: FloatArray, contents: NDArray[Any]) -> tuple[float, float]:
+    """Return the part of an axis from the first to the last bin that holds something, or all of an empty one.
+
+    Args:
+        edges: of the n bins, shape (n + 1,).
+        contents: shape (n,).
+    """
+    filled = np.flatnonzero(contents)
+    first, last = (filled[0], filled[-1]) if filled.size else (0, len(contents) - 1)
+    return float(edges[first]), float(edges[last + 1])

@@ -1,0 +1,167 @@
+"""A run folder as `analysis.run` leaves it, filled from numpy events whose numbers the tests know."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ROOT
+from numpy.typing import NDArray
+
+from plotting.results import Results, read_results
+
+# name: (title, unit, bins, low, high); the ranges cut off the far tail on purpose.
+QUANTITIES = {
+    "MR": ("M_{R}", "GeV", 40, 0.0, 2000.0),
+    "Rsq": ("R^{2}", "", 40, 0.0, 1.0),
+    "MET": ("p_{T}^{miss}", "GeV", 50, 0.0, 500.0),
+    "centrality": ("centrality", "", 20, 0.0, 1.0),
+}
+FEATURES = ("MR", "Rsq", "MET")
+OBSERVABLES = ("centrality",)
+DETECTOR = "isolation_forest"
+THRESHOLD = 0.55
+TITLE = "Synthetic multijet events"
+DOI = "10.7483/OPENDATA.TEST.0001"
+
+
+@dataclass(frozen=True)
+class Events:
+    """Columns of the events, and the scores that a detector gave them."""
+
+    columns: dict[str, NDArray[np.float64]]
+    score: NDArray[np.float64]
+
+    @property
+    def flagged(self) -> NDArray[np.bool_]:
+        return self.score > THRESHOLD
+
+    @property
+    def features(self) -> NDArray[np.float64]:
+        return np.column_stack([self.columns[name] for name in FEATURES])
+
+    def parts(self) -> dict[str, NDArray[np.bool_]]:
+        return {"all": np.ones(len(self.score), dtype=bool), "normal": ~self.flagged, "anomalous": self.flagged}
+
+
+def make_events(number: int, seed: int = 7) -> Events:
+    """Falling spectra, with a score that grows towards their tails."""
+    random = np.random.default_rng(seed)
+    columns = {
+        "MR": 100 + random.exponential(220, number),
+        "Rsq": random.exponential(0.06, number),
+        "MET": random.exponential(35, number),
+        "centrality": random.uniform(0.2, 1, number),
+    }
+    tail = columns["MR"] / 700 + columns["Rsq"] / 0.2 + columns["MET"] / 120
+    return Events(columns, 0.35 + 0.3 * np.tanh(0.35 * tail) + random.normal(0, 0.02, number))
+
+
+def axis_title(name: str) -> str:
+    title, unit, *_ = QUANTITIES[name]
+    return f"{title} [{unit}]" if unit else title
+
+
+def write_run(folder: Path, events: Events, *, simulated: bool = False) -> Path:
+    """Write run.json and histograms.root as a run does."""
+    folder.mkdir(parents=True)
+    file = ROOT.TFile.Open(str(folder / "histograms.root"), "RECREATE")
+
+    def write(directory: str, histogram: ROOT.TH1) -> None:
+        file.mkdir(directory, "", True).cd()
+        histogram.Write()
+        histogram.SetDirectory(ROOT.nullptr)
+
+    def fill(histogram: ROOT.TH1, *values: NDArray[np.float64]) -> ROOT.TH1:
+        for event in zip(*(column.tolist() for column in values), strict=True):
+            histogram.Fill(*event)
+        return histogram
+
+    number = len(events.score)
+    cutflow = ROOT.TH1D("cutflow", ";step;Events", 2, 0, 2)
+    for step, (label, passed) in enumerate((("all", number + 3), ("finite", number)), start=1):
+        cutflow.GetXaxis().SetBinLabel(step, label)
+        cutflow.SetBinContent(step, passed)
+    write("cutflow", cutflow)
+
+    labels = ("1", *FEATURES)
+    for part, mask in events.parts().items():
+        below = "" if part == "all" else f"/{part}"
+        for name, (_, _, *binning) in QUANTITIES.items():
+            histogram = ROOT.TH1D(name, f"{name};{axis_title(name)};Events", *binning)
+            write(f"features{below}", fill(histogram, events.columns[name][mask]))
+        plane = ROOT.TH2D("MR_Rsq", f"plane;{axis_title('MR')};{axis_title('Rsq')}", 20, 0, 2000, 25, 0, 0.5)
+        write(f"planes{below}", fill(plane, events.columns["MR"][mask], events.columns["Rsq"][mask]))
+        vectors = np.column_stack([np.ones(mask.sum()), events.features[mask]])
+        moments = ROOT.TH2D(part, "moments", len(labels), 0, len(labels), len(labels), 0, len(labels))
+        for (row, column), total in np.ndenumerate(vectors.T @ vectors):
+            moments.SetBinContent(row + 1, column + 1, total)
+        for position, label in enumerate(labels, start=1):
+            moments.GetXaxis().SetBinLabel(position, label)
+            moments.GetYaxis().SetBinLabel(position, label)
+        write("moments", moments)
+
+    rank = np.argsort(np.argsort(events.score)) / max(number, 1)
+    for name, score in ((DETECTOR, events.score), ("ensemble", rank)):
+        write("scores", fill(ROOT.TH1D(f"score_{name}", ";score;Events", 50, 0, 1), score))
+        mean = ROOT.TProfile2D(
+            f"score_{name}_MR_Rsq", f";{axis_title('MR')};{axis_title('Rsq')};mean score", 20, 0, 2000, 25, 0, 0.5
+        )
+        write("planes", fill(mean, events.columns["MR"], events.columns["Rsq"], score))
+    file.Close()
+
+    def describe(names: tuple[str, ...]) -> list[dict[str, str]]:
+        return [{"name": name, "title": QUANTITIES[name][0], "unit": QUANTITIES[name][1]} for name in names]
+
+    record = {
+        "sample": {
+            "name": "synthetic",
+            "title": TITLE,
+            "doi": DOI,
+            "licence": "CC0-1.0",
+            "energy": "7 TeV",
+            "luminosity": 0.032,
+            "simulated": simulated,
+        },
+        "features": describe(FEATURES),
+        "observables": describe(OBSERVABLES),
+        "detectors": {DETECTOR: {"threshold": THRESHOLD, "flagged": int(events.flagged.sum())}},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def events() -> Events:
+    return make_events(4000)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, events: Events) -> Path:
+    return write_run(tmp_path_factory.mktemp("plotting") / "run", events)
+
+
+@pytest.fixture(scope="session")
+def results(run_folder: Path) -> Results:
+    return read_results(run_folder)
+
+
+@pytest.fixture(scope="session")
+def simulated_results(tmp_path_factory: pytest.TempPathFactory, events: Events) -> Results:
+    return read_results(write_run(tmp_path_factory.mktemp("plotting") / "run", events, simulated=True))
+
+
+@pytest.fixture(scope="session")
+def quiet_results(tmp_path_factory: pytest.TempPathFactory, events: Events) -> Results:
+    """A run that flagged nothing."""
+    calm = Events(events.columns, np.minimum(events.score, THRESHOLD - 0.01))
+    return read_results(write_run(tmp_path_factory.mktemp("plotting") / "run", calm))
+
+
+@pytest.fixture(scope="session")
+def empty_results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A run whose selection left no event."""
+    return read_results(write_run(tmp_path_factory.mktemp("plotting") / "run", make_events(0)))

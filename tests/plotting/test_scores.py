@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.patches import StepPatch
+
+from plotting.results import Detector
+from plotting.scores import draw_scores
+
+
+def drawn(axes) -> list[StepPatch]:
+    return [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+
+
+def test_scores_threshold_and_shade(results, events) -> None:
+    axes = draw_scores(
+        "isolation_forest", results.scores["isolation_forest"], results.detectors["isolation_forest"], results.caption
+    ).axes[0]
+    counts, edges = np.histogram(events.score, bins=50, range=(0, 1))
+    line, shade = drawn(axes)
+    np.testing.assert_array_equal(line.get_data().values, counts)
+    assert shade.get_data().edges[0] == 0.55
+    np.testing.assert_allclose(shade.get_data().edges[1:], edges[28:])
+    np.testing.assert_array_equal(shade.get_data().values, counts[27:])
+    (threshold,) = (line for line in axes.lines if line.get_linestyle() == "--")
+    assert threshold.get_xdata() == [0.55, 0.55]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["all events (4,000)", f"flagged ({events.flagged.sum():,})", "threshold 0.55"]
+    assert axes.get_yscale() == "log"
+    assert axes.get_xlabel() == "Isolation forest score"
+    assert axes.get_ylabel() == "Events / 0.02"
+
+
+def test_the_ensemble_flags_by_votes_and_has_no_threshold(results) -> None:
+    axes = draw_scores("ensemble", results.scores["ensemble"], None, results.caption).axes[0]
+    assert len(drawn(axes)) == 1
+    assert axes.get_xlabel() == "Ensemble score (mean rank)"
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.5, 1.0, 1.5])
+def test_a_threshold_at_an_edge_or_beyond_the_axis_is_seen(results, threshold: float) -> None:
+    detector = Detector(threshold, 0)
+    axes = draw_scores("isolation_forest", results.scores["isolation_forest"], detector, results.caption).axes[0]
+    low, high = axes.get_xlim()
+    assert low < threshold < high
+    shade = drawn(axes)[1:]
+    assert len(shade) == (threshold < 1)
+    if shade:
+        assert shade[0].get_data().edges[0] == max(threshold, 0)
