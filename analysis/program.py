@@ -10,7 +10,6 @@ import argparse
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -122,7 +121,7 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
     with log_file(program.rpartition(".")[2]) as log:
         try:
             return main(arguments)
-        except Exception as error:  # noqa: BLE001 - the last line of defence: nothing ends without words
+        except Exception as error:
             logging.getLogger(program).exception("ended by an error")
             code = exit_code(error)
             details = f" (traceback: {log})" if log else ""

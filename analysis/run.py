@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.configuration import RunConfiguration, load_configuration, option_name
 from analysis.errors import ConfigurationError
@@ -35,6 +34,7 @@ from rdf.features import FEATURE_SETS, FEATURES, FeatureSet, check_features
 from rdf.schema import Schema, load_schema
 
 if TYPE_CHECKING:
+    from rdf.snapshot import Snapshot
     from rdf.sources import Source
 
 TOP_EVENTS = 100
@@ -171,9 +171,7 @@ def _read_models(configuration: RunConfiguration) -> ModelFolder:
     return models
 
 
-def _open(
-    data: RunInput, schema: Schema, configuration: RunConfiguration, timings: Timings
-) -> tuple[RunInput, Source]:
+def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timings: Timings) -> tuple[RunInput, Source]:
     """Make the input readable as trees: simulate it where that is allowed and needed, convert it where it is text."""
     from rdf.simulation import simulate
     from rdf.sources import open_source
@@ -229,22 +227,23 @@ class _Job:
         from rdf.columns import define_feature_vector, define_physics
         from rdf.execution import EventLoop, use_threads
         from rdf.selection import define_non_finite, select_finite
-        from rdf.snapshot import book_snapshot, file_order
+        from rdf.snapshot import book_snapshot
 
         console = error_console()
         features, observables = self.chosen.features, self.chosen.observables
-        use_threads(self.threads)
+        slots = use_threads(self.threads)
         loop = EventLoop(self.source, self.entries)
-        events = define_physics(loop.events, self.schema)
-        check_features((*features, *observables), map(str, events.GetDefinedColumnNames()))
-        events = define_feature_vector(events, features, observables)
-        selected = select_finite(define_non_finite(events))
-        snapshot = book_snapshot(selected, (*features, *observables), file_order(selected))
+        with self.timings.stage("jit"):
+            events = define_physics(loop.events, self.schema)
+            check_features((*features, *observables), map(str, events.GetDefinedColumnNames()))
+            events = define_feature_vector(events, features, observables)
+            selected = select_finite(define_non_finite(events))
+            snapshot = book_snapshot(selected, (*features, *observables), slots)
         with progress_bar(console, "collecting features", "events") as move:
-            took = loop.run(snapshot.results(), move)
+            took = loop.run([snapshot.booked], move)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("snapshot", took.loop_seconds)
-        columns = snapshot.sorted_matrix()
+        _, columns = snapshot.arrays()
         X = columns[:, : len(features)]
         if not len(X):
             raise NoEvents(f"{self.data.title}: no event with finite features is left to train on; check the sample")
@@ -277,9 +276,11 @@ class _Job:
         from rdf.columns import define_feature_vector, define_physics
         from rdf.events import book_events, check_events
         from rdf.execution import EventLoop, use_threads
-        from rdf.histograms import add_provenance, book_histograms, complete, write_histograms
-        from rdf.scoring import book_top_events, define_scores, event_columns
+        from rdf.histograms import book_histograms, complete, write_histograms
+        from rdf.provenance import Provenance
+        from rdf.scoring import ENSEMBLE, define_scores, event_columns
         from rdf.selection import cutflow, define_non_finite, non_finite_counts, select_finite
+        from rdf.snapshot import book_top_events
         from rdf.sofie import check_parity, compile_detector
 
         console = error_console()
@@ -304,25 +305,24 @@ class _Job:
                 )
                 compiled.append(detector)
 
+        origin = json.dumps({"sample": self.data.describe(), "commit": git_commit()})
+        provenance = Provenance(origin, self.data.simulated)
         loop = EventLoop(self.source, self.entries)
-        events = define_physics(loop.events, self.schema)
-        check_features((*features, *observables), map(str, events.GetDefinedColumnNames()))
-        events = define_non_finite(define_feature_vector(events, features, observables))
-        selected = define_scores(select_finite(events), compiled, models.min_votes)
         columns = event_columns(features, observables, names)
-        written = book_events(selected, self.staging / "events.root", columns)
-        top = book_top_events(selected, columns, names, TOP_EVENTS, slots)
-        histograms = book_histograms(
-            events,
-            selected,
-            features,
-            models.feature_axes,
-            {name: entry.score_axis for name, entry in entries_of.items()},
-            self.chosen.plane,
-        )
-        report = selected.Report()
+        with self.timings.stage("jit"):
+            events = define_physics(loop.events, self.schema)
+            check_features((*features, *observables), map(str, events.GetDefinedColumnNames()))
+            events = define_non_finite(define_feature_vector(events, features, observables))
+            selected = define_scores(select_finite(events), compiled, models.min_votes)
+            written = book_events(selected, self.staging / "events.root", columns, provenance)
+            # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
+            key = (ENSEMBLE, *(f"score_{name}" for name in names))
+            top = book_top_events(selected, key, columns, TOP_EVENTS, slots)
+            score_axes = {name: entry.score_axis for name, entry in entries_of.items()}
+            histograms = book_histograms(events, selected, features, models.feature_axes, score_axes, self.chosen.plane)
+            report = selected.Report()
         with progress_bar(console, "scoring", "events") as move:
-            took = loop.run([written, *top.results(), *histograms.results(), report], move)
+            took = loop.run([written, top.booked, *histograms.results(), report], move)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("scoring_loop", took.loop_seconds)
 
@@ -332,10 +332,8 @@ class _Job:
         if not selected_events:
             raise NoEvents(f"{self.data.title}: no event has finite features, nothing was scored; check the sample")
         filled = complete(histograms, cuts)
-        provenance = json.dumps({"sample": self.data.describe(), "commit": git_commit()})
-        write_histograms(self.staging / "histograms.root", filled, provenance, self.data.simulated)
-        add_provenance(self.staging / "events.root", provenance, self.data.simulated)
-        _write_anomalies(self.staging / "anomalies.csv", top.arrays(), self.data)
+        write_histograms(self.staging / "histograms.root", filled, provenance)
+        _write_anomalies(self.staging / "anomalies.csv", top, len(key), self.data)
 
         flagged = {name: int(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, start=1)}
         anomalous = int(round(filled["moments/anomalous"].GetBinContent(1, 1)))
@@ -382,19 +380,25 @@ def _means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, 
     return means
 
 
-def _write_anomalies(path: Path, columns: Mapping[str, npt.NDArray[np.generic]], data: RunInput) -> None:
-    """Write the most anomalous events, most anomalous first, a line each."""
+def _write_anomalies(path: Path, top: Snapshot, key: int, data: RunInput) -> None:
+    """Write the most anomalous events, most anomalous first, a line each.
+
+    Args:
+        path: file to write.
+        top: the events; the first `key` of its values say how anomalous.
+        key: number of those.
+        data: named in each line.
+    """
+    ids, values = top.arrays()
+    # A stable sort: the numbers of the event, by which it is ordered already, decide between equals.
+    order = np.lexsort([-column for column in values.T[:key][::-1]])[:TOP_EVENTS]
     sample = f"{data.name} (SIMULATED)" if data.simulated else data.name
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["place", "sample", *columns])
-        for place, values in enumerate(zip(*columns.values(), strict=True), start=1):
-            writer.writerow([place, sample, *(_as_text(value) for value in values)])
-
-
-def _as_text(value: np.generic) -> str:
-    """Write a number so that it reads back as the same one."""
-    return np.format_float_positional(value, trim="-") if value.dtype.kind == "f" else str(value)
+        writer.writerow(["place", "sample", *top.ids, *top.values[key:]])
+        for place, i in enumerate(order, start=1):
+            numbers = [np.format_float_positional(value, trim="-") for value in values[i, key:]]
+            writer.writerow([place, sample, *ids[i], *numbers])
 
 
 def _as_configured(configuration: RunConfiguration, folder: Path) -> dict[str, Any]:

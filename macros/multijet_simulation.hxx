@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace multijet_simulation {
 
@@ -42,10 +43,10 @@ inline double megajet_mass(TRandom &random, double pt)
 // Two jets of falling pT, back to back but for a third one and the detector's resolution.
 inline void make_multijet(TRandom &random, Event &event)
 {
-   const double pt = 85 * std::pow(1 - random.Rndm(), -1 / 4.2); // dN/dpT ~ pT^-5.2
+   const double pt = 90 * std::pow(1 - random.Rndm(), -1 / 4.2); // dN/dpT ~ pT^-5.2
    const double phi = random.Uniform(-M_PI, M_PI);
-   const double boost = random.Gaus(0, 1.1), spread = random.Gaus(0, 0.75);
-   const double radiated = random.Exp(0.16), turn = random.Gaus(0, 0.1 + 0.6 * radiated);
+   const double boost = random.Gaus(0, 1.1), spread = random.Gaus(0, 1.0);
+   const double radiated = random.Exp(0.2), turn = random.Gaus(0, 0.1 + 0.6 * radiated);
    const double pt1 = pt * (1 + random.Gaus(0, 0.06));
    const double pt2 = pt / (1 + radiated) * (1 + random.Gaus(0, 0.06));
    event.megajet1 = megajet(pt1, boost + spread, phi, megajet_mass(random, pt1));
@@ -102,7 +103,9 @@ inline Event generate(unsigned int seed, unsigned long long number)
    do {
       event.heavy_pair ? make_heavy_pair(random, event) : make_multijet(random, event);
    } while (!passes_filter(event));
-   event.n_jets = 2 + std::min(5, random.Poisson(0.45));
+   if (event.megajet1.Pt() < event.megajet2.Pt())
+      std::swap(event.megajet1, event.megajet2); // as in the data, the first is the harder
+   event.n_jets = 2 + std::min<int>(5, random.Poisson(0.45));
    event.n_bjets = random.Binomial(2, event.heavy_pair ? 0.15 : 0.026);
    return event;
 }

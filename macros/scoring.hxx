@@ -1,15 +1,12 @@
-// Trained detectors inside the event loop: score, rank and the running list of the most anomalous events.
+// Trained detectors inside the event loop: score, rank and flag.
 //
 // A detector's network is a class that SOFIE generated (`Session`), which keeps its intermediate results in members:
 // each slot of the event loop has a session of its own.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <functional>
 #include <memory>
-#include <queue>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,35 +54,6 @@ public:
          return i == 0 ? 0.f : fTableRanks[i];
       const float fraction = (score - fTableScores[i - 1]) / (fTableScores[i] - fTableScores[i - 1]);
       return fTableRanks[i - 1] + fraction * (fTableRanks[i] - fTableRanks[i - 1]);
-   }
-};
-
-// Keeps, per slot, the keys of the `size` most anomalous events so far. Whoever is among the first `size` of all events
-// is among the first `size` of its slot at the time it is seen, so a filter on enters() loses none of them, and lets
-// through only about size * log(events / size) others.
-template <std::size_t KeyLength>
-class RunningTop {
-   using Key = std::array<float, KeyLength>;
-   struct alignas(64) Slot {
-      std::priority_queue<Key, std::vector<Key>, std::greater<Key>> least_first;
-   };
-   std::size_t fSize;
-   std::vector<Slot> fSlots;
-
-public:
-   RunningTop(std::size_t size, std::size_t slots) : fSize(size), fSlots(slots) {}
-
-   // Whether an event with this key (compared first element first) belongs to the slot's top so far.
-   bool enters(unsigned int slot, const Key &key)
-   {
-      auto &least_first = fSlots[slot].least_first;
-      if (least_first.size() == fSize) {
-         if (key < least_first.top())
-            return false;
-         least_first.pop();
-      }
-      least_first.push(key);
-      return true;
    }
 };
 

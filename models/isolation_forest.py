@@ -40,7 +40,8 @@ class IsolationForest(Detector):
 
     def score(self, X: Features) -> Scores:
         """Return 2^(-mean path length / expected path length), shape (events,); higher is more anomalous."""
-        return (-self.forest.score_samples(self._scaled(X))).astype(np.float32)
+        scores: Scores = -self.forest.score_samples(self._scaled(X)).astype(np.float32)
+        return scores
 
     def network(self) -> torch.nn.Module:
         """Return the forest as a torch module of comparisons and look-ups."""
@@ -50,9 +51,9 @@ class IsolationForest(Detector):
 class ForestNetwork(torch.nn.Module):
     """A scikit-learn isolation forest as tensor operations.
 
-    All trees are laid end to end in tables of nodes. Each tree holds one node at a time, starting at its root, and every
-    step replaces it by its left or right child; a leaf is its own child. After as many steps as the deepest tree has
-    levels all trees are at their leaves.
+    All trees are laid end to end in tables of nodes. Each tree holds one node at a time, starting at its root, and
+    every step replaces it by its left or right child; a leaf is its own child. After as many steps as the deepest tree
+    has levels all trees are at their leaves.
     """
 
     feature: torch.Tensor
@@ -75,7 +76,9 @@ class ForestNetwork(torch.nn.Module):
         is_leaf = np.concatenate([tree.children_left < 0 for tree in trees])
         nodes = np.arange(len(is_leaf))
         left, right = (
-            np.where(is_leaf, nodes, np.concatenate([getattr(t, side) + root for t, root in zip(trees, roots, strict=True)]))
+            np.where(
+                is_leaf, nodes, np.concatenate([getattr(t, side) + root for t, root in zip(trees, roots, strict=True)])
+            )
             for side in ("children_left", "children_right")
         )
         feature = np.where(is_leaf, 0, np.concatenate([tree.feature for tree in trees]))

@@ -1,4 +1,4 @@
-"""Everything that touches RDataFrame: sources, columns, selections, snapshot, scoring, histograms and their execution."""
+"""Everything that touches RDataFrame: sources, columns, selections, snapshot, scoring, histograms, execution."""
 
 from __future__ import annotations
 

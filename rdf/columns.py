@@ -1,7 +1,8 @@
 """Columns: each function takes a node, wires canonical columns to a kernel of `macros/` and gives a node back.
 
 In the text of a definition RDataFrame takes every word that is the name of a column for that column, also behind `::`.
-That is why kernels are called compute_MR and not MR, and why no kernel's namespace is called met: files have such columns.
+That is why kernels are called compute_MR and not MR, and why no kernel's namespace is called met: files have columns of
+these names.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def define_megajets(events: RNode) -> RNode:
 
 
 def define_razor(events: RNode) -> RNode:
-    """Define MR [GeV], and MTR [GeV] and Rsq where MET has a direction; else Rsq stays the file's own, if it has one."""
+    """Define MR [GeV], and MTR [GeV] and Rsq where MET has a direction; else Rsq stays the file's own, if any."""
     include_kernels("razor")
     defined = _defined(events)
     if "megajet1" in defined:

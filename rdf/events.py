@@ -9,18 +9,23 @@ from typing import Any
 from rdf import RNode
 from rdf.errors import LostEvents
 from rdf.interpreter import ROOT
+from rdf.provenance import Provenance
 from rdf.schema import ID_QUANTITIES
 
 TABLE = "events"
 
 
-def book_events(events: RNode, path: Path, columns: Sequence[str]) -> Any:
-    """Book the writing of run, luminosityBlock, event and these columns to an RNTuple.
+def book_events(events: RNode, path: Path, columns: Sequence[str], provenance: Provenance) -> Any:
+    """Book the writing of run, luminosityBlock, event and these columns to an RNTuple, in a file that says its origin.
 
     An RNTuple that was not completed cannot be opened.
     """
+    # In this order: ROOT cannot add anything to a file that RNTuple has created by itself.
+    with provenance.created_file(path):
+        pass
     options = ROOT.RDF.RSnapshotOptions()
     options.fLazy = True
+    options.fMode = "UPDATE"
     options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
     return events.Snapshot(TABLE, str(path), [*ID_QUANTITIES, *columns], options)
 

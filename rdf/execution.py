@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,8 @@ class EventLoop:
             self._wait(progress)
         except KeyboardInterrupt as interruption:
             self._loop.stop()
-            try:
+            with suppress(EventLoopFailed):  # this is how a loop ends that was told to stop
                 self._wait(None)
-            except EventLoopFailed:
-                pass  # this is how a loop ends that was told to stop
             raise Interrupted("the event loop was interrupted") from interruption
         processed = int(self._loop.events())
         if processed != self.expected:

@@ -12,15 +12,13 @@ from typing import Any, Protocol
 
 from rdf import RNode
 from rdf.columns import VECTOR, define
-from rdf.errors import EventLoopFailed
 from rdf.features import FEATURES
 from rdf.interpreter import ROOT, include_kernels
+from rdf.provenance import Provenance
 from rdf.scoring import ENSEMBLE
 from rdf.selection import Cut
 
 SELECTIONS: Mapping[str, str] = {"normal": "!flag_ensemble", "anomalous": "flag_ensemble"}
-ZLIB = 101
-"""Compression whose damage ROOT notices."""
 
 
 class Binning(Protocol):
@@ -84,7 +82,9 @@ def book_histograms(
         for name, axis in feature_axes.items():
             title = f"{_title(name)}, {selection} events;{_axis_title(name)};events"
             booked[f"features/{selection}/{name}"] = events.Histo1D((name, title, *_bins(axis)), name)
-        booked[f"planes/{selection}/{'_'.join(plane)}"] = events.Histo2D(_plane_model(plane, selection, feature_axes), *plane)
+        booked[f"planes/{selection}/{'_'.join(plane)}"] = events.Histo2D(
+            _plane_model(plane, selection, feature_axes), *plane
+        )
         booked[f"moments/{selection}"] = events.Histo2D(
             (selection, f"Sums of products of features, {selection} events", *2 * (width + 1, -0.5, width + 0.5)),
             *("moment_row", "moment_column", "moment_product"),
@@ -93,7 +93,10 @@ def book_histograms(
     ranks = (100, 0.0, 1.0)
     for name, bins in {**{f"score_{d}": _bins(axis) for d, axis in score_axes.items()}, ENSEMBLE: ranks}.items():
         booked[f"scores/{name}"] = selected.Histo1D((name, f"{name};{name};events", *bins), name)
-        model = (f"{name}_{'_'.join(plane)}", f"mean {name};{_axis_title(plane[0])};{_axis_title(plane[1])};mean {name}")
+        model = (
+            f"{name}_{'_'.join(plane)}",
+            f"mean {name};{_axis_title(plane[0])};{_axis_title(plane[1])};mean {name}",
+        )
         axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
         booked[f"planes/{model[0]}"] = selected.Profile2D((*model, *axes), *plane, name)
 
@@ -170,38 +173,15 @@ def _mirror(matrix: Any, labels: Sequence[str]) -> None:
     _label(matrix.GetYaxis(), labels)
 
 
-def write_histograms(path: Path, histograms: Mapping[str, Any], provenance: str, simulated: bool) -> None:
-    """Write histograms to a ROOT file, each in the directory that its path says.
-
-    Args:
-        path: file to make.
-        histograms: by their path in the file.
-        provenance: a line that says where they come from; stands in the file as `provenance`.
-        simulated: write SIMULATED into the file and into every title.
+def write_histograms(path: Path, histograms: Mapping[str, Any], provenance: Provenance) -> None:
+    """Write histograms to a ROOT file, each in the directory that its path says; simulated ones say so in their titles.
 
     Raises:
         EventLoopFailed: the file cannot be written whole.
     """
-    file = ROOT.TFile.Open(str(path), "RECREATE", "", ZLIB)
-    with file:
+    with provenance.created_file(path) as file:
         for place, histogram in sorted(histograms.items()):
             directory, _, name = place.rpartition("/")
-            if simulated:
+            if provenance.simulated:
                 histogram.SetTitle(f"SIMULATED {histogram.GetTitle()}")
             (file.GetDirectory(directory) or file.mkdir(directory)).WriteObject(histogram, name)
-        _write_provenance(file, provenance, simulated)
-        failed = file.TestBit(ROOT.TFile.kWriteError)
-    if failed:
-        raise EventLoopFailed(f"{path} cannot be written; is the disk full?")
-
-
-def _write_provenance(file: Any, provenance: str, simulated: bool) -> None:
-    file.WriteObject(ROOT.TNamed("provenance", provenance), "provenance")
-    if simulated:
-        file.WriteObject(ROOT.TNamed("SIMULATED", "these events are simulated"), "SIMULATED")
-
-
-def add_provenance(path: Path, provenance: str, simulated: bool) -> None:
-    """Write into a finished ROOT file where its events come from, as `write_histograms` does."""
-    with ROOT.TFile.Open(str(path), "UPDATE") as file:
-        _write_provenance(file, provenance, simulated)

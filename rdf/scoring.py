@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from rdf import RNode
 from rdf.columns import VECTOR, define
-from rdf.interpreter import ROOT
-from rdf.schema import ID_QUANTITIES
-from rdf.snapshot import Snapshot, book_snapshot
 from rdf.sofie import CompiledDetector
 
 ENSEMBLE = "score_ensemble"
@@ -46,52 +38,3 @@ def event_columns(features: Sequence[str], observables: Sequence[str], detectors
     """Return the columns of `events.root`, in order, after those that name the event."""
     of_detectors = [f"{kind}_{name}" for kind in ("score", "rank", "flag") for name in detectors]
     return [*features, *observables, *of_detectors, "votes", ENSEMBLE, "flag_ensemble"]
-
-
-@dataclass(frozen=True)
-class TopEvents:
-    """The booked most anomalous events.
-
-    Attributes:
-        snapshot: candidates, among them the most anomalous events.
-        key: columns by which the most anomalous events are told, most significant first.
-        size: number of events wanted.
-        running_top: C++ object that the graph refers to; it has to live as long as the loop runs.
-    """
-
-    snapshot: Snapshot
-    key: tuple[str, ...]
-    size: int
-    running_top: Any
-
-    def results(self) -> list[Any]:
-        """Return what the event loop has to run."""
-        return self.snapshot.results()
-
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return the columns of the `size` most anomalous events, most anomalous first."""
-        ids = self.snapshot.id_arrays()
-        columns = dict(zip(self.snapshot.names, self.snapshot.matrix().T, strict=True))
-        # lexsort sorts by its last key first; the numbers of the event decide between equals.
-        keys = [*reversed(ids.values()), *(-columns[name] for name in reversed(self.key))]
-        order = np.lexsort(keys)[: self.size]
-        return {name: values[order] for name, values in {**ids, **columns}.items()}
-
-
-def book_top_events(events: RNode, columns: Sequence[str], detectors: Sequence[str], size: int, slots: int) -> TopEvents:
-    """Book the most anomalous events: by score_ensemble, and by the scores where that is equal.
-
-    Args:
-        events: node with scores.
-        columns: what to keep of them, beside run, luminosityBlock and event.
-        detectors: names, in order of precedence.
-        size: number of events.
-        slots: of the event loop.
-    """
-    key = (ENSEMBLE, *(f"score_{name}" for name in detectors))
-    running_top = ROOT.scoring.RunningTop[len(key)](size, slots)
-    kind = f"scoring::RunningTop<{len(key)}>"
-    candidates = events.Filter(
-        f"reinterpret_cast<{kind} *>({ROOT.addressof(running_top)}ull)->enters(rdfslot_, {{{', '.join(key)}}})"
-    )
-    return TopEvents(book_snapshot(candidates, columns, tuple(ID_QUANTITIES)), key, size, running_top)

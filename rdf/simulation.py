@@ -48,9 +48,7 @@ GENERATORS: Mapping[str, Generator] = {
             "MR": "razor::compute_MR(generated.megajet1, generated.megajet2)",
             "Rsq": "razor::compute_Rsq(razor::compute_MTR(generated.megajet1, generated.megajet2, generated.met_pt, "
             "generated.met_phi), MR)",
-            **{
-                f"{part}{i}": f"generated.megajet{i}.{part}()" for i in (1, 2) for part in ("E", "Px", "Py", "Pz")
-            },
+            **{f"{part}{i}": f"generated.megajet{i}.{part}()" for i in (1, 2) for part in ("E", "Px", "Py", "Pz")},
             "HT": "generated.HT",
             "MET": "generated.met_pt",
             "nJets": "generated.n_jets",

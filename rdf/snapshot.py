@@ -1,8 +1,7 @@
-"""Snapshot: columns of the selected events as numpy arrays, for training and for the list of events."""
+"""Snapshot: columns of the selected events as numpy arrays, for training and for the list of the most anomalous."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,67 +10,69 @@ import numpy as np
 import numpy.typing as npt
 
 from rdf import RNode
-from rdf.columns import define
-from rdf.interpreter import ROOT
+from rdf.interpreter import ROOT, include_kernels
 from rdf.schema import ID_QUANTITIES, SOURCE_ROW
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Booked columns of numbers, to be had as arrays after the loop.
+    """Columns that an event loop will collect.
 
     Attributes:
-        names: of the columns wanted.
-        rows: these columns, a `std::array<float>` an event: one thing to compile and to fill instead of many.
-        ids: columns that name the event or say where it stands.
+        ids: whole numbers that name the event, most significant first.
+        values: columns of numbers, rounded to float32.
+        rows: the C++ object that collects; it has to live as long as the loop runs.
+        booked: what the event loop has to run.
     """
 
-    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    values: tuple[str, ...]
     rows: Any
-    ids: dict[str, Any]
+    booked: Any
 
-    def results(self) -> list[Any]:
-        """Return what the event loop has to run."""
-        return [self.rows, *self.ids.values()]
+    def arrays(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
+        """Return ids, shape (events, ids), and values, shape (events, values), in the order of the ids.
 
-    def matrix(self) -> npt.NDArray[np.float32]:
-        """Return the columns, shape (events, columns), in the order in which the loop met the events."""
-        rows = self.rows.GetValue()
-        shape = (int(rows.size()), len(self.names))
-        if not shape[0]:
-            return np.empty(shape, dtype=np.float32)
-        values = (ctypes.c_float * (shape[0] * shape[1])).from_address(ROOT.addressof(rows.data()))
-        return np.ctypeslib.as_array(values).reshape(shape).copy()
-
-    def id_arrays(self) -> dict[str, npt.NDArray[np.unsignedinteger]]:
-        """Return the columns that name the events, in the same order."""
-        return {name: np.asarray(result.GetValue()) for name, result in self.ids.items()}
-
-    def sorted_matrix(self) -> npt.NDArray[np.float32]:
-        """Return the columns, shape (events, columns), in an order that does not depend on threads.
-
-        It is that of the ids, and where these are equal that of the values.
+        That order does not depend on threads; where ids are equal, the values decide.
         """
-        matrix = self.matrix()
+        size = int(self.rows.size())
+        ids = np.empty((size, len(self.ids)), dtype=np.uint64)
+        values = np.empty((size, len(self.values)), dtype=np.float32)
+        if size:
+            self.rows.copy(ids.reshape(-1), values.reshape(-1))
         # lexsort sorts by its last key first.
-        return matrix[np.lexsort([*matrix.T, *reversed(self.id_arrays().values())])]
+        order = np.lexsort([*values.T, *ids.T[::-1]])
+        return ids[order], values[order]
 
 
-def book_snapshot(events: RNode, names: Sequence[str], ids: Sequence[str]) -> Snapshot:
-    """Book columns, which are rounded to float32, and those that name the events.
+def _book(events: RNode, rows: Any, kind: str, ids: Sequence[str], values: Sequence[str]) -> Snapshot:
+    row = (
+        ", ".join(f"static_cast<std::uint64_t>({name})" for name in ids),
+        ", ".join(f"static_cast<float>({name})" for name in values),
+    )
+    # The graph is code compiled at run time: the address is how it gets to this object.
+    collector = f"reinterpret_cast<rows::{kind} *>({ROOT.addressof(rows)}ull)"
+    collected = events.Filter(f"{collector}->add(rdfslot_, {{{row[0]}}}, {{{row[1]}}})")
+    return Snapshot(tuple(ids), tuple(values), rows, collected.Count())
+
+
+def book_snapshot(events: RNode, values: Sequence[str], slots: int) -> Snapshot:
+    """Book columns of all events, to come in the order of the published table, or in that of the event numbers."""
+    include_kernels("rows")
+    ids = (SOURCE_ROW,) if events.HasColumn(SOURCE_ROW) else tuple(ID_QUANTITIES)
+    return _book(events, ROOT.rows.AllRows(slots, len(ids), len(values)), "AllRows", ids, values)
+
+
+def book_top_events(events: RNode, key: Sequence[str], values: Sequence[str], size: int, slots: int) -> Snapshot:
+    """Book columns of the events with the greatest key: at least `size` of them, or all there are.
 
     Args:
-        events: node that has them.
-        names: columns of numbers.
-        ids: columns of whole numbers, most significant first.
+        events: node that has the columns.
+        key: columns compared, first column first.
+        values: columns wanted.
+        size: number of events.
+        slots: of the event loop.
     """
-    values = ", ".join(f"static_cast<float>({name})" for name in names)
-    kind = f"std::array<float, {len(names)}>"
-    rows = define(events, "snapshot_row", f"{kind}{{{values}}}").Take[kind]("snapshot_row")
-    taken = {name: events.Take[str(events.GetColumnType(name))](name) for name in ids}
-    return Snapshot(tuple(names), rows, taken)
-
-
-def file_order(events: RNode) -> tuple[str, ...]:
-    """Return the columns that put events in order: as in the published table, or as trees are ordered."""
-    return (SOURCE_ROW,) if events.HasColumn(SOURCE_ROW) else tuple(ID_QUANTITIES)
+    include_kernels("rows")
+    rows = ROOT.rows.TopRows(slots, size, len(key))
+    return _book(events, rows, "TopRows", tuple(ID_QUANTITIES), (*key, *values))

@@ -67,7 +67,9 @@ def compile_detector(
 
     include_kernels("scoring")
     # Named by content: the same model compiled again is the same variable, another one does not get in its way.
-    content = hashlib.sha256(repr((onnx.read_bytes(), threshold, table_scores, table_ranks, slots)).encode()).hexdigest()
+    content = hashlib.sha256(
+        repr((onnx.read_bytes(), threshold, table_scores, table_ranks, slots)).encode()
+    ).hexdigest()
     model = f"{name}_{content[:12]}"
     compiled = CompiledDetector(name, f"detectors::{model}")
     if hasattr(ROOT, "detectors") and hasattr(ROOT.detectors, model):

@@ -33,7 +33,9 @@ _RNTUPLE_TYPES = {"float32": "float", "float64": "double"}
 _INFINITE = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
 
 
-def convert(source: Path, schema: Schema, cache: Path, checksum: str | None = None, progress: Progress | None = None) -> Path:
+def convert(
+    source: Path, schema: Schema, cache: Path, checksum: str | None = None, progress: Progress | None = None
+) -> Path:
     """Write a CSV file as an RNTuple to the cache, once, and return its path there.
 
     Args:
@@ -88,9 +90,7 @@ def _write_rntuple(path: Path, schema: Schema, batches: Iterator[dict[str, npt.N
     writer.close()
 
 
-def _batches(
-    source: Path, schema: Schema, progress: Progress | None
-) -> Iterator[dict[str, npt.NDArray[np.generic]]]:
+def _batches(source: Path, schema: Schema, progress: Progress | None) -> Iterator[dict[str, npt.NDArray[np.generic]]]:
     """Yield the file's columns in pieces, each of which becomes a cluster of its own, and so work for one core."""
     size = source.stat().st_size
     names = _header(source, schema)
@@ -99,13 +99,16 @@ def _batches(
     rows = 0
     suspicious: set[str] = set()
     try:
-        with source.open("rb") as file, pa.csv.open_csv(
-            file,
-            # Only one thread reports the number of a bad row.
-            pa.csv.ReadOptions(use_threads=False, block_size=block_size),
-            pa.csv.ParseOptions(newlines_in_values=False),
-            pa.csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=[""]),
-        ) as reader:
+        with (
+            source.open("rb") as file,
+            pa.csv.open_csv(
+                file,
+                # Only one thread reports the number of a bad row.
+                pa.csv.ReadOptions(use_threads=False, block_size=block_size),
+                pa.csv.ParseOptions(newlines_in_values=False),
+                pa.csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=[""]),
+            ) as reader,
+        ):
             for batch in reader:
                 columns: dict[str, npt.NDArray[np.generic]] = {}
                 for name, column in zip(batch.schema.names, batch.columns, strict=True):
