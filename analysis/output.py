@@ -19,9 +19,9 @@ BYTES_PER_VALUE = 4
 def staged_output(folder: Path) -> Iterator[Path]:
     """Hold the output folder for one run and give it a hidden place to write to.
 
-    Whatever lies in the yielded folder when the block ends well is moved to `folder`, replacing what an earlier run left
-    there; if the block ends by an error or an interruption, nothing is moved. What a killed run left behind is removed
-    by the next.
+    Whatever lies in the yielded folder when the block ends well is moved to `folder`, replacing what an earlier run
+    left there; if the block ends by an error or an interruption, nothing is moved. What a killed run left behind is
+    removed by the next.
 
     Raises:
         OutputFolderError: the folder cannot be made or written, or another run is writing to it.

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import platformdirs
@@ -107,17 +108,43 @@ def log_file(program: str) -> Iterator[Path | None]:
         handler.close()
 
 
+class Interruption:
+    """Handler of SIGINT and SIGTERM that remembers them.
+
+    A KeyboardInterrupt that is raised while PyROOT calls back into Python is swallowed there; `check_interruption`,
+    called between the stages of a program, raises it again.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __call__(self, signal_number: int, frame: FrameType | None) -> NoReturn:
+        """Remember the signal and raise KeyboardInterrupt."""
+        self.requested = True
+        raise KeyboardInterrupt
+
+
+def check_interruption() -> None:
+    """Raise KeyboardInterrupt if the user has interrupted the program and it got lost."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, Interruption) and handler.requested:
+        raise KeyboardInterrupt
+
+
 def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a program and turn whatever ends it into an exit code and, for an error, one line on stderr.
 
-    A batch system's SIGTERM is handled as Ctrl-C is, so that a stopped job cleans up after itself.
+    A batch system's SIGTERM is handled as Ctrl-C is, so that a stopped job cleans up after itself; and so is Ctrl-C
+    where a script started the program in the background, for which the shell sets it to be ignored.
     """
     console = error_console()
 
     def say(message: str) -> None:
         console.print(message, style="bold red", soft_wrap=True, highlight=False, markup=False)
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruption = Interruption()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, interruption)
     with log_file(program.rpartition(".")[2]) as log:
         try:
             return main(arguments)

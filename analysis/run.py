@@ -23,7 +23,7 @@ from analysis.configuration import RunConfiguration, load_configuration, option_
 from analysis.errors import ConfigurationError
 from analysis.inputs import InputFile, RunInput, resolve_input
 from analysis.output import check_space, staged_output
-from analysis.program import DONE, OptionParser, cache_folder, error_console, run_program
+from analysis.program import DONE, OptionParser, cache_folder, check_interruption, error_console, run_program
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit, library_versions, machine
 from analysis.summary import print_summary
@@ -93,8 +93,10 @@ class Timings:
     @contextmanager
     def stage(self, stage: str) -> Iterator[None]:
         """Count the time that the block takes to a stage."""
+        check_interruption()
         started = time.perf_counter()
         yield
+        check_interruption()
         self.add(stage, time.perf_counter() - started)
 
 
@@ -181,6 +183,7 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
         console.print(
             f"[bold red]SIMULATED[/]: {data.name} is neither at hand nor downloadable; what follows is simulated",
             highlight=False,
+            soft_wrap=True,
         )
         assert data.simulation is not None
         assert data.events is not None
@@ -195,7 +198,7 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
             [file.sha256 for file in data.files],
             move,
         )
-    return data, source
+    return replace(data, simulated=source.simulated), source
 
 
 def _entries(configuration: RunConfiguration, available: int) -> tuple[int, int]:
@@ -336,7 +339,7 @@ class _Job:
         _write_anomalies(self.staging / "anomalies.csv", top, len(key), self.data)
 
         flagged = {name: int(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, start=1)}
-        anomalous = int(round(filled["moments/anomalous"].GetBinContent(1, 1)))
+        anomalous = round(filled["moments/anomalous"].GetBinContent(1, 1))
         return {
             "sample": self.data.describe(),
             "training": models.training.model_dump(),

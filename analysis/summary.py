@@ -29,7 +29,9 @@ def print_summary(folder: Path) -> None:
     origin = f"DOI {sample['doi']}" if sample["doi"] else ", ".join(file["path"] for file in sample["files"])
     title = Text(f"{sample['title']} ({origin})")
     if sample["simulated"]:
-        title = Text("SIMULATED ", style="bold red") + Text(f"stand-in for {sample['title']}", style="red")
+        title = Text("SIMULATED ", style="bold red") + Text(
+            f"events, not {sample['title']}" if sample["doi"] else f"events: {sample['title']}", style="red"
+        )
     table.add_row("sample", title)
     dropped = counts["processed"] - counts["selected"]
     table.add_row("events", f"{counts['processed']:,} read, {dropped:,} dropped ({', '.join(_cuts(cutflow))})")
@@ -53,7 +55,8 @@ def print_summary(folder: Path) -> None:
     table.add_row("histograms", f"{folder / 'histograms.root'} (open it with: root --web=off {folder}/histograms.root)")
     table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
     table.add_row("figures", f"{folder / 'figures'}")
-    table.add_row("models", f"{folder / 'models'} (score more events with --models {folder / 'models'})")
+    trained = "trained on SIMULATED events; " if run["training"]["simulated"] else ""
+    table.add_row("models", f"{folder / 'models'} ({trained}score more events with --models)")
     console = Console()
     # Where the output is no terminal, a path stays in one piece.
     console.print(table, soft_wrap=not console.is_terminal, highlight=False)

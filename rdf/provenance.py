@@ -15,6 +15,10 @@ ZLIB = 101
 """Compression whose damage ROOT notices."""
 
 
+SIMULATED = "SIMULATED"
+"""Key in a ROOT file whose events are simulated."""
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where the contents of a file come from.
@@ -39,7 +43,7 @@ class Provenance:
             with ROOT.TFile.Open(str(path), "RECREATE", "", ZLIB) as file:
                 file.WriteObject(ROOT.TNamed("provenance", self.text), "provenance")
                 if self.simulated:
-                    file.WriteObject(ROOT.TNamed("SIMULATED", "these events are simulated"), "SIMULATED")
+                    file.WriteObject(ROOT.TNamed(SIMULATED, "these events are simulated"), SIMULATED)
                 yield file
                 file.Write()
                 failed = file.TestBit(ROOT.TFile.kWriteError)

@@ -11,6 +11,7 @@ from rdf.columns import define
 from rdf.errors import SchemaError, near_names
 from rdf.execution import use_threads
 from rdf.interpreter import ROOT, include_kernels
+from rdf.provenance import Provenance
 from rdf.schema import SOURCE_ROW, Schema
 
 FORMAT = 1
@@ -90,10 +91,13 @@ def simulate(generator: str, schema: Schema, events: int, seed: int, cache: Path
     node = define(node, "label", f"static_cast<std::int32_t>({recipe.truth})")
 
     options = ROOT.RDF.RSnapshotOptions()
+    options.fMode = "UPDATE"
     options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
     options.fApproxZippedClusterSize = 1 << 18  # several clusters, work for several cores
     temporary = target.with_suffix(f".{os.getpid()}.part")
     try:
+        with Provenance(f"{generator}, seed {seed}, format {FORMAT}", simulated=True).created_file(temporary):
+            pass
         node.Snapshot(schema.tree, str(temporary), [*recipe.columns, SOURCE_ROW, "label"], options)
         temporary.replace(target)
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rdf import RNode
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
 from rdf.interpreter import ROOT, captured_stderr
+from rdf.provenance import SIMULATED
 from rdf.schema import Schema
 from rdf.tabular import Progress, convert
 
@@ -31,11 +32,13 @@ class Source:
         tree: name of the TTree or RNTuple in each file.
         files: the files, in order.
         entries: events in all of them.
+        simulated: whether a file says of itself that its events are simulated.
     """
 
     tree: str
     files: tuple[Path, ...]
     entries: int
+    simulated: bool
 
     def open(self) -> RNode:
         """Return the head of a new graph over all events."""
@@ -67,7 +70,10 @@ def open_source(
             raise UnreadableFile(f"{file} does not exist; check the path")
         is_text = file.suffix.lower() in TEXT_TABLES
         trees.append(convert(file, schema, cache, checksum, progress) if is_text else file)
-    source = Source(schema.tree, tuple(trees), sum(_count_entries(tree, schema.tree) for tree in trees))
+    counted = [_count_entries(tree, schema.tree) for tree in trees]
+    source = Source(
+        schema.tree, tuple(trees), sum(entries for entries, _ in counted), any(simulated for _, simulated in counted)
+    )
     if not source.entries:
         raise NoEvents(f"{', '.join(map(str, files))}: the tree {schema.tree!r} holds no events")
     for tree in trees:
@@ -75,8 +81,8 @@ def open_source(
     return source
 
 
-def _count_entries(path: Path, tree: str) -> int:
-    """Return the number of events in the file's TTree or RNTuple."""
+def _count_entries(path: Path, tree: str) -> tuple[int, bool]:
+    """Return the number of events in the file's TTree or RNTuple, and whether the file says that they are simulated."""
     with captured_stderr() as stderr:
         try:
             file = ROOT.TFile.Open(str(path))
@@ -89,14 +95,15 @@ def _count_entries(path: Path, tree: str) -> int:
         if tree not in names:
             raise MissingColumn(f"{path} has no tree {tree!r}; {near_names(tree, names)}")
         kind = file.GetKey(tree).GetClassName()
-        if kind == "TTree":
-            return int(file.Get(tree).GetEntries())
-    if kind != "ROOT::RNTuple":
+        entries = int(file.Get(tree).GetEntries()) if kind == "TTree" else None
+    if kind == "ROOT::RNTuple":
+        try:
+            entries = int(ROOT.RNTupleReader.Open(tree, str(path)).GetNEntries())
+        except Exception as error:
+            raise UnreadableFile(f"{path}: {_first_line(error)}; delete it and get it again") from error
+    if entries is None:
         raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
-    try:
-        return int(ROOT.RNTupleReader.Open(tree, str(path)).GetNEntries())
-    except Exception as error:
-        raise UnreadableFile(f"{path}: {_first_line(error)}; delete it and get it again") from error
+    return entries, SIMULATED in names
 
 
 def _check_columns(path: Path, schema: Schema) -> None:
