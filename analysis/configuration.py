@@ -100,9 +100,19 @@ def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConf
         raise ConfigurationError(f"{place}: {reason}") from error
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as `yaml.safe_load` does, but 10:20, as in `entries`, is text and no number to the base of 60."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> Any:
+        return node.value if ":" in node.value else super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}; check the path of --config") from error
     except UnicodeDecodeError as error:

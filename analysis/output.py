@@ -13,6 +13,10 @@ from analysis.errors import OutputFolderError
 
 STAGING = ".staging"
 BYTES_PER_VALUE = 4
+CLUSTER_BYTES = 32_000_000
+"""Rows that a thread collects before it writes them."""
+OTHER_RESULTS_BYTES = 20_000_000
+"""Figures, histograms, models."""
 
 
 @contextmanager
@@ -58,26 +62,37 @@ def staged_output(folder: Path) -> Iterator[Path]:
 
 
 def _publish(staging: Path, folder: Path) -> None:
-    """Move finished results to their final names; `run.json`, which vouches for the others, goes last."""
+    """Move finished results to their final names; `run.json`, which vouches for the others, goes last.
+
+    An earlier run's goes first: should this be cut short, nothing may vouch for a mixture of old and new.
+    """
+    if (staging / "run.json").exists():
+        (folder / "run.json").unlink(missing_ok=True)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == "run.json"):
         target = folder / path.name
-        if target.is_dir():
+        if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
+        elif path.is_dir():  # a folder cannot take the place of a file or a link
+            target.unlink(missing_ok=True)
         path.replace(target)
 
 
-def check_space(folder: Path, events: int, columns: int) -> None:
-    """Refuse to start what the disk cannot hold: ROOT does not survive a disk that becomes full.
+def check_space(folder: Path, events: int, columns: int, threads: int) -> None:
+    """Refuse to start or to go on with what the disk cannot hold.
+
+    ROOT does not survive a disk that becomes full: it crashes or hangs. So this is asked before and during the loop.
 
     Args:
         folder: on the disk in question.
-        events: rows that will be written.
-        columns: float32 values a row.
+        events: rows that are still to be written.
+        columns: values a row.
+        threads: each holds back up to a cluster of rows that it has still to write.
 
     Raises:
         OutputFolderError: names what is needed and what is free.
     """
-    needed = events * columns * BYTES_PER_VALUE + 20_000_000  # figures, histograms, models
+    held_back = min(events * columns * BYTES_PER_VALUE, threads * CLUSTER_BYTES)
+    needed = events * columns * BYTES_PER_VALUE + held_back + OTHER_RESULTS_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputFolderError(

@@ -96,7 +96,8 @@ def log_file(program: str) -> Iterator[Path | None]:
     handler: logging.Handler
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, delay=True)
+        # Opened now: that a disk is full has to show here, not while an error is being told.
+        handler = logging.FileHandler(path)
     except OSError:
         handler = logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -106,6 +107,8 @@ def log_file(program: str) -> Iterator[Path | None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
+        if path.is_file() and not path.stat().st_size:
+            path.unlink()
 
 
 class Interruption:
@@ -118,7 +121,7 @@ class Interruption:
     def __init__(self) -> None:
         self.requested = False
 
-    def __call__(self, signal_number: int, frame: FrameType | None) -> NoReturn:
+    def __call__(self, _signal: int, _frame: FrameType | None) -> NoReturn:
         """Remember the signal and raise KeyboardInterrupt."""
         self.requested = True
         raise KeyboardInterrupt
@@ -140,7 +143,7 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
     console = error_console()
 
     def say(message: str) -> None:
-        console.print(message, style="bold red", soft_wrap=True, highlight=False, markup=False)
+        console.print(message, style="bold red", soft_wrap=True, highlight=False, markup=False, emoji=False)
 
     interruption = Interruption()
     for signal_number in (signal.SIGINT, signal.SIGTERM):

@@ -128,8 +128,6 @@ def run(configuration: RunConfiguration, command: str) -> None:
         check_interpreter()
         data, source = _open(data, schema, configuration, timings)
         entries = _entries(configuration, source.entries)
-        check_space(folder, entries[1] - entries[0], columns=30)
-
         # The loop of a part of a sample, as a batch job runs it, has one thread: RDataFrame's Range allows no more.
         threads = configuration.threads if entries == (0, source.entries) else 1
         chosen = FEATURE_SETS[schema.features]
@@ -325,7 +323,13 @@ class _Job:
             histograms = book_histograms(events, selected, features, models.feature_axes, score_axes, self.chosen.plane)
             report = selected.Report()
         with progress_bar(console, "scoring", "events") as move:
-            took = loop.run([written, top.booked, *histograms.results(), report], move)
+
+            def watch(done: int, total: int) -> None:
+                check_space(self.staging, total - done, len(columns), self.threads)
+                move(done, total)
+
+            watch(0, loop.expected)
+            took = loop.run([written, top.booked, *histograms.results(), report], watch)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("scoring_loop", took.loop_seconds)
 

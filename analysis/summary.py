@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+UNWRAPPED = 10_000
+"""Columns of an output that is no terminal: there a path stays in one piece."""
+
 
 def print_summary(folder: Path) -> None:
     """Print what was found and where it lies.
@@ -57,9 +60,11 @@ def print_summary(folder: Path) -> None:
     table.add_row("figures", f"{folder / 'figures'}")
     trained = "trained on SIMULATED events; " if run["training"]["simulated"] else ""
     table.add_row("models", f"{folder / 'models'} ({trained}score more events with --models)")
-    console = Console()
-    # Where the output is no terminal, a path stays in one piece.
-    console.print(table, soft_wrap=not console.is_terminal, highlight=False)
+    # The texts are names and paths, in which brackets and colons stand for themselves.
+    console = Console(markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = UNWRAPPED
+    console.print(table, highlight=False)
 
 
 def _cuts(cutflow: list[dict[str, int]]) -> list[str]:

@@ -57,13 +57,17 @@ public:
    }
 };
 
-// The rows whose first `key` values are the greatest, compared first value first. Each slot keeps as many as are wanted
-// in the end, so that none is lost.
+// The rows whose first `key` values are the greatest, compared first value first; of rows with equal keys those with the
+// least ids, so that slots make no difference. Each slot keeps as many as are wanted in the end, so that none is lost.
 class TopRows {
    struct Row {
-      std::vector<float> values;
+      std::vector<float> key;
       std::vector<std::uint64_t> ids;
-      bool operator>(const Row &other) const { return std::tie(values, ids) > std::tie(other.values, other.ids); }
+      std::vector<float> values; // the others
+      bool operator>(const Row &other) const
+      {
+         return key != other.key ? key > other.key : std::tie(ids, values) < std::tie(other.ids, other.values);
+      }
    };
    struct alignas(64) Slot {
       std::priority_queue<Row, std::vector<Row>, std::greater<Row>> least_first;
@@ -78,13 +82,13 @@ public:
    {
       auto &least_first = fSlots[slot].least_first;
       if (least_first.size() == fWanted) {
-         const auto &least = least_first.top().values;
-         if (std::lexicographical_compare(values.begin(), values.begin() + fKey, least.begin(), least.begin() + fKey))
+         const auto &least = least_first.top().key;
+         if (std::lexicographical_compare(values.begin(), values.begin() + fKey, least.begin(), least.end()))
             return true;
-         least_first.push(Row{values, ids});
+         least_first.push({{values.begin(), values.begin() + fKey}, ids, {values.begin() + fKey, values.end()}});
          least_first.pop();
       } else {
-         least_first.push(Row{values, ids});
+         least_first.push({{values.begin(), values.begin() + fKey}, ids, {values.begin() + fKey, values.end()}});
       }
       return true;
    }
@@ -103,6 +107,7 @@ public:
       for (const auto &slot : fSlots) {
          for (auto rows = slot.least_first; !rows.empty(); rows.pop()) {
             ids = std::copy(rows.top().ids.begin(), rows.top().ids.end(), ids);
+            values = std::copy(rows.top().key.begin(), rows.top().key.end(), values);
             values = std::copy(rows.top().values.begin(), rows.top().values.end(), values);
          }
       }

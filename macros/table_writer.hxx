@@ -63,6 +63,7 @@ public:
    void close()
    {
       fRow.reset();
+      fWriter->CommitDataset(); // the destructor would keep it to itself that the disk is full
       fWriter.reset();
    }
 };

@@ -9,9 +9,11 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
 import onnx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import ModelFolderError
 
@@ -20,28 +22,43 @@ _REMEDY = "train again, or take a whole copy of the folder"
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Axis(_Table):
     """Binning of a histogram: the same for all runs of a model, so that their histograms can be added."""
 
-    bins: int
+    bins: int = Field(gt=0)
     low: float
     high: float
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("low is not below high")
+        return self
 
 
 class RankPoints(_Table):
     """Points of the rank table: scores, ascending, and the fraction of training events below each."""
 
-    scores: list[float]
+    scores: list[float] = Field(min_length=1)
     ranks: list[float]
+
+    @model_validator(mode="after")
+    def _check_points(self) -> Self:
+        # C++ looks up the one by the place in the other, unchecked.
+        if len(self.scores) != len(self.ranks):
+            raise ValueError(f"{len(self.scores)} scores and {len(self.ranks)} ranks")
+        if sorted(set(self.scores)) != self.scores or sorted(self.ranks) != self.ranks:
+            raise ValueError("the points are not in ascending order")
+        return self
 
 
 class DetectorEntry(_Table):
     """What scoring needs to know of one detector."""
 
-    file: str
+    file: str = Field(pattern=r"^[\w-]+\.onnx$")  # in the folder itself
     sha256: str
     threshold: float
     score_axis: Axis
@@ -69,15 +86,16 @@ class Reference(_Table):
 class ModelFolder(_Table):
     """The contents of `models.json`; `min_votes` flags make `flag_ensemble`."""
 
-    format: int = 1
+    format: Literal[1] = 1
     feature_schema: str
     features: list[str]
     feature_axes: dict[str, Axis]
     training: TrainingSample
     contamination: float
     seed: int
-    min_votes: int
-    detectors: dict[str, DetectorEntry]
+    min_votes: int = Field(ge=1)
+    # By names that can stand in those of columns and of C++ classes.
+    detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]
     reference: Reference
     versions: dict[str, str]
 
@@ -105,10 +123,15 @@ def read_model_folder(folder: Path) -> ModelFolder:
         raise ModelFolderError(f"{table} names no detector; {_REMEDY}")
     for name, entry in models.detectors.items():
         _check_onnx(folder / entry.file, entry.sha256, models.features)
-        if name not in models.reference.scores:
-            raise ModelFolderError(f"{table}: no reference scores of {name}; {_REMEDY}")
+        if len(models.reference.scores.get(name, ())) != len(models.reference.features):
+            raise ModelFolderError(f"{table}: not every reference event has a score of {name}; {_REMEDY}")
+    if not models.reference.features:
+        raise ModelFolderError(f"{table}: it holds no reference events; {_REMEDY}")
     if any(len(event) != len(models.features) for event in models.reference.features):
         raise ModelFolderError(f"{table}: the reference events do not have {len(models.features)} features; {_REMEDY}")
+    for name in models.features:
+        if name not in models.feature_axes:
+            raise ModelFolderError(f"{table}: feature_axes has no {name}; {_REMEDY}")
     return models
 
 
@@ -120,7 +143,10 @@ def _check_onnx(path: Path, checksum: str, features: list[str]) -> None:
         raise ModelFolderError(
             f"{path}: checksum {found[:12]}... does not fit the {checksum[:12]}... of {MODELS_JSON}; {_REMEDY}"
         )
-    model = onnx.load(path, load_external_data=False)
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise ModelFolderError(f"{path} is not an ONNX file; {_REMEDY}") from error
     trained = next((entry.value for entry in model.metadata_props if entry.key == "features"), "").split(",")
     if trained != features:
         raise ModelFolderError(

@@ -28,6 +28,8 @@ class IsolationForest(Detector):
     def _fit(self, X: Features) -> None:
         if len(X) < MINIMUM_EVENTS:
             raise TrainingError(f"{self.name}: {len(X)} training events, at least {MINIMUM_EVENTS} are needed")
+        if (X[0] == X).all():
+            raise TrainingError(f"{self.name}: the {len(X)} training events are all alike; take more or other events")
         # In float64, so that the scaled features do not depend on how a float32 sum over millions is rounded.
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         self.forest = SklearnIsolationForest(
@@ -140,15 +142,19 @@ def raw_cuts(
     """
 
     def passes(raw: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-        return ((raw.astype(np.float64) - means) / scales).astype(np.float32) <= cuts
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and on the right side as such
+            return ((raw.astype(np.float64) - means) / scales).astype(np.float32) <= cuts
 
-    raw = (cuts * scales + means).astype(np.float32)
-    # Many raw values share a scaled one where the mean is large, so the steps double before they are halved.
+    with np.errstate(over="ignore"):
+        raw = (cuts * scales + means).astype(np.float32)
+    # Many raw values share a scaled one where the mean is large, so the steps double before they are halved. They end
+    # at the infinities, beyond which there are only NaNs: -inf passes every cut, inf none.
     keys = _ordered(raw)
+    (infinity,) = _ordered(np.array([np.inf], dtype=np.float32))
     low, high, step = keys.copy(), keys.copy(), 1
     while not (passes(_unordered(low)) & ~passes(_unordered(high))).all():
-        low = np.where(passes(_unordered(low)), low, low - step)
-        high = np.where(passes(_unordered(high)), high + step, high)
+        low = np.where(passes(_unordered(low)), low, np.maximum(low - step, -infinity))
+        high = np.where(passes(_unordered(high)), np.minimum(high + step, infinity), high)
         step *= 2
     while (high - low > 1).any():
         middle = (low + high) // 2

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 RANK_TABLE_POINTS = 4097
-"""Points of a rank table: between them a rank is off by less than 1/4096, and the table fits the fastest cache."""
+"""Points of a rank table, and some more where scores tie: between them a rank of a training event is off by less than
+1/4096, and the table fits the fastest cache."""
 
 
 def quantile_threshold(scores: npt.NDArray[np.float32], contamination: float) -> float:
@@ -34,5 +35,9 @@ def rank_table(scores: npt.NDArray[np.float32]) -> RankTable:
     ordered = np.sort(scores)
     picked = np.linspace(0, len(ordered) - 1, min(len(ordered), RANK_TABLE_POINTS)).round().astype(int)
     points = np.unique(ordered[picked])
+    # A score that many events share is a step, over which no straight line leads: the table needs both its ends.
+    gaps = np.diff(np.searchsorted(ordered, points, side="left"))
+    steps = points[:-1][gaps > np.diff(picked).max(initial=1)]
+    points = np.union1d(points, ordered[np.searchsorted(ordered, steps, side="right")])
     ranks = np.searchsorted(ordered, points, side="left") / len(ordered)
     return RankTable([float(score) for score in points], [float(rank) for rank in ranks])

@@ -43,10 +43,17 @@ def define_quantities(events: RNode, schema: Schema) -> RNode:
 
     A table without event numbers gets its row numbers for them, so that each event can be named.
     """
+    hidden = []  # behind columns of the file, which stay what they are until every expression has been read
     for name, quantity in schema.quantities.items():
         kind, factor = CANONICAL[name], UNITS[quantity.unit]
         value = f"static_cast<{kind}>({quantity.expression})"
-        events = define(events, name, f"{value} * {factor!r}" if factor != 1 else value)
+        target = name
+        if events.HasColumn(name):
+            target = f"canonical_{name}"
+            hidden.append(name)
+        events = define(events, target, f"{value} * {factor!r}" if factor != 1 else value)
+    for name in hidden:
+        events = define(events, name, f"canonical_{name}")
     for name, kind in ID_QUANTITIES.items():
         if name not in schema.quantities:
             is_row = name == "event" and events.HasColumn(SOURCE_ROW)

@@ -26,6 +26,9 @@ def book_events(events: RNode, path: Path, columns: Sequence[str], provenance: P
     options = ROOT.RDF.RSnapshotOptions()
     options.fLazy = True
     options.fMode = "UPDATE"
+    # Small clusters bound what is lost to memory by each thread, and what a nearly full disk has to take at the end.
+    options.fApproxZippedClusterSize = 16_000_000
+    options.fMaxUnzippedClusterSize = 32_000_000
     options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
     return events.Snapshot(TABLE, str(path), [*ID_QUANTITIES, *columns], options)
 

@@ -69,6 +69,10 @@ class EventLoop:
     def run(self, results: Sequence[Any], progress: Progress | None = None) -> Loop:
         """Run the loop once for all booked results.
 
+        Args:
+            results: what was booked on graphs that start at `events`.
+            progress: an exception that it raises ends the loop.
+
         Raises:
             Interrupted: on Ctrl-C or SIGTERM, once the loop has ended.
             EventLoopFailed: reading or writing broke off.
@@ -81,10 +85,13 @@ class EventLoop:
         try:
             self._wait(progress)
         except KeyboardInterrupt as interruption:
-            self._loop.stop()
-            with suppress(EventLoopFailed):  # this is how a loop ends that was told to stop
-                self._wait(None)
+            self._stop()
             raise Interrupted("the event loop was interrupted") from interruption
+        except EventLoopFailed:
+            raise
+        except BaseException:
+            self._stop()
+            raise
         processed = int(self._loop.events())
         if processed != self.expected:
             raise LostEvents(
@@ -94,19 +101,27 @@ class EventLoop:
         before = float(self._loop.seconds_before_first_event())
         return Loop(processed, before, float(self._loop.seconds_in_all()) - before)
 
+    def _stop(self) -> None:
+        self._loop.stop()
+        with suppress(EventLoopFailed):  # this is how a loop ends that was told to stop
+            self._wait(None)
+
     def _wait(self, progress: Progress | None) -> None:
+        while not self._has_ended():
+            if progress:
+                progress(int(self._loop.events()), self.expected)
+        if progress:
+            progress(int(self._loop.events()), self.expected)
+
+    def _has_ended(self) -> bool:
         try:
-            while not self._loop.wait(100):
-                if progress:
-                    progress(int(self._loop.events()), self.expected)
+            return bool(self._loop.wait(100))
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise EventLoopFailed(
                 f"the event loop over {_names(self._source.files)} broke off: {reason}; a file may be damaged "
                 "(get it again) or the disk full"
             ) from error
-        if progress:
-            progress(int(self._loop.events()), self.expected)
 
 
 def _names(files: Sequence[Path]) -> str:

@@ -27,7 +27,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"[\s\S]*This distribution of ROOT is in alpha stage")
     import ROOT
 
-__all__ = ["MACROS", "ROOT", "captured_stderr", "check_interpreter", "declare", "include_kernels"]
+__all__ = ["MACROS", "ROOT", "captured_stderr", "check_interpreter", "declare", "first_reason", "include_kernels"]
 
 ROOT.gROOT.SetBatch(True)
 ROOT.PyConfig.IgnoreCommandLineOptions = True
@@ -68,6 +68,13 @@ def captured_stderr() -> Iterator[CapturedStderr]:
             os.close(saved)
             file.seek(0)
             captured.text = file.read().decode(errors="replace")
+
+
+def first_reason(error: Exception) -> str:
+    """Return the first thing that a C++ exception says, without the signatures that cppyy puts before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    thrown = (line.partition("Exception: ")[2] for line in lines)
+    return next(filter(None, thrown), lines[0] if lines else type(error).__name__)
 
 
 def declare(code: str, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shutil
 import tempfile
@@ -101,12 +102,14 @@ def _code(
     table_ranks: list[float],
     slots: int,
 ) -> str:
-    session = re.search(r"namespace (SOFIE_\w+)\s*{", header.read_text())
+    # Its text and not its path: Cling tells files by their inodes, and a temporary file can get that of an earlier one.
+    text = header.read_text()
+    session = re.search(r"namespace (SOFIE_\w+)\s*{", text)
     if not session:
         raise CompileError(f"SOFIE's header for {model} has no namespace; the installed sofie is another version")
     vector = "std::vector<float>{%s}"
     return f"""
-#include "{header}"
+{text}
 namespace detectors {{
 scoring::Detector<{session[1]}::Session> {model}{{
     "{weights}", {slots}, {_float(threshold)},
@@ -134,7 +137,7 @@ def check_parity(detector: CompiledDetector, X: npt.NDArray[np.float32], expecte
     """
     difference = float(np.abs(detector.scores(X) - expected).max())
     allowed = PARITY * max(float(np.ptp(expected)), float(np.finfo(np.float32).tiny))
-    if not difference <= allowed:
+    if not difference <= allowed < math.inf:  # NaN and infinite scores are no parity either
         raise ScoreMismatch(
             f"{detector.name}: compiled scores differ by {difference:.2g} from those of the trained detector, "
             f"{allowed:.2g} is allowed; run `python -m analysis.doctor`, and train again if it finds nothing"

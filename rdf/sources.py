@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rdf import RNode
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
-from rdf.interpreter import ROOT, captured_stderr
+from rdf.interpreter import ROOT, captured_stderr, first_reason
 from rdf.provenance import SIMULATED
 from rdf.schema import Schema
 from rdf.tabular import Progress, convert
@@ -88,7 +88,8 @@ def _count_entries(path: Path, tree: str) -> tuple[int, bool]:
             file = ROOT.TFile.Open(str(path))
         except OSError:
             file = None
-    if not file or file.IsZombie():
+    # ROOT offers what it could recover of a truncated file, which is not what was published.
+    if not file or file.IsZombie() or file.TestBit(ROOT.TFile.kRecovered):
         raise UnreadableFile(f"{path} is not a whole ROOT file ({stderr.first_error()}); delete it and get it again")
     with file:
         names = sorted({key.GetName() for key in file.GetListOfKeys()})
@@ -100,7 +101,7 @@ def _count_entries(path: Path, tree: str) -> tuple[int, bool]:
         try:
             entries = int(ROOT.RNTupleReader.Open(tree, str(path)).GetNEntries())
         except Exception as error:
-            raise UnreadableFile(f"{path}: {_first_line(error)}; delete it and get it again") from error
+            raise UnreadableFile(f"{path}: {first_reason(error)}; delete it and get it again") from error
     if entries is None:
         raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
     return entries, SIMULATED in names
@@ -119,7 +120,3 @@ def _check_columns(path: Path, schema: Schema) -> None:
         fits = found in _INTEGERS if "int" in kind else found in _INTEGERS | _REALS
         if not fits:
             raise MissingColumn(f"{path}: column {name!r} is a {found}, where schema {schema.name} says {kind}")
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from rdf.errors import MalformedRow, MissingColumn, NoEvents, SourceError, UnreadableFile, near_names
-from rdf.interpreter import ROOT, include_kernels
+from rdf.interpreter import ROOT, first_reason, include_kernels
 from rdf.schema import SOURCE_ROW, Schema
 
 FORMAT = 1
@@ -58,6 +59,7 @@ def convert(
     temporary = target.with_suffix(f".{os.getpid()}.part")
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        temporary.touch()  # fails as an OSError where RNTuple would fail as something else
         _write_rntuple(temporary, schema, _batches(source, schema, progress))
         temporary.replace(target)
     except SourceError:
@@ -67,7 +69,8 @@ def convert(
             f"cannot convert {source} to {target}: {error.strerror or error}; free some space or set XDG_CACHE_HOME"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder could not even be made
+            temporary.unlink()
     return target
 
 
@@ -83,11 +86,23 @@ def _write_rntuple(path: Path, schema: Schema, batches: Iterator[dict[str, npt.N
     include_kernels("table_writer")
     columns = {**schema.columns, SOURCE_ROW: "uint64"}
     types = [_RNTUPLE_TYPES.get(kind, f"std::{kind}_t") for kind in columns.values()]
-    writer = ROOT.table_writer.TableWriter(str(path), schema.tree, list(columns), types)
+    with _write_errors():
+        writer = ROOT.table_writer.TableWriter(str(path), schema.tree, list(columns), types)
     for batch in batches:
         arrays = [np.ascontiguousarray(batch[name], dtype=kind) for name, kind in columns.items()]
-        writer.write(len(arrays[0]), [array.ctypes.data for array in arrays])
-    writer.close()
+        with _write_errors():
+            writer.write(len(arrays[0]), [array.ctypes.data for array in arrays])
+    with _write_errors():
+        writer.close()
+
+
+@contextmanager
+def _write_errors() -> Iterator[None]:
+    """Turn what RNTuple throws when it cannot write into an OSError."""
+    try:
+        yield
+    except Exception as error:  # cppyy raises TypeError and std::runtime_error alike
+        raise OSError(first_reason(error)) from error
 
 
 def _batches(source: Path, schema: Schema, progress: Progress | None) -> Iterator[dict[str, npt.NDArray[np.generic]]]:
@@ -138,7 +153,7 @@ def _header(source: Path, schema: Schema) -> list[str]:
     """Return the names in the first line, once all that the schema lists are among them, each once."""
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(line for line in file if line.strip()), [])
+            names = next(csv.reader(line for line in file if line.strip("\r\n")), [])
     except OSError as error:
         raise UnreadableFile(f"{source}: {error.strerror}; check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -161,7 +176,7 @@ def _line(source: Path, row: int) -> int:
     pyarrow counts rows and leaves out blank lines, a reader's editor does not.
     """
     with source.open("rb") as file:
-        filled = (number for number, line in enumerate(file, start=1) if line.strip())
+        filled = (number for number, line in enumerate(file, start=1) if line.strip(b"\r\n"))
         return next(islice(filled, row + 1, None), row + 2)
 
 

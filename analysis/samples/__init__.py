@@ -180,6 +180,7 @@ def obtain(sample: Sample, opendata: Path | None, cache: Path) -> list[Path]:
         misspelt = f"OPENDATA_DIR={opendata} is not a folder; " if opendata and not opendata.is_dir() else ""
         raise SampleUnavailable(
             f"sample {sample.name} is neither at hand nor downloadable: {misspelt}{error}; "
-            f"put {missing} ({sample.page}) under OPENDATA_DIR, or run 'python -m analysis.samples fetch {sample.name}' "
-            "where there is a network, or run the analysis with --allow-simulated"
+            f"put {missing} ({sample.page}) under OPENDATA_DIR, or run "
+            f"'python -m analysis.samples fetch {sample.name}' where there is a network, "
+            "or run the analysis with --allow-simulated"
         ) from error

@@ -162,10 +162,30 @@ def test_unavailable_sample_names_the_file_and_both_remedies(
     assert "\n" not in message
 
 
-def test_opendata_dir_that_is_no_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENDATA_DIR", str(tmp_path / "misspelt"))
-    with pytest.raises(ConfigurationError, match="misspelt is not a folder"):
-        opendata_folder()
+def test_opendata_dir_that_is_no_folder_counts_as_not_at_hand(
+    tiny: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    misspelt = tmp_path / "misspelt"
+    monkeypatch.setenv("OPENDATA_DIR", str(misspelt))
+    assert opendata_folder() == misspelt
+    # A run goes on with what is in the cache, and says what is wrong with the variable where that does not suffice.
+    cache = put(tmp_path / "cache", "a.csv", "b.csv")
+    assert obtain(tiny, opendata_folder(), cache) == [cache / "tiny" / "a.csv", cache / "tiny" / "b.csv"]
+    assert locate(tiny, opendata_folder(), tmp_path / "empty") is None
+    with pytest.raises(
+        SampleUnavailable, match=rf"downloadable: OPENDATA_DIR={misspelt} is not a folder; cannot reach"
+    ):
+        obtain(tiny, opendata_folder(), tmp_path / "empty")
+
+
+def test_opendata_dir_that_is_a_folder_is_not_complained_of(
+    tiny: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(SampleUnavailable) as caught:
+        obtain(tiny, tmp_path, tmp_path / "cache")
+    assert "is not a folder" not in str(caught.value)
     monkeypatch.setenv("OPENDATA_DIR", "")
     assert opendata_folder() is None
 

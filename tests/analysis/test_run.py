@@ -1,0 +1,438 @@
+"""The main job as a user starts it, on the real data: its results against independent calculations."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from sklearn.ensemble import IsolationForest
+from sklearn.preprocessing import StandardScaler
+
+ROOM = Path(__file__).resolve().parents[2]
+FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
+FINAL_NAMES = {"histograms.root", "events.root", "models", "anomalies.csv", "figures", "run.json"}
+Columns = dict[str, np.ndarray]
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def command(*options: object) -> list[str]:
+    return [sys.executable, "-m", "analysis.run", *map(str, options)]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended well: its folder and what it printed."""
+
+    folder: Path
+    stdout: str
+    stderr: str
+
+    def events(self) -> Columns:
+        """Return events.root, in the order of the event numbers."""
+        with uproot.open(self.folder / "events.root") as file:
+            arrays = file["events"].arrays()
+        columns = {name: ak.to_numpy(arrays[name]) for name in arrays.fields}
+        order = np.lexsort([columns[name] for name in ("event", "luminosityBlock", "run")])
+        return {name: values[order] for name, values in columns.items()}
+
+    def record(self) -> dict[str, Any]:
+        return json.loads((self.folder / "run.json").read_text())
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs the program in a child process, with a cache of its own."""
+
+    environment: dict[str, str]
+
+    def __call__(self, folder: Path, *options: object) -> Finished:
+        done = self.attempt("--output", folder, *options)
+        assert done.returncode == 0, done.stderr
+        return Finished(folder, done.stdout, done.stderr)
+
+    def attempt(self, *options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command(*options), cwd=ROOM, env=self.environment, capture_output=True, text=True)
+
+    def start(self, *options: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command(*options), cwd=ROOM, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+@pytest.fixture(scope="module")
+def runner(opendata: Path, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    cache = tmp_path_factory.mktemp("cache")
+    return Runner({**os.environ, "OPENDATA_DIR": str(opendata), "XDG_CACHE_HOME": str(cache), "COLUMNS": "200"})
+
+
+@pytest.fixture(scope="module")
+def table(opendata: Path) -> Columns:
+    """The published CSV, read by nothing of this project, in the order of the event numbers."""
+    with (opendata / "cms2010b" / "MultiJetRun2010B.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns: Columns = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    columns |= {name: np.array([int(row[name]) for row in rows]) for name in ("Run", "Lumi", "Event")}
+    columns["row"] = np.arange(len(rows))
+    order = np.lexsort([columns[name] for name in ("Event", "Lumi", "Run")])
+    return {name: values[order] for name, values in columns.items()}
+
+
+@pytest.fixture(scope="module")
+def features(table: Columns) -> Columns:
+    """The eight features in float64, from the CSV's own MR."""
+    pt1, pt2 = np.hypot(table["Px1"], table["Py1"]), np.hypot(table["Px2"], table["Py2"])
+    derived = {"pt1": pt1, "pt2": pt2, "MET_over_HT": table["MET"] / table["HT"], "pt_ratio": pt2 / pt1}
+    return {name: derived[name] if name in derived else table[name] for name in FEATURES}
+
+
+@pytest.fixture(scope="module")
+def two_threads(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return runner(tmp_path_factory.mktemp("two"), "--sample", "cms2010b", "--threads", 2)
+
+
+@pytest.fixture(scope="module")
+def one_thread(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return runner(tmp_path_factory.mktemp("one"), "--sample", "cms2010b", "--threads", 1)
+
+
+def test_events_are_those_of_the_published_table(two_threads: Finished, table: Columns) -> None:
+    events = two_threads.events()
+    assert len(events["event"]) == 21_726
+    for ours, theirs in {"run": "Run", "luminosityBlock": "Lumi", "event": "Event"}.items():
+        np.testing.assert_array_equal(events[ours], table[theirs])
+
+
+def test_every_feature_equals_numpy(two_threads: Finished, features: Columns) -> None:
+    """MR among them, which the graph computes from the momenta and the file holds."""
+    events = two_threads.events()
+    for name, expected in features.items():
+        np.testing.assert_allclose(events[name], expected, rtol=1e-5, err_msg=name)
+
+
+def test_published_results_are_reproduced(two_threads: Finished) -> None:
+    """The figures that an earlier notebook published on this file (opendata/README)."""
+    events = two_threads.events()
+    flag = events["flag_isolation_forest"]
+    assert abs(int(flag.sum()) - 1_087) <= 2
+    published = {"MR": 1.74, "Rsq": 2.11, "HT": 1.71, "MET": 2.31}
+    for name, ratio in published.items():
+        values = events[name].astype(float)
+        assert values[flag].mean() / values[~flag].mean() == pytest.approx(ratio, abs=0.01), name
+        assert two_threads.record()["means"][name]["ratio"] == pytest.approx(ratio, abs=0.01), name
+    top = int(np.argmax(events["score_isolation_forest"]))
+    assert (events["run"][top], events["event"][top]) == (149181, 970943320)
+
+
+def test_scores_equal_scikit_learn(two_threads: Finished, table: Columns, features: Columns) -> None:
+    X = np.stack(list(features.values()), axis=1)
+    in_file_order = np.argsort(table["row"])  # what the forest draws depends on the order of the events
+    scaler = StandardScaler().fit(X)
+    forest = IsolationForest(contamination=0.05, random_state=42).fit(scaler.transform(X[in_file_order]))
+    expected = -forest.score_samples(scaler.transform(X))
+    flagged = forest.predict(scaler.transform(X)) == -1
+
+    events = two_threads.events()
+    differs = np.abs(events["score_isolation_forest"] - expected) > 1e-5
+    assert differs.mean() <= 0.0005
+    assert (events["flag_isolation_forest"] != flagged).sum() <= 5
+
+
+def test_ranks_votes_and_ensemble(two_threads: Finished) -> None:
+    events = two_threads.events()
+    score = events["score_isolation_forest"]
+    less_anomalous = np.searchsorted(np.sort(score), score, side="left") / len(score)
+    np.testing.assert_allclose(events["rank_isolation_forest"], less_anomalous, atol=1 / 4096)
+    np.testing.assert_array_equal(events["votes"], events["flag_isolation_forest"].astype(int))
+    np.testing.assert_array_equal(events["score_ensemble"], events["rank_isolation_forest"])
+    np.testing.assert_array_equal(events["flag_ensemble"], events["flag_isolation_forest"])
+
+
+def test_threads_and_a_second_run_make_no_difference(two_threads: Finished, one_thread: Finished) -> None:
+    first, second = two_threads.events(), one_thread.events()
+    assert list(first) == list(second)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    assert (two_threads.folder / "anomalies.csv").read_text() == (one_thread.folder / "anomalies.csv").read_text()
+
+
+def test_histograms_add_up(two_threads: Finished) -> None:
+    events, record = two_threads.events(), two_threads.record()
+    selected = {"": np.ones(21_726, bool), "normal/": ~events["flag_ensemble"], "anomalous/": events["flag_ensemble"]}
+    with uproot.open(two_threads.folder / "histograms.root") as file:
+        cutflow = file["cutflow/cutflow"].values()
+        np.testing.assert_array_equal(cutflow, [21_726, 21_726])
+        assert [cut["events"] for cut in record["cutflow"]] == list(cutflow)
+        for name in (*FEATURES, "dijet_mass", "centrality"):
+            found = {which: file[f"features/{which}{name}"].values(flow=True) for which in selected}
+            np.testing.assert_array_equal(found["normal/"] + found["anomalous/"], found[""])
+            assert found[""].sum() == cutflow[-1]
+            edges = file[f"features/{name}"].axis().edges()
+            for which, mask in selected.items():
+                # ROOT finds bins in float64 arithmetic of its own: a value on an edge may fall to either side.
+                expected = np.histogram(events[name][mask].astype(float), edges)[0]
+                assert np.abs(found[which][1:-1] - expected).sum() <= 4, (which, name)
+
+
+def test_histograms_open_in_root(two_threads: Finished) -> None:
+    code = (
+        "import ROOT; f = ROOT.TFile.Open(%r); h = f.Get('features/anomalous/MR'); print(int(h.GetEntries()));"
+        "f = ROOT.TFile.Open(%r); print(ROOT.RDataFrame('events', %r).Count().GetValue())"
+    )
+    paths = [str(two_threads.folder / name) for name in ("histograms.root", "events.root", "events.root")]
+    done = subprocess.run([sys.executable, "-c", code % tuple(paths)], capture_output=True, text=True)
+    assert done.stdout.split() == ["1087", "21726"], done.stderr
+
+
+def test_anomalies_are_the_highest_scores(two_threads: Finished) -> None:
+    events = two_threads.events()
+    with (two_threads.folder / "anomalies.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    best = np.argsort(-events["score_isolation_forest"], kind="stable")[:100]
+    assert [int(row["event"]) for row in rows] == list(events["event"][best])
+    assert [int(row["place"]) for row in rows] == list(range(1, 101))
+    for row, i in zip(rows, best, strict=True):
+        assert np.float32(row["score_isolation_forest"]) == events["score_isolation_forest"][i]
+        assert np.float32(row["MR"]) == events["MR"][i]
+
+
+def test_run_json_tells_all(two_threads: Finished) -> None:
+    record = two_threads.record()
+    assert record["command"].startswith("python -m analysis.run --output")
+    assert record["configuration"]["seed"] == 42
+    assert record["sample"]["doi"] == "10.7483/OPENDATA.CMS.GACK.GEJA"
+    assert record["sample"]["files"][0]["sha256"].startswith("c980b2a250fea408")
+    assert record["sample"]["simulated"] is False
+    assert record["versions"]["scikit-learn"] == "1.9.1"
+    head = subprocess.run(["git", "-C", str(ROOM), "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    assert record["commit"]["hash"] == head
+    assert record["counts"] == {
+        "expected": 21_726, "processed": 21_726, "selected": 21_726, "normal": 20_639, "anomalous": 1_087,
+    }  # fmt: skip
+    assert set(record["timings"]) >= {"import", "jit", "snapshot", "training", "compile", "scoring_loop", "total"}
+    assert all(seconds > 0 for seconds in record["timings"].values())
+    assert record["events_per_second"] == pytest.approx(21_726 / record["timings"]["scoring_loop"], rel=0.05)
+
+
+def test_figures_and_summary(two_threads: Finished) -> None:
+    figures = {path.name for path in (two_threads.folder / "figures").iterdir()}
+    wanted = ("plane_MR_Rsq", "plane_MR_Rsq_score_isolation_forest", "score_isolation_forest", "correlation", "means")
+    for name in (*wanted, *(f"feature_{feature}" for feature in FEATURES)):
+        assert {f"{name}.png", f"{name}.pdf"} <= figures
+    assert "1,087 (5.00%)" in two_threads.stdout
+    assert "run 149181 luminosityBlock 986 event 970943320" in two_threads.stdout
+    assert "MR 1.74, Rsq 2.11, HT 1.71, MET 2.31" in two_threads.stdout
+    assert "SIMULATED" not in two_threads.stdout + two_threads.stderr
+    assert names(two_threads.folder) == FINAL_NAMES
+
+
+def test_models_score_without_torch_or_scikit_learn(runner: Runner, two_threads: Finished, tmp_path: Path) -> None:
+    options = ["--sample", "cms2010b", "--models", str(two_threads.folder / "models"), "--output", str(tmp_path)]
+    code = (
+        "import sys; from analysis.run import main; assert main(sys.argv[1:]) == 0;"
+        "print([name for name in ('torch', 'sklearn') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *options], cwd=ROOM, env=runner.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    again, first = Finished(tmp_path, "", "").events(), two_threads.events()
+    for name in first:
+        np.testing.assert_array_equal(again[name], first[name], err_msg=name)
+
+
+def test_a_part_with_broken_values_of_a_file_of_the_users_own(
+    runner: Runner, two_threads: Finished, opendata: Path, tmp_path: Path
+) -> None:
+    """Entries 100 to 600, of which some are not finite: those are dropped and counted, the others scored as ever."""
+    lines = (opendata / "cms2010b" / "MultiJetRun2010B.csv").read_text().splitlines()
+    header = lines[0].split(",")
+    broken = {150: ("MET", "nan"), 151: ("Rsq", "inf"), 152: ("Rsq", ""), 153: ("HT", "0"), 154: ("MET", "1e39")}
+    for row, (column, text) in broken.items():
+        fields = lines[row + 1].split(",")
+        fields[header.index(column)] = text
+        lines[row + 1] = ",".join(fields)
+    sample = tmp_path / "own.csv"
+    sample.write_text("\n".join(lines) + "\n")
+    models = two_threads.folder / "models"
+    own = runner(
+        tmp_path / "out", "--sample", sample, "--schema", "cms_razor", "--models", models, "--entries", "100:600"
+    )
+    assert [(cut["name"], cut["events"]) for cut in own.record()["cutflow"]] == [("all", 500), ("finite", 495)]
+    # MET = 1e39 is too large for a float32, but not once divided by HT; HT = 0 makes MET/HT infinite.
+    counts = {"MR": 0, "Rsq": 2, "HT": 0, "MET": 2, "pt1": 0, "pt2": 0, "MET_over_HT": 2, "pt_ratio": 0}
+    assert own.record()["non_finite"] == counts
+    expected = {int(line.split(",")[2]) for row, line in enumerate(lines[1:]) if 100 <= row < 600 and row not in broken}
+    events, all_events = own.events(), two_threads.events()
+    assert set(events["event"]) == expected
+    kept = np.isin(all_events["event"], list(expected))
+    np.testing.assert_array_equal(events["score_isolation_forest"], all_events["score_isolation_forest"][kept])
+
+
+@pytest.fixture(scope="module")
+def simulated(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The sample at hand nowhere, and the portal behind a proxy that refuses."""
+    environment = {**runner.environment, "HTTPS_PROXY": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
+    environment["OPENDATA_DIR"] = str(tmp_path_factory.mktemp("nothing"))
+    folder = tmp_path_factory.mktemp("simulated")
+    missing = Runner(environment).attempt("--sample", "cms2010b", "--output", folder)
+    assert missing.returncode == 3
+    assert "--allow-simulated" in missing.stderr
+    assert "OPENDATA_DIR" in missing.stderr
+    assert not FINAL_NAMES & names(folder)
+    return Runner(environment)(folder, "--sample", "cms2010b", "--allow-simulated")
+
+
+def test_simulated_events_say_so_everywhere(simulated: Finished) -> None:
+    assert "SIMULATED" in simulated.stdout
+    assert "SIMULATED" in simulated.stderr
+    assert simulated.record()["sample"]["simulated"] is True
+    assert json.loads((simulated.folder / "models" / "models.json").read_text())["training"]["simulated"] is True
+    with uproot.open(simulated.folder / "histograms.root") as file:
+        assert "SIMULATED" in file
+        titled = [file[name].title for name in file.keys(recursive=True, filter_classname="T[HP]*")]
+        assert titled
+        assert all(title.startswith("SIMULATED") for title in titled)
+    with uproot.open(simulated.folder / "events.root") as file:
+        assert "SIMULATED" in file
+    with (simulated.folder / "anomalies.csv").open(newline="") as file:
+        assert {row["sample"] for row in csv.DictReader(file)} == {"cms2010b (SIMULATED)"}
+    assert set(simulated.events()["run"]) == {1}  # no collision was ever recorded in run 1
+
+
+def test_simulated_heavy_pairs_are_found(simulated: Finished, runner: Runner) -> None:
+    """Pairs of 700 GeV particles, a few per cent of the events, are what an anomaly search has to flag."""
+    cache = Path(runner.environment["XDG_CACHE_HOME"]) / "root-anomaly-search" / "simulated"
+    (path,) = cache.glob("*.root")
+    with uproot.open(path) as file:
+        truth = file["events"].arrays(["Event", "label"])
+    heavy = set(ak.to_numpy(truth["Event"])[ak.to_numpy(truth["label"]) == 1])
+    events = simulated.events()
+    is_heavy = np.isin(events["event"], list(heavy))
+    assert 0.02 < is_heavy.mean() < 0.04
+    assert events["flag_ensemble"][is_heavy].mean() > 0.9
+    assert events["flag_ensemble"][~is_heavy].mean() < 0.05
+
+
+@pytest.fixture
+def half_way(runner: Runner, two_threads: Finished, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A run that has begun to write its results."""
+    folder = tmp_path / "out"
+    options = ("--sample", "cms2010b", "--models", two_threads.folder / "models", "--output", folder)
+    process = runner.start(*options)
+    try:
+        while not (folder / ".staging" / "events.root").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        yield process, folder
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_nothing(half_way: tuple[subprocess.Popen[str], Path], number: signal.Signals) -> None:
+    process, folder = half_way
+    process.send_signal(number)
+    _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1].startswith("interrupted")
+    assert not names(folder)
+
+
+def test_killed_run_leaves_nothing_under_a_final_name(
+    half_way: tuple[subprocess.Popen[str], Path], runner: Runner
+) -> None:
+    process, folder = half_way
+    second = runner.attempt("--sample", "cms2010b", "--output", folder)
+    assert second.returncode == 3
+    assert "another run is writing to" in second.stderr
+    process.kill()
+    process.communicate()
+    assert not FINAL_NAMES & names(folder)
+
+
+BAD_ROWS = {
+    "short row": (lambda fields: fields[:5], "5 fields where the header has 17"),
+    "long row": (lambda fields: [*fields, "1"], "18 fields where the header has 17"),
+    "text": (lambda fields: ["abc" if i == 3 else f for i, f in enumerate(fields)], "column 'MR' holds 'abc'"),
+    "overflow": (lambda fields: ["1e400" if i == 3 else f for i, f in enumerate(fields)], "column 'MR' holds '1e400'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_bad_rows_are_named(case: str, runner: Runner, opendata: Path, tmp_path: Path) -> None:
+    spoil, message = BAD_ROWS[case]
+    lines = (opendata / "cms2010b" / "MultiJetRun2010B.csv").read_text().splitlines()[:50]
+    lines[30] = ",".join(spoil(lines[30].split(",")))
+    sample = tmp_path / "bad.csv"
+    sample.write_text("\n".join(lines) + "\n")
+    done = runner.attempt("--sample", sample, "--schema", "cms_razor", "--output", tmp_path / "out")
+    assert done.returncode == 3
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith(f"error: {sample}, line 31: ")
+    assert message in error
+    assert not names(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--sample", "cms2010"], 2, "did you mean cms2010b?"),
+        (["--sampel", "cms2010b"], 2, "unknown option --sampel; did you mean --sample"),
+        (["--sample", "cms2010b", "--detectors", "izolation_forest"], 2, "did you mean isolation_forest?"),
+        (["--sample", "nothing.csv", "--schema", "cms_razor"], 3, "nothing.csv does not exist"),
+        (["--sample", "cms2010b", "--output", "/proc/nothing"], 3, "cannot make the output folder /proc/nothing"),
+        (["--sample", "cms2010b", "--models", "/proc"], 2, "/proc has no models.json"),
+    ],
+)
+def test_bad_commands_end_in_one_line(runner: Runner, options: list[str], code: int, message: str) -> None:
+    done = runner.attempt(*options)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_entries_beyond_the_sample(runner: Runner, tmp_path: Path) -> None:
+    done = runner.attempt("--sample", "cms2010b", "--entries", "0:99999", "--output", tmp_path)
+    assert done.returncode == 2
+    assert "--entries 0:99999: the sample has 21726 events" in done.stderr
+
+
+def test_altered_models_are_refused(runner: Runner, two_threads: Finished, tmp_path: Path) -> None:
+    """A feature list or a checksum that does not fit, by name and before any work."""
+    models = tmp_path / "models"
+    models.mkdir()
+    for path in (two_threads.folder / "models").iterdir():
+        (models / path.name).write_bytes(path.read_bytes())
+    table = json.loads((models / "models.json").read_text())
+    swapped = {**table, "features": [table["features"][1], table["features"][0], *table["features"][2:]]}
+    (models / "models.json").write_text(json.dumps(swapped))
+    done = runner.attempt("--sample", "cms2010b", "--models", models, "--output", tmp_path / "out")
+    assert done.returncode == 2
+    assert "was trained on the features MR, Rsq" in done.stderr
+
+    (models / "models.json").write_text(json.dumps(table))
+    network = bytearray((models / "isolation_forest.onnx").read_bytes())
+    network[len(network) // 2] ^= 1
+    (models / "isolation_forest.onnx").write_bytes(network)
+    done = runner.attempt("--sample", "cms2010b", "--models", models, "--output", tmp_path / "out")
+    assert done.returncode == 2
+    assert "isolation_forest.onnx: checksum" in done.stderr

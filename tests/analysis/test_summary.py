@@ -1,0 +1,109 @@
+"""The summary says what run.json and anomalies.csv say, in about ten lines."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.summary import print_summary
+
+RUN: dict[str, Any] = {
+    "sample": {"title": "Made-up sample", "doi": "10.1234/ABC", "simulated": False, "files": [{"path": "/data/a.csv"}]},
+    "training": {"simulated": False},
+    "threads": 2,
+    "cutflow": [{"name": "all", "events": 12345}, {"name": "finite", "events": 12000}],
+    "counts": {"expected": 12345, "processed": 12345, "selected": 12000, "normal": 11400, "anomalous": 600},
+    "detectors": {
+        "isolation_forest": {"threshold": 0.51239, "flagged": 600, "parity": 1e-7},
+        "autoencoder": {"threshold": 3.25, "flagged": 1200, "parity": 1e-6},
+    },
+    "means": {
+        "MR": {"normal": 100.0, "anomalous": 174.0, "ratio": 1.74},
+        "Rsq": {"normal": 0.0, "anomalous": 0.2, "ratio": None},
+        "HT": {"normal": 200.0, "anomalous": 342.6, "ratio": 1.713},
+    },
+    "timings": {"jit": 2.25, "compile": 3.5, "training": 1.0, "total": 12.34},
+    "events_per_second": 34567,
+}
+ANOMALIES = """\
+place,sample,run,luminosityBlock,event,score_isolation_forest,score_autoencoder
+1,made_up,149181,42,970943320,0.712345,19.87654
+2,made_up,149181,43,1,0.7,18
+"""
+
+
+def summary(folder: Path, capsys: pytest.CaptureFixture[str], **changes: Any) -> str:
+    run = copy.deepcopy(RUN)
+    for key, change in changes.items():
+        run[key] = run[key] | change if isinstance(change, dict) else change
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "anomalies.csv").write_text(ANOMALIES)
+    print_summary(folder)
+    return capsys.readouterr().out
+
+
+def test_summary_is_what_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = summary(tmp_path, capsys)
+    lines = [re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in text.splitlines()]
+    assert lines == [
+        ["sample", "Made-up sample (DOI 10.1234/ABC)"],
+        ["events", "12,345 read, 345 dropped (all 12,345, finite 12,000)"],
+        ["flagged", "600 (5.00%) by isolation_forest, score above 0.5124"],
+        ["flagged", "1,200 (10.00%) by autoencoder, score above 3.2500"],
+        [
+            "most unusual",
+            "run 149181 luminosityBlock 42 event 970943320: isolation_forest 0.7123, autoencoder 19.8765",
+        ],
+        ["means", "anomalous / normal: MR 1.74, HT 1.71"],
+        ["speed", "34,567 events/s on 2 threads; 12.3 s in all (compilation 5.8 s)"],
+        [
+            "histograms",
+            f"{tmp_path}/histograms.root (open it with: root --web=off {tmp_path}/histograms.root)",
+        ],
+        ["events", f"{tmp_path}/events.root; the most unusual in {tmp_path}/anomalies.csv"],
+        ["figures", f"{tmp_path}/figures"],
+        ["models", f"{tmp_path}/models (score more events with --models)"],
+    ]
+    assert "\x1b" not in text
+
+
+def test_simulated_sample_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = summary(tmp_path, capsys, sample={"simulated": True}, training={"simulated": True})
+    first, *_, last = text.splitlines()
+    assert re.split(r"\s{2,}", first)[1].strip() == "SIMULATED events, not Made-up sample"
+    assert "10.1234" not in text
+    assert "(trained on SIMULATED events; score more events with --models)" in last
+
+
+def test_simulated_file_of_the_users_own_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = summary(tmp_path, capsys, sample={"simulated": True, "doi": None})
+    assert re.split(r"\s{2,}", text.splitlines()[0])[1].strip() == "SIMULATED events: Made-up sample"
+
+
+def test_real_events_scored_by_models_of_simulated_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *_, last = summary(tmp_path, capsys, training={"simulated": True}).splitlines()
+    assert "SIMULATED" not in first
+    assert "trained on SIMULATED events" in last
+
+
+def test_file_without_a_doi_is_named_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Made-up sample (/data/a.csv)" in summary(tmp_path, capsys, sample={"doi": None})
+
+
+def test_nothing_flagged_one_thread_and_no_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = summary(tmp_path, capsys, counts={"anomalous": 0, "normal": 12000}, threads=1, events_per_second=None)
+    assert "no event is flagged" in text
+    assert "0 events/s on 1 thread;" in text
+
+
+def test_paths_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out[bold]" / "[/x] :smile:" / ("long" * 40)
+    text = summary(folder, capsys)
+    assert f"{folder}/figures\n" in re.sub(" +\n", "\n", text)
+    assert len(text.splitlines()) == 11

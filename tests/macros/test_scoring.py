@@ -1,0 +1,80 @@
+"""Ranks and flags of a detector whose score is simply a feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rdf.interpreter import ROOT, declare, include_kernels
+
+include_kernels("scoring")
+# What SOFIE generates is such a class. This one scores an event by the difference of its first two features.
+declare(
+    """
+namespace scoring_test {
+struct Session {
+   std::vector<float> fScore = {0.f};
+   explicit Session(const std::string &weights) { if (weights.empty()) throw std::runtime_error("no weights"); }
+   const std::vector<float> &infer(const float *features) { fScore[0] = features[0] - features[1]; return fScore; }
+};
+}
+""",
+    "the test's session",
+)
+
+
+def detector(threshold: float, scores: list[float], ranks: list[float], slots: int = 1) -> Any:
+    return ROOT.scoring.Detector["scoring_test::Session"]("weights", slots, threshold, scores, ranks)
+
+
+def test_scores() -> None:
+    made = detector(0.5, [0.0], [0.0], slots=2)
+    X = np.array([[3, 1, 100], [5, 7, 100]], dtype=np.float32)
+    out = np.empty(2, dtype=np.float32)
+    made.scores(2, 3, X.ravel(), out)
+    assert out.tolist() == [2, -2]
+    assert made.score(1, X[0]) == 2
+
+
+def test_only_a_score_above_the_threshold_is_flagged() -> None:
+    threshold = np.float32(0.6)
+    made = detector(float(threshold), [0.0], [0.0])
+    assert not made.flag(float(threshold))
+    assert made.flag(float(np.nextafter(threshold, np.float32(1))))
+    assert not made.flag(float(np.nextafter(threshold, np.float32(0))))
+    assert not made.flag(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("score", "rank"),
+    [
+        (0.0, 0.0),  # below all of training
+        (1.0, 0.0),  # the least of training: nothing is less anomalous
+        (2.0, 0.25),
+        (2.5, 0.5),  # half way from 0.25 to 0.75
+        (3.0, 0.75),
+        (4.5, 0.9375),  # three quarters of the way from 0.75 to 1
+        (5.0, 1.0),
+        (5.1, 1.0),  # above all of training
+    ],
+)
+def test_rank_is_exact_at_the_points_and_linear_between(score: float, rank: float) -> None:
+    made = detector(0, [1.0, 2.0, 3.0, 5.0], [0.0, 0.25, 0.75, 1.0])
+    assert made.rank(score) == rank
+
+
+def test_rank_is_the_empirical_fraction_of_less_anomalous_scores() -> None:
+    training = np.random.default_rng(5).normal(size=400).round(1).astype(np.float32)  # with ties
+    points = np.unique(training)
+    ranks = [float((training < point).mean()) for point in points]
+    made = detector(0, points.tolist(), ranks)
+    for score in points:
+        assert made.rank(float(score)) == np.float32((training < score).mean())
+    between = (points[1:] + points[:-1]) / 2
+    found = np.array([made.rank(float(score)) for score in between])
+    # Between two neighbouring scores of training a rank lies between theirs.
+    assert np.all(found >= np.float32(ranks[:-1]))
+    assert np.all(found <= np.float32(ranks[1:]))
+    assert made.rank(float(points[-1]) + 1) == 1

@@ -1,0 +1,76 @@
+"""Events to train on: made-up ones, and the razor features of the open data, computed here in numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.folder import ModelFolder, TrainingSample
+from models.isolation_forest import IsolationForest
+from models.training import write_model_folder
+
+FEATURES = ("MR", "Rsq", "HT")
+
+
+@pytest.fixture(scope="session")
+def made_up() -> npt.NDArray[np.float32]:
+    """3,000 events of three features on very different scales, a few of them far off, shape (3000, 3)."""
+    random = np.random.default_rng(20100)
+    X = np.column_stack(
+        [random.exponential(200.0, 3000) + 150, random.beta(1, 9, 3000), random.normal(-40.0, 1e4, 3000)]
+    )
+    X[:60] *= 4
+    return X.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def forest(made_up: npt.NDArray[np.float32]) -> IsolationForest:
+    return IsolationForest().fit(made_up)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> Path:
+    """A model folder as a run leaves it."""
+    written(tmp_path / "models", forest, made_up)
+    return tmp_path / "models"
+
+
+def written(folder: Path, forest: IsolationForest, X: npt.NDArray[np.float32]) -> ModelFolder:
+    return write_model_folder(
+        folder,
+        [forest],
+        X,
+        FEATURES,
+        {"centrality": np.linspace(0, 1, len(X), dtype=np.float32)},
+        feature_schema="cms_razor",
+        training=TrainingSample(
+            sample="made_up",
+            title="made-up events",
+            simulated=True,
+            sha256=["0" * 64],
+            entries=(0, len(X)),
+            events=len(X),
+        ),
+        versions={"python": "3.11.2"},
+    )
+
+
+@pytest.fixture(scope="session")
+def table(opendata: Path) -> npt.NDArray[np.void]:
+    """The razor filter's CSV, a record an event, by numpy's own reader."""
+    path = opendata / "cms2010b" / "MultiJetRun2010B.csv"
+    return np.genfromtxt(path, delimiter=",", names=True, dtype=None, encoding="ascii")
+
+
+@pytest.fixture(scope="session")
+def razor(table: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
+    """The eight features of the main job, from the file's columns in float64, shape (21726, 8)."""
+    momenta = [np.hypot(np.hypot(table[f"Px{i}"], table[f"Py{i}"]), table[f"Pz{i}"]) for i in (1, 2)]
+    pt1, pt2 = (np.hypot(table[f"Px{i}"], table[f"Py{i}"]) for i in (1, 2))
+    # The 2011 definition, for massless megajets (arXiv:1212.6961).
+    MR = np.sqrt((momenta[0] + momenta[1]) ** 2 - (table["Pz1"] + table["Pz2"]) ** 2)
+    MET, HT = table["MET"], table["HT"]
+    return np.column_stack([MR, table["Rsq"], HT, MET, pt1, pt2, MET / HT, pt2 / pt1])

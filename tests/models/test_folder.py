@@ -1,0 +1,191 @@
+"""A model folder is read back as it was written, and refused when anything about it was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+
+from models.errors import ModelFolderError
+from models.folder import copy_model_folder, file_sha256, read_model_folder
+from models.isolation_forest import IsolationForest
+from tests.models.conftest import FEATURES, written
+
+PROJECT = Path(__file__).parents[2]
+ONNX = "isolation_forest.onnx"
+REMEDY = "train again, or take a whole copy of the folder"
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(ModelFolderError) as caught:
+        read_model_folder(folder)
+    message = str(caught.value)
+    assert message.startswith(str(folder))
+    return message
+
+
+def alter(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "models.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> None:
+    models = written(tmp_path / "new" / "models", forest, made_up)
+    assert sorted(path.name for path in (tmp_path / "new" / "models").iterdir()) == [ONNX, "models.json"]
+    read = read_model_folder(tmp_path / "new" / "models")
+    assert read == models
+    assert read.features == list(FEATURES)
+    assert read.detectors["isolation_forest"].threshold == forest.threshold
+    assert (read.training.entries, read.training.events, read.training.simulated) == ((0, 3000), 3000, True)
+
+
+def test_sha256_is_that_of_the_contents(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    # The test vector of FIPS 180-2.
+    assert file_sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_copy_takes_the_folders_own_files_only(folder: Path, tmp_path: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    models = read_model_folder(folder)
+    copy_model_folder(models, folder, tmp_path / "copy")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == [ONNX, "models.json"]
+    assert read_model_folder(tmp_path / "copy") == models
+
+
+def test_missing_folder_is_named_with_the_remedy(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none") == (
+        f"{tmp_path / 'none'} has no models.json; name the `models` folder that an earlier run left"
+    )
+
+
+def test_missing_table_is_named_with_the_remedy(folder: Path) -> None:
+    (folder / "models.json").unlink()
+    assert refused(folder).endswith("has no models.json; name the `models` folder that an earlier run left")
+
+
+def test_missing_onnx_is_named(folder: Path) -> None:
+    (folder / ONNX).unlink()
+    assert refused(folder) == f"{folder / ONNX} is missing; {REMEDY}"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\x80\x00", b"null"])
+def test_table_that_is_no_table_is_named(folder: Path, content: bytes) -> None:
+    (folder / "models.json").write_bytes(content)
+    message = refused(folder)
+    assert message.startswith(f"{folder / 'models.json'}: (the whole file): ")
+    assert message.endswith(REMEDY)
+
+
+def test_cut_off_table_is_named(folder: Path) -> None:
+    content = (folder / "models.json").read_bytes()
+    (folder / "models.json").write_bytes(content[: len(content) // 2])
+    assert "models.json: (the whole file): Invalid JSON" in refused(folder)
+
+
+@pytest.mark.parametrize("place", [0, 0.3, 0.7, 1])
+def test_changed_byte_is_found(folder: Path, place: float) -> None:
+    content = bytearray((folder / ONNX).read_bytes())
+    was = hashlib.sha256(content).hexdigest()
+    content[int(place * (len(content) - 1))] ^= 1
+    (folder / ONNX).write_bytes(content)
+    now = hashlib.sha256(content).hexdigest()
+    assert refused(folder) == (
+        f"{folder / ONNX}: checksum {now[:12]}... does not fit the {was[:12]}... of models.json; {REMEDY}"
+    )
+
+
+@pytest.mark.parametrize(
+    "features",
+    [["MR", "Rsq", "MET"], ["Rsq", "MR", "HT"], ["MR", "Rsq"], ["MR", "Rsq", "HT", "MET"], []],
+    ids=["renamed", "permuted", "shortened", "lengthened", "emptied"],
+)
+def test_other_features_than_trained_on_are_refused(folder: Path, features: list[str]) -> None:
+    alter(folder, lambda content: content.update(features=features))
+    assert refused(folder) == (
+        f"{folder / ONNX} was trained on the features MR, Rsq, HT, models.json lists {', '.join(features)}; {REMEDY}"
+    )
+
+
+def test_onnx_without_feature_names_is_refused(folder: Path) -> None:
+    model = onnx.load(folder / ONNX)
+    del model.metadata_props[:]
+    onnx.save(model, folder / ONNX)
+    checksum = hashlib.sha256((folder / ONNX).read_bytes()).hexdigest()
+    alter(folder, lambda content: content["detectors"]["isolation_forest"].update(sha256=checksum))
+    assert "was trained on the features , models.json lists MR, Rsq, HT" in refused(folder)
+
+
+def test_file_that_is_no_onnx_is_refused_even_with_its_checksum(folder: Path) -> None:
+    (folder / ONNX).write_bytes(b"not a network")
+    checksum = hashlib.sha256(b"not a network").hexdigest()
+    alter(folder, lambda content: content["detectors"]["isolation_forest"].update(sha256=checksum))
+    assert refused(folder) == f"{folder / ONNX} is not an ONNX file; {REMEDY}"
+
+
+def detector(content: dict[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = content["detectors"]["isolation_forest"]
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda content: content.update(colour="red"), "colour: Extra inputs are not permitted"),
+        (lambda content: content.update(format=2), "format: Input should be 1"),
+        (lambda content: content.pop("seed"), "seed: Field required"),
+        (lambda content: content.update(min_votes=0), "min_votes: "),
+        (lambda content: content.update(detectors={}), "models.json names no detector"),
+        (lambda content: content.update(detectors={"A; b": detector(content)}), "detectors.A; b"),
+        (lambda content: detector(content).update(file="../isolation_forest.onnx"), "isolation_forest.file: "),
+        (lambda content: detector(content).update(threshold="high"), "isolation_forest.threshold: "),
+        (lambda content: detector(content).update(threshold=float("nan")), "isolation_forest.threshold: "),
+        (
+            lambda content: detector(content)["rank_table"]["ranks"].pop(),
+            "Value error, 3000 scores and 2999 ranks",
+        ),
+        (lambda content: detector(content)["rank_table"]["ranks"].reverse(), "not in ascending order"),
+        (lambda content: detector(content)["rank_table"]["scores"].sort(reverse=True), "not in ascending order"),
+        (lambda content: detector(content).update(rank_table={"scores": [], "ranks": []}), "rank_table.scores: "),
+        (lambda content: detector(content)["score_axis"].update(bins=0), "score_axis.bins: "),
+        (lambda content: detector(content)["score_axis"].update(low=9), "score_axis: Value error, low is not below"),
+        (lambda content: content["feature_axes"].pop("Rsq"), "feature_axes has no Rsq"),
+        (lambda content: content.pop("reference"), "reference: Field required"),
+        (
+            lambda content: content.update(reference={"features": [], "scores": {"isolation_forest": []}}),
+            "holds no reference events",
+        ),
+        (lambda content: content["reference"]["scores"].clear(), "not every reference event has a score of isolation"),
+        (lambda content: content["reference"]["scores"]["isolation_forest"].pop(), "not every reference event"),
+        (lambda content: content["reference"]["features"][5].pop(), "the reference events do not have 3 features"),
+    ],
+)
+def test_altered_table_is_refused(folder: Path, change: Callable[[dict[str, Any]], object], fault: str) -> None:
+    alter(folder, change)
+    message = refused(folder)
+    assert fault in message
+    assert message.startswith(str(folder / "models.json"))
+    assert message.endswith(REMEDY)
+
+
+def test_reading_needs_neither_torch_nor_scikit_learn(folder: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from models.folder import read_model_folder;"
+        "models = read_model_folder(Path(sys.argv[1]));"
+        "print(*models.detectors, *{'torch', 'sklearn', 'scipy', 'ROOT'} & set(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    assert ended.stdout.split() == ["isolation_forest"]

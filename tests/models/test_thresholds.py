@@ -1,0 +1,76 @@
+"""Thresholds and rank tables against counting."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.thresholds import quantile_threshold, rank_table
+
+
+def counted(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return, for each event, the fraction of the events with a lower score."""
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - count)[place] / len(scores)
+
+
+def interpolated(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    table = rank_table(scores)
+    assert len(table.scores) == len(table.ranks)
+    assert (np.diff(table.scores) > 0).all()
+    return np.interp(scores, table.scores, table.ranks)
+
+
+def draw(count: int) -> npt.NDArray[np.float32]:
+    """Return scores, no two alike, denser at the low end."""
+    return ((np.random.default_rng(count).permutation(count) / count) ** 2).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 100, 4096, 4097])
+def test_rank_is_exact_for_no_more_events_than_points(count: int) -> None:
+    scores = draw(count)
+    np.testing.assert_array_equal(interpolated(scores), counted(scores))
+
+
+@pytest.mark.parametrize("count", [4098, 8192, 21726, 300_000])
+def test_rank_of_more_events_is_off_by_less_than_a_step(count: int) -> None:
+    scores = draw(count)
+    assert np.abs(interpolated(scores) - counted(scores)).max() < 1 / 4096
+    assert len(rank_table(scores).scores) == 4097
+
+
+def test_ranks_by_hand() -> None:
+    table = rank_table(np.array([0.5, 0.25, 0.75, 0.5], dtype=np.float32))
+    assert table.scores == [0.25, 0.5, 0.75]
+    # One of four events is below 0.5, three are below 0.75.
+    assert table.ranks == [0.0, 0.25, 0.75]
+
+
+@pytest.mark.parametrize("count", [4000, 100_000])
+@pytest.mark.parametrize("tied", [0.001, 0.3, 0.99, 1.0])
+def test_ties_share_the_rank_of_the_first(count: int, tied: float) -> None:
+    scores = draw(count)
+    scores[: int(tied * count)] = np.float32(0.1)
+    scores[int(tied * count) : int(tied * count) + 3] = np.float32(0.05)
+    assert np.abs(interpolated(scores) - counted(scores)).max() < 1 / 4096
+
+
+def test_few_distinct_scores_are_exact() -> None:
+    scores = np.random.default_rng(8).integers(0, 50, 100_000).astype(np.float32)
+    np.testing.assert_array_equal(interpolated(scores), counted(scores))
+    assert len(rank_table(scores).scores) == 50
+
+
+@pytest.mark.parametrize("contamination", [0.001, 0.05, 0.5])
+def test_threshold_leaves_the_right_number_above(contamination: float) -> None:
+    scores = np.random.default_rng(9).permutation(np.arange(10_000)).astype(np.float32)
+    assert (scores > quantile_threshold(scores, contamination)).sum() == 10_000 * contamination
+
+
+def test_threshold_is_one_that_float32_holds() -> None:
+    """The event loop compares in float32; there a threshold must be what it is here."""
+    threshold = quantile_threshold(draw(1000), 0.05)
+    assert threshold == float(np.float32(threshold))
+    # Between 0.25 and 0.75, three tenths of the way: position (1 - 0.35) * 2 = 1.3 in the order.
+    assert quantile_threshold(np.array([0.75, 0.0, 0.25], dtype=np.float32), 0.35) == float(np.float32(0.4))

@@ -1,0 +1,146 @@
+"""The histogram file against numpy, read by uproot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uproot
+
+from rdf.interpreter import ROOT
+
+DETECTOR = "isolation_forest"
+RAZOR = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
+DRAWN = (*RAZOR, "dijet_mass", "centrality")
+
+
+@pytest.fixture(scope="module")
+def events(scored: Any) -> dict[str, np.ndarray]:
+    with uproot.open(scored[1].folder / "events.root") as file:
+        table = file["events"]
+        return {name: table[name].array(library="np") for name in table.keys()}  # noqa: SIM118 - not a dict
+
+
+@pytest.fixture(scope="module")
+def parts(events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Path in the file below features/ and planes/ -> which events are in there."""
+    flagged = events["flag_ensemble"].astype(bool)
+    assert 20 < flagged.sum() < 500
+    return {"": np.ones(len(flagged), dtype=bool), "normal/": ~flagged, "anomalous/": flagged}
+
+
+def with_flows(axis: Any) -> np.ndarray:
+    """Edges with underflow and overflow; numpy closes the last bin, ROOT does not."""
+    edges = axis.low + np.arange(axis.bins + 1) * (axis.high - axis.low) / axis.bins
+    return np.concatenate([[-np.inf], edges, [np.inf]])
+
+
+def counted(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    found = np.searchsorted(edges[1:-1], values.astype(np.float64), side="right")
+    return np.bincount(found, minlength=len(edges) - 1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_features_of_normal_anomalous_and_all_events(
+    threads: int, scored: Any, trained: Any, events: Any, parts: Any
+) -> None:
+    with uproot.open(scored[threads].folder / "histograms.root") as file:
+        for name in DRAWN:
+            edges = with_flows(trained.models.feature_axes[name])
+            found = {}
+            for part, chosen in parts.items():
+                histogram = file[f"features/{part}{name}"]
+                expected = counted(events[name][chosen], edges)
+                found[part] = histogram.values(flow=True)
+                np.testing.assert_array_equal(found[part], expected, err_msg=f"{part}{name}")
+                np.testing.assert_array_equal(
+                    found[part][1:-1], np.histogram(events[name][chosen].astype(float), edges[1:-1])[0]
+                )
+                np.testing.assert_array_equal(histogram.variances(flow=True), expected)
+                assert found[part].sum() == chosen.sum()
+            np.testing.assert_array_equal(found[""], found["normal/"] + found["anomalous/"])
+        # Three quarters of the events were not in the training, so some lie beyond its axes.
+        beyond = sum(file[f"features/{name}"].values(flow=True)[[0, -1]].sum() for name in DRAWN)
+        assert beyond > 0
+
+
+def test_planes(scored: Any, trained: Any, events: Any, parts: Any) -> None:
+    x, y = (with_flows(trained.models.feature_axes[name]) for name in ("MR", "Rsq"))
+    with uproot.open(scored[1].folder / "histograms.root") as file:
+        for part, chosen in parts.items():
+            expected, _, _ = np.histogram2d(
+                events["MR"][chosen].astype(float), events["Rsq"][chosen].astype(float), [x, y]
+            )
+            np.testing.assert_array_equal(file[f"planes/{part}MR_Rsq"].values(flow=True), expected)
+        sums, _, _ = np.histogram2d(
+            events["MR"].astype(float),
+            events["Rsq"].astype(float),
+            [x, y],
+            weights=events[f"score_{DETECTOR}"].astype(float),
+        )
+        count, _, _ = np.histogram2d(events["MR"].astype(float), events["Rsq"].astype(float), [x, y])
+        profile = file[f"planes/score_{DETECTOR}_MR_Rsq"]
+        filled = count[1:-1, 1:-1] > 0
+        np.testing.assert_allclose(
+            profile.values()[filled], (sums[1:-1, 1:-1] / np.maximum(count[1:-1, 1:-1], 1))[filled], rtol=1e-6
+        )
+
+
+def test_scores_and_votes(scored: Any, trained: Any, events: Any) -> None:
+    with uproot.open(scored[1].folder / "histograms.root") as file:
+        edges = with_flows(trained.models.detectors[DETECTOR].score_axis)
+        found = file[f"scores/score_{DETECTOR}"].values(flow=True)
+        np.testing.assert_array_equal(found, counted(events[f"score_{DETECTOR}"], edges))
+        edges = np.concatenate([[-np.inf], np.arange(101) / 100, [np.inf]])
+        found = file["scores/score_ensemble"].values(flow=True)
+        np.testing.assert_array_equal(found, counted(events["score_ensemble"], edges))
+        assert found[-1] == (events["score_ensemble"] == 1).sum() > 0  # above all of training
+        votes = events["votes"]
+        assert file["agreement/votes"].values(flow=True).tolist() == [0, (votes == 0).sum(), (votes == 1).sum(), 0]
+        flagged = file["agreement/flagged"]
+        assert flagged.values().tolist() == [[votes.sum()]]
+        assert flagged.axis(0).labels() == flagged.axis(1).labels() == [DETECTOR]
+
+
+def test_moments_are_the_sums_of_outer_products(scored: Any, events: Any, parts: Any) -> None:
+    X = np.column_stack([np.ones(len(events["MR"])), *(events[name].astype(np.float64) for name in RAZOR)])
+    with uproot.open(scored[1].folder / "histograms.root") as file:
+        for path, part in (("all", ""), ("normal", "normal/"), ("anomalous", "anomalous/")):
+            found = file[f"moments/{path}"]
+            expected = X[parts[part]].T @ X[parts[part]]
+            np.testing.assert_allclose(found.values(), expected, rtol=1e-12)
+            assert found.axis(0).labels() == found.axis(1).labels() == ["1", *RAZOR]
+
+
+def test_cutflow_and_non_finite(scored: Any) -> None:
+    with uproot.open(scored[1].folder / "histograms.root") as file:
+        cutflow = file["cutflow/cutflow"]
+        assert cutflow.axis().labels() == ["all", "finite"]
+        assert cutflow.values().tolist() == [2000, 1990]
+        non_finite = file["cutflow/non_finite"]
+        assert non_finite.axis().labels() == list(RAZOR)
+        assert non_finite.values(flow=True).tolist() == [0, 2, 2, 2, 3, 2, 0, 5, 2, 0]
+
+
+def test_titles_name_quantity_and_unit_and_whether_the_events_are_simulated(scored: Any) -> None:
+    for threads, mark in ((1, ""), (2, "SIMULATED ")):
+        with uproot.open(scored[threads].folder / "histograms.root") as file:
+            histogram = file["features/anomalous/MR"]
+            assert histogram.title == f"{mark}M_{{R}}, anomalous events"
+            assert histogram.axis().member("fTitle") == "M_{R} [GeV]"
+            assert file["features/MR"].title == f"{mark}M_{{R}}, all events"
+            assert file["planes/MR_Rsq"].title == f"{mark}R^{{2}} against M_{{R}}, all events"
+            titles = [file[path].title for path, kind in file.classnames().items() if kind.startswith(("TH", "TProf"))]
+            assert len(titles) > 40
+            assert all(title.startswith("SIMULATED ") is bool(mark) for title in titles)
+
+
+def test_the_file_opens_in_root_with_its_directories(scored: Any) -> None:
+    path: Path = scored[1].folder / "histograms.root"
+    with ROOT.TFile.Open(str(path)) as file:
+        assert not file.TestBit(ROOT.TFile.kRecovered)
+        directories = {key.GetName() for key in file.GetListOfKeys() if key.GetClassName() == "TDirectoryFile"}
+        assert directories == {"cutflow", "features", "planes", "moments", "scores", "agreement"}
+        assert file.Get("features/normal/MR").GetEntries() + file.Get("features/anomalous/MR").GetEntries() == 1990

@@ -1,0 +1,122 @@
+"""Scores, ranks and flags of every event against scikit-learn, and the vote of several detectors by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import uproot
+
+from rdf.columns import VECTOR, define
+from rdf.execution import use_threads
+from rdf.interpreter import ROOT, declare, include_kernels
+from rdf.scoring import define_scores, event_columns
+from rdf.sofie import CompiledDetector
+
+DETECTOR = "isolation_forest"
+
+
+@pytest.fixture(scope="module")
+def by_row(made_up: Any, scored: Any) -> dict[int, dict[str, np.ndarray]]:
+    """Columns of events.root in the order of the table, by number of threads."""
+    row_of = {tuple(event): i for i, event in enumerate(made_up.ids.tolist())}
+    found = {}
+    for threads, run in scored.items():
+        with uproot.open(run.folder / "events.root") as file:
+            table = file["events"]
+            columns = {name: table[name].array(library="np") for name in table.keys()}  # noqa: SIM118 - not a dict
+        ids = zip(*(columns[name].tolist() for name in ("run", "luminosityBlock", "event")), strict=True)
+        order = np.argsort([row_of[event] for event in ids])
+        found[threads] = {name: values[order] for name, values in columns.items()}
+    return found
+
+
+@pytest.fixture(scope="module")
+def by_sklearn(made_up: Any, trained: Any) -> np.ndarray:
+    X = made_up.matrix(trained.models.features)
+    return -trained.detector.forest.score_samples(trained.detector.scaler.transform(X.astype(np.float64)))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_every_event_has_scikit_learns_score(threads: int, by_row: Any, by_sklearn: np.ndarray) -> None:
+    scores = by_row[threads][f"score_{DETECTOR}"]
+    assert len(scores) == len(by_sklearn) == 1990
+    # A feature whose last bit is rounded otherwise than by numpy may fall to the other side of a cut.
+    assert (np.abs(scores - by_sklearn) < 1e-6).mean() >= 0.9995
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_flags_and_ranks_follow_from_the_scores(threads: int, by_row: Any, trained: Any) -> None:
+    columns = by_row[threads]
+    scores = columns[f"score_{DETECTOR}"]
+    training = np.sort(trained.detector.score(trained.X))
+    # The threshold is the 95 % quantile of the training scores.
+    np.testing.assert_array_equal(columns[f"flag_{DETECTOR}"], scores > np.float32(np.quantile(training, 0.95)))
+    assert 0 < columns[f"flag_{DETECTOR}"].sum() < 200
+    below = np.searchsorted(training, scores, side="left") / 500
+    assert len(np.unique(training)) == 500
+    # Between two training scores a rank lies between theirs, at most one event of 500 below the fraction.
+    ranks = columns[f"rank_{DETECTOR}"]
+    at_a_point = np.isin(scores, training)
+    assert at_a_point.any()
+    np.testing.assert_allclose(ranks[at_a_point], below[at_a_point], atol=1e-6)
+    between = ~at_a_point & (scores < training[-1])
+    assert np.all(ranks[between] <= below[between] + 1e-6)
+    assert np.all(ranks[between] >= np.maximum(0, below[between] - 1 / 500) - 1e-6)
+    np.testing.assert_array_equal(ranks[scores > training[-1]], 1)
+    np.testing.assert_array_equal(ranks[scores <= training[0]], 0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_detector_is_the_ensemble(threads: int, by_row: Any) -> None:
+    columns = by_row[threads]
+    np.testing.assert_array_equal(columns["votes"], columns[f"flag_{DETECTOR}"].astype(int))
+    np.testing.assert_array_equal(columns["score_ensemble"], columns[f"rank_{DETECTOR}"])
+    np.testing.assert_array_equal(columns["flag_ensemble"], columns[f"flag_{DETECTOR}"])
+
+
+def test_one_and_two_threads_give_the_same_bits_event_by_event(by_row: Any) -> None:
+    assert list(by_row[1]) == list(by_row[2])
+    for name, values in by_row[1].items():
+        assert values.tobytes() == by_row[2][name].tobytes(), name
+
+
+def test_votes_and_mean_rank_of_three_detectors() -> None:
+    use_threads(1)
+    include_kernels("scoring")
+    # The first feature is the score of all three, whose thresholds are 1, 2 and 3, and whose ranks rise linearly to 1
+    # at the scores 4, 8 and 16.
+    declare(
+        """
+namespace three_detectors {
+struct First {
+   std::vector<float> fScore = {0.f};
+   explicit First(const std::string &) {}
+   const std::vector<float> &infer(const float *features) { fScore[0] = features[0]; return fScore; }
+};
+scoring::Detector<First> a{"", 1, 1.f, {0.f, 4.f}, {0.f, 1.f}};
+scoring::Detector<First> b{"", 1, 2.f, {0.f, 8.f}, {0.f, 1.f}};
+scoring::Detector<First> c{"", 1, 3.f, {0.f, 16.f}, {0.f, 1.f}};
+}
+""",
+        "the test's detectors",
+    )
+    events = define(ROOT.RDataFrame(5), VECTOR, "std::array<float, 1>{static_cast<float>(rdfentry_)}")
+    detectors = [CompiledDetector(name, f"three_detectors::{name}") for name in "abc"]
+    found = define_scores(events, detectors, 2).AsNumpy(
+        ["votes", "score_ensemble", "flag_ensemble", "rank_c", "flag_a"]
+    )
+    assert found["votes"].tolist() == [0, 0, 1, 2, 3]
+    assert found["flag_ensemble"].astype(bool).tolist() == [False, False, False, True, True]
+    assert found["flag_a"].astype(bool).tolist() == [False, False, True, True, True]
+    assert found["rank_c"].tolist() == [0, 1 / 16, 2 / 16, 3 / 16, 4 / 16]
+    # (x/4 + x/8 + x/16) / 3 = 7x/48
+    np.testing.assert_allclose(found["score_ensemble"], 7 * np.arange(5) / 48, rtol=1e-6)
+
+
+def test_columns_of_the_events() -> None:
+    assert event_columns(["MR", "HT"], ["centrality"], ["a", "b"]) == [
+        *("MR", "HT", "centrality", "score_a", "score_b", "rank_a", "rank_b", "flag_a", "flag_b"),
+        *("votes", "score_ensemble", "flag_ensemble"),
+    ]

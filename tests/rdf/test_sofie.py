@@ -1,0 +1,124 @@
+"""Compiled detectors against scikit-learn and ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from rdf.errors import CompileError, ScoreMismatch
+from rdf.sofie import CompiledDetector, check_parity, compile_detector
+
+DETECTOR = "isolation_forest"
+
+
+@pytest.fixture(scope="module", name="X")
+def usable_events(made_up: Any, trained: Any) -> np.ndarray:
+    """All usable events, three quarters of which the forest has not seen."""
+    return made_up.matrix(trained.models.features)
+
+
+@pytest.fixture(scope="module")
+def by_sklearn(trained: Any, X: np.ndarray) -> np.ndarray:
+    return -trained.detector.forest.score_samples(trained.detector.scaler.transform(X.astype(np.float64)))
+
+
+def test_compiled_scores_are_those_of_scikit_learn(trained: Any, X: np.ndarray, by_sklearn: np.ndarray) -> None:
+    scores = trained.compiled().scores(X)
+    assert scores.dtype == np.float32
+    # Scores lie in (0, 1); a migration of one event over one cut would show as 1e-3.
+    assert np.abs(scores - by_sklearn).max() < 1e-6
+
+
+def test_compiled_scores_are_those_of_onnxruntime(trained: Any, X: np.ndarray) -> None:
+    session = onnxruntime.InferenceSession(trained.folder / f"{DETECTOR}.onnx", providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    by_runtime = np.array([session.run(None, {name: row[np.newaxis]})[0].item() for row in X])
+    assert np.abs(trained.compiled().scores(X) - by_runtime).max() < 1e-6
+
+
+def test_rank_is_the_empirical_fraction_of_less_anomalous_training_events(trained: Any) -> None:
+    scores = trained.detector.score(trained.X)
+    detector = trained.compiled()
+    fractions = np.array([(scores < score).mean() for score in scores])
+    found = np.array([detector.instance.rank(float(score)) for score in scores])
+    np.testing.assert_allclose(found, fractions, atol=1e-7)
+    assert detector.instance.rank(float(scores.max()) + 0.01) == 1
+    assert detector.instance.rank(0.0) == 0
+
+
+def test_five_per_cent_of_the_training_events_are_flagged(trained: Any) -> None:
+    detector = trained.compiled()
+    flagged = np.array([detector.instance.flag(float(score)) for score in trained.detector.score(trained.X)])
+    assert flagged.sum() == 25  # of 500
+
+
+def test_the_same_network_with_another_threshold_and_rank_table_is_another_detector(
+    trained: Any, X: np.ndarray
+) -> None:
+    path = trained.folder / f"{DETECTOR}.onnx"
+    right = trained.compiled()
+    wrong = compile_detector(DETECTOR, path, 0.0, [0.0, 1.0], [0.0, 0.5], 2)
+    assert wrong.variable != right.variable
+    np.testing.assert_array_equal(wrong.scores(X[:50]), right.scores(X[:50]))
+    assert all(wrong.instance.flag(float(score)) for score in right.scores(X[:50]))
+    assert not all(right.instance.flag(float(score)) for score in right.scores(X[:50]))
+    # Linear from (0, 0) to (1, 0.5): half the score.
+    assert wrong.instance.rank(0.5) == 0.25
+    # The same once more is no second compilation.
+    assert compile_detector(DETECTOR, path, 0.0, [0.0, 1.0], [0.0, 0.5], 2) == wrong
+
+
+def test_parity_with_the_reference_scores(trained: Any, by_sklearn: np.ndarray, X: np.ndarray) -> None:
+    detector = trained.compiled()
+    reference = np.array(trained.models.reference.features, dtype=np.float32)
+    expected = np.array(trained.models.reference.scores[DETECTOR], dtype=np.float32)
+    assert check_parity(detector, reference, expected) < 1e-6
+    assert check_parity(detector, X, by_sklearn.astype(np.float32)) < 1e-6
+
+
+@pytest.mark.parametrize("change", [1e-3, -1e-3, np.nan, np.inf])
+def test_altered_reference_scores_are_a_mismatch(change: float, trained: Any) -> None:
+    reference = np.array(trained.models.reference.features, dtype=np.float32)
+    altered = np.array(trained.models.reference.scores[DETECTOR], dtype=np.float32)
+    altered[17] += np.float32(change)
+    with np.errstate(invalid="ignore"), pytest.raises(ScoreMismatch, match="isolation_forest: compiled scores differ"):
+        check_parity(trained.compiled(), reference, altered)
+
+
+def test_altered_reference_events_are_a_mismatch(trained: Any) -> None:
+    reference = np.array(trained.models.reference.features, dtype=np.float32)
+    expected = np.array(trained.models.reference.scores[DETECTOR], dtype=np.float32)
+    with pytest.raises(ScoreMismatch, match=r"is allowed; run `python -m analysis\.doctor`"):
+        check_parity(trained.compiled(), reference[::-1].copy(), expected)
+
+
+def broken_network(kind: str, good: Path, path: Path) -> None:
+    if kind == "cut off":
+        path.write_bytes(good.read_bytes()[:5000])
+    elif kind == "text":
+        path.write_text("this is no network")
+    else:  # an operator that SOFIE has not
+        node = onnx.helper.make_node("Sign", ["features"], ["score"])
+        value = [
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 8]) for name in ("features", "score")
+        ]
+        onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", value[:1], value[1:])), path)
+
+
+@pytest.mark.parametrize("kind", ["cut off", "text", "unknown operator"])
+def test_a_broken_network_is_a_compile_error_that_names_the_file(kind: str, trained: Any, tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    broken_network(kind, trained.folder / f"{DETECTOR}.onnx", path)
+    with pytest.raises(CompileError, match=r"broken\.onnx: .+") as caught:
+        compile_detector("broken", path, 0.5, [0.0, 1.0], [0.0, 1.0], 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_detector_finds_its_object_by_its_variable(trained: Any) -> None:
+    detector = trained.compiled()
+    assert CompiledDetector(DETECTOR, detector.variable).instance.flag(2.0)

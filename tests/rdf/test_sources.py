@@ -1,0 +1,164 @@
+"""Files of events: the same from TTree and RNTuple, and each refusal with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uproot
+
+from rdf.errors import MissingColumn, NoEvents, UnreadableFile
+from rdf.execution import use_threads
+from rdf.interpreter import ROOT, include_kernels
+from rdf.schema import Schema
+from rdf.sources import Source, open_source
+
+EVENTS = 5000
+
+
+def schema_of(tree: str = "Events", **columns: str) -> Schema:
+    return Schema.model_validate(
+        {
+            "name": "dimuon",
+            "title": "",
+            "tree": tree,
+            "columns": columns or {"mass": "float64", "charge": "int32", "event": "uint64"},
+            "quantities": {},
+            "features": "razor",
+        }
+    )
+
+
+def open_one(path: Path, schema: Schema | None = None) -> Source:
+    return open_source([path], schema or schema_of(), path.parent / "cache", [None])
+
+
+@pytest.fixture(scope="module")
+def events() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(3)
+    return {
+        "mass": random.normal(91, 3, EVENTS),
+        "charge": random.integers(-1, 2, EVENTS).astype(np.int32),
+        "event": random.integers(2**63, 2**64 - 1, EVENTS, dtype=np.uint64),
+        "pt": random.exponential(30, EVENTS).astype(np.float32),
+    }
+
+
+@pytest.fixture(scope="module")
+def files(events: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same events in both formats, written by uproot."""
+    folder = tmp_path_factory.mktemp("files")
+    with uproot.recreate(folder / "tree.root") as file:
+        file.mktree("Events", {name: values.dtype for name, values in events.items()})
+        for part in np.array_split(np.arange(EVENTS), 3):
+            file["Events"].extend({name: values[part] for name, values in events.items()})
+        file["notes"] = "not a tree"
+    with uproot.recreate(folder / "ntuple.root") as file:
+        file.mkrntuple("Events", events)
+    with uproot.recreate(folder / "empty.root") as file:
+        file.mktree("Events", {name: values.dtype for name, values in events.items()})
+    return {path.stem: path for path in folder.glob("*.root")}
+
+
+def test_ttree_and_rntuple_give_the_same_columns(files: dict[str, Path], events: dict[str, np.ndarray]) -> None:
+    use_threads(1)
+    for kind in ("tree", "ntuple"):
+        source = open_one(files[kind])
+        assert source == Source("Events", (files[kind],), EVENTS, simulated=False)
+        found = source.open().AsNumpy(list(events))
+        for name, values in events.items():
+            assert np.asarray(found[name]).dtype == values.dtype
+            assert np.asarray(found[name]).tobytes() == values.tobytes()
+
+
+def test_several_files_are_one_sample(files: dict[str, Path]) -> None:
+    both = open_source([files["tree"], files["tree"]], schema_of(), files["tree"].parent, [None, None])
+    assert both.entries == 2 * EVENTS
+    assert both.open().Count().GetValue() == 2 * EVENTS
+
+
+def test_a_missing_tree_and_another_object_of_that_name(files: dict[str, Path]) -> None:
+    with pytest.raises(MissingColumn, match=r"tree\.root has no tree 'events'; did you mean Events"):
+        open_one(files["tree"], schema_of(tree="events"))
+    with pytest.raises(MissingColumn, match=r"ntuple\.root has no tree 'mini'; known: Events"):
+        open_one(files["ntuple"], schema_of(tree="mini"))
+    with pytest.raises(MissingColumn, match=r"tree\.root: 'notes' is a TObjString, not a TTree or RNTuple"):
+        open_one(files["tree"], schema_of(tree="notes"))
+
+
+@pytest.mark.parametrize("kind", ["tree", "ntuple"])
+def test_a_missing_column_and_one_of_another_kind(kind: str, files: dict[str, Path]) -> None:
+    with pytest.raises(MissingColumn, match=rf"{kind}\.root: no column 'masss', .* did you mean mass\?"):
+        open_one(files[kind], schema_of(masss="float64"))
+    with pytest.raises(MissingColumn, match=rf"{kind}\.root: column 'pt' is a \w+, where schema dimuon says int32"):
+        open_one(files[kind], schema_of(pt="int32"))
+    # A whole number serves as a real one.
+    assert open_one(files[kind], schema_of(charge="float64")).entries == EVENTS
+
+
+def test_a_jagged_column_where_one_number_is_needed(opendata: Path) -> None:
+    path = opendata / "atlas2020" / "data_A.4lep.root"
+    with pytest.raises(MissingColumn, match=r"column 'lep_pt' is a .*RVec<float>, where schema dimuon says float32"):
+        open_one(path, schema_of(tree="mini", lep_pt="float32"))
+    assert open_one(path, schema_of(tree="mini", eventNumber="int32")).entries == 39
+
+
+@pytest.mark.parametrize("kind", ["tree", "ntuple"])
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.3, 0.6, 0.9, 0.99])
+def test_a_truncated_file(kind: str, kept: float, files: dict[str, Path], tmp_path: Path) -> None:
+    content = files[kind].read_bytes()
+    path = tmp_path / "part.root"
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(UnreadableFile, match=r"part\.root is not a whole ROOT file .*; delete it and get it again"):
+        open_one(path)
+
+
+def test_a_file_that_lacks_its_last_byte(files: dict[str, Path], tmp_path: Path) -> None:
+    for kind in ("tree", "ntuple"):
+        path = tmp_path / f"{kind}.root"
+        path.write_bytes(files[kind].read_bytes()[:-1])
+        with pytest.raises(UnreadableFile, match="truncated"):
+            open_one(path)
+
+
+def test_not_a_root_file_and_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "page.root"
+    path.write_text("<html>404</html>\n" * 100)
+    with pytest.raises(UnreadableFile, match=r"page\.root is not a whole ROOT file .*not a ROOT file"):
+        open_one(path)
+    with pytest.raises(UnreadableFile, match=r"nowhere\.root does not exist; check the path"):
+        open_one(tmp_path / "nowhere.root")
+
+
+def test_no_events(files: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(NoEvents, match=r"empty\.root: the tree 'Events' holds no events"):
+        open_one(files["empty"])
+    include_kernels("table_writer")
+    path = tmp_path / "none.root"
+    ROOT.table_writer.TableWriter(str(path), "Events", ["mass"], ["double"]).close()
+    with pytest.raises(NoEvents, match=r"none\.root: the tree 'Events' holds no events"):
+        open_one(path, schema_of(mass="float64"))
+
+
+def test_one_simulated_file_makes_a_simulated_sample(files: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "simulated.root"
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {"mass": np.float64})
+        file["Events"].extend({"mass": np.array([91.0])})
+        file["SIMULATED"] = "these events are simulated"
+    schema = schema_of(mass="float64")
+    assert open_one(path, schema).simulated
+    assert open_source([files["tree"], path], schema, tmp_path, [None, None]).simulated
+    assert not open_one(files["tree"], schema).simulated
+
+
+def test_a_csv_file_is_converted_and_named_for_its_contents(tmp_path: Path) -> None:
+    path = tmp_path / "Table.CSV"
+    path.write_text("mass,charge,event\n91.5,-1,7\n3.1,1,8\n")
+    source = open_one(path)
+    assert source.entries == 2
+    (converted,) = source.files
+    assert converted.parent == tmp_path / "cache"
+    with uproot.open(converted) as file:
+        assert file["Events"]["mass"].array(library="np").tolist() == [91.5, 3.1]
