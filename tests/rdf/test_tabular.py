@@ -40,7 +40,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     [
         ("1,2,3\n1,2\n", "line 3: 2 fields where the header has 3"),
         ("1,2,3\n\n1,2,3,4\n", "line 4: 4 fields where the header has 3"),
-        ("1,2,3\n   \n", "line 3: 1 fields where the header has 3"),
+        ("1,2,3\n   \n4,5,6\n", "line 3: 1 fields where the header has 3"),
         ("x,2,3\n", "line 2: column 'mass' holds 'x', which is not a double"),
         ("\n\n1,2,3\n\n1.5.2,2,3\n", "line 6: column 'mass' holds '1.5.2', which is not a double"),
         ("1,two,3\n", "line 2: column 'jets' holds 'two', which is not a int32"),
