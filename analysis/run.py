@@ -150,10 +150,10 @@ def run(configuration: RunConfiguration, command: str) -> None:
             **record,
         }
         _write_json(staging / "run.json", record)
-        with timings.stage("figures"), spinner(console, "drawing figures"):
+        with timings.stage("figures"), spinner(console, "drawing figures") as say:
             from plotting.figures import draw_figures
 
-            draw_figures(staging)
+            draw_figures(staging, lambda name: say(f"drawing figures: {name}"))
         timings.add("total", time.perf_counter() - begin)
         _write_json(staging / "run.json", {**record, "timings": _rounded(timings.seconds)})
     print_summary(folder)

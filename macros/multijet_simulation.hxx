@@ -26,7 +26,7 @@ struct Event {
 constexpr double kHeavyFraction = 0.03;
 constexpr double kHeavyMass = 700, kInvisibleMass = 100; // [GeV]
 constexpr double kMinJetPt = 60, kMaxJetEta = 3;         // the filter's cuts [GeV]
-constexpr double kMinHT = 130;                           // where the trigger becomes efficient [GeV]
+constexpr double kTurnOnHT = 180, kTurnOnWidth = 25;     // of the trigger [GeV]
 
 inline razor::Megajet megajet(double pt, double eta, double phi, double mass)
 {
@@ -43,7 +43,7 @@ inline double megajet_mass(TRandom &random, double pt)
 // Two jets of falling pT, back to back but for a third one and the detector's resolution.
 inline void make_multijet(TRandom &random, Event &event)
 {
-   const double pt = 90 * std::pow(1 - random.Rndm(), -1 / 4.2); // dN/dpT ~ pT^-5.2
+   const double pt = kMinJetPt * std::pow(1 - random.Rndm(), -1 / 4.2); // dN/dpT ~ pT^-5.2
    const double phi = random.Uniform(-M_PI, M_PI);
    const double boost = random.Gaus(0, 1.1), spread = random.Gaus(0, 1.0);
    const double radiated = random.Exp(0.2), turn = random.Gaus(0, 0.1 + 0.6 * radiated);
@@ -81,12 +81,13 @@ inline void make_heavy_pair(TRandom &random, Event &event)
    event.met_phi = std::atan2(y, x);
 }
 
-inline bool passes_filter(const Event &event)
+inline bool passes_filter(TRandom &random, const Event &event)
 {
    const auto is_jet = [](const razor::Megajet &jet) {
       return jet.Pt() > kMinJetPt && std::abs(jet.Eta()) < kMaxJetEta;
    };
-   return is_jet(event.megajet1) && is_jet(event.megajet2) && event.HT > kMinHT;
+   return is_jet(event.megajet1) && is_jet(event.megajet2) &&
+          random.Rndm() < 0.5 * (1 + std::erf((event.HT - kTurnOnHT) / kTurnOnWidth));
 }
 
 // One event that passes the filter. The same seed and number give the same event, on any thread and in any order.
@@ -102,7 +103,7 @@ inline Event generate(unsigned int seed, unsigned long long number)
    event.heavy_pair = random.Rndm() < kHeavyFraction;
    do {
       event.heavy_pair ? make_heavy_pair(random, event) : make_multijet(random, event);
-   } while (!passes_filter(event));
+   } while (!passes_filter(random, event));
    if (event.megajet1.Pt() < event.megajet2.Pt())
       std::swap(event.megajet1, event.megajet2); // as in the data, the first is the harder
    event.n_jets = 2 + std::min<int>(5, random.Poisson(0.45));

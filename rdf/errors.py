@@ -18,6 +18,10 @@ class MissingColumn(SourceError):
     """The file has no such tree, branch or column."""
 
 
+class CacheUnusable(SourceError):
+    """The folder of converted and simulated files cannot be written or is full."""
+
+
 class EventLoopFailed(SourceError):
     """Reading, or writing what the loop produces, broke off in the event loop."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rdf.columns import define
-from rdf.errors import SchemaError, near_names
+from rdf.errors import CacheUnusable, SchemaError, near_names
 from rdf.execution import use_threads
 from rdf.interpreter import ROOT, include_kernels
 from rdf.provenance import Provenance
@@ -16,6 +17,10 @@ from rdf.schema import SOURCE_ROW, Schema
 
 FORMAT = 1
 """Version of the generators; a new one makes files in the cache void."""
+
+BYTES_PER_EVENT = 150
+SPARE_BYTES = 10_000_000
+"""What a file of simulated events takes at most: so much for each, and so much besides."""
 
 SIMULATED_RUN = 1
 """Run number of simulated events; that of collisions is never so low."""
@@ -73,14 +78,25 @@ def simulate(generator: str, schema: Schema, events: int, seed: int, cache: Path
 
     Raises:
         SchemaError: there is no such generator.
+        CacheUnusable: the cache cannot be written or is too full.
     """
     if generator not in GENERATORS:
         raise SchemaError(f"unknown simulation {generator!r}; {near_names(generator, GENERATORS)}")
     recipe = GENERATORS[generator]
+    needed = events * BYTES_PER_EVENT + SPARE_BYTES
     target = cache / f"SIMULATED-{generator}-{events}-seed{seed}-v{FORMAT}.root"
     if target.exists():
         return target
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(cache).free
+    except OSError as error:
+        raise CacheUnusable(f"cannot write to {cache}: {error.strerror}; set XDG_CACHE_HOME") from error
+    if free < needed:  # ROOT does not survive a disk that becomes full
+        raise CacheUnusable(
+            f"{cache}: about {needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free; free some space or set "
+            "XDG_CACHE_HOME"
+        )
     include_kernels(recipe.topic)
     use_threads(1)  # keeps the events in order
     node = define(ROOT.RDataFrame(events), "number", "rdfentry_")

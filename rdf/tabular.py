@@ -20,8 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from rdf.errors import MalformedRow, MissingColumn, NoEvents, SourceError, UnreadableFile, near_names
-from rdf.interpreter import ROOT, first_reason, include_kernels
+from rdf.errors import CacheUnusable, MalformedRow, MissingColumn, NoEvents, SourceError, UnreadableFile, near_names
+from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
 from rdf.schema import SOURCE_ROW, Schema
 
 FORMAT = 1
@@ -49,6 +49,7 @@ def convert(
 
     Raises:
         UnreadableFile, MissingColumn, MalformedRow, NoEvents: with the line number where there is one.
+        CacheUnusable: the cache cannot be written or is full.
     """
     if checksum is None:
         checksum = _sha256(source)
@@ -65,7 +66,7 @@ def convert(
     except SourceError:
         raise
     except OSError as error:
-        raise UnreadableFile(
+        raise CacheUnusable(
             f"cannot convert {source} to {target}: {error.strerror or error}; free some space or set XDG_CACHE_HOME"
         ) from error
     finally:
@@ -88,12 +89,17 @@ def _write_rntuple(path: Path, schema: Schema, batches: Iterator[dict[str, npt.N
     types = [_RNTUPLE_TYPES.get(kind, f"std::{kind}_t") for kind in columns.values()]
     with _write_errors():
         writer = ROOT.table_writer.TableWriter(str(path), schema.tree, list(columns), types)
-    for batch in batches:
-        arrays = [np.ascontiguousarray(batch[name], dtype=kind) for name, kind in columns.items()]
+    try:
+        for batch in batches:
+            arrays = [np.ascontiguousarray(batch[name], dtype=kind) for name, kind in columns.items()]
+            with _write_errors():
+                writer.write(len(arrays[0]), [array.ctypes.data for array in arrays])
         with _write_errors():
-            writer.write(len(arrays[0]), [array.ctypes.data for array in arrays])
-    with _write_errors():
-        writer.close()
+            writer.close()
+    finally:
+        # A writer that could not complete its table complains on stderr of what the exception says already.
+        with captured_stderr():
+            writer.__destruct__()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.errors import MalformedRow, MissingColumn, NoEvents, UnreadableFile
+from rdf.errors import CacheUnusable, MalformedRow, MissingColumn, NoEvents, UnreadableFile
 from rdf.interpreter import MACROS, ROOT
 from rdf.schema import Schema
 from rdf.tabular import convert
@@ -197,7 +197,7 @@ def run_conversion(path: Path, cache: Path, first: str) -> subprocess.CompletedP
     code = f"""
 import os, resource
 from pathlib import Path
-from rdf.errors import UnreadableFile
+from rdf.errors import CacheUnusable
 from rdf.schema import Schema
 from rdf.tabular import convert
 progress = None
@@ -205,7 +205,7 @@ progress = None
 table = Schema.model_validate_json({TABLE.model_dump_json()!r})
 try:
     convert(Path({str(path)!r}), table, Path({str(cache)!r}), progress=progress)
-except UnreadableFile as error:
+except CacheUnusable as error:
     print(error)
 """
     return subprocess.run(
@@ -237,11 +237,11 @@ def test_a_full_disk_leaves_nothing_and_is_named(write_csv: Callable[[str], Path
 
 def test_a_cache_that_cannot_be_written(write_csv: Callable[[str], Path], tmp_path: Path) -> None:
     path = write_csv("mass,jets,event\n1,2,3\n")
-    with pytest.raises(UnreadableFile, match=r"cannot convert .* Not a directory; free some space or set XDG_CACHE"):
+    with pytest.raises(CacheUnusable, match=r"cannot convert .* Not a directory; free some space or set XDG_CACHE"):
         convert(path, TABLE, path / "cache")
     # A folder in which nobody, root included, can make a file.
     if Path("/proc/self").is_dir():
-        with pytest.raises(UnreadableFile, match=r"cannot convert .* free some space or set XDG_CACHE"):
+        with pytest.raises(CacheUnusable, match=r"cannot convert .* free some space or set XDG_CACHE"):
             convert(path, TABLE, Path("/proc/self"))
 
 
