@@ -153,7 +153,8 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
             return main(arguments)
         except Exception as error:
             logging.getLogger(program).exception("ended by an error")
-            code = exit_code(error)
+            # Inside a C++ call an interruption can end as an error of that call.
+            code = INTERRUPTED if interruption.requested else exit_code(error)
             details = f" (traceback: {log})" if log else ""
             if code == INTERRUPTED:
                 say("interrupted; no result was left under its final name")

@@ -37,6 +37,8 @@ def progress_bar(console: Console, description: str, unit: str) -> Iterator[Call
                 progress.update(task, completed=done, total=total)
 
         yield move
+        # A bar that nothing ever moved has nothing to say.
+        progress.update(task, visible=progress.tasks[0].total is not None)
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class ModelFolder(_Table):
     """The contents of `models.json`; `min_votes` flags make `flag_ensemble`."""
 
     format: Literal[1] = 1
-    feature_schema: str
+    schema_name: str = Field(alias="schema")
     features: list[str]
     feature_axes: dict[str, Axis]
     training: TrainingSample
@@ -101,7 +101,7 @@ class ModelFolder(_Table):
 
     def write(self, folder: Path) -> None:
         """Write `models.json` beside the ONNX files."""
-        (folder / MODELS_JSON).write_text(json.dumps(self.model_dump(), indent=1) + "\n")
+        (folder / MODELS_JSON).write_text(json.dumps(self.model_dump(by_alias=True), indent=1) + "\n")
 
 
 def read_model_folder(folder: Path) -> ModelFolder:

@@ -50,7 +50,7 @@ def write_model_folder(
     features: Sequence[str],
     observables: Mapping[str, Features],
     *,
-    feature_schema: str,
+    schema_name: str,
     training: TrainingSample,
     versions: Mapping[str, str],
 ) -> ModelFolder:
@@ -62,7 +62,7 @@ def write_model_folder(
         X: the training events, shape (events, features).
         features: names of the columns of X.
         observables: further columns that are drawn, shape (events,) each.
-        feature_schema: schema of the training sample.
+        schema_name: schema of the training sample.
         training: what X was taken from.
         versions: of the libraries.
     """
@@ -81,7 +81,7 @@ def write_model_folder(
         )
     drawn = {**dict(zip(features, X.T, strict=True)), **observables}
     models = ModelFolder(
-        feature_schema=feature_schema,
+        schema=schema_name,
         features=list(features),
         feature_axes={name: _axis(values) for name, values in drawn.items()},
         training=training,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from analysis.errors import OutputFolderError
 from analysis.output import STAGING, check_space, staged_output
 
 PROJECT = Path(__file__).parents[2]
-FILES = ("anomalies.csv", "events.root", "histograms.root", "run.json")
+FILES = ("anomalies.csv", "events.root", "histograms.root", "run.json", "votes.root")
 
 # Writes results of one generation into argv[1], and dies at the argv[3]-th step that changes a final name.
 PUBLISHER = """
@@ -33,7 +35,7 @@ def die(event, arguments):
 publishing = False
 sys.addaudithook(die)
 with staged_output(folder) as staging:
-    for name in ("anomalies.csv", "events.root", "histograms.root", "run.json"):
+    for name in ("anomalies.csv", "events.root", "histograms.root", "run.json", "votes.root"):
         (staging / name).write_text(generation)
     (staging / "figures").mkdir()
     (staging / "figures" / "MR.png").write_text(generation)
@@ -53,6 +55,15 @@ with staged_output(Path(sys.argv[1])) as staging:
 """
 
 
+@contextmanager
+def killed_at_the_end(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def generations(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): path.read_text()
@@ -67,7 +78,7 @@ def publish(folder: Path, generation: str, steps: int) -> int:
 
 
 def whole(generation: str) -> dict[str, str]:
-    return dict.fromkeys((*FILES[:2], "figures/MR.png", *FILES[2:]), generation)
+    return dict.fromkeys((*FILES, "figures/MR.png"), generation)
 
 
 def test_results_appear_only_at_the_end(tmp_path: Path) -> None:
@@ -138,8 +149,8 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
     assert publish(old, "old", steps=100) == 0
     assert generations(old) == whole("old")
     seen = set()
-    # Five renames, the removal of the old run.json and of the old folder of figures with its file, and of the staging.
-    for steps in range(10):
+    # Six renames, the removal of the old run.json and of the old folder of figures with its file, and of the staging.
+    for steps in range(11):
         folder = tmp_path / str(steps)
         shutil.copytree(old, folder)
         code = publish(folder, "new", steps)
@@ -151,9 +162,7 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
 
 
 def test_second_run_is_refused_while_the_first_holds_the_folder(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=PROJECT
-    ) as holder:
+    with killed_at_the_end([sys.executable, "-c", HOLDER, str(tmp_path)]) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "holding\n"
         with (
@@ -163,7 +172,6 @@ def test_second_run_is_refused_while_the_first_holds_the_folder(tmp_path: Path) 
             pytest.fail("two runs hold one folder")
         # The refused run has not disturbed the first.
         assert (tmp_path / STAGING / "events.root").read_text() == "half"
-        holder.kill()
     # What SIGKILL left is no result, and the next run removes it.
     assert (tmp_path / STAGING / "events.root").read_text() == "half"
     with staged_output(tmp_path) as staging:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ CODES = {
     rdf.errors.EventLoopFailed: 3,
     rdf.errors.MalformedRow: 3,
     rdf.errors.NoEvents: 3,
+    rdf.errors.CacheUnusable: 3,
     models.errors.TrainingError: 3,
     plotting.errors.MissingResult: 3,
     plotting.errors.UnreadableResult: 3,
@@ -75,21 +77,26 @@ def end_with(error: BaseException) -> int:
     return run_program("analysis.made_up", main, [])
 
 
-def child(program: str, tmp_path: Path, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """Start a program whose `main` has this body."""
+@contextmanager
+def child(program: str, tmp_path: Path, prefix: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
+    """Start a program whose `main` has this body, and leave no process behind."""
     source = (
         "import signal, sys, time\nfrom analysis.program import check_interruption, run_program\n"
         f"def main(arguments):\n{textwrap.indent(textwrap.dedent(program), '    ')}\n"
         "sys.exit(run_program('analysis.made_up', main, []))\n"
     )
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*prefix, sys.executable, "-c", source],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=PROJECT,
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("error", CODES, ids=lambda error: error.__name__)
@@ -177,7 +184,7 @@ def test_program_that_ends_well_says_nothing_and_leaves_no_log(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_program_ends_with_130(tmp_path: Path, number: signal.Signals) -> None:
-    with child("print('working', flush=True); time.sleep(600)", tmp_path) as program:
+    with child("print('working', flush=True); time.sleep(20)", tmp_path) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "working\n"
         program.send_signal(number)
@@ -190,7 +197,7 @@ def test_interrupted_program_ends_with_130(tmp_path: Path, number: signal.Signal
 def test_ctrl_c_reaches_a_program_that_a_script_started_in_the_background(tmp_path: Path) -> None:
     # A shell has SIGINT ignored in what it starts with `&`.
     ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
-    with child("print('working', flush=True); time.sleep(600)", tmp_path, ignoring) as program:
+    with child("print('working', flush=True); time.sleep(20)", tmp_path, ignoring) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "working\n"
         program.send_signal(signal.SIGINT)
@@ -202,7 +209,7 @@ def test_swallowed_interruption_is_raised_again(tmp_path: Path) -> None:
     swallowing = """
         try:
             print('working', flush=True)
-            time.sleep(600)
+            time.sleep(20)
         except KeyboardInterrupt:  # as PyROOT does where C++ has called Python
             pass
         print('went on', flush=True)

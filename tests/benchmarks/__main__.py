@@ -71,7 +71,7 @@ def main() -> int:
         training = TrainingSample(sample="", title="", simulated=True, sha256=[], entries=(0, len(X)), events=len(X))
         trained = train(X, ["isolation_forest"], seed=SEED, progress=lambda _: None)
         models = write_model_folder(
-            folder, trained, X, FEATURES, {}, feature_schema=SCHEMA.name, training=training, versions={}
+            folder, trained, X, FEATURES, {}, schema_name=SCHEMA.name, training=training, versions={}
         )
         entry = models.detectors["isolation_forest"]
         table = entry.rank_table

@@ -45,7 +45,7 @@ def written(folder: Path, forest: IsolationForest, X: npt.NDArray[np.float32]) -
         X,
         FEATURES,
         {"centrality": np.linspace(0, 1, len(X), dtype=np.float32)},
-        feature_schema="cms_razor",
+        schema_name="cms_razor",
         training=TrainingSample(
             sample="made_up",
             title="made-up events",

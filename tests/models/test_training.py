@@ -47,7 +47,7 @@ def axes(
         made_up,
         FEATURES,
         observables,
-        feature_schema="cms_razor",
+        schema_name="cms_razor",
         training=written(tmp_path_factory.mktemp("other"), forest, made_up).training,
         versions={},
     )

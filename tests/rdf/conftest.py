@@ -242,7 +242,7 @@ def trained(made_up: Sample, tmp_path_factory: pytest.TempPathFactory) -> Traine
         X,
         RAZOR.features,
         dict(zip(RAZOR.observables, made_up.matrix(RAZOR.observables)[:500].T, strict=True)),
-        feature_schema="cms_razor",
+        schema_name="cms_razor",
         training=TrainingSample(
             sample="made_up", title="made up", simulated=False, sha256=[], entries=(0, EVENTS), events=len(X)
         ),

@@ -1,0 +1,248 @@
+"""The two event loops of a run: one that collects what detectors learn from, and one that scores every event."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.configuration import RunConfiguration
+from analysis.inputs import RunInput
+from analysis.output import check_space
+from analysis.program import error_console
+from analysis.progress import progress_bar, spinner
+from analysis.provenance import git_commit, library_versions
+from analysis.timings import Timings
+from models.folder import ModelFolder, TrainingSample
+from models.registry import DETECTORS
+from rdf import RNode
+from rdf.errors import NoEvents
+from rdf.features import FEATURES, FeatureSet, check_features
+from rdf.schema import Schema
+
+if TYPE_CHECKING:
+    from rdf.snapshot import Snapshot
+    from rdf.sources import Source
+
+TOP_EVENTS = 100
+"""Events in anomalies.csv."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run over one source: what its two event loops have in common.
+
+    Attributes:
+        configuration: of the run.
+        data: what is read, for the record.
+        schema: of the source.
+        source: the trees.
+        entries: of the source that are read, half-open.
+        threads: of the event loops.
+        chosen: features and observables.
+        staging: folder that results are written to.
+        timings: counts the stages.
+    """
+
+    configuration: RunConfiguration
+    data: RunInput
+    schema: Schema
+    source: Source
+    entries: tuple[int, int]
+    threads: int
+    chosen: FeatureSet
+    staging: Path
+    timings: Timings
+
+    def _define_columns(self, events: RNode) -> RNode:
+        """Define all columns of an event, up to the features that are not finite."""
+        from rdf.columns import define_feature_vector, define_physics
+        from rdf.selection import define_non_finite
+
+        events = define_physics(events, self.schema)
+        names = (*self.chosen.features, *self.chosen.observables)
+        check_features(names, map(str, events.GetDefinedColumnNames()))
+        return define_non_finite(define_feature_vector(events, self.chosen.features, self.chosen.observables))
+
+    def train(self) -> ModelFolder:
+        """Run the first event loop, train the detectors on what it collects, and write the model folder."""
+        from rdf.execution import EventLoop, use_threads
+        from rdf.selection import select_finite
+        from rdf.snapshot import book_snapshot
+
+        console = error_console()
+        features, observables = self.chosen.features, self.chosen.observables
+        slots = use_threads(self.threads)
+        loop = EventLoop(self.source, self.entries)
+        with self.timings.stage("jit"):
+            selected = select_finite(self._define_columns(loop.events))
+            snapshot = book_snapshot(selected, (*features, *observables), slots)
+        with progress_bar(console, "collecting features", "events") as move:
+            took = loop.run([snapshot.booked], move)
+        self.timings.add("jit", took.jit_seconds)
+        self.timings.add("snapshot", took.loop_seconds)
+        _, columns = snapshot.arrays()
+        X = columns[:, : len(features)]
+        if not len(X):
+            raise NoEvents(f"{self.data.title}: no event with finite features is left to train on; check the sample")
+
+        with self.timings.stage("training"), spinner(console, "training") as say:
+            from models.training import train, write_model_folder
+
+            names = self.configuration.detectors or tuple(DETECTORS)
+            detectors = train(X, names, seed=self.configuration.seed, progress=lambda name: say(f"training {name}"))
+            return write_model_folder(
+                self.staging / "models",
+                detectors,
+                X,
+                features,
+                dict(zip(observables, columns[:, len(features) :].T, strict=True)),
+                schema_name=self.schema.name,
+                training=TrainingSample(
+                    sample=self.data.name,
+                    title=self.data.title,
+                    simulated=self.data.simulated,
+                    sha256=[file.sha256 for file in self.data.files if file.sha256],
+                    entries=self.entries,
+                    events=len(X),
+                ),
+                versions=library_versions(),
+            )
+
+    def score(self, models: ModelFolder) -> dict[str, Any]:
+        """Run the scoring event loop, write what it gives, and return what run.json says of it."""
+        from rdf.events import book_events, check_events
+        from rdf.execution import EventLoop, use_threads
+        from rdf.histograms import book_histograms, complete, write_histograms
+        from rdf.provenance import Provenance
+        from rdf.scoring import ENSEMBLE, define_scores, event_columns
+        from rdf.selection import cutflow, non_finite_counts, select_finite
+        from rdf.snapshot import book_top_events
+        from rdf.sofie import check_parity, compile_detector
+
+        console = error_console()
+        features, observables = self.chosen.features, self.chosen.observables
+        scored = {
+            name: entry
+            for name, entry in models.detectors.items()
+            if self.configuration.detectors is None or name in self.configuration.detectors
+        }
+        names = tuple(scored)
+        min_votes = min(models.min_votes, len(names))
+        parity = {}
+        slots = use_threads(self.threads)
+        with self.timings.stage("compile"), spinner(console, "compiling detectors"):
+            compiled = []
+            reference = np.array(models.reference.features, dtype=np.float32)
+            for name, entry in scored.items():
+                table = entry.rank_table
+                onnx = self.staging / "models" / entry.file
+                detector = compile_detector(name, onnx, entry.threshold, table.scores, table.ranks, slots)
+                parity[name] = check_parity(
+                    detector, reference, np.array(models.reference.scores[name], dtype=np.float32)
+                )
+                compiled.append(detector)
+
+        origin = json.dumps({"sample": self.data.describe(), "commit": git_commit()})
+        provenance = Provenance(origin, self.data.simulated)
+        loop = EventLoop(self.source, self.entries)
+        columns = event_columns(features, observables, names)
+        with self.timings.stage("jit"):
+            events = self._define_columns(loop.events)
+            selected = define_scores(select_finite(events), compiled, min_votes)
+            written = book_events(selected, self.staging / "events.root", columns, provenance)
+            # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
+            key = (ENSEMBLE, *(f"score_{name}" for name in names))
+            top = book_top_events(selected, key, columns, TOP_EVENTS, slots)
+            score_axes = {name: entry.score_axis for name, entry in scored.items()}
+            histograms = book_histograms(events, selected, features, models.feature_axes, score_axes, self.chosen.plane)
+            report = selected.Report()
+        with progress_bar(console, "scoring", "events") as move:
+
+            def watch(done: int, total: int) -> None:
+                check_space(self.staging, total - done, len(columns), self.threads)
+                move(done, total)
+
+            watch(0, loop.expected)
+            took = loop.run([written, top.booked, *histograms.results(), report], watch)
+        self.timings.add("jit", took.jit_seconds)
+        self.timings.add("scoring_loop", took.loop_seconds)
+
+        cuts = cutflow(report)
+        selected_events = cuts[-1].events
+        check_events(self.staging / "events.root", selected_events)
+        if not selected_events:
+            raise NoEvents(f"{self.data.title}: no event has finite features, nothing was scored; check the sample")
+        filled = complete(histograms, cuts)
+        write_histograms(self.staging / "histograms.root", filled, provenance)
+        _write_anomalies(self.staging / "anomalies.csv", top, len(key), self.data)
+
+        flagged = {name: int(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, start=1)}
+        anomalous = round(filled["moments/anomalous"].GetBinContent(1, 1))
+        return {
+            "sample": self.data.describe(),
+            "training": models.training.model_dump(),
+            "threads": self.threads,
+            "entries": self.entries,
+            "features": [asdict(FEATURES[name]) for name in features],
+            "observables": [asdict(FEATURES[name]) for name in observables],
+            "cutflow": [asdict(cut) for cut in cuts],
+            "non_finite": non_finite_counts(filled["cutflow/non_finite"], features),
+            "counts": {
+                "expected": loop.expected,
+                "processed": took.events,
+                "selected": selected_events,
+                "normal": selected_events - anomalous,
+                "anomalous": anomalous,
+            },
+            "min_votes": min_votes,
+            "detectors": {
+                name: {"threshold": entry.threshold, "flagged": flagged[name], "parity": parity[name]}
+                for name, entry in scored.items()
+            },
+            "means": _means(filled, features),
+            "timings": self.timings.rounded(),
+            "events_per_second": round(took.events / took.loop_seconds) if took.loop_seconds else None,
+        }
+
+
+def _means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Return each feature's mean over normal and over anomalous events, and their ratio; None where there are none."""
+
+    def mean(selection: str, i: int) -> float | None:
+        sums = histograms[f"moments/{selection}"]
+        count = sums.GetBinContent(1, 1)
+        return float(sums.GetBinContent(1, i + 2) / count) if count else None
+
+    means: dict[str, dict[str, float | None]] = {}
+    for i, name in enumerate(features):
+        normal, anomalous = mean("normal", i), mean("anomalous", i)
+        ratio = anomalous / normal if normal and anomalous is not None else None
+        means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
+    return means
+
+
+def _write_anomalies(path: Path, top: Snapshot, key: int, data: RunInput) -> None:
+    """Write the most anomalous events, most anomalous first, a line each.
+
+    Args:
+        path: file to write.
+        top: the events; the first `key` of its values say how anomalous.
+        key: number of those.
+        data: named in each line.
+    """
+    ids, values = top.arrays()
+    # A stable sort: the numbers of the event, by which it is ordered already, decide between equals.
+    order = np.lexsort([-column for column in values.T[:key][::-1]])[:TOP_EVENTS]
+    sample = f"{data.name} (SIMULATED)" if data.simulated else data.name
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["place", "sample", *top.ids, *top.values[key:]])
+        for place, i in enumerate(order, start=1):
+            numbers = [np.format_float_positional(value, trim="-") for value in values[i, key:]]
+            writer.writerow([place, sample, *ids[i], *numbers])
