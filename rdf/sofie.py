@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import math
 import re
@@ -93,6 +94,22 @@ def compile_detector(
     return compiled
 
 
+def _with_blas(text: str) -> str:
+    """Load a BLAS and let SOFIE's code, which calls sgemm_ and sgemv_, find it under the names that it has there.
+
+    Left to itself, Cling takes whatever BLAS some other library has brought, or runs code that calls nothing.
+    """
+    if not re.search(r"\bsgem[mv]_", text):
+        return text
+    import scipy_openblas32
+
+    library = Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True)
+    if ROOT.gSystem.Load(str(library)) < 0:
+        raise CompileError(f"{library} cannot be loaded; run `python -m analysis.doctor`")
+    ctypes.CDLL(str(library)).scipy_openblas_set_num_threads(1)  # the event loop's slots are the threads
+    return f"#define sgemm_ scipy_sgemm_\n#define sgemv_ scipy_sgemv_\n{text}\n#undef sgemm_\n#undef sgemv_"
+
+
 def _code(
     model: str,
     header: Path,
@@ -109,7 +126,7 @@ def _code(
         raise CompileError(f"SOFIE's header for {model} has no namespace; the installed sofie is another version")
     vector = "std::vector<float>{%s}"
     return f"""
-{text}
+{_with_blas(text)}
 namespace detectors {{
 scoring::Detector<{session[1]}::Session> {model}{{
     "{weights}", {slots}, {_float(threshold)},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 
+from models.onnx_export import export_onnx
 from rdf.errors import CompileError, ScoreMismatch
 from rdf.sofie import CompiledDetector, check_parity, compile_detector
 
@@ -122,3 +126,22 @@ def test_a_broken_network_is_a_compile_error_that_names_the_file(kind: str, trai
 def test_a_detector_finds_its_object_by_its_variable(trained: Any) -> None:
     detector = trained.compiled()
     assert CompiledDetector(DETECTOR, detector.variable).instance.flag(2.0)
+
+
+def test_a_network_of_dense_layers_finds_its_blas(tmp_path: Path) -> None:
+    """In a process without torch, whose own BLAS Cling would take for SOFIE's calls."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+    export_onnx(network, list("abcdefgh"), tmp_path / "dense.onnx")
+    X = np.random.default_rng(1).normal(size=(100, 8)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys; from pathlib import Path; import numpy as np; from rdf.sofie import compile_detector;"
+        "folder = Path(sys.argv[1]);"
+        "dense = compile_detector('dense', folder / 'dense.onnx', 0.0, [0.0, 1.0], [0.0, 1.0], 1);"
+        "np.save(folder / 'scores.npy', dense.scores(np.load(folder / 'X.npy'))); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=Path(__file__).parents[2])
+    session = onnxruntime.InferenceSession(tmp_path / "dense.onnx")
+    expected = [float(session.run(None, {"features": x[np.newaxis]})[0][0, 0]) for x in X]
+    np.testing.assert_allclose(np.load(tmp_path / "scores.npy"), expected, atol=1e-6)
