@@ -32,6 +32,21 @@ class RunConfiguration(BaseModel):
     seed: int = Field(42, ge=0, lt=2**32, description="seed of all that is random")
     allow_simulated: bool = Field(False, description="run on simulated events where the sample cannot be had")
 
+    @field_validator("output", "models", mode="before")
+    @classmethod
+    def _named_folder(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("an empty path; name a folder")
+        return value
+
+    @field_validator("threads", "max_events", "seed", mode="before")
+    @classmethod
+    def _whole_number(cls, value: Any) -> Any:
+        try:  # as text, so that `true` is no 1
+            return None if value is None else int(str(value))
+        except ValueError:
+            raise ValueError(f"{value!r} is not a whole number") from None
+
     @field_validator("detectors", mode="before")
     @classmethod
     def _split_detectors(cls, value: Any) -> Any:
@@ -102,6 +117,16 @@ def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConf
 
 class _Loader(yaml.SafeLoader):
     """Reads YAML as `yaml.safe_load` does, but 10:20, as in `entries`, is text and no number to the base of 60."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice, of which YAML would take the last."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key {key!r} stands twice", problem_mark=node.value[i][0].start_mark
+                )
+        return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> Any:
         return node.value if ":" in node.value else super().construct_yaml_int(node)

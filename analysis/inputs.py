@@ -44,10 +44,15 @@ class RunInput:
         described = asdict(self)
         described["schema"] = described.pop("schema_name")
         described["files"] = [{**file, "path": str(file["path"])} for file in described["files"]]
-        # Of what the catalogue says of a sample, this much only a run that was simulated has used.
-        if not self.simulated:
-            del described["simulation"]
         del described["events"]
+        if not self.simulated:
+            # Of what the catalogue says of a sample, this much only a run that was simulated has used.
+            del described["simulation"]
+        elif self.simulation:
+            # What was published of the data does not hold for what stands in for them.
+            published = {key: described[key] for key in ("title", "doi", "record", "licence")}
+            described |= dict.fromkeys(published) | {"title": f"stand-in for {self.title}"}
+            described["stands_in_for"] = published
         return described
 
 
@@ -90,7 +95,8 @@ def _of_catalogue(sample: Sample, files: Sequence[InputFile], simulated: bool = 
 
 def _user_file(path: Path, schema_name: str | None) -> RunInput:
     if not path.is_file():
-        raise DataError(f"{path} does not exist; check --sample (python -m analysis.samples lists the samples)")
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}; check --sample (python -m analysis.samples lists the samples)")
     if schema_name is None:
         raise ConfigurationError(f"{path} is a file: say its format with --schema")
     file = InputFile(path.resolve(), path.stat().st_size, None)

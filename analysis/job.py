@@ -244,5 +244,5 @@ def _write_anomalies(path: Path, top: Snapshot, key: int, data: RunInput) -> Non
         writer = csv.writer(file)
         writer.writerow(["place", "sample", *top.ids, *top.values[key:]])
         for place, i in enumerate(order, start=1):
-            numbers = [np.format_float_positional(value, trim="-") for value in values[i, key:]]
+            numbers = [str(value).removesuffix(".0") for value in values[i, key:]]  # each reads back as it is
             writer.writerow([place, sample, *ids[i], *numbers])

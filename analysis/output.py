@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import OutputFolderError
+from rdf.schema import ODD_IN_ROOT
 
 STAGING = ".staging"
+CHOOSE_ANOTHER = "choose another one with --output"
+RESULT_FOLDERS = {"models": (".onnx", ".json"), "figures": (".png", ".pdf")}
+"""Folders that a run replaces as a whole, with the endings of the files that it writes there."""
 BYTES_PER_VALUE = 4
 CLUSTER_BYTES = 32_000_000
 """Rows that a thread collects before it writes them."""
@@ -30,35 +34,53 @@ def staged_output(folder: Path) -> Iterator[Path]:
     Raises:
         OutputFolderError: the folder cannot be made or written, or another run is writing to it.
     """
-    remedy = "choose another one with --output"
+    _refuse_unfit(folder)
     staging = folder / STAGING
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise OutputFolderError(f"cannot make the output folder {folder}: {error.strerror}; {remedy}") from error
+        raise OutputFolderError(
+            f"cannot make the output folder {folder}: {error.strerror}; {CHOOSE_ANOTHER}"
+        ) from error
     try:
         try:
             # On the folder itself: the lock leaves no file, and the kernel drops it when the process ends, however.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutputFolderError(f"another run is writing to {folder}; wait for it or {remedy}") from error
+            raise OutputFolderError(f"another run is writing to {folder}; wait for it or {CHOOSE_ANOTHER}") from error
         try:
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir()
         except OSError as error:
-            raise OutputFolderError(f"cannot write to {folder}: {error.strerror}; {remedy}") from error
+            raise OutputFolderError(f"cannot write to {folder}: {error.strerror}; {CHOOSE_ANOTHER}") from error
         try:
             yield staging
             _publish(staging, folder)
         except OSError as error:
             raise OutputFolderError(
-                f"cannot write to {folder}: {error.strerror or error}; free some space or {remedy}"
+                f"cannot write to {folder}: {error.strerror or error}; free some space or {CHOOSE_ANOTHER}"
             ) from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     finally:
         os.close(lock)
+
+
+def _refuse_unfit(folder: Path) -> None:
+    """Refuse a folder whose path ROOT would read otherwise, or in which a run would replace what no run wrote."""
+    absolute = str(folder.absolute())
+    if odd := sorted(set(absolute) & ODD_IN_ROOT):
+        raise OutputFolderError(
+            f"output folder {absolute}: ROOT takes {odd[0]!r} in a path for something else; {CHOOSE_ANOTHER}"
+        )
+    for name, endings in RESULT_FOLDERS.items():
+        target = folder / name
+        strangers = [path.name for path in target.iterdir() if path.suffix not in endings] if target.is_dir() else []
+        if strangers:
+            raise OutputFolderError(
+                f"{target} holds {min(strangers)}, which no run wrote and this one would delete; {CHOOSE_ANOTHER}"
+            )
 
 
 def _publish(staging: Path, folder: Path) -> None:

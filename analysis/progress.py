@@ -28,7 +28,13 @@ class RateColumn(ProgressColumn):
 @contextmanager
 def progress_bar(console: Console, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar while the block runs, and yield what moves it: a function of the work done and the work in all."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), RateColumn(unit), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=12),
+        RateColumn(unit),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(description, total=None)
 

@@ -32,9 +32,7 @@ def print_summary(folder: Path) -> None:
     origin = f"DOI {sample['doi']}" if sample["doi"] else ", ".join(file["path"] for file in sample["files"])
     title = Text(f"{sample['title']} ({origin})")
     if sample["simulated"]:
-        title = Text("SIMULATED ", style="bold red") + Text(
-            f"events, not {sample['title']}" if sample["doi"] else f"events: {sample['title']}", style="red"
-        )
+        title = Text("SIMULATED ", style="bold red") + Text(sample["title"], style="red")
     table.add_row("sample", title)
     dropped = counts["processed"] - counts["selected"]
     table.add_row("events", f"{counts['processed']:,} read, {dropped:,} dropped ({', '.join(_cuts(cutflow))})")
@@ -47,7 +45,7 @@ def print_summary(folder: Path) -> None:
     table.add_row(
         "most unusual", f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}: {scores}"
     )
-    ratios = (f"{name} {mean['ratio']:.2f}" for name, mean in run["means"].items() if mean["ratio"] is not None)
+    ratios = (f"{name} {_ratio(mean['ratio'])}" for name, mean in run["means"].items() if mean["ratio"] is not None)
     table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts["anomalous"] else "no event is flagged")
     timings = run["timings"]
     table.add_row(
@@ -69,3 +67,7 @@ def print_summary(folder: Path) -> None:
 
 def _cuts(cutflow: list[dict[str, int]]) -> list[str]:
     return [f"{cut['name']} {cut['events']:,}" for cut in cutflow]
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}" if abs(ratio) < 10_000 else f"{ratio:.3g}"

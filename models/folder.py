@@ -28,7 +28,7 @@ class _Table(BaseModel):
 class Axis(_Table):
     """Binning of a histogram: the same for all runs of a model, so that their histograms can be added."""
 
-    bins: int = Field(gt=0)
+    bins: int = Field(gt=0, le=100_000)
     low: float
     high: float
 

@@ -43,10 +43,15 @@ def define_quantities(events: RNode, schema: Schema) -> RNode:
 
     A table without event numbers gets its row numbers for them, so that each event can be named.
     """
+    include_kernels("identifiers")
     hidden = []  # behind columns of the file, which stay what they are until every expression has been read
     for name, quantity in schema.quantities.items():
         kind, factor = CANONICAL[name], UNITS[quantity.unit]
-        value = f"static_cast<{kind}>({quantity.expression})"
+        value = (
+            f'identifiers::exactly<{kind}>({quantity.expression}, "{name}")'
+            if name in ID_QUANTITIES
+            else f"static_cast<{kind}>({quantity.expression})"
+        )
         target = name
         if events.HasColumn(name):
             target = f"canonical_{name}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from rdf import RNode
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents
-from rdf.interpreter import ROOT, include_kernels
+from rdf.interpreter import ROOT, first_reason, include_kernels
 from rdf.selection import ALL
 from rdf.sources import Source
 
@@ -117,7 +117,7 @@ class EventLoop:
         try:
             return bool(self._loop.wait(100))
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = first_reason(error)
             raise EventLoopFailed(
                 f"the event loop over {_names(self._source.files)} broke off: {reason}; a file may be damaged "
                 "(get it again) or the disk full"

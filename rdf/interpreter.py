@@ -73,8 +73,8 @@ def captured_stderr() -> Iterator[CapturedStderr]:
 def first_reason(error: Exception) -> str:
     """Return the first thing that a C++ exception says, without the signatures that cppyy puts before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    thrown = (line.partition("Exception: ")[2] for line in lines)
-    return next(filter(None, thrown), lines[0] if lines else type(error).__name__)
+    thrown = (re.search(r"(?:Exception|_error): (.+)", line) for line in lines)
+    return next((found[1] for found in thrown if found), lines[0] if lines else type(error).__name__)
 
 
 def declare(code: str, what: str) -> None:

@@ -37,6 +37,9 @@ CANONICAL: Mapping[str, str] = {
 }
 """Canonical quantity -> its C++ type. HT and Rsq stand here for files that hold them and not what they are made of."""
 
+ODD_IN_ROOT = frozenset("?#*$")
+"""Characters in a path that ROOT takes for options, anchors, wildcards and variables."""
+
 SOURCE_ROW = "source_row"
 """Column that a converted table gains: the number of the row in the file as published, from 0."""
 

@@ -10,13 +10,17 @@ from rdf import RNode
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
 from rdf.interpreter import ROOT, captured_stderr, first_reason
 from rdf.provenance import SIMULATED
-from rdf.schema import Schema
+from rdf.schema import ODD_IN_ROOT, Schema
 from rdf.tabular import Progress, convert
 
 TEXT_TABLES = (".csv",)
 """Endings of files that are converted to an RNTuple first."""
 
+PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
+"""Endings of compressed files, which nothing here unpacks."""
+
 _INTEGERS = {
+    *("char", "signed char", "unsigned char", "Char_t", "UChar_t", "std::int8_t", "std::uint8_t"),
     *("short", "unsigned short", "int", "unsigned int", "long", "unsigned long", "long long", "unsigned long long"),
     *("Short_t", "UShort_t", "Int_t", "UInt_t", "Long_t", "ULong_t", "Long64_t", "ULong64_t"),
     *(f"std::{sign}int{bits}_t" for sign in ("", "u") for bits in (16, 32, 64)),
@@ -68,8 +72,10 @@ def open_source(
     for file, checksum in zip(files, checksums, strict=True):
         if not file.is_file():
             raise UnreadableFile(f"{file} does not exist; check the path")
+        if file.suffix.lower() in PACKED:
+            raise UnreadableFile(f"{file} is compressed; unpack it first")
         is_text = file.suffix.lower() in TEXT_TABLES
-        trees.append(convert(file, schema, cache, checksum, progress) if is_text else file)
+        trees.append(_converted(file, schema, cache, checksum, progress) if is_text else file)
     counted = [_count_entries(tree, schema.tree) for tree in trees]
     source = Source(
         schema.tree, tuple(trees), sum(entries for entries, _ in counted), any(simulated for _, simulated in counted)
@@ -81,8 +87,23 @@ def open_source(
     return source
 
 
+def _converted(file: Path, schema: Schema, cache: Path, checksum: str | None, progress: Progress | None) -> Path:
+    """Return the converted table, made anew if the one in the cache is damaged."""
+    tree = convert(file, schema, cache, checksum, progress)
+    try:
+        _count_entries(tree, schema.tree)
+    except (UnreadableFile, MissingColumn):
+        tree.unlink(missing_ok=True)
+        tree = convert(file, schema, cache, checksum, progress)
+    return tree
+
+
 def _count_entries(path: Path, tree: str) -> tuple[int, bool]:
     """Return the number of events in the file's TTree or RNTuple, and whether the file says that they are simulated."""
+    if odd := sorted(set(str(path)) & ODD_IN_ROOT):
+        raise UnreadableFile(
+            f"{path}: ROOT takes {odd[0]!r} in a path for something else; rename the file or its folder"
+        )
     with captured_stderr() as stderr:
         try:
             file = ROOT.TFile.Open(str(path))

@@ -54,7 +54,8 @@ def convert(
     if checksum is None:
         checksum = _sha256(source)
     key = hashlib.sha256(f"{FORMAT} {checksum} {schema.digest()}".encode()).hexdigest()[:16]
-    target = cache / f"{source.stem}-{key}.root"
+    name = re.sub(r"[^\w.-]", "_", source.stem)  # ROOT reads some other characters its own way
+    target = cache / f"{name}-{key}.root"
     if target.exists():
         return target
     temporary = target.with_suffix(f".{os.getpid()}.part")

@@ -247,3 +247,24 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"sample: \xff\xfe\n")
     with pytest.raises(ConfigurationError, match=r"binary\.yaml is not a text file: "):
         load_configuration({}, tmp_path / "binary.yaml")
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("sample: cms2010b\nseed: 1\nseed: 2\n")
+    with pytest.raises(ConfigurationError, match=r"run\.yaml, line 3: .*key 'seed' stands twice"):
+        load_configuration({}, file)
+
+
+@pytest.mark.parametrize(("key", "value"), [("threads", "true"), ("seed", "yes"), ("max_events", "1e3")])
+def test_whole_numbers_are_whole_numbers(tmp_path: Path, key: str, value: str) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(f"sample: cms2010b\n{key}: {value}\n")
+    with pytest.raises(ConfigurationError, match=f"key '{key}': .* is not a whole number"):
+        load_configuration({}, file)
+
+
+@pytest.mark.parametrize("key", ["output", "models"])
+def test_an_empty_path_is_refused(key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"--{key}: an empty path"):
+        load_configuration({"sample": "cms2010b", key: ""}, None)

@@ -152,5 +152,5 @@ def test_missing_file_is_an_error_and_never_simulated(
 
 
 def test_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="is a folder, not a file"):
         resolve(tmp_path, schema="cms_razor")

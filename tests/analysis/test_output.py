@@ -228,3 +228,21 @@ def test_space_is_refused_before_the_disk_is_full(tmp_path: Path) -> None:
         check_space(tmp_path, events=2 * free // 400, columns=100, threads=1)
     check_space(tmp_path, events=free // 4 // 400, columns=100, threads=1)
     check_space(tmp_path, events=1000, columns=10, threads=10**6)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("models", "thesis.txt"), ("figures", "notes.tex"), ("models", "code.py")]
+)
+def test_folders_of_the_users_own_are_not_replaced(tmp_path: Path, folder: str, name: str) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / name).write_text("mine")
+    with pytest.raises(OutputFolderError, match=rf"{folder} holds {name}"), staged_output(tmp_path):
+        pass
+    assert (tmp_path / folder / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["what?", "run#1", "$HOME", "all*"])
+def test_paths_that_root_reads_otherwise_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputFolderError, match="in a path for something else"), staged_output(tmp_path / name):
+        pass
+    assert not (tmp_path / name).exists()

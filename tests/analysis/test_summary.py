@@ -76,14 +76,14 @@ def test_summary_is_what_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_simulated_sample_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = summary(tmp_path, capsys, sample={"simulated": True}, training={"simulated": True})
     first, *_, last = text.splitlines()
-    assert re.split(r"\s{2,}", first)[1].strip() == "SIMULATED events, not Made-up sample"
+    assert re.split(r"\s{2,}", first)[1].strip() == "SIMULATED Made-up sample"
     assert "10.1234" not in text
     assert "(trained on SIMULATED events; score more events with --models)" in last
 
 
 def test_simulated_file_of_the_users_own_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = summary(tmp_path, capsys, sample={"simulated": True, "doi": None})
-    assert re.split(r"\s{2,}", text.splitlines()[0])[1].strip() == "SIMULATED events: Made-up sample"
+    assert re.split(r"\s{2,}", text.splitlines()[0])[1].strip() == "SIMULATED Made-up sample"
 
 
 def test_real_events_scored_by_models_of_simulated_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

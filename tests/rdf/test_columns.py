@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.columns import define, define_feature_vector, define_physics
-from rdf.errors import CompileError
-from rdf.execution import use_threads
+from rdf.columns import define, define_feature_vector, define_physics, define_quantities
+from rdf.errors import CompileError, EventLoopFailed
+from rdf.execution import EventLoop, use_threads
 from rdf.interpreter import ROOT
 from rdf.schema import Schema, load_schema
 from rdf.sources import open_source
@@ -204,3 +204,18 @@ def test_features_are_rounded_once_to_float32_and_stand_in_order_in_the_vector()
     assert found["HT"].dtype == found["pt1"].dtype == np.float32
     assert found["first"].tolist() == [np.inf, np.inf]
     assert found["second"].tolist() == [float(np.float32(0.1)), float(np.float32(1.1))]
+
+
+def test_a_negative_run_number_is_no_other_run(tmp_path: Path) -> None:
+    """An Int_t of a user's tree where the canonical run is unsigned: -5 would come out as 4294967291."""
+    path = tmp_path / "signed.root"
+    ROOT.RDataFrame(3).Define("Run", "static_cast<int>(rdfentry_) * 5 - 5").Snapshot("events", str(path), ["Run"])
+    schema = Schema(
+        name="signed", title="", tree="events", columns={"Run": "int32"}, quantities={"run": {"expression": "Run"}},
+        features="razor",
+    )  # fmt: skip
+    source = open_source([path], schema, tmp_path, [None])
+    loop = EventLoop(source, (0, 3))
+    result = define_quantities(loop.events, schema).Sum("run")
+    with pytest.raises(EventLoopFailed, match=r"signed\.root broke off: run -5 is not a number of its kind"):
+        loop.run([result])

@@ -11,7 +11,7 @@ import uproot
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile
 from rdf.execution import use_threads
 from rdf.interpreter import ROOT, include_kernels
-from rdf.schema import Schema
+from rdf.schema import Schema, load_schema
 from rdf.sources import Source, open_source
 
 EVENTS = 5000
@@ -162,3 +162,22 @@ def test_a_csv_file_is_converted_and_named_for_its_contents(tmp_path: Path) -> N
     assert converted.parent == tmp_path / "cache"
     with uproot.open(converted) as file:
         assert file["Events"]["mass"].array(library="np").tolist() == [91.5, 3.1]
+
+
+def test_a_damaged_conversion_is_made_anew(tmp_path: Path) -> None:
+    schema = load_schema("cms_razor")
+    table = tmp_path / "a$b.csv"  # a name that ROOT would read its own way
+    table.write_text(f"{','.join(schema.columns)}\n{','.join('1' for _ in schema.columns)}\n")
+    first = open_source([table], schema, tmp_path / "cache", [None])
+    whole = first.files[0].read_bytes()
+    first.files[0].write_bytes(whole[: len(whole) // 2])
+    again = open_source([table], schema, tmp_path / "cache", [None])
+    assert again.files == first.files
+    assert again.entries == 1
+
+
+@pytest.mark.parametrize("name", ["packed.csv.gz", "what?.root"])
+def test_files_that_cannot_be_read_as_they_are(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"anything")
+    with pytest.raises(UnreadableFile, match=r"unpack it first|rename the file"):
+        open_source([tmp_path / name], load_schema("cms_razor"), tmp_path / "cache", [None])

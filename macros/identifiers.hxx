@@ -1,0 +1,19 @@
+// Numbers that name an event: run, luminosityBlock, event.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace identifiers {
+
+// The same number as another integer type. Throws where that cannot hold it, so that no event gets another's name.
+template <typename To, typename From>
+To exactly(From number, const char *name)
+{
+   const To converted = static_cast<To>(number);
+   if (static_cast<From>(converted) != number || (number < From{}) != (converted < To{}))
+      throw std::runtime_error(std::string(name) + " " + std::to_string(number) + " is not a number of its kind");
+   return converted;
+}
+
+} // namespace identifiers
