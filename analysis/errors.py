@@ -14,7 +14,6 @@ __all__ = [
     "ConfigurationError",
     "DataError",
     "OutputFolderError",
-    "ResultCheckFailed",
     "SampleUnavailable",
     "UnknownSample",
     "near_names",
@@ -47,7 +46,3 @@ class ChecksumMismatch(DataError):
 
 class OutputFolderError(DataError):
     """The output folder cannot be written, is full, or belongs to another run (exit 3)."""
-
-
-class ResultCheckFailed(AnalysisError):
-    """A result failed its own check: parity of scores or the count of events (exit 4)."""

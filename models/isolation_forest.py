@@ -27,7 +27,9 @@ class IsolationForest(Detector):
 
     def _fit(self, X: Features) -> None:
         if len(X) < MINIMUM_EVENTS:
-            raise TrainingError(f"{self.name}: {len(X)} training events, at least {MINIMUM_EVENTS} are needed")
+            raise TrainingError(
+                f"{self.name}: {len(X)} training events, at least {MINIMUM_EVENTS} are needed; read more of the sample"
+            )
         if (X[0] == X).all():
             raise TrainingError(f"{self.name}: the {len(X)} training events are all alike; take more or other events")
         # In float64, so that the scaled features do not depend on how a float32 sum over millions is rounded.

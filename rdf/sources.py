@@ -81,7 +81,7 @@ def open_source(
         schema.tree, tuple(trees), sum(entries for entries, _ in counted), any(simulated for _, simulated in counted)
     )
     if not source.entries:
-        raise NoEvents(f"{', '.join(map(str, files))}: the tree {schema.tree!r} holds no events")
+        raise NoEvents(f"{', '.join(map(str, files))}: the tree {schema.tree!r} holds no events; check the file")
     for tree in trees:
         _check_columns(tree, schema)
     return source

@@ -46,7 +46,6 @@ CODES = {
     plotting.errors.UnreadableResult: 3,
     plotting.errors.FigureFolderError: 3,
     analysis.errors.AnalysisError: 4,
-    analysis.errors.ResultCheckFailed: 4,
     rdf.errors.ComputationError: 4,
     rdf.errors.BrokenInterpreter: 4,
     rdf.errors.CompileError: 4,
