@@ -23,7 +23,7 @@ from rich.console import Console
 import models.errors
 import plotting.errors
 import rdf.errors
-from analysis.errors import ConfigurationError, DataError, near_names
+from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
 
 DONE, BAD_COMMAND, BAD_DATA, FAILED_CHECK, INTERRUPTED = 0, 2, 3, 4, 130
 
