@@ -1,4 +1,7 @@
-"""Columns: each function takes a node, wires canonical columns to a kernel of `macros/` and gives a node back.
+"""Columns: canonical quantities and the physics made of them, each a line that wires columns to a kernel of `macros/`.
+
+The tables below say how each column is made of others. A graph gets those that a run asks for and what these need, so
+that nothing is compiled that nobody reads.
 
 In the text of a definition RDataFrame takes every word that is the name of a column for that column, also behind `::`.
 That is why kernels are called compute_MR and not MR, and why no kernel's namespace is called met: files have columns of
@@ -7,15 +10,101 @@ these names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from rdf import RNode
-from rdf.errors import CompileError
+from rdf.errors import CompileError, SchemaError, near_names
 from rdf.interpreter import captured_stderr, include_kernels
-from rdf.schema import CANONICAL, ID_QUANTITIES, SOURCE_ROW, UNITS, Schema
+from rdf.schema import (
+    CANONICAL,
+    ID_QUANTITIES,
+    INTEGERS,
+    NAME,
+    REALS,
+    SOURCE_ROW,
+    UNITS,
+    Available,
+    Definition,
+    Objects,
+    Schema,
+    names_in,
+)
+from rdf.variations import VARIATIONS
 
 VECTOR = "feature_vector"
 """Column with an event's features as `std::array<float, N>`, made once an event and shared by all detectors."""
+
+KERNELS = ("identifiers", "objects", "razor", "dilepton", "met", "event_shape")
+"""Headers in `macros/` that definitions call."""
+
+IDENTITY = (*ID_QUANTITIES, "weight", "label")
+"""Quantities that keep their names: they are what they are, whatever is selected or varied."""
+
+FLAVOURS: Mapping[str, int] = {"electron": 11, "muon": 13}
+"""Kind of lepton -> its number in the Monte Carlo numbering scheme of the Particle Data Group."""
+
+Table = Mapping[str, tuple[str, ...]]
+"""Column -> the expressions that can give it; the first counts whose columns a sample has."""
+
+RAZOR: Table = {
+    "megajets": ("razor::compute_megajets(jets)", "razor::Megajets{megajet1, megajet2}"),
+    "MR": ("razor::compute_MR(megajets.first, megajets.second)",),
+    "MR_2010": ("razor::compute_MR_2010(megajets.first, megajets.second)",),
+    "MTR": ("razor::compute_MTR(megajets.first, megajets.second, met_pt, met_phi)",),
+    "Rsq": ("razor::compute_Rsq(MTR, MR)", "stored_Rsq"),
+    "pt1": ("megajets.first.Pt()",),
+    "pt2": ("megajets.second.Pt()",),
+    "pt_ratio": ("event_shape::compute_pt_ratio(pt1, pt2)",),
+    "dijet_mass": ("objects::invariant_mass(megajets.first + megajets.second)",),
+}
+
+DILEPTON: Table = {
+    "mll": ("dilepton::compute_mll(leptons)",),
+    "pt_ll": ("dilepton::compute_pt_ll(leptons)",),
+    "delta_r_ll": ("dilepton::compute_delta_r_ll(leptons)",),
+    "delta_phi_ll": ("dilepton::compute_delta_phi_ll(leptons)",),
+    "lepton_pt_sum": ("objects::compute_pt_sum(leptons)",),
+    "lepton1_pt": ("objects::compute_pt_of(leptons, 0)",),
+    "lepton2_pt": ("objects::compute_pt_of(leptons, 1)",),
+    "mz1": ("dilepton::compute_mz1(leptons, lepton_charge, lepton_flavour)",),
+    "m4l": ("dilepton::compute_m4l(leptons)",),
+    "transverse_mass": ("dilepton::compute_transverse_mass(leptons, met_pt, met_phi)",),
+}
+
+EVENT_SHAPE: Table = {
+    "HT": ("objects::compute_pt_sum(jets)", "stored_HT"),
+    "ST": ("event_shape::compute_ST(HT, lepton_pt_sum, met_pt)",),
+    "visible": (
+        "event_shape::make_visible(jets, leptons)",
+        "jets",
+        "leptons",
+        "objects::Momenta{megajets.first, megajets.second}",
+    ),
+    "centrality": ("event_shape::compute_centrality(visible)",),
+    "sphericity": ("event_shape::compute_sphericity(visible)",),
+    "aplanarity": ("event_shape::compute_aplanarity(visible)",),
+    "n_jets": ("static_cast<int>(jets.size())",),
+    "n_leptons": ("static_cast<int>(leptons.size())",),
+    **{f"n_{kind}s": (f"objects::count_flavour(lepton_flavour, {number})",) for kind, number in FLAVOURS.items()},
+}
+
+MET: Table = {
+    "MET": ("met_pt",),
+    "MET_over_HT": ("missing_pt::compute_MET_over_HT(met_pt, HT)",),
+    "MET_over_sqrt_HT": ("missing_pt::compute_MET_over_sqrt_HT(met_pt, HT)",),
+    "MET_over_ST": ("missing_pt::compute_MET_over_ST(met_pt, ST)",),
+    "MET_over_pt_ll": ("missing_pt::compute_MET_over_pt_ll(met_pt, pt_ll)",),
+    "delta_phi_met_jet": ("missing_pt::compute_delta_phi_met_jet(met_phi, jets)",),
+    "delta_phi_met_ll": ("missing_pt::compute_delta_phi_met_ll(met_phi, leptons)",),
+}
+
+PHYSICS: Table = {**RAZOR, **DILEPTON, **EVENT_SHAPE, **MET}
+
+_MADE_OF = frozenset({*CANONICAL, "jets", "leptons", "megajet1", "megajet2", "stored_HT", "stored_Rsq", *PHYSICS})
+"""What an expression can name that a sample may not have."""
 
 
 def define(events: RNode, name: str, expression: str) -> RNode:
@@ -33,98 +122,270 @@ def define(events: RNode, name: str, expression: str) -> RNode:
     raise CompileError(f"column {name!r} = {expression!r}: {reason}") from failure
 
 
-def _defined(events: RNode) -> set[str]:
-    """Names of the columns of this graph; a file's own columns may mean anything and do not count."""
-    return {str(name) for name in events.GetDefinedColumnNames()}
+def effective_selection(schema: Schema, available: Available, configured: Mapping[str, Objects]) -> dict[str, Objects]:
+    """Return which objects count: what the configuration says, else what the schema says.
 
-
-def define_quantities(events: RNode, schema: Schema) -> RNode:
-    """Define the canonical quantities that the schema has, in GeV and radians.
-
-    A table without event numbers gets its row numbers for them, so that each event can be named.
+    Of the schema's own conditions those count whose columns the file has.
     """
-    include_kernels("identifiers")
-    hidden = []  # behind columns of the file, which stay what they are until every expression has been read
-    for name, quantity in schema.quantities.items():
-        kind, factor = CANONICAL[name], UNITS[quantity.unit]
-        value = (
-            f'identifiers::exactly<{kind}>({quantity.expression}, "{name}")'
-            if name in ID_QUANTITIES
-            else f"static_cast<{kind}>({quantity.expression})"
+    selection: dict[str, Objects] = {}
+    for kind in sorted({*schema.objects, *configured}):
+        default, chosen = schema.objects.get(kind, Objects()), configured.get(kind, Objects())
+        if default.where and not schema.used_columns(default.where) <= available.columns:
+            default = default.model_copy(update={"where": None})
+        selection[kind] = default.model_copy(update=chosen.model_dump(exclude_unset=True))
+    return selection
+
+
+def physics_columns(
+    schema: Schema,
+    available: Available,
+    selection: Mapping[str, Objects],
+    definitions: Mapping[str, Definition],
+    varied: Collection[str] = (),
+) -> dict[str, str]:
+    """Return every column that a sample can have, with the expression that gives it, each after what it is made of.
+
+    Args:
+        schema: of the sample.
+        available: what the sample's files offer of it.
+        selection: kind of object -> which of them count.
+        definitions: the user's own columns.
+        varied: names of the variations.
+
+    Raises:
+        SchemaError: a definition has the name of something else.
+    """
+    scales = {name: VARIATIONS[name].column for name in varied}
+    columns = _source_columns(available)
+    groups = {kind: _group(columns, kind, selection, scales) for kind in ("jet", "electron", "muon", "lepton")}
+    leptons = groups["lepton"] or _joined(columns, groups["electron"], groups["muon"])
+    for kind, group in (("jet", groups["jet"]), ("lepton", leptons)):
+        if group:
+            columns |= _selected(kind, group)
+    columns |= _met(columns, groups["jet"], scales) | _megajets(columns, scales)
+    own = {name: (definition.expression,) for name, definition in schema.define.items()}
+    for name, expressions in {**PHYSICS, **own}.items():
+        possible = (e for e in expressions if names_in(e) & _MADE_OF <= columns.keys())
+        if expression := next(possible, None):
+            columns[name] = expression
+    for name, definition in definitions.items():
+        if name in columns or name in _MADE_OF:
+            raise SchemaError(f"define {name!r}: there is a column of that name already; choose another")
+        columns[name] = definition.expression
+    return columns
+
+
+def _source_columns(available: Available) -> dict[str, str]:
+    """Return the canonical quantities as the file has them, in GeV and radians: `source_<quantity>`.
+
+    What names and weights an event comes last and keeps its name: a file may have columns of these names, which the
+    other expressions read. Where there are no event numbers they are the row numbers, so that each event can be named.
+    """
+    columns = {}
+    for name, (expression, unit) in available.quantities.items():
+        kind, factor = CANONICAL[name], UNITS[unit]
+        if kind == REALS:
+            columns[f"source_{name}"] = f"objects::as_reals({expression}, {factor!r})"
+        elif kind == INTEGERS:
+            columns[f"source_{name}"] = f"objects::as_integers({expression})"
+        elif name not in IDENTITY:
+            columns[f"source_{name}"] = f"static_cast<{kind}>({expression}) * {factor!r}"
+    for name in IDENTITY:
+        kind = CANONICAL[name]
+        if name in available.quantities:
+            expression = available.quantities[name][0]
+            exact = f'identifiers::exactly<{kind}>({expression}, "{name}")'
+            columns[name] = exact if name in ID_QUANTITIES else f"static_cast<{kind}>({expression})"
+        elif name in ID_QUANTITIES:
+            columns[name] = f"static_cast<{kind}>({SOURCE_ROW if name == 'event' else 0})"
+    return columns
+
+
+@dataclass(frozen=True)
+class _Group:
+    """All objects of one kind that a file has.
+
+    Attributes:
+        parts: what there is of each -> the column, or the expression, that has it; scales applied.
+        passes: expression for the mask of those that count.
+    """
+
+    parts: dict[str, str]
+    passes: str
+
+
+def _group(
+    columns: dict[str, str], kind: str, selection: Mapping[str, Objects], scales: Mapping[str, str]
+) -> _Group | None:
+    """Add the columns that the objects of a kind need, and return the objects; None where the file has none of them."""
+    source = f"source_{kind}"
+    has = [name.removeprefix(f"{source}_") for name in columns if name.startswith(f"{source}_")]
+    if not has:
+        return None
+    if "pt" not in has:
+        columns[f"{source}_pt"] = f"objects::compute_pt({source}_px, {source}_py)"
+        columns[f"{source}_eta"] = f"objects::compute_eta({source}_pt, {source}_pz)"
+        columns[f"{source}_phi"] = f"objects::compute_phi({source}_px, {source}_py)"
+    if "mass" not in has:
+        columns[f"{source}_mass"] = f"objects::compute_mass({source}_energy, {source}_pt, {source}_eta)"
+    parts = {part: f"{source}_{part}" for part in ("pt", "eta", "phi", "mass")}
+    if scale := scales.get("jes" if kind == "jet" else "lepton"):
+        for part in ("pt", "mass"):
+            columns[f"scaled_{kind}_{part}"] = f"{source}_{part} * {scale}"
+            parts[part] = f"scaled_{kind}_{part}"
+    parts |= {part: f"{source}_{part}" for part in ("btag", "charge", "flavour") if part in has}
+    if kind == "lepton":
+        masks = {f: _mask(parts, selection.get(f)) for f in FLAVOURS}
+        passes = " && ".join(
+            f"objects::where_flavour({parts['flavour']}, {FLAVOURS[f]}, {mask})" for f, mask in masks.items() if mask
         )
-        target = name
-        if events.HasColumn(name):
-            target = f"canonical_{name}"
-            hidden.append(name)
-        events = define(events, target, f"{value} * {factor!r}" if factor != 1 else value)
-    for name in hidden:
-        events = define(events, name, f"canonical_{name}")
-    for name, kind in ID_QUANTITIES.items():
-        if name not in schema.quantities:
-            is_row = name == "event" and events.HasColumn(SOURCE_ROW)
-            events = define(events, name, f"static_cast<{kind}>({SOURCE_ROW if is_row else 0})")
+    else:
+        passes = _mask(parts, selection.get(kind))
+    return _Group(parts, passes or f"objects::Mask({parts['pt']}.size(), 1)")
+
+
+def _mask(parts: Mapping[str, str], wanted: Objects | None) -> str:
+    """Return the expression for which objects count; empty where all do."""
+    conditions = []
+    if wanted and (wanted.pt is not None or wanted.eta is not None):
+        lowest = "-HUGE_VAL" if wanted.pt is None else repr(wanted.pt)
+        largest = "HUGE_VAL" if wanted.eta is None else repr(wanted.eta)
+        conditions.append(f"objects::passes({parts['pt']}, {parts['eta']}, {lowest}, {largest})")
+    if wanted and wanted.where:
+        conditions.append(f"objects::as_integers({wanted.where})")
+    return " && ".join(conditions)
+
+
+def _joined(columns: dict[str, str], electrons: _Group | None, muons: _Group | None) -> _Group | None:
+    """Add the columns of electrons and muons together, where a file has them apart, and return these leptons."""
+    groups = {flavour: group for flavour, group in (("electron", electrons), ("muon", muons)) if group}
+    if not groups:
+        return None
+    flavours = {f: f"ROOT::RVec<int>({group.parts['pt']}.size(), {FLAVOURS[f]})" for f, group in groups.items()}
+    parts = {}
+    for part in ("pt", "eta", "phi", "mass", "charge"):
+        parts[part] = _concatenated([group.parts[part] for group in groups.values()])
+    parts["flavour"] = _concatenated(list(flavours.values()))
+    if len(groups) > 1:
+        for part, expression in parts.items():
+            columns[f"joined_lepton_{part}"] = expression
+            parts[part] = f"joined_lepton_{part}"
+    return _Group(parts, _concatenated([group.passes for group in groups.values()]))
+
+
+def _concatenated(expressions: Sequence[str]) -> str:
+    return expressions[0] if len(expressions) == 1 else f"Concatenate({', '.join(expressions)})"
+
+
+def _selected(kind: str, group: _Group) -> dict[str, str]:
+    """Return the objects that count, by falling pT: four-vectors `<kind>s`, and `<kind>_<part>` for definitions."""
+    order = f"{kind}_order"
+    pt, eta, phi, mass = (group.parts[part] for part in ("pt", "eta", "phi", "mass"))
+    return {
+        order: f"objects::by_falling_pt({pt}, {group.passes})",
+        f"{kind}s": f"objects::make_momenta({pt}, {eta}, {phi}, {mass}, {order})",
+        **{f"{kind}_{part}": f"Take({column}, {order})" for part, column in group.parts.items()},
+    }
+
+
+def _met(columns: Mapping[str, str], jets: _Group | None, scales: Mapping[str, str]) -> dict[str, str]:
+    """Return `met_pt` and, where MET has a direction, `met_phi`; the jets' scale changes both."""
+    if "source_met_px" in columns:
+        made = {
+            "met_pt": "std::hypot(source_met_px, source_met_py)",
+            "met_phi": "std::atan2(source_met_py, source_met_px)",
+        }
+    else:
+        made = {part: f"source_{part}" for part in ("met_pt", "met_phi") if f"source_{part}" in columns}
+    if "met_phi" in made and jets and "jes" in scales:
+        arguments = f"{made['met_pt']}, {made['met_phi']}, source_jet_pt, source_jet_phi, {scales['jes']}"
+        made = {
+            "met_with_jets": f"missing_pt::with_jets_scaled({arguments})",
+            "met_pt": "met_with_jets.pt",
+            "met_phi": "met_with_jets.phi",
+        }
+    if "met_pt" in made and "met" in scales:
+        made["met_pt"] += f" * {scales['met']}"
+    return made
+
+
+def _megajets(columns: Mapping[str, str], scales: Mapping[str, str]) -> dict[str, str]:
+    """Return megajets, HT and Rsq of a file that has these and not the jets.
+
+    With MET as it is, MTR^2 is proportional to the megajets' scale, and so Rsq = MTR^2 / MR^2 to its inverse.
+    """
+    jets, met = (f" * {scales[name]}" if name in scales else "" for name in ("jes", "met"))
+    made = {}
+    if "source_megajet1_px" in columns:
+        for i in (1, 2):
+            parts = ", ".join(f"source_megajet{i}_{part}" for part in ("px", "py", "pz", "energy"))
+            made[f"megajet{i}"] = f"ROOT::Math::PxPyPzEVector({parts}){jets}"
+    if "source_HT" in columns:
+        made["stored_HT"] = f"source_HT{jets}"
+    if "source_Rsq" in columns:
+        made["stored_Rsq"] = f"source_Rsq{met}{jets.replace('*', '/')}"
+    return made
+
+
+def define_columns(events: RNode, columns: Mapping[str, str], wanted: Iterable[str]) -> RNode:
+    """Define the columns that are wanted, and those that they are made of; others cost nothing.
+
+    Args:
+        events: head of a graph; has the scales that are varied.
+        columns: what there can be, as `physics_columns` gives it.
+        wanted: names out of it.
+
+    Raises:
+        SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
+    """
+    needed: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            made_of = names_in(columns[name]) & columns.keys() - {name}
+            # A quantity as the file has it is made of the file's columns, which may have the names of ours.
+            waiting += [n for n in made_of if n.startswith("source_")] if name.startswith("source_") else made_of
+    for topic in KERNELS:
+        include_kernels(topic)
+    for name, expression in columns.items():
+        if name in needed:
+            try:
+                events = define(events, name, expression)
+            except CompileError as error:
+                raise SchemaError(f"{error}{_hint(str(error), events, columns)}") from error
     return events
 
 
-def define_megajets(events: RNode) -> RNode:
-    """Define `megajet1` and `megajet2` as four-vectors, where the sample has megajets."""
-    if "megajet1_px" not in _defined(events):
-        return events
-    for i in (1, 2):
-        parts = ", ".join(f"megajet{i}_{part}" for part in ("px", "py", "pz", "energy"))
-        events = define(events, f"megajet{i}", f"ROOT::Math::PxPyPzEVector({parts})")
-    return events
+def _hint(message: str, events: RNode, columns: Iterable[str]) -> str:
+    """Return the nearest names where the compiler does not know a name."""
+    unknown = re.search(r"undeclared identifier '(\w+)'", message)
+    known = {*columns, *map(str, events.GetColumnNames())}
+    return f"; {near_names(unknown[1], known)}" if unknown else ""
 
 
-def define_razor(events: RNode) -> RNode:
-    """Define MR [GeV], and MTR [GeV] and Rsq where MET has a direction; else Rsq stays the file's own, if any."""
-    include_kernels("razor")
-    defined = _defined(events)
-    if "megajet1" in defined:
-        events = define(events, "MR", "razor::compute_MR(megajet1, megajet2)")
-        if {"met_pt", "met_phi"} <= defined:
-            events = define(events, "MTR", "razor::compute_MTR(megajet1, megajet2, met_pt, met_phi)")
-            events = define(events, "Rsq", "razor::compute_Rsq(MTR, MR)")
-    return events
-
-
-def define_event_shape(events: RNode) -> RNode:
-    """Define pt1, pt2 [GeV], pt_ratio, dijet_mass [GeV] and centrality of the two megajets."""
-    include_kernels("event_shape")
-    if "megajet1" in _defined(events):
-        events = define(events, "pt1", "megajet1.Pt()")
-        events = define(events, "pt2", "megajet2.Pt()")
-        events = define(events, "pt_ratio", "event_shape::compute_pt_ratio(pt1, pt2)")
-        events = define(events, "dijet_mass", "event_shape::compute_dijet_mass(megajet1, megajet2)")
-        events = define(events, "centrality", "event_shape::compute_centrality(pt1 + pt2, megajet1.E() + megajet2.E())")
-    return events
-
-
-def define_met(events: RNode) -> RNode:
-    """Define MET [GeV] and, where there is HT, MET_over_HT."""
-    include_kernels("met")
-    defined = _defined(events)
-    if "met_pt" in defined:
-        events = define(events, "MET", "met_pt")
-        if "HT" in defined:
-            events = define(events, "MET_over_HT", "missing_pt::compute_MET_over_HT(met_pt, HT)")
-    return events
-
-
-def define_physics(events: RNode, schema: Schema) -> RNode:
-    """Define every column that the sample has the objects for."""
-    events = define_quantities(events, schema)
-    for define_topic in (define_megajets, define_razor, define_event_shape, define_met):
-        events = define_topic(events)
-    return events
-
-
-def define_feature_vector(events: RNode, features: Sequence[str], observables: Sequence[str]) -> RNode:
-    """Round features and observables to float32 and define the vector of the features.
+def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Return the columns with these ones as float32; what is made of them is still made of the unrounded ones.
 
     Detectors are trained on float32 and score float32: rounding here, once, makes both see the same numbers, and what
     is written is what was scored.
     """
-    for name in (*features, *observables):
-        events = define(events, name, f"static_cast<float>({name})")
+    exact = {name: f"unrounded_{name}" for name in names}
+    result = {}
+    for name, expression in columns.items():
+        # A column's own name in its expression is that of a column of the file, as all names are in source columns.
+        renamed = {} if name.startswith("source_") else {old: new for old, new in exact.items() if old != name}
+        result[exact.get(name, name)] = NAME.sub(partial(_renamed, renamed), expression)
+        if name in exact:
+            result[name] = f"static_cast<float>({exact[name]})"
+    return result
+
+
+def _renamed(names: Mapping[str, str], found: re.Match[str]) -> str:
+    return names.get(found[0], found[0])
+
+
+def define_feature_vector(events: RNode, features: Sequence[str]) -> RNode:
+    """Define the vector of an event's features, which are float32 columns."""
     return define(events, VECTOR, f"std::array<float, {len(features)}>{{{', '.join(features)}}}")

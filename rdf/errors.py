@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LISTED = 40
+"""Names that a message lists at most."""
+
 
 class SourceError(Exception):
     """A file of events is missing, unreadable, malformed or empty; the message names file, row or column and remedy."""
@@ -74,8 +77,12 @@ def near_names(name: str, known: Iterable[str]) -> str:
     """Say which of the known names `name` may have meant.
 
     Returns:
-        "did you mean a, b?" with up to three near names, or "known: ..." with all of them when none is near.
+        "did you mean a, b?" with up to three near names, or "known: ..." with all of them, as far as a line holds them,
+        when none is near.
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(names)}"
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    rest = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
+    return f"known: {', '.join(names[:LISTED]) or 'none'}{rest}"

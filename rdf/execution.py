@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rdf import RNode
@@ -55,7 +54,7 @@ class EventLoop:
         include_kernels("event_loop")
         first, last = entries
         head = source.open()
-        if entries != (0, source.entries):
+        if entries != (0, source.events):
             head = head.Range(first, last)
         self.expected = last - first
         self._source = source
@@ -124,6 +123,5 @@ class EventLoop:
             ) from error
 
 
-def _names(files: Sequence[Path]) -> str:
-    names = [str(file) for file in files]
-    return ", ".join(names) if len(names) < 4 else f"{names[0]} ... {names[-1]} ({len(names)} files)"
+def _names(files: Sequence[str]) -> str:
+    return ", ".join(files) if len(files) < 4 else f"{files[0]} ... {files[-1]} ({len(files)} files)"

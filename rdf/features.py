@@ -1,11 +1,12 @@
-"""The physics columns that detectors learn from, and how they are written on an axis."""
+"""The physics columns that detectors learn from: how they are written on an axis, and which of them go together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from rdf.errors import UnknownFeature, near_names
+from rdf.schema import Definition, FeatureSet, Schema
 
 
 @dataclass(frozen=True)
@@ -32,34 +33,42 @@ FEATURES: Mapping[str, Feature] = {
     feature.name: feature
     for feature in (
         Feature("MR", "M_{R}", "GeV"),
+        Feature("MR_2010", "M_{R} (2010)", "GeV"),
+        Feature("MTR", "M_{T}^{R}", "GeV"),
         Feature("Rsq", "R^{2}"),
-        Feature("HT", "H_{T}", "GeV"),
-        Feature("MET", "p_{T}^{miss}", "GeV"),
         Feature("pt1", "p_{T,1}", "GeV"),
         Feature("pt2", "p_{T,2}", "GeV"),
-        Feature("MET_over_HT", "p_{T}^{miss} / H_{T}"),
         Feature("pt_ratio", "p_{T,2} / p_{T,1}"),
         Feature("dijet_mass", "m_{12}", "GeV"),
+        Feature("mll", "m_{ll}", "GeV"),
+        Feature("pt_ll", "p_{T}^{ll}", "GeV"),
+        Feature("delta_r_ll", r"\Delta R_{ll}"),
+        Feature("delta_phi_ll", r"|\Delta\phi_{ll}|", "rad"),
+        Feature("lepton_pt_sum", r"\Sigma p_{T}^{l}", "GeV"),
+        Feature("lepton1_pt", "p_{T}^{l1}", "GeV"),
+        Feature("lepton2_pt", "p_{T}^{l2}", "GeV"),
+        Feature("mz1", "m_{Z1}", "GeV"),
+        Feature("m4l", "m_{4l}", "GeV"),
+        Feature("transverse_mass", "m_{T}", "GeV"),
+        Feature("HT", "H_{T}", "GeV"),
+        Feature("ST", "S_{T}", "GeV"),
         Feature("centrality", "centrality"),
+        Feature("sphericity", "sphericity"),
+        Feature("aplanarity", "aplanarity"),
+        Feature("n_jets", "number of jets"),
+        Feature("n_leptons", "number of leptons"),
+        Feature("n_electrons", "number of electrons"),
+        Feature("n_muons", "number of muons"),
+        Feature("MET", "p_{T}^{miss}", "GeV"),
+        Feature("MET_over_HT", "p_{T}^{miss} / H_{T}"),
+        Feature("MET_over_sqrt_HT", r"p_{T}^{miss} / \sqrt{H_{T}}", "GeV^{1/2}"),
+        Feature("MET_over_ST", "p_{T}^{miss} / S_{T}"),
+        Feature("MET_over_pt_ll", "p_{T}^{miss} / p_{T}^{ll}"),
+        Feature("delta_phi_met_jet", r"|\Delta\phi(p_{T}^{miss}, jet)|", "rad"),
+        Feature("delta_phi_met_ll", r"|\Delta\phi(p_{T}^{miss}, ll)|", "rad"),
     )
 }
-"""Every column that a detector can learn from."""
-
-
-@dataclass(frozen=True)
-class FeatureSet:
-    """What the detectors learn from for one kind of sample, and what is recorded beside it.
-
-    Attributes:
-        features: columns that the detectors see, in order.
-        observables: columns that are only recorded and drawn.
-        plane: the two features (horizontal, vertical) in which events are drawn.
-    """
-
-    features: tuple[str, ...]
-    observables: tuple[str, ...]
-    plane: tuple[str, str]
-
+"""Every column that a detector can learn from without having been defined by a schema or a user."""
 
 FEATURE_SETS: Mapping[str, FeatureSet] = {
     "razor": FeatureSet(
@@ -67,22 +76,110 @@ FEATURE_SETS: Mapping[str, FeatureSet] = {
         observables=("dijet_mass", "centrality"),
         plane=("MR", "Rsq"),
     ),
+    # Ratios to HT are not in it: an event without jets has none.
+    "dilepton": FeatureSet(
+        features=(
+            *("mll", "pt_ll", "delta_r_ll", "delta_phi_ll", "lepton_pt_sum", "MET", "MET_over_ST", "MET_over_pt_ll"),
+            *("transverse_mass", "HT", "centrality", "n_jets", "n_leptons"),
+        ),
+        observables=("mz1", "sphericity"),
+        plane=("mll", "pt_ll"),
+    ),
 }
-"""Feature sets by name; a schema names the one that fits its samples."""
+"""Feature sets by name; a schema names those that fit its samples."""
 
 
-def check_features(names: Iterable[str], available: Iterable[str]) -> None:
-    """Refuse features that nobody defined.
+@dataclass(frozen=True)
+class Choice:
+    """What a run learns from and records.
+
+    Attributes:
+        chosen: the features, the observables and the plane.
+        left_out: of the set's features and observables those that the sample has not what they are made of.
+        described: how each column that can be chosen is written.
+    """
+
+    chosen: FeatureSet
+    left_out: tuple[str, ...]
+    described: Mapping[str, Feature]
+
+
+def choose_features(
+    wanted: str | Collection[str] | None,
+    schema: Schema,
+    definitions: Mapping[str, Definition],
+    available: Collection[str],
+) -> Choice:
+    """Choose what a run learns from.
+
+    Args:
+        wanted: a feature set, or features one by one, of which the sample has to have all; None for the schema's set of
+            which the sample has most, less the features that it has not.
+        schema: of the sample.
+        definitions: the user's own columns.
+        available: columns that the sample can have.
 
     Raises:
-        UnknownFeature: with the nearest names.
+        UnknownFeature: no such set or feature, or one that needs objects that the sample does not have.
     """
-    available = set(available)
+    described = {
+        **FEATURES,
+        **{name: Feature(name, d.title or name, d.unit) for name, d in (schema.define | dict(definitions)).items()},
+    }
+    sets = {**FEATURE_SETS, **schema.feature_sets}
+    if wanted is None:
+        return _first_that_fits([_named_set(name, sets) for name in schema.features], available, described)
+    if isinstance(wanted, str):
+        chosen = _named_set(wanted, sets)
+        check_features(chosen.features, described, available)
+        left_out = tuple(name for name in chosen.observables if name not in available)
+        kept = tuple(name for name in chosen.observables if name in available)
+        return Choice(chosen.model_copy(update={"observables": kept}), left_out, described)
+    names = tuple(wanted)
+    check_features(names, described, available)
+    return Choice(FeatureSet(features=names, plane=(names[0], names[1])), (), described)
+
+
+def _named_set(name: str, sets: Mapping[str, FeatureSet]) -> FeatureSet:
+    if name not in sets:
+        raise UnknownFeature(f"unknown feature set {name!r}; {near_names(name, sets)}")
+    return sets[name]
+
+
+def _first_that_fits(
+    sets: Iterable[FeatureSet], available: Collection[str], described: Mapping[str, Feature]
+) -> Choice:
+    """Choose the set of which the sample has the largest part, the first of equals, less what the sample has not."""
+    best = max(sets, key=lambda s: sum(name in available for name in s.features) / len(s.features))
+    features = tuple(name for name in best.features if name in available)
+    if len(features) < 2:
+        raise UnknownFeature(
+            f"this sample has not what the features {', '.join(best.features)} are made of; name others with "
+            f"--features: {', '.join(sorted(set(described) & set(available))) or 'it has none'}"
+        )
+    left_out = tuple(name for name in (*best.features, *best.observables) if name not in available)
+    plane = best.plane if set(best.plane) <= set(features) else (features[0], features[1])
+    observables = tuple(name for name in best.observables if name in available)
+    return Choice(FeatureSet(features=features, observables=observables, plane=plane), left_out, described)
+
+
+def check_features(names: Iterable[str], described: Collection[str], available: Collection[str]) -> None:
+    """Refuse features that nobody defined.
+
+    Args:
+        names: of the features.
+        described: every feature that there is.
+        available: columns that the sample can have.
+
+    Raises:
+        UnknownFeature: names all of them, with the nearest names.
+    """
     for name in names:
-        if name not in FEATURES:
-            raise UnknownFeature(f"unknown feature {name!r}; {near_names(name, FEATURES)}")
-        if name not in available:
-            raise UnknownFeature(
-                f"feature {name!r} needs objects that this sample does not have; "
-                f"{near_names(name, FEATURES.keys() & available)}"
-            )
+        if name not in described:
+            raise UnknownFeature(f"unknown feature {name!r}; {near_names(name, described)}")
+    if missing := [name for name in names if name not in available]:
+        known = set(described) & set(available)
+        raise UnknownFeature(
+            f"feature{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))} need"
+            f"{'s' * (len(missing) == 1)} objects that this sample does not have; {near_names(missing[0], known)}"
+        )

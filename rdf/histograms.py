@@ -12,11 +12,14 @@ from typing import Any, Protocol
 
 from rdf import RNode
 from rdf.columns import VECTOR, define
-from rdf.features import FEATURES
+from rdf.features import Feature
 from rdf.interpreter import ROOT, include_kernels
 from rdf.provenance import Provenance
 from rdf.scoring import ENSEMBLE
 from rdf.selection import Cut
+
+VARIATIONS = "variations"
+"""Directory of what systematic variations change."""
 
 SELECTIONS: Mapping[str, str] = {"normal": "!flag_ensemble", "anomalous": "flag_ensemble"}
 
@@ -34,9 +37,17 @@ class Binning(Protocol):
 
 @dataclass(frozen=True)
 class Histograms:
-    """Booked histograms by their path in the file; those of all events are added up when they are written."""
+    """Booked histograms by their path in the file; those of all events are added up when they are written.
+
+    Attributes:
+        booked: path -> what the loop fills.
+        varied: path -> what the loop fills once for each variation and direction.
+        features: what the detectors learned from.
+        detectors: their names.
+    """
 
     booked: dict[str, Any]
+    varied: dict[str, Any]
     features: tuple[str, ...]
     detectors: tuple[str, ...]
 
@@ -44,18 +55,16 @@ class Histograms:
         """Return what the event loop has to run."""
         return list(self.booked.values())
 
-    def __getitem__(self, path: str) -> Any:
-        """Return a filled histogram, after the loop."""
-        return self.booked[path].GetValue()
-
 
 def book_histograms(
     read: RNode,
     selected: RNode,
     features: Sequence[str],
+    described: Mapping[str, Feature],
     feature_axes: Mapping[str, Binning],
     score_axes: Mapping[str, Binning],
     plane: tuple[str, str],
+    variations: Sequence[str] = (),
 ) -> Histograms:
     """Book all histograms of a run.
 
@@ -63,9 +72,11 @@ def book_histograms(
         read: node of all events, with `non_finite`.
         selected: node of the scored events.
         features: what the detectors learned from.
+        described: how each of them, and of the columns below, is written.
         feature_axes: binning of the features and of whatever else is drawn like one.
         score_axes: binning of each detector's score.
-        plane: features (horizontal, vertical) in which events are drawn.
+        plane: columns (horizontal, vertical) in which events are drawn.
+        variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
     """
     include_kernels("moments")
     width, detectors = len(features), tuple(score_axes)
@@ -80,10 +91,10 @@ def book_histograms(
     for selection, condition in SELECTIONS.items():
         events = selected.Filter(condition)
         for name, axis in feature_axes.items():
-            title = f"{_title(name)}, {selection} events;{_axis_title(name)};events"
+            title = f"{described[name].title}, {selection} events;{described[name].axis_title};events"
             booked[f"features/{selection}/{name}"] = events.Histo1D((name, title, *_bins(axis)), name)
         booked[f"planes/{selection}/{'_'.join(plane)}"] = events.Histo2D(
-            _plane_model(plane, selection, feature_axes), *plane
+            _plane_model(plane, selection, described, feature_axes), *plane
         )
         booked[f"moments/{selection}"] = events.Histo2D(
             (selection, f"Sums of products of features, {selection} events", *2 * (width + 1, -0.5, width + 0.5)),
@@ -95,7 +106,7 @@ def book_histograms(
         booked[f"scores/{name}"] = selected.Histo1D((name, f"{name};{name};events", *bins), name)
         model = (
             f"{name}_{'_'.join(plane)}",
-            f"mean {name};{_axis_title(plane[0])};{_axis_title(plane[1])};mean {name}",
+            f"mean {name};{described[plane[0]].axis_title};{described[plane[1]].axis_title};mean {name}",
         )
         axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
         booked[f"planes/{model[0]}"] = selected.Profile2D((*model, *axes), *plane, name)
@@ -111,30 +122,58 @@ def book_histograms(
     # Bin 0 of the pairs counts events, so the axes begin at the first detector.
     agreement = ("flagged", "Events flagged by both;;", *2 * (count, 0.5, count + 0.5))
     booked["agreement/flagged"] = flagged.Histo2D(agreement, "flag_row", "flag_column", "flag_product")
-    return Histograms(booked, tuple(features), detectors)
+    # RDataFrame fills these in the same loop; they have to be booked before it runs.
+    varied = {path: ROOT.RDF.Experimental.VariationsFor(result) for path, result in booked.items() if _is_varied(path)}
+    return Histograms(booked, varied if variations else {}, tuple(features), detectors)
+
+
+def _is_varied(path: str) -> bool:
+    return path.startswith(("features/", "scores/", "agreement/"))
 
 
 def _bins(axis: Binning) -> tuple[int, float, float]:
     return axis.bins, axis.low, axis.high
 
 
-def _title(name: str) -> str:
-    return FEATURES[name].title
-
-
-def _axis_title(name: str) -> str:
-    return FEATURES[name].axis_title
-
-
-def _plane_model(plane: tuple[str, str], selection: str, axes: Mapping[str, Binning]) -> tuple[Any, ...]:
+def _plane_model(
+    plane: tuple[str, str], selection: str, described: Mapping[str, Feature], axes: Mapping[str, Binning]
+) -> tuple[Any, ...]:
     x, y = plane
-    title = f"{_title(y)} against {_title(x)}, {selection} events;{_axis_title(x)};{_axis_title(y)}"
+    titles = f"{described[x].axis_title};{described[y].axis_title}"
+    title = f"{described[y].title} against {described[x].title}, {selection} events;{titles}"
     return (f"{x}_{y}", title, *_bins(axes[x]), *_bins(axes[y]))
 
 
 def complete(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
-    """Return all histograms of the file by their path, after the loop: sums made, matrices mirrored, bins named."""
+    """Return all histograms of the file by their path, after the loop: sums made, matrices mirrored, bins named.
+
+    What was varied lies in `variations/<name>_<direction>`, by the same paths.
+    """
     filled = {path: result.GetValue() for path, result in histograms.booked.items()}
+    _add_sums(filled)
+    for selection in ("all", *SELECTIONS):
+        _mirror(filled[f"moments/{selection}"], ("1", *histograms.features))
+    _mirror(filled["agreement/flagged"], histograms.detectors)
+    _label(filled["cutflow/non_finite"].GetXaxis(), histograms.features)
+
+    cutflow = ROOT.TH1D("cutflow", "Cutflow;;events", len(cuts), 0, len(cuts))
+    for i, cut in enumerate(cuts, start=1):
+        cutflow.SetBinContent(i, cut.events)
+        cutflow.GetXaxis().SetBinLabel(i, cut.name)
+    filled["cutflow/cutflow"] = cutflow
+
+    for key in next(iter(histograms.varied.values())).GetKeys() if histograms.varied else ():
+        if str(key) != "nominal":
+            name = str(key).replace(":", "_")
+            varied = {path: result[key] for path, result in histograms.varied.items()}
+            _add_sums(varied)
+            _mirror(varied["agreement/flagged"], histograms.detectors)
+            filled |= {f"{VARIATIONS}/{name}/{path}": histogram for path, histogram in varied.items()}
+    return filled
+
+
+def _add_sums(filled: dict[str, Any]) -> None:
+    """Add what all events show to what normal and anomalous events show."""
     for path in [path for path in filled if "normal" in path.split("/")]:
         anomalous = filled[path.replace("normal", "anomalous")]
         total = filled[path].Clone()
@@ -144,17 +183,6 @@ def complete(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
         target = path.replace("normal", "all") if path == "moments/normal" else path.replace("normal/", "")
         total.SetName(target.rpartition("/")[2])
         filled[target] = total
-
-    cutflow = ROOT.TH1D("cutflow", "Cutflow;;events", len(cuts), 0, len(cuts))
-    for i, cut in enumerate(cuts, start=1):
-        cutflow.SetBinContent(i, cut.events)
-        cutflow.GetXaxis().SetBinLabel(i, cut.name)
-    filled["cutflow/cutflow"] = cutflow
-    _label(filled["cutflow/non_finite"].GetXaxis(), histograms.features)
-    for selection in ("all", *SELECTIONS):
-        _mirror(filled[f"moments/{selection}"], ("1", *histograms.features))
-    _mirror(filled["agreement/flagged"], histograms.detectors)
-    return filled
 
 
 def _label(axis: Any, labels: Sequence[str]) -> None:

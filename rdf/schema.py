@@ -1,19 +1,22 @@
 """Schemas: for one experiment's format, which expression over its columns gives each canonical quantity.
 
-A schema is a table, `rdf/schemas/<name>.yaml`. Behind it all is canonical: GeV, radians and the names below.
+A schema is a table, `rdf/schemas/<name>.yaml`, or a file of the user's own in the same form. Behind it all is
+canonical: GeV, radians and the names below.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from rdf.errors import SchemaError, UnknownSchema, near_names
+from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -27,15 +30,37 @@ ID_QUANTITIES: Mapping[str, str] = {
 }
 """What names an event -> its C++ type."""
 
+REALS, INTEGERS = "objects::Reals", "ROOT::RVec<int>"
+"""C++ types of the quantities that an event has several of."""
+
+_FOUR_VECTOR = ("pt", "eta", "phi", "mass", "px", "py", "pz", "energy")
+_EXTRAS: Mapping[str, Mapping[str, str]] = {
+    "jet": {"btag": REALS},
+    "electron": {"charge": INTEGERS},
+    "muon": {"charge": INTEGERS},
+    "lepton": {"charge": INTEGERS, "flavour": INTEGERS},
+}
+OBJECTS = tuple(_EXTRAS)
+"""What an event has several of; `lepton` is electrons and muons together, for formats that hold them so."""
+
 CANONICAL: Mapping[str, str] = {
     **ID_QUANTITIES,
+    "weight": "double",
+    "label": "int",
+    **{f"{kind}_{part}": REALS for kind in OBJECTS for part in _FOUR_VECTOR},
+    **{f"{kind}_{part}": cpp for kind, extras in _EXTRAS.items() for part, cpp in extras.items()},
     **{f"megajet{i}_{part}": "double" for i in (1, 2) for part in ("px", "py", "pz", "energy")},
-    "met_pt": "double",
-    "met_phi": "double",
+    **{f"met_{part}": "double" for part in ("pt", "phi", "px", "py")},
     "HT": "double",
     "Rsq": "double",
 }
-"""Canonical quantity -> its C++ type. HT and Rsq stand here for files that hold them and not what they are made of."""
+"""Canonical quantity -> its C++ type. HT and Rsq stand here for files that hold them and not what they are made of.
+
+Four-vectors are given by pt, eta, phi or by px, py, pz, and by mass or energy.
+"""
+
+_COORDINATES = (frozenset({"pt", "eta", "phi"}), frozenset({"px", "py", "pz"}))
+_MASSES = frozenset({"mass", "energy"})
 
 ODD_IN_ROOT = frozenset("?#*$")
 """Characters in a path that ROOT takes for options, anchors, wildcards and variables."""
@@ -43,14 +68,37 @@ ODD_IN_ROOT = frozenset("?#*$")
 SOURCE_ROW = "source_row"
 """Column that a converted table gains: the number of the row in the file as published, from 0."""
 
+ColumnType = Annotated[str, Field(pattern=r"^(bool|u?int(8|16|32|64)|float(32|64))(\[\])?$")]
+"""Type of a column; with `[]` for one that has any number of values in an event."""
 
-class Quantity(BaseModel):
-    """One canonical quantity: a C++ expression over the file's columns, and the unit that expression is in."""
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+"""What can be the name of a column."""
 
+
+NAME = re.compile(r"(?<![\w.])(?<!::)[A-Za-z_]\w*\b(?!\s*(?:\(|::))")
+"""A name in a C++ expression that can be that of a column: no function's, member's or namespace's."""
+
+
+def names_in(expression: str) -> set[str]:
+    """Return the names in a C++ expression that can be those of columns."""
+    return set(NAME.findall(expression))
+
+
+class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    expression: str
+
+class Quantity(_Table):
+    """One canonical quantity: a C++ expression over the file's columns, and the unit that expression is in.
+
+    Of several expressions the first counts whose columns the file has. One that is `optional` may be missing.
+    """
+
+    expression: Annotated[
+        tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+    ] = Field(min_length=1)
     unit: str = ""
+    optional: bool = False
 
     @field_validator("unit")
     @classmethod
@@ -60,17 +108,106 @@ class Quantity(BaseModel):
         return unit
 
 
-class Schema(BaseModel):
-    """The table of one format: its columns with their types, and the canonical quantities made of them."""
+class Definition(_Table):
+    """A physics column of a format's or a user's own: a C++ expression over canonical columns.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        expression: gives a number.
+        title: in the part of TLatex that matplotlib reads too (no '#').
+        unit: "GeV", "rad" or whatever it is in.
+    """
+
+    expression: str
+    title: str | None = None
+    unit: str = ""
+
+
+class Objects(_Table):
+    """Which objects of one kind count: pT above `pt` [GeV], |eta| below `eta`, and where a C++ expression says so.
+
+    The expression is over the file's own columns and gives one truth value for each object of the file.
+    """
+
+    pt: Annotated[float, Field(ge=0)] | None = None
+    eta: Annotated[float, Field(gt=0)] | None = None
+    where: str | None = None
+
+
+class FeatureSet(_Table):
+    """What the detectors learn from for one kind of sample, and what is recorded beside it.
+
+    Attributes:
+        features: columns that the detectors see, in order.
+        observables: columns that are only recorded and drawn.
+        plane: the two columns (horizontal, vertical) in which events are drawn.
+    """
+
+    features: tuple[str, ...] = Field(min_length=2)
+    observables: tuple[str, ...] = ()
+    plane: tuple[str, str]
+
+
+SELECTABLE = ("jet", "electron", "muon")
+"""Kinds of objects that can be selected; electrons and muons also where a format holds them together."""
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in SELECTABLE:
+        raise ValueError(f"unknown kind of object {kind!r}; {near_names(kind, SELECTABLE)}")
+    return kind
+
+
+def _as_definition(value: Any) -> Any:
+    return {"expression": value} if isinstance(value, str) else value
+
+
+Selection = dict[Annotated[str, AfterValidator(_known_kind)], Objects]
+"""Kind of object -> which of them count; all of those that are not named."""
+
+Definitions = dict[Name, Annotated[Definition, BeforeValidator(_as_definition)]]
+"""Name of a column -> what it is."""
+
+
+@dataclass(frozen=True)
+class Available:
+    """What one file offers of a schema.
+
+    Attributes:
+        quantities: canonical quantity -> the expression that counts, and its unit.
+        columns: names of the file's columns.
+    """
+
+    quantities: Mapping[str, tuple[str, str]]
+    columns: frozenset[str]
+
+
+class Schema(_Table):
+    """The table of one format: its columns with their types, and the canonical quantities made of them.
+
+    Attributes:
+        layout: of a text file: a table, or one that the module `rdf.darkmachines` describes.
+        columns: every column that an expression uses; for numpy tables, all of them in their order.
+        define: physics columns that only this format has.
+        objects: which objects count unless the configuration says otherwise.
+        feature_sets: sets that only this format has.
+        features: names of the feature sets that suit its samples, best first.
+    """
 
     name: str
     title: str
     tree: str
-    columns: dict[str, Literal["int32", "uint32", "int64", "uint64", "float32", "float64"]]
+    layout: Literal["table", "darkmachines"] = "table"
+    columns: dict[Name, ColumnType]
     quantities: dict[str, Quantity]
-    features: str
+    define: Definitions = Field(default_factory=dict)
+    objects: Selection = Field(default_factory=dict)
+    feature_sets: dict[str, FeatureSet] = Field(default_factory=dict)
+    features: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("quantities")
     @classmethod
@@ -82,25 +219,96 @@ class Schema(BaseModel):
 
     def digest(self) -> str:
         """Return a sha256 of the columns, which changes when converted files have to be converted anew."""
-        return hashlib.sha256(repr((self.tree, sorted(self.columns.items()))).encode()).hexdigest()
+        return hashlib.sha256(repr((self.tree, list(self.columns.items()))).encode()).hexdigest()
+
+    def used_columns(self, expression: str) -> set[str]:
+        """Return the file's columns in an expression."""
+        return names_in(expression) & self.columns.keys()
+
+    def resolve(self, present: Collection[str], file: object) -> Available:
+        """Find out what a file with these columns offers.
+
+        Args:
+            present: names of the file's columns.
+            file: named in errors.
+
+        Raises:
+            MissingColumn: a quantity that is not optional cannot be made, or an object only in part.
+        """
+        present = frozenset(present)
+        resolved = {}
+        for name, quantity in self.quantities.items():
+            fitting = [e for e in quantity.expression if self.used_columns(e) <= present]
+            if fitting:
+                resolved[name] = (fitting[0], quantity.unit)
+            elif not quantity.optional:
+                raise self._missing(file, self.used_columns(quantity.expression[0]) - present, present, name)
+        for name, definition in self.define.items():
+            if missing := self.used_columns(definition.expression) - present:
+                raise self._missing(file, missing, present, name)
+        for kind in OBJECTS:
+            self._check_whole(kind, resolved, present, file)
+        return Available(resolved, present)
+
+    def _check_whole(self, kind: str, resolved: Collection[str], present: frozenset[str], file: object) -> None:
+        """Refuse a file that has some of what makes an object's four-vector, but not all of it."""
+        needed = {
+            name for name in self.quantities if name.startswith(f"{kind}_") and name.removeprefix(f"{kind}_") != "btag"
+        }
+        missing = needed - set(resolved)
+        if missing and missing != needed:
+            name = min(missing, key=list(self.quantities).index)
+            columns = self.used_columns(self.quantities[name].expression[0])
+            raise self._missing(file, columns - present, present, name)
+
+    def _missing(self, file: object, columns: Iterable[str], present: Collection[str], quantity: str) -> MissingColumn:
+        column = min(columns)
+        return MissingColumn(
+            f"{file}: no column {column!r}, which schema {self.name} needs for {quantity}; "
+            f"{near_names(column, present)}"
+        )
 
 
 def load_schema(name: str) -> Schema:
-    """Read the schema of that name.
+    """Read a schema: one of `rdf/schemas` by its name, or a file of the user's own by its path.
 
     Raises:
         UnknownSchema: with the nearest names.
         SchemaError: if the table is malformed; names the file and the key.
     """
     path = SCHEMAS / f"{name}.yaml"
-    if not path.is_file():
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise UnknownSchema(f"{path} does not exist; check --schema")
+    elif not path.is_file():
         known = (file.stem for file in SCHEMAS.glob("*.yaml"))
-        raise UnknownSchema(f"unknown schema {name!r}; {near_names(name, known)}")
+        raise UnknownSchema(f"unknown schema {name!r}; {near_names(name, known)} (or name a file, my_schema.yaml)")
     try:
-        return Schema(name=name, **yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, TypeError) as error:
-        raise SchemaError(f"{path}: not a table of keys and values: {error}") from error
+        schema = Schema(name=path.stem, **yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise SchemaError(f"{path}: not a table of keys and values: {reason}") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise SchemaError(f"{path}: key {key!r}: {first['msg']}") from error
+        raise SchemaError(f"{path}: key {key!r}: {first['msg'].removeprefix('Value error, ')}") from error
+    except OSError as error:
+        raise SchemaError(f"{path}: {error.strerror}; check --schema") from error
+    _check_four_vectors(schema, path)
+    return schema
+
+
+def _check_four_vectors(schema: Schema, path: Path) -> None:
+    """Refuse objects that no four-vector can be made of."""
+    for kind in OBJECTS:
+        parts = {name.removeprefix(f"{kind}_") for name in schema.quantities if name.startswith(f"{kind}_")}
+        if not parts:
+            continue
+        if not any(coordinates <= parts for coordinates in _COORDINATES) or not parts & _MASSES:
+            raise SchemaError(
+                f"{path}: {kind}s need {kind}_pt, _eta, _phi or _px, _py, _pz, and {kind}_mass or _energy; "
+                f"it has {', '.join(sorted(f'{kind}_{part}' for part in parts))}"
+            )
+        for part in set(_EXTRAS[kind]) - {"btag"} - parts:
+            raise SchemaError(f"{path}: {kind}s need {kind}_{part} too; add it to the quantities")

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rdf import RNode
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
-from rdf.interpreter import ROOT, captured_stderr, first_reason
+from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
 from rdf.provenance import SIMULATED
-from rdf.schema import ODD_IN_ROOT, Schema
-from rdf.tabular import Progress, convert
-
-TEXT_TABLES = (".csv",)
-"""Endings of files that are converted to an RNTuple first."""
+from rdf.schema import ODD_IN_ROOT, SOURCE_ROW, Available, Schema
+from rdf.tabular import TABLES, Progress, convert
 
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
 """Endings of compressed files, which nothing here unpacks."""
 
 _INTEGERS = {
-    *("char", "signed char", "unsigned char", "Char_t", "UChar_t", "std::int8_t", "std::uint8_t"),
+    *("bool", "Bool_t", "char", "signed char", "unsigned char", "Char_t", "UChar_t", "std::int8_t", "std::uint8_t"),
     *("short", "unsigned short", "int", "unsigned int", "long", "unsigned long", "long long", "unsigned long long"),
     *("Short_t", "UShort_t", "Int_t", "UInt_t", "Long_t", "ULong_t", "Long64_t", "ULong64_t"),
     *(f"std::{sign}int{bits}_t" for sign in ("", "u") for bits in (16, 32, 64)),
 }
-_REALS = {"float", "double", "Float_t", "Double_t"}
+_REALS = {"float", "double", "Float_t", "Double_t", "Float16_t", "Double32_t"}
+_ARRAY = re.compile(r"(?:ROOT::VecOps::RVec|ROOT::RVec|std::vector|vector)<(.+?)(?:,.*)?>")
 
 
 @dataclass(frozen=True)
@@ -34,23 +33,43 @@ class Source:
 
     Attributes:
         tree: name of the TTree or RNTuple in each file.
-        files: the files, in order.
-        entries: events in all of them.
+        files: paths or root:// addresses of the files, in order.
+        entries: events in each file.
+        available: what they offer of the schema.
         simulated: whether a file says of itself that its events are simulated.
     """
 
     tree: str
-    files: tuple[Path, ...]
-    entries: int
+    files: tuple[str, ...]
+    entries: tuple[int, ...]
+    available: Available
     simulated: bool
 
+    @property
+    def events(self) -> int:
+        """Number of events in all files."""
+        return sum(self.entries)
+
     def open(self) -> RNode:
-        """Return the head of a new graph over all events."""
-        return ROOT.RDataFrame(self.tree, [str(file) for file in self.files])
+        """Return the head of a new graph over all events; where these have no numbers, with `source_row` for them."""
+        head = ROOT.RDataFrame(self.tree, list(self.files))
+        if "event" in self.available.quantities or SOURCE_ROW in self.available.columns:
+            return head
+        include_kernels("entry_numbers")
+        slots = int(head.GetNSlots())
+        first = [sum(self.entries[:i]) for i in range(len(self.files))]
+        numbers = ROOT.entry_numbers.EntryNumbers(slots, [f"{file}/{self.tree}" for file in self.files], first)
+        # The graph is code compiled at run time: the address is how it gets to this object. It is never freed, since no
+        # one knows when the last node of the graph goes; it is small.
+        ROOT.SetOwnership(numbers, False)
+        kept = f"reinterpret_cast<entry_numbers::EntryNumbers *>({ROOT.addressof(numbers)}ull)"
+        head = head.DefinePerSample("part_begun", f"{kept}->begin(rdfslot_, rdfsampleinfo_)")
+        head = head.Filter(f"part_begun && {kept}->note(rdfslot_, rdfentry_)")
+        return head.Define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)")
 
 
 def open_source(
-    files: Sequence[Path],
+    files: Sequence[str],
     schema: Schema,
     cache: Path,
     checksums: Sequence[str | None],
@@ -59,7 +78,8 @@ def open_source(
     """Make a sample's files readable as trees and check that they hold the columns of the schema.
 
     Args:
-        files: ROOT files (TTree or RNTuple) are read as they are; CSV files are converted once to `cache`.
+        files: paths or root:// addresses. ROOT files (TTree or RNTuple) are read as they are; tables (CSV, numpy) are
+            converted once to `cache`.
         schema: names the tree and the columns with their types.
         cache: folder of converted files.
         checksums: sha256 of each file where it is known already.
@@ -68,39 +88,50 @@ def open_source(
     Raises:
         SourceError: a file is missing, damaged, of another format or empty; names it and the remedy.
     """
-    trees = []
-    for file, checksum in zip(files, checksums, strict=True):
-        if not file.is_file():
-            raise UnreadableFile(f"{file} does not exist; check the path")
-        if file.suffix.lower() in PACKED:
-            raise UnreadableFile(f"{file} is compressed; unpack it first")
-        is_text = file.suffix.lower() in TEXT_TABLES
-        trees.append(_converted(file, schema, cache, checksum, progress) if is_text else file)
+    trees = [_as_tree(file, schema, cache, checksum, progress) for file, checksum in zip(files, checksums, strict=True)]
     counted = [_count_entries(tree, schema.tree) for tree in trees]
-    source = Source(
-        schema.tree, tuple(trees), sum(entries for entries, _ in counted), any(simulated for _, simulated in counted)
-    )
-    if not source.entries:
-        raise NoEvents(f"{', '.join(map(str, files))}: the tree {schema.tree!r} holds no events; check the file")
-    for tree in trees:
-        _check_columns(tree, schema)
-    return source
+    entries = tuple(entries for entries, _ in counted)
+    if not sum(entries):
+        raise NoEvents(f"{', '.join(files)}: the tree {schema.tree!r} holds no events; check the file")
+    offers = [_available(tree, schema) for tree in trees]
+    for tree, offer in zip(trees[1:], offers[1:], strict=True):
+        _check_alike(trees[0], offers[0], tree, offer)
+    return Source(schema.tree, tuple(trees), entries, offers[0], any(simulated for _, simulated in counted))
+
+
+def _as_tree(file: str, schema: Schema, cache: Path, checksum: str | None, progress: Progress | None) -> str:
+    """Return the path or address of the tree that a file is, or is converted to."""
+    if is_address(file):
+        return file
+    path = Path(file)
+    if not path.is_file():
+        raise UnreadableFile(f"{file} does not exist; check the path")
+    if path.suffix.lower() in PACKED:
+        raise UnreadableFile(f"{file} is compressed; unpack it first")
+    if path.suffix.lower() not in TABLES:
+        return str(path.resolve())
+    return str(_converted(path, schema, cache, checksum, progress))
+
+
+def is_address(file: str) -> bool:
+    """Say whether a file is named by an address, as root://host//path, and not by its path."""
+    return "://" in file
 
 
 def _converted(file: Path, schema: Schema, cache: Path, checksum: str | None, progress: Progress | None) -> Path:
     """Return the converted table, made anew if the one in the cache is damaged."""
     tree = convert(file, schema, cache, checksum, progress)
     try:
-        _count_entries(tree, schema.tree)
+        _count_entries(str(tree), schema.tree)
     except (UnreadableFile, MissingColumn):
         tree.unlink(missing_ok=True)
         tree = convert(file, schema, cache, checksum, progress)
     return tree
 
 
-def _count_entries(path: Path, tree: str) -> tuple[int, bool]:
+def _count_entries(path: str, tree: str) -> tuple[int, bool]:
     """Return the number of events in the file's TTree or RNTuple, and whether the file says that they are simulated."""
-    if odd := sorted(set(str(path)) & ODD_IN_ROOT):
+    if not is_address(path) and (odd := sorted(set(path) & ODD_IN_ROOT)):
         raise UnreadableFile(
             f"{path}: ROOT takes {odd[0]!r} in a path for something else; rename the file or its folder"
         )
@@ -128,16 +159,32 @@ def _count_entries(path: Path, tree: str) -> tuple[int, bool]:
     return entries, SIMULATED in names
 
 
-def _check_columns(path: Path, schema: Schema) -> None:
-    """Refuse a file without one of the schema's columns, or with one of another kind."""
-    events = ROOT.RDataFrame(schema.tree, str(path))
-    present = [str(name) for name in events.GetColumnNames()]
-    for name, kind in schema.columns.items():
-        if name not in present:
+def _available(file: str, schema: Schema) -> Available:
+    """Find out what a file offers of the schema, and refuse columns of another kind."""
+    events = ROOT.RDataFrame(schema.tree, file)
+    available = schema.resolve([str(name) for name in events.GetColumnNames()], file)
+    expressions = [expression for expression, _ in available.quantities.values()]
+    expressions += [definition.expression for definition in schema.define.values()]
+    used = {name for expression in expressions for name in schema.used_columns(expression)}
+    for name in sorted(used & available.columns):
+        wanted, found = schema.columns[name], str(events.GetColumnType(name))
+        array = _ARRAY.fullmatch(found)
+        kind = array[1].strip() if array else found
+        numbers = _INTEGERS if "int" in wanted or wanted.startswith("bool") else _INTEGERS | _REALS
+        if bool(array) != wanted.endswith("[]") or kind not in numbers:
             raise MissingColumn(
-                f"{path}: no column {name!r}, which schema {schema.name} needs; {near_names(name, present)}"
+                f"{file}: column {name!r} is a {found}, where schema {schema.name} says {wanted}; "
+                "name the schema that fits, or mend it"
             )
-        found = str(events.GetColumnType(name))
-        fits = found in _INTEGERS if "int" in kind else found in _INTEGERS | _REALS
-        if not fits:
-            raise MissingColumn(f"{path}: column {name!r} is a {found}, where schema {schema.name} says {kind}")
+    return available
+
+
+def _check_alike(first: str, offer: Available, file: str, other: Available) -> None:
+    """Refuse files of one sample that do not offer the same."""
+    differing = {
+        q for q in {*offer.quantities, *other.quantities} if offer.quantities.get(q) != other.quantities.get(q)
+    }
+    if differing:
+        raise MissingColumn(
+            f"{file} gives {min(differing)} by other columns than {first}, or not at all; analyse such files separately"
+        )

@@ -1,0 +1,58 @@
+// Numbers the entries of a sample without event numbers: 0 for the first entry of its first file, in the order of the
+// files, whatever thread reads them. With several threads RDataFrame's rdfentry_ is not that number for a TTree.
+#pragma once
+
+#include <ROOT/RDF/RSampleInfo.hxx>
+
+#include <cstddef>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace entry_numbers {
+
+class EntryNumbers {
+   struct alignas(64) Slot {
+      unsigned long long first = 0; // number of the first entry of what the slot reads now
+      unsigned long long shift = 0; // from rdfentry_ to the number
+      bool at_first = false;
+   };
+   std::vector<Slot> fSlots;
+   std::map<std::string, unsigned long long> fFirst;
+
+public:
+   // files: as RDataFrame names them, file and tree; first: number of the first entry of each.
+   EntryNumbers(std::size_t slots, const std::vector<std::string> &files, const std::vector<unsigned long long> &first)
+      : fSlots(slots)
+   {
+      for (std::size_t i = 0; i < files.size(); ++i)
+         fFirst[files[i]] = first[i];
+   }
+
+   // To be called for each file, or part of one, that a slot begins to read.
+   bool begin(unsigned int slot, const ROOT::RDF::RSampleInfo &part)
+   {
+      const auto file = fFirst.find(part.AsString());
+      if (file == fFirst.end())
+         throw std::runtime_error("events of " + part.AsString() + ", which is not a file of the sample");
+      fSlots[slot].first = file->second + part.EntryRange().first;
+      fSlots[slot].at_first = true;
+      return true;
+   }
+
+   // To be called for each entry, before any is left out.
+   bool note(unsigned int slot, unsigned long long entry)
+   {
+      auto &state = fSlots[slot];
+      // One thread alone reads from first to last, in one go, and may start further down.
+      if (state.at_first && fSlots.size() > 1)
+         state.shift = state.first - entry;
+      state.at_first = false;
+      return true;
+   }
+
+   unsigned long long number(unsigned int slot, unsigned long long entry) const { return entry + fSlots[slot].shift; }
+};
+
+} // namespace entry_numbers

@@ -1,0 +1,183 @@
+// Jets and leptons of an event: from columns of a file to four-vectors, selected and sorted. GeV and radians.
+#pragma once
+
+#include <Math/Vector4D.h>
+#include <ROOT/RVec.hxx>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+namespace objects {
+
+using Momentum = ROOT::Math::PxPyPzEVector;
+using Momenta = ROOT::RVec<Momentum>;
+using Reals = ROOT::RVec<double>;
+using Mask = ROOT::RVec<int>;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// The numbers of any container in float64, times a factor that brings them to GeV.
+template <typename Container>
+Reals as_reals(const Container &values, double factor)
+{
+   Reals converted(values.size());
+   std::transform(values.begin(), values.end(), converted.begin(),
+                  [factor](auto value) { return static_cast<double>(value) * factor; });
+   return converted;
+}
+
+// The numbers of any container as int.
+template <typename Container>
+ROOT::RVec<int> as_integers(const Container &values)
+{
+   ROOT::RVec<int> converted(values.size());
+   std::transform(values.begin(), values.end(), converted.begin(), [](auto value) { return static_cast<int>(value); });
+   return converted;
+}
+
+template <typename Values>
+void check_sizes(const Reals &pt, const Values &other, const char *what)
+{
+   if (other.size() != pt.size())
+      throw std::runtime_error(std::to_string(other.size()) + " values of " + what + " for " +
+                               std::to_string(pt.size()) + " of pt");
+}
+
+template <typename Function>
+Reals map(const Reals &x, const Reals &y, Function function)
+{
+   check_sizes(x, y, "another component");
+   Reals result(x.size());
+   std::transform(x.begin(), x.end(), y.begin(), result.begin(), function);
+   return result;
+}
+
+inline Reals compute_pt(const Reals &px, const Reals &py)
+{
+   return map(px, py, [](double x, double y) { return std::hypot(x, y); });
+}
+
+inline Reals compute_phi(const Reals &px, const Reals &py)
+{
+   return map(px, py, [](double x, double y) { return std::atan2(y, x); });
+}
+
+// Pseudorapidity; infinite along the beam.
+inline Reals compute_eta(const Reals &pt, const Reals &pz)
+{
+   return map(pt, pz, [](double t, double z) { return std::asinh(z / t); });
+}
+
+// Mass of objects whose energy a file has, with ROOT's sign: -sqrt(p^2 - E^2) where rounding left E < |p|, so that the
+// energy comes back as it was. NaN for a negative energy, which is no particle's.
+inline Reals compute_mass(const Reals &energy, const Reals &pt, const Reals &eta)
+{
+   check_sizes(pt, energy, "energy");
+   check_sizes(pt, eta, "eta");
+   Reals result(pt.size());
+   for (std::size_t i = 0; i < pt.size(); ++i) {
+      const double p = pt[i] * std::cosh(eta[i]);
+      const double squared = (energy[i] - p) * (energy[i] + p);
+      result[i] = energy[i] < 0 ? kNaN : std::copysign(std::sqrt(std::abs(squared)), squared);
+   }
+   return result;
+}
+
+// Objects with pT > min_pt and |eta| < max_eta. One whose pT or eta is NaN stays: it makes the event's features NaN, and
+// so the event is counted out, where dropping the object would make a different event of it.
+inline Mask passes(const Reals &pt, const Reals &eta, double min_pt, double max_eta)
+{
+   check_sizes(pt, eta, "eta");
+   Mask mask(pt.size());
+   for (std::size_t i = 0; i < pt.size(); ++i)
+      mask[i] = !(pt[i] <= min_pt) && !(std::abs(eta[i]) >= max_eta);
+   return mask;
+}
+
+// Indices of the objects that the mask lets through, by falling pT; equal ones in the order of the file, NaN first.
+template <typename Flags>
+ROOT::RVec<std::size_t> by_falling_pt(const Reals &pt, const Flags &mask)
+{
+   check_sizes(pt, mask, "the selection");
+   ROOT::RVec<std::size_t> indices;
+   for (std::size_t i = 0; i < pt.size(); ++i)
+      if (mask[i])
+         indices.push_back(i);
+   const auto key = [&pt](std::size_t i) { return std::isnan(pt[i]) ? HUGE_VAL : pt[i]; };
+   // An insertion sort: stable, without allocation, and an event has few objects, mostly in order already.
+   for (std::size_t i = 1; i < indices.size(); ++i)
+      for (std::size_t j = i; j > 0 && key(indices[j]) > key(indices[j - 1]); --j)
+         std::swap(indices[j], indices[j - 1]);
+   return indices;
+}
+
+// E^2 = p^2 + m |m|. All NaN without a pT that is a length.
+inline Momentum momentum(double pt, double eta, double phi, double mass)
+{
+   if (!(pt >= 0))
+      return {kNaN, kNaN, kNaN, kNaN};
+   const double pz = pt * std::sinh(eta);
+   return {pt * std::cos(phi), pt * std::sin(phi), pz, std::sqrt(pt * pt + pz * pz + mass * std::abs(mass))};
+}
+
+// Four-vectors of the objects at these indices.
+inline Momenta make_momenta(const Reals &pt, const Reals &eta, const Reals &phi, const Reals &mass,
+                       const ROOT::RVec<std::size_t> &indices)
+{
+   check_sizes(pt, eta, "eta");
+   check_sizes(pt, phi, "phi");
+   check_sizes(pt, mass, "mass");
+   Momenta result;
+   result.reserve(indices.size());
+   for (const auto i : indices)
+      result.push_back(momentum(pt[i], eta[i], phi[i], mass[i]));
+   return result;
+}
+
+inline bool is_finite(const Momentum &p)
+{
+   return std::isfinite(p.Px()) && std::isfinite(p.Py()) && std::isfinite(p.Pz()) && std::isfinite(p.E());
+}
+
+inline double compute_pt_sum(const Momenta &momenta)
+{
+   return std::accumulate(momenta.begin(), momenta.end(), 0., [](double sum, const auto &p) { return sum + p.Pt(); });
+}
+
+// pT of the i-th object; NaN where there is none.
+inline double compute_pt_of(const Momenta &momenta, std::size_t i)
+{
+   return i < momenta.size() ? momenta[i].Pt() : kNaN;
+}
+
+// Angle between two directions in the transverse plane, 0 to pi.
+inline double delta_phi(double phi1, double phi2)
+{
+   return std::abs(std::remainder(phi1 - phi2, 2 * M_PI));
+}
+
+// Invariant mass; 0 where rounding leaves a slightly space-like sum, and NaN stays NaN.
+inline double invariant_mass(const Momentum &sum)
+{
+   const double squared = sum.M2();
+   return squared < 0 ? 0. : std::sqrt(squared);
+}
+
+// A lepton mask with the mask of one flavour applied to its leptons only.
+inline Mask where_flavour(const ROOT::RVec<int> &flavours, int flavour, const Mask &mask)
+{
+   return flavours != flavour || mask;
+}
+
+// Number of objects of a flavour: 11 for electrons, 13 for muons.
+inline int count_flavour(const ROOT::RVec<int> &flavours, int flavour)
+{
+   return static_cast<int>(std::count(flavours.begin(), flavours.end(), flavour));
+}
+
+} // namespace objects
