@@ -1,35 +1,61 @@
-"""What a run reads: a sample of the catalogue, or a file of the user's own."""
+"""What a run reads: a sample of the catalogue, or the user's own file, address or sample file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+
+from pydantic import ValidationError
 
 from analysis import samples
 from analysis.configuration import RunConfiguration
-from analysis.errors import ConfigurationError, DataError, SampleUnavailable
-from analysis.samples import Sample
+from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable
+from analysis.samples import Sample, SampleFile
+from analysis.samples.checks import check
+from analysis.samples.connection import check_streams
+
+SAMPLE_FILES = (".yaml", ".yml")
+"""Endings of files that describe a sample."""
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file of a run: where it lies, its size in bytes, and its sha256 where that is known."""
+    """One file of a run: its path or `root://` address, and its size in bytes and its sha256 where these are known."""
 
-    path: Path
-    size: int
+    path: str
+    size: int | None
     sha256: str | None
 
 
 @dataclass(frozen=True)
 class RunInput:
-    """What a run reads and how results are to speak of it; a simulation has no files until it has been made."""
+    """What a run reads and how results are to speak of it.
+
+    Attributes:
+        name: of the sample.
+        title: in words.
+        schema_name: a schema's name, or the path of a schema of the user's own.
+        files: in order; none where events are yet to be simulated.
+        tree: name of the tree in place of the schema's.
+        features: feature set in place of the schema's first choice.
+        simulated: whether the events are simulated: as published, or in place of what was published.
+        doi: of the published data, like what follows.
+        record: number of the record on the CERN Open Data portal.
+        licence: of the data.
+        energy: centre-of-mass energy with its unit.
+        luminosity: integrated luminosity in 1/fb.
+        simulation: generator of the events that stand in for the published ones; None where nothing stands in.
+        events: in all files.
+    """
 
     name: str
     title: str
     schema_name: str
     files: tuple[InputFile, ...]
+    tree: str | None = None
+    features: str | None = None
     simulated: bool = False
     doi: str | None = None
     record: int | None = None
@@ -43,12 +69,11 @@ class RunInput:
         """Return what run.json says of the sample."""
         described = asdict(self)
         described["schema"] = described.pop("schema_name")
-        described["files"] = [{**file, "path": str(file["path"])} for file in described["files"]]
-        del described["events"]
-        if not self.simulated:
-            # Of what the catalogue says of a sample, this much only a run that was simulated has used.
+        described["files"] = list(described["files"])
+        del described["events"], described["features"]
+        if self.simulation is None:
             del described["simulation"]
-        elif self.simulation:
+        else:
             # What was published of the data does not hold for what stands in for them.
             published = {key: described[key] for key in ("title", "doi", "record", "licence")}
             described |= dict.fromkeys(published) | {"title": f"stand-in for {self.title}"}
@@ -60,44 +85,113 @@ def resolve_input(configuration: RunConfiguration) -> RunInput:
     """Find what the configuration names, fetching it from the portal if need be.
 
     Raises:
-        UnknownSample, ConfigurationError: no such sample, or a file without a schema.
-        DataError: the file does not exist, the sample cannot be had or is not the published one.
+        UnknownSample, ConfigurationError: no such sample, a file without a schema, or a wrong key in a sample file.
+        DataError: a file does not exist, or the sample cannot be had or is not the published one.
     """
-    path = Path(configuration.sample)
+    named, schema_name = configuration.sample, configuration.schema_name
+    path = Path(named)
+    if "://" in named:
+        return _user_address(named, schema_name)
+    if path.suffix in SAMPLE_FILES:
+        return _user_sample(path, schema_name)
     if path.is_file() or path.suffix or len(path.parts) > 1:
-        return _user_file(path, configuration.schema_name)
-    sample = samples.find_sample(configuration.sample)
-    if configuration.schema_name not in (None, sample.schema_name):
-        raise ConfigurationError(f"--schema: sample {sample.name} has the schema {sample.schema_name}; leave it out")
+        return _user_file(path, schema_name)
+    return _of_catalogue(samples.find_sample(named), schema_name, configuration.allow_simulated)
+
+
+def _of_catalogue(sample: Sample, schema_name: str | None, allow_simulated: bool) -> RunInput:
+    schema_name = _agreed_schema(sample, schema_name)
+    opendata, cache = samples.opendata_folder(), samples.download_folder()
     try:
-        files = samples.obtain(sample, samples.opendata_folder(), samples.download_folder())
+        sample = samples.list_files(sample, opendata, cache)
+        places = samples.obtain(sample, opendata, cache)
     except SampleUnavailable:
-        if not configuration.allow_simulated:
+        if not (allow_simulated and sample.simulation):
             raise
-        return _of_catalogue(sample, (), simulated=True)
-    sizes_and_sums = [(file.size, file.sha256) for file in sample.files]
-    return _of_catalogue(sample, [InputFile(f, *known) for f, known in zip(files, sizes_and_sums, strict=True)])
+        return _run_input(sample, schema_name, (), sample.simulation)
+    files = [InputFile(place, file.size, file.sha256) for place, file in zip(places, sample.files, strict=True)]
+    return _run_input(sample, schema_name, files)
 
 
-def _of_catalogue(sample: Sample, files: Sequence[InputFile], simulated: bool = False) -> RunInput:
+def _agreed_schema(sample: Sample, schema_name: str | None) -> str:
+    if sample.schema_name is None:
+        if schema_name is None:
+            raise ConfigurationError(f"sample {sample.name} has no `schema`; add it there or say it with --schema")
+        return schema_name
+    if schema_name not in (None, sample.schema_name):
+        raise ConfigurationError(f"--schema: sample {sample.name} has the schema {sample.schema_name}; leave it out")
+    return sample.schema_name
+
+
+def _run_input(sample: Sample, schema_name: str, files: Sequence[InputFile], stand_in: str | None = None) -> RunInput:
+    keys = ("name", "title", "tree", "features", "doi", "record", "licence", "energy", "luminosity", "events")
     return RunInput(
+        schema_name=schema_name,
         files=tuple(files),
-        simulated=simulated,
-        **{
-            key: getattr(sample, key)
-            for key in (
-                *("name", "title", "schema_name", "doi", "record", "licence"),
-                *("energy", "luminosity", "simulation", "events"),
-            )
-        },
+        simulated=sample.simulated or stand_in is not None,
+        simulation=stand_in,
+        **{key: getattr(sample, key) for key in keys},
     )
 
 
 def _user_file(path: Path, schema_name: str | None) -> RunInput:
-    if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise DataError(f"{path} {what}; check --sample (python -m analysis.samples lists the samples)")
+    _check_exists(path, "--sample (python -m analysis.samples lists the samples)")
     if schema_name is None:
         raise ConfigurationError(f"{path} is a file: say its format with --schema")
-    file = InputFile(path.resolve(), path.stat().st_size, None)
+    file = InputFile(str(path.resolve()), path.stat().st_size, None)
     return RunInput(name=path.stem, title=path.name, schema_name=schema_name, files=(file,))
+
+
+def _user_address(url: str, schema_name: str | None) -> RunInput:
+    if not url.startswith("root://"):
+        raise ConfigurationError(f"--sample: {url} cannot be read as it is; give a root:// address, or download it")
+    try:
+        path = SampleFile.model_validate({"url": url}).path
+    except ValidationError as error:
+        raise ConfigurationError(f"--sample: {url} is no address of the form root://host//path/file") from error
+    if schema_name is None:
+        raise ConfigurationError(f"{url} is a file: say its format with --schema")
+    check_streams([url])
+    return RunInput(name=path.stem, title=url, schema_name=schema_name, files=(InputFile(url, None, None),))
+
+
+def _user_sample(path: Path, schema_name: str | None) -> RunInput:
+    """Read a sample file outside the catalogue, in which paths are relative to the file's folder."""
+    _check_exists(path, "--sample (python -m analysis.samples lists the samples)")
+    sample = samples.read_sample(path)
+    folder = path.resolve().parent
+    unfit = [key for key in ("indexes", "simulation") if getattr(sample, key)]
+    unfit += ["download" for file in sample.files if file.download]
+    if unfit:
+        raise ConfigurationError(
+            f"{path}: `{unfit[0]}` is for samples of the catalogue; add the sample there (analysis/samples)"
+        )
+    for file in sample.files:
+        if file.url and not file.url.startswith("root://"):
+            raise ConfigurationError(f"{path}: {file.url} cannot be read as it is; download it and give its `path`")
+    if sample.schema_name and PurePosixPath(sample.schema_name).suffix in SAMPLE_FILES:
+        sample = sample.model_copy(update={"schema_name": str(folder / sample.schema_name)})
+    schema_name = _agreed_schema(sample, schema_name)
+    files = [
+        InputFile(file.url, file.size, file.sha256) if file.url else _user_part(folder / file.path, file, path)
+        for file in sample.files
+    ]
+    check_streams(file.url for file in sample.files if file.url)
+    return _run_input(sample, schema_name, files)
+
+
+def _user_part(part: Path, file: SampleFile, named_in: Path) -> InputFile:
+    _check_exists(part, f"`files` in {named_in}")
+    try:
+        fault = check(part, file, samples.download_folder())
+    except OSError as error:
+        raise DataError(f"cannot read {part}: {error.strerror}; check the file and its permissions") from error
+    if fault:
+        raise ChecksumMismatch(f"{part} is not the file that {named_in} describes: {fault}; correct one of them")
+    return InputFile(str(part), part.stat().st_size, file.sha256)
+
+
+def _check_exists(path: Path, named_by: str) -> None:
+    if not path.is_file():
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}; check {named_by}")

@@ -5,18 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, near_names
 from analysis.program import DONE, OptionParser, error_console, run_program
-from analysis.samples import Sample, catalogue, download_folder, find_sample, locate, obtain, opendata_folder
+from analysis.samples import (
+    Sample,
+    catalogue,
+    download_folder,
+    find_sample,
+    list_files,
+    locate,
+    obtain,
+    opendata_folder,
+)
 
 EPILOG = """\
-A file is looked for under OPENDATA_DIR, then in the user's cache, then at the CERN Open Data portal.
-Wherever it comes from, its size and sha256 must be those of the catalogue.
+A file is looked for under OPENDATA_DIR, then in the user's cache, then at the CERN Open Data portal. Wherever it
+comes from, its size and checksum must be those of the catalogue. Large samples ("streamed") are read over the network
+where they are not at hand; fetch downloads them, too.
 
 examples:
   python -m analysis.samples                   the samples, and which are at hand
@@ -44,40 +54,57 @@ def _fetch(names: list[str]) -> int:
         raise ConfigurationError(f"fetch needs the name of a sample; {near_names('', catalogue())}")
     # All names are looked up first: a misspelt second one is known before the first is downloaded.
     for sample in [find_sample(name) for name in names]:
-        for path in obtain(sample, opendata_folder(), download_folder()):
-            Console().print(str(path), soft_wrap=True, highlight=False, markup=False)
+        opendata, cache = opendata_folder(), download_folder()
+        sample = list_files(sample, opendata, cache)
+        if sample.access == "stream" and sample.bytes:
+            # Nobody is to be surprised by hundreds of gigabytes.
+            _say(f"{sample.name}: {len(sample.files)} files, {decimal(sample.bytes)}; downloads go to {cache}")
+        for path in obtain(sample, opendata, cache, download=True):
+            Console().print(path, soft_wrap=True, highlight=False, markup=False)
     return DONE
 
 
 def _list() -> int:
-    # DOI below the title: side by side they do not fit 80 columns.
-    table = Table("name", "title, DOI", "at hand", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("events", justify="right", no_wrap=True)
+    console = Console()
     damages = []
+    console.print(Text(_row("name", "at hand", "size", "events"), style="bold"))
     for sample in catalogue().values():
         try:
             at_hand = _place(sample)
         except DataError as error:
             at_hand = "corrupted" if isinstance(error, ChecksumMismatch) else "unreadable"
             damages.append(str(error))
-        size = decimal(sum(file.size for file in sample.files))
-        table.add_row(sample.name, f"{sample.title}\n{sample.doi}", at_hand, size, f"{sample.events:,}")
-    Console().print(table)
+        size = decimal(sample.bytes) if sample.bytes else "-"
+        events = f"{sample.events:,}" if sample.events else "-"
+        console.print(_row(sample.name, at_hand, size, events), highlight=False, markup=False)
+        # On lines of their own: beside the numbers, title and DOI do not fit 80 columns.
+        console.print(Padding(_describe(sample), (0, 0, 0, 2)))
     for damage in damages:
-        error_console().print(damage, style="bold red", soft_wrap=True, highlight=False, markup=False)
+        _say(damage, style="bold red")
     return DONE
 
 
+def _row(name: str, at_hand: str, size: str, events: str) -> str:
+    return f"{name:<28}{at_hand:<22}{size:>12}{events:>15}"
+
+
+def _describe(sample: Sample) -> Text:
+    mark = Text("SIMULATED ", style="bold red") if sample.simulated else Text()
+    source = sample.doi or sample.origin or sample.page
+    return mark + Text(f"{sample.title}; {source}" if source else sample.title, style="dim")
+
+
 def _place(sample: Sample) -> str:
-    cache = download_folder()
-    paths = locate(sample, opendata_folder(), cache)
+    opendata, cache = opendata_folder(), download_folder()
+    paths = locate(sample, opendata, cache)
     if paths is None:
-        return "no"
-    places = {
-        "cache" if path == cache / file.path else "OPENDATA_DIR" for path, file in zip(paths, sample.files, strict=True)
-    }
+        return "streamed" if sample.access == "stream" else "no"
+    places = {"cache" if path.is_relative_to(cache) else "OPENDATA_DIR" for path in paths}
     return ", ".join(sorted(places))
+
+
+def _say(text: str, style: str | None = None) -> None:
+    error_console().print(text, style=style, soft_wrap=True, highlight=False, markup=False)
 
 
 if __name__ == "__main__":

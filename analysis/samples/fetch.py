@@ -4,54 +4,74 @@ from __future__ import annotations
 
 import fcntl
 import gzip
-import queue
 import shutil
-import socket
-import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.utils import get_environ_proxies, select_proxy
+from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable
 from analysis.program import error_console
-from analysis.samples import Download, SampleFile, mismatch
+from analysis.samples.checks import check, difference, remember
+from analysis.samples.connection import ADDRESS_TIMEOUT, check_host
+from analysis.samples.model import Download, SampleFile
 
-# Seconds. One dead address (IPv6 without a route, say) leaves time for the next before the host counts as unreachable.
-ADDRESS_TIMEOUT, HOST_TIMEOUT, READ_TIMEOUT = 2.5, 5.0, 30.0
+READ_TIMEOUT = 30.0  # seconds
 CHUNK = 1 << 16  # bytes
 
 
-def fetch_file(file: SampleFile, cache: Path) -> Path:
-    """Download one file, check it, unpack it and check it again; an interrupted download is resumed.
+def check_room(files: Iterable[SampleFile], cache: Path) -> None:
+    """Refuse to begin a download that the disk cannot hold.
 
-    The download grows in `<path>.part` and stays there when it is interrupted; the file gets its name when it is whole.
-    Of several processes that fetch the same file one downloads, the others wait and take what it left.
+    Raises:
+        DataError: says what is needed and what is free.
+    """
+    needed = 0
+    for file in files:
+        if file.published:
+            part = _beside(cache / file.path, ".part")
+            needed += file.published.size - (part.stat().st_size if part.exists() else 0)
+            needed += file.size or 0 if file.published.compression else 0
+    folder = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{cache}: {decimal(needed)} are to be downloaded and {decimal(free)} are free; make room there, or move "
+            "the cache with XDG_CACHE_HOME"
+        )
+
+
+def fetch_file(file: SampleFile, cache: Path) -> Path:
+    """Download one file, check it, unpack it where it is packed, and check it again.
+
+    The download grows in `<path>.part` and stays there when it is interrupted: the next one resumes it. The file gets
+    its name when it is whole. Of several processes that fetch it one downloads, the others wait and take what it left.
 
     Returns:
         The file below `cache`.
 
     Raises:
-        SampleUnavailable: the portal cannot be reached, refuses, or breaks off.
-        ChecksumMismatch: the download (size, adler32) or the file in it (size, sha256) is not the published one.
+        SampleUnavailable: the file is not published, or the portal cannot be reached, refuses, or breaks off.
+        ChecksumMismatch: the download or the file in it is not the published one (size, adler32 or sha256).
         DataError: the cache cannot be written, or is full.
     """
+    if file.published is None:
+        raise SampleUnavailable(f"no portal publishes {file.path}")
     final = cache / file.path
-    part = _beside(final, ".part")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with _sole_fetcher(final):
             if not final.exists():
-                _download(file.download, part)
-                _check_download(file.download, part)
-                _unpack(file, part, final)
-            elif fault := mismatch(final, file):
+                _fetch(file, file.published, final)
+                remember(final, file, cache)
+            elif fault := check(final, file, cache):
                 raise ChecksumMismatch(f"{final} is not the published file: {fault}; remove it and fetch again")
     except OSError as error:
         raise DataError(
@@ -77,30 +97,25 @@ def _sole_fetcher(final: Path) -> Iterator[None]:
         yield
 
 
+def _fetch(file: SampleFile, download: Download, final: Path) -> None:
+    part = _beside(final, ".part")
+    _download(download, part)
+    if download.compression:
+        sent = SampleFile(path=PurePosixPath(part), size=download.size, adler32=download.adler32)
+        _check_sent(download, part, sent)
+        _unpack(file, download, part, final)
+    else:
+        _check_sent(download, part, file)
+        part.replace(final)
+        _discard(part)
+
+
 def _check_reachable(url: str) -> None:
-    # requests limits the time of one attempt at one address, neither the look-up of the name nor the sum over all
-    # addresses: a dead name server or a firewall that drops packets would hold a run up for a minute.
     proxy = select_proxy(url, get_environ_proxies(url))
     way = proxy or url
     target = urlsplit(way if "://" in way else f"http://{way}")
     host, port = target.hostname or "", target.port or (443 if target.scheme == "https" else 80)
-    outcome: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
-
-    def connect() -> None:
-        try:
-            socket.create_connection((host, port), timeout=ADDRESS_TIMEOUT).close()
-            outcome.put(None)
-        except OSError as error:
-            outcome.put(error)
-
-    threading.Thread(target=connect, daemon=True).start()
-    try:
-        failure = outcome.get(timeout=HOST_TIMEOUT)
-    except queue.Empty:
-        failure = TimeoutError(f"no answer within {HOST_TIMEOUT:g} s")
-    if failure:
-        reason = failure.strerror or failure
-        raise SampleUnavailable(f"cannot reach {host}:{port} for {url} ({reason})") from failure
+    check_host(host, port, url)
 
 
 def _download(download: Download, part: Path) -> None:
@@ -159,34 +174,25 @@ def _version(response: requests.Response) -> str:
     return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
 
 
-def _check_download(download: Download, part: Path) -> None:
-    size, adler32 = part.stat().st_size, 1
-    with part.open("rb") as content:
-        while chunk := content.read(CHUNK):
-            adler32 = zlib.adler32(chunk, adler32)
-    if size != download.size:
-        fault = f"expected {download.size} bytes, found {size}"
-    elif f"{adler32:08x}" != download.adler32:
-        fault = f"expected adler32 {download.adler32}, found {adler32:08x}"
-    else:
-        return
-    _discard(part)
-    raise ChecksumMismatch(f"{download.url} did not send the published file: {fault}; it was removed, fetch again")
+def _check_sent(download: Download, part: Path, file: SampleFile) -> None:
+    if fault := difference(part, file):
+        _discard(part)
+        raise ChecksumMismatch(f"{download.url} did not send the published file: {fault}; it was removed, fetch again")
 
 
-def _unpack(file: SampleFile, part: Path, final: Path) -> None:
+def _unpack(file: SampleFile, download: Download, part: Path, final: Path) -> None:
     whole = _beside(final, ".unpacked")
     try:
         try:
             with gzip.open(part) as packed, whole.open("wb") as content:
                 shutil.copyfileobj(packed, content)
-            fault = mismatch(whole, file)
+            fault = difference(whole, file)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             fault = f"not a whole gzip file ({error})"
         if fault:
             _discard(part)
             raise ChecksumMismatch(
-                f"{file.download.url} does not hold the published {file.path}: {fault}; it was removed, fetch again or "
+                f"{download.url} does not hold the published {file.path}: {fault}; it was removed, fetch again or "
                 "correct the catalogue"
             )
         whole.replace(final)
@@ -196,5 +202,5 @@ def _unpack(file: SampleFile, part: Path, final: Path) -> None:
 
 
 def _discard(part: Path) -> None:
-    part.unlink()
+    part.unlink(missing_ok=True)
     _beside(part, ".validator").unlink(missing_ok=True)

@@ -21,7 +21,8 @@ import pytest
 
 from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable
 from analysis.samples import SampleFile
-from analysis.samples.fetch import fetch_file
+from analysis.samples.checks import check
+from analysis.samples.fetch import check_room, fetch_file
 
 CONTENT = random.Random(20101).randbytes(300_000)
 PACKED = gzip.compress(CONTENT, mtime=0)
@@ -112,6 +113,13 @@ def published(portal: Portal, content: bytes = CONTENT, packed: bytes = PACKED, 
             },
         }
     )
+
+
+def published_plain(portal: Portal, content: bytes = CONTENT, **keys: object) -> SampleFile:
+    """The catalogue's entry for `content`, published as it is with what the portal says of it."""
+    url = f"http://127.0.0.1:{portal.server_port}/tiny/events.csv"
+    entry = {"url": url, "size": len(content), "adler32": f"{zlib.adler32(content):08x}"}
+    return SampleFile.model_validate(entry | keys)
 
 
 def left_in(cache: Path) -> set[str]:
@@ -242,7 +250,7 @@ def test_refused_port_is_unavailable(portal: Portal, tmp_path: Path) -> None:
 
 
 def test_unanswered_connection_is_unavailable(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.samples.fetch.HOST_TIMEOUT", 0.1)
+    monkeypatch.setattr("analysis.samples.connection.HOST_TIMEOUT", 0.1)
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait() and [])
     with pytest.raises(SampleUnavailable, match=r"cannot reach .*no answer within 0\.1 s"):
@@ -314,3 +322,97 @@ def test_interrupt_leaves_the_part_for_a_resume(portal: Portal, tmp_path: Path) 
     have = part.stat().st_size
     assert fetch_file(published(portal), tmp_path).read_bytes() == CONTENT
     assert portal.asked == [None, f"bytes={have}-"]
+
+
+def test_file_published_as_it_is_is_taken_as_it_is(portal: Portal, tmp_path: Path) -> None:
+    portal.content = CONTENT
+    path = fetch_file(published_plain(portal), tmp_path)
+    assert path == tmp_path / "tiny" / "events.csv"
+    assert path.read_bytes() == CONTENT
+    assert left_in(tmp_path) == {"events.csv"}
+
+
+def test_file_published_as_it_is_is_resumed(portal: Portal, tmp_path: Path) -> None:
+    portal.content, portal.break_at = CONTENT, BROKEN_AT
+    with pytest.raises(SampleUnavailable, match=r"tiny/events\.csv broke off .* resumes"):
+        fetch_file(published_plain(portal), tmp_path)
+    portal.break_at = None
+    have = (tmp_path / "tiny" / "events.csv.part").stat().st_size
+    assert fetch_file(published_plain(portal), tmp_path).read_bytes() == CONTENT
+    assert portal.asked == [None, f"bytes={have}-"]
+    assert left_in(tmp_path) == {"events.csv"}
+
+
+@pytest.mark.parametrize(
+    ("served", "keys", "fault"),
+    [
+        (damaged(CONTENT), {}, "expected adler32 [0-9a-f]{8}, found [0-9a-f]{8}"),
+        (CONTENT[:-9], {}, "expected 300000 bytes, found 299991"),
+        # The stronger of two checksums decides.
+        (CONTENT, {"sha256": "0" * 64}, f"expected sha256 0{{64}}, found {hashlib.sha256(CONTENT).hexdigest()}"),
+    ],
+    ids=["adler32", "too short", "sha256"],
+)
+def test_wrong_file_published_as_it_is_is_removed(
+    portal: Portal, tmp_path: Path, served: bytes, keys: dict[str, object], fault: str
+) -> None:
+    portal.content = served
+    with pytest.raises(ChecksumMismatch, match=rf"events\.csv did not send the published file: {fault}; .*fetch again"):
+        fetch_file(published_plain(portal, **keys), tmp_path)
+    assert left_in(tmp_path) == set()
+
+
+def test_address_of_the_storage_is_also_one_of_the_portal() -> None:
+    keys = {"size": 2599212, "adler32": "5eef7b87"}
+    place = "cms/Run2011A/DoubleMu/CSV/12Oct2013-v1/files/Ymumu.csv"
+    file = SampleFile.model_validate({"url": f"root://eospublic.cern.ch//eos/opendata/{place}"} | keys)
+    assert str(file.path) == place
+    assert file.published is not None
+    assert file.published.url == f"https://opendata.cern.ch/eos/opendata/{place}"
+    assert (file.published.size, file.published.adler32) == (2599212, "5eef7b87")
+    # Nobody promises that another host serves its files over https.
+    assert SampleFile.model_validate({"url": "root://host.example//eos/opendata/a.root"} | keys).published is None
+
+
+def test_file_that_nobody_publishes_is_unavailable(tmp_path: Path) -> None:
+    file = SampleFile.model_validate({"path": "tiny/events.csv", "size": 1})
+    with pytest.raises(SampleUnavailable, match=r"no portal publishes tiny/events\.csv"):
+        fetch_file(file, tmp_path)
+
+
+def test_what_was_fetched_is_not_read_again(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = published(portal)
+    path = fetch_file(file, tmp_path)
+    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("the file was opened"))
+    assert check(path, file, tmp_path) is None
+
+
+def test_download_that_the_disk_cannot_hold_is_not_begun(portal: Portal, tmp_path: Path) -> None:
+    cache = tmp_path / "not" / "yet" / "there"
+    check_room([published(portal), published_plain(portal)], cache)
+    with pytest.raises(
+        DataError, match=r"not/yet/there: 2\.0 EB are to be downloaded and .* are free; .*XDG_CACHE_HOME"
+    ):
+        check_room([published_plain(portal, size=10**18), published_plain(portal, size=10**18)], cache)
+    assert not cache.exists()
+
+
+def test_room_is_asked_for_what_is_still_to_come(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 1000
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": free})())
+    part = tmp_path / "tiny" / "events.csv.part"
+    part.parent.mkdir()
+    part.write_bytes(CONTENT[: len(CONTENT) - free])
+    check_room([published_plain(portal)], tmp_path)
+    part.write_bytes(CONTENT[: len(CONTENT) - free - 1])
+    with pytest.raises(DataError, match=r"1\.0 kB are to be downloaded and 1\.0 kB are free"):
+        check_room([published_plain(portal)], tmp_path)
+    # A packed download needs room for itself and for what is in it.
+    free = len(PACKED) + len(CONTENT)
+    part.unlink()
+    check_room([published(portal)], tmp_path)
+    free -= 1
+    with pytest.raises(DataError, match="are to be downloaded"):
+        check_room([published(portal)], tmp_path)
