@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from analysis.errors import ConfigurationError, near_names
 from models.registry import DETECTORS
+from rdf.schema import Definitions, Selection
+from rdf.variations import VARIATIONS
 
 
 class RunConfiguration(BaseModel):
@@ -30,6 +32,18 @@ class RunConfiguration(BaseModel):
     entries: tuple[int, int] | None = Field(None, description="read entries A to B-1 only; for batch jobs")
     models: Path | None = Field(None, description="models folder of an earlier run: score with it, train nothing")
     seed: int = Field(42, ge=0, lt=2**32, description="seed of all that is random")
+    features: str | tuple[str, ...] | None = Field(
+        None, description="feature set, or features separated by commas (default: what suits the schema)"
+    )
+    define: Definitions = Field(
+        default_factory=dict, description="columns of your own, {name: C++ expression over canonical columns}"
+    )
+    objects: Selection = Field(
+        default_factory=dict, description="which objects count, {jet: {pt: 30, eta: 2.4}} (default: the schema's)"
+    )
+    vary: dict[str, float] = Field(
+        default_factory=dict, description="systematic variations up and down: jes, lepton, met, or {jes: 0.02}"
+    )
     allow_simulated: bool = Field(False, description="run on simulated events where the sample cannot be had")
 
     @field_validator("output", "models", mode="before")
@@ -46,6 +60,44 @@ class RunConfiguration(BaseModel):
             return None if value is None else int(str(value))
         except ValueError:
             raise ValueError(f"{value!r} is not a whole number") from None
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _split_features(cls, value: Any) -> Any:
+        if isinstance(value, str) and "," in value:
+            return tuple(name.strip() for name in value.split(","))
+        return value
+
+    @field_validator("features")
+    @classmethod
+    def _several_features(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(value, tuple) and (len(value) < 2 or len(set(value)) < len(value)):
+            raise ValueError("name a feature set, or at least two features, each once")
+        return value
+
+    @field_validator("define", "objects", mode="before")
+    @classmethod
+    def _read_table(cls, value: Any) -> Any:
+        return _as_table(value) if isinstance(value, str) else value
+
+    @field_validator("vary", mode="before")
+    @classmethod
+    def _read_variations(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = _as_table(value) if value.lstrip().startswith("{") else [n.strip() for n in value.split(",")]
+        if isinstance(value, Mapping):
+            return value
+        return {name: VARIATIONS[name].size if name in VARIATIONS else 0.1 for name in value or ()}
+
+    @field_validator("vary")
+    @classmethod
+    def _known_variations(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, size in value.items():
+            if name not in VARIATIONS:
+                raise ValueError(f"unknown variation {name!r}; {near_names(name, VARIATIONS)}")
+            if not 0 < size < 1:
+                raise ValueError(f"{name}: {size} is no relative size between 0 and 1")
+        return value
 
     @field_validator("detectors", mode="before")
     @classmethod
@@ -80,6 +132,17 @@ class RunConfiguration(BaseModel):
         if value and not 0 <= value[0] < value[1]:
             raise ValueError(f"{value[0]}:{value[1]} is empty; A must be less than B")
         return value
+
+
+def _as_table(text: str) -> Any:
+    """Read a table from the command line, which is written as in the YAML file."""
+    try:
+        table = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{text!r} is not of the form {{name: value, ...}}") from error
+    if not isinstance(table, dict):
+        raise ValueError(f"{text!r} is not of the form {{name: value, ...}}")
+    return table
 
 
 def option_name(field: str) -> str:

@@ -18,12 +18,13 @@ from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit, library_versions
 from analysis.timings import Timings
-from models.folder import ModelFolder, TrainingSample
+from models.folder import Columns, ModelFolder, TrainingSample
 from models.registry import DETECTORS
 from rdf import RNode
 from rdf.errors import NoEvents
-from rdf.features import FEATURES, FeatureSet, check_features
-from rdf.schema import Schema
+from rdf.features import Feature
+from rdf.schema import ID_QUANTITIES
+from rdf.variations import vary_scales
 
 if TYPE_CHECKING:
     from rdf.snapshot import Snapshot
@@ -40,34 +41,39 @@ class Job:
     Attributes:
         configuration: of the run.
         data: what is read, for the record.
-        schema: of the source.
         source: the trees.
+        columns: every column that the source can have, with the expression that gives it.
+        recipe: what of them is computed, as models.json says it.
+        described: how each column is written.
+        left_out: of the feature set what the source has not the objects for.
         entries: of the source that are read, half-open.
         threads: of the event loops.
-        chosen: features and observables.
         staging: folder that results are written to.
         timings: counts the stages.
     """
 
     configuration: RunConfiguration
     data: RunInput
-    schema: Schema
     source: Source
+    columns: Mapping[str, str]
+    recipe: Columns
+    described: Mapping[str, Feature]
+    left_out: tuple[str, ...]
     entries: tuple[int, int]
     threads: int
-    chosen: FeatureSet
     staging: Path
     timings: Timings
 
     def _define_columns(self, events: RNode) -> RNode:
         """Define all columns of an event, up to the features that are not finite."""
-        from rdf.columns import define_feature_vector, define_physics
+        from rdf.columns import define_columns, define_feature_vector, rounded
         from rdf.selection import define_non_finite
 
-        events = define_physics(events, self.schema)
-        names = (*self.chosen.features, *self.chosen.observables)
-        check_features(names, map(str, events.GetDefinedColumnNames()))
-        return define_non_finite(define_feature_vector(events, self.chosen.features, self.chosen.observables))
+        features, observables = self.recipe.features, self.recipe.observables
+        events = vary_scales(events, self.configuration.vary)
+        recorded = (*features, *observables)
+        events = define_columns(events, rounded(self.columns, recorded), (*ID_QUANTITIES, *recorded))
+        return define_non_finite(define_feature_vector(events, features))
 
     def train(self) -> ModelFolder:
         """Run the first event loop, train the detectors on what it collects, and write the model folder."""
@@ -76,7 +82,7 @@ class Job:
         from rdf.snapshot import book_snapshot
 
         console = error_console()
-        features, observables = self.chosen.features, self.chosen.observables
+        features, observables = self.recipe.features, self.recipe.observables
         slots = use_threads(self.threads)
         loop = EventLoop(self.source, self.entries)
         with self.timings.stage("jit"):
@@ -100,9 +106,8 @@ class Job:
                 self.staging / "models",
                 detectors,
                 X,
-                features,
-                dict(zip(observables, columns[:, len(features) :].T, strict=True)),
-                schema_name=self.schema.name,
+                columns[:, len(features) :],
+                self.recipe,
                 training=TrainingSample(
                     sample=self.data.name,
                     title=self.data.title,
@@ -126,7 +131,7 @@ class Job:
         from rdf.sofie import check_parity, compile_detector
 
         console = error_console()
-        features, observables = self.chosen.features, self.chosen.observables
+        features, observables = self.recipe.features, self.recipe.observables
         scored = {
             name: entry
             for name, entry in models.detectors.items()
@@ -160,7 +165,16 @@ class Job:
             key = (ENSEMBLE, *(f"score_{name}" for name in names))
             top = book_top_events(selected, key, columns, TOP_EVENTS, slots)
             score_axes = {name: entry.score_axis for name, entry in scored.items()}
-            histograms = book_histograms(events, selected, features, models.feature_axes, score_axes, self.chosen.plane)
+            histograms = book_histograms(
+                events,
+                selected,
+                features,
+                self.described,
+                models.feature_axes,
+                score_axes,
+                self.recipe.plane,
+                tuple(self.configuration.vary),
+            )
             report = selected.Report()
         with progress_bar(console, "scoring", "events") as move:
 
@@ -189,8 +203,11 @@ class Job:
             "training": models.training.model_dump(),
             "threads": self.threads,
             "entries": self.entries,
-            "features": [asdict(FEATURES[name]) for name in features],
-            "observables": [asdict(FEATURES[name]) for name in observables],
+            "features": [asdict(self.described[name]) for name in features],
+            "observables": [asdict(self.described[name]) for name in observables],
+            "left_out": self.left_out,
+            "objects": self.recipe.objects,
+            "define": self.recipe.define,
             "cutflow": [asdict(cut) for cut in cuts],
             "non_finite": non_finite_counts(filled["cutflow/non_finite"], features),
             "counts": {
@@ -205,6 +222,7 @@ class Job:
                 name: {"threshold": entry.threshold, "flagged": flagged[name], "parity": parity[name]}
                 for name, entry in scored.items()
             },
+            "variations": _variations(filled, self.configuration.vary, names, min_votes),
             "means": _means(filled, features),
             "timings": self.timings.rounded(),
             "events_per_second": round(took.events / took.loop_seconds) if took.loop_seconds else None,
@@ -225,6 +243,30 @@ def _means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, 
         ratio = anomalous / normal if normal and anomalous is not None else None
         means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
     return means
+
+
+def _variations(
+    histograms: Mapping[str, Any], sizes: Mapping[str, float], detectors: Sequence[str], min_votes: int
+) -> dict[str, Any]:
+    """Return, for each variation, how many events are selected and flagged with the scale up, nominal and down."""
+
+    def counts(prefix: str) -> dict[str, Any]:
+        votes, flagged = histograms[f"{prefix}agreement/votes"], histograms[f"{prefix}agreement/flagged"]
+        return {
+            "selected": round(votes.Integral()),
+            "anomalous": round(votes.Integral(min_votes + 1, votes.GetNbinsX())),
+            "flagged": {name: round(flagged.GetBinContent(i, i)) for i, name in enumerate(detectors, start=1)},
+        }
+
+    return {
+        name: {
+            "size": size,
+            "up": counts(f"variations/{name}_up/"),
+            "nominal": counts(""),
+            "down": counts(f"variations/{name}_down/"),
+        }
+        for name, size in sizes.items()
+    }
 
 
 def _write_anomalies(path: Path, top: Snapshot, key: int, data: RunInput) -> None:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from analysis.configuration import RunConfiguration, load_configuration, option_name
 from analysis.errors import ConfigurationError
 from analysis.inputs import InputFile, RunInput, resolve_input
@@ -25,9 +27,10 @@ from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit, library_versions, machine
 from analysis.summary import print_summary
 from analysis.timings import Timings
-from models.folder import ModelFolder, copy_model_folder, read_model_folder
-from rdf.features import FEATURE_SETS
-from rdf.schema import Schema, load_schema
+from models.folder import Columns, ModelFolder, copy_model_folder, read_model_folder
+from rdf.features import choose_features
+from rdf.schema import Definitions, Schema, Selection, load_schema
+from rdf.variations import check_variations
 
 if TYPE_CHECKING:
     from rdf.sources import Source
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Look for unusual collisions in a sample, without a signal model: compute physics columns in C++ inside an RDataFrame
 graph, train detectors on them, score every event in the event loop, and leave ROOT files, figures and a ranked list."""
+
+STAND_IN_EVENTS = 100_000
+"""Simulated events that stand in for a sample, at most."""
 
 EPILOG = """\
 examples:
@@ -50,14 +56,15 @@ exit codes: 0 done, 2 bad command or configuration, 3 data missing or unreadable
 def option_parser() -> OptionParser:
     """Return the parser of the command line; what is not given is not in its result."""
     parser = OptionParser("analysis.run", DESCRIPTION, EPILOG)
-    metavars = {"output": "DIR", "models": "DIR", "entries": "A:B", "sample": "NAME|FILE"}
+    metavars = {"output": "DIR", "models": "DIR", "entries": "A:B", "sample": "NAME|FILE", "schema": "NAME|FILE"}
+    metavars |= {"detectors": "A,B", "features": "SET|A,B", "define": "TABLE", "objects": "TABLE", "vary": "A,B|TABLE"}
     for name, info in RunConfiguration.model_fields.items():
         key = option_name(name)
         option = f"--{key.replace('_', '-')}"
         if info.annotation is bool:
             parser.add_argument(option, dest=key, action="store_true", default=None, help=info.description)
         else:
-            metavar = metavars.get(key, "A,B" if key == "detectors" else "NAME" if key == "schema" else "N")
+            metavar = metavars.get(key, "N")
             parser.add_argument(option, dest=key, metavar=metavar, help=info.description)
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these options")
     return parser
@@ -87,6 +94,8 @@ def run(configuration: RunConfiguration, command: str) -> None:
     models = _read_models(configuration) if configuration.models else None
     data = resolve_input(configuration)
     schema = load_schema(data.schema_name)
+    if data.tree:
+        schema = schema.model_copy(update={"tree": data.tree})
     if models and models.schema_name != schema.name:
         raise ConfigurationError(
             f"--models: {configuration.models} was trained on the schema {models.schema_name}, the sample has the "
@@ -99,13 +108,13 @@ def run(configuration: RunConfiguration, command: str) -> None:
             from rdf.interpreter import check_interpreter
         check_interpreter()
         data, source = _open(data, schema, configuration, timings)
-        entries = _entries(configuration, source.entries)
+        entries = _entries(configuration, source.events)
         # The loop of a part of a sample, as a batch job runs it, has one thread: RDataFrame's Range allows no more.
-        threads = configuration.threads if entries == (0, source.entries) else 1
-        chosen = FEATURE_SETS[schema.features]
-        if models:
-            chosen = replace(chosen, features=tuple(models.features))
-        job = Job(configuration, data, schema, source, entries, threads, chosen, staging, timings)
+        threads = configuration.threads if entries == (0, source.events) else 1
+        job = _job(configuration, data, schema, source, entries, threads, models, staging, timings)
+        if job.left_out:
+            names = ", ".join(job.left_out)
+            console.print(f"left out, for want of what they are made of: {names}", highlight=False, soft_wrap=True)
 
         if models and configuration.models:
             copy_model_folder(models, configuration.models, staging / "models")
@@ -131,10 +140,61 @@ def run(configuration: RunConfiguration, command: str) -> None:
     print_summary(folder)
 
 
+def _job(
+    configuration: RunConfiguration,
+    data: RunInput,
+    schema: Schema,
+    source: Source,
+    entries: tuple[int, int],
+    threads: int,
+    models: ModelFolder | None,
+    staging: Path,
+    timings: Timings,
+) -> Job:
+    """Settle which columns are computed: by the configuration, or as they were for the models to score with."""
+    from rdf.columns import effective_selection, physics_columns
+
+    define, objects = configuration.define, configuration.objects
+    if models:
+        define = TypeAdapter(Definitions).validate_python(models.define)
+        objects = TypeAdapter(Selection).validate_python(models.objects)
+    selection = objects if models else effective_selection(schema, source.available, objects)
+    columns = physics_columns(schema, source.available, selection, define, configuration.vary)
+    check_variations(configuration.vary, columns)
+    wanted = tuple(models.features) if models else configuration.features
+    if wanted is None and data.features:
+        schema = schema.model_copy(update={"features": (data.features, *schema.features)})
+    choice = choose_features(wanted, schema, define, columns)
+    recipe = models or Columns(
+        schema=schema.name,
+        define={name: definition.model_dump() for name, definition in define.items()},
+        objects={kind: which.model_dump() for kind, which in selection.items()},
+        features=list(choice.chosen.features),
+        observables=list(choice.chosen.observables),
+        plane=choice.chosen.plane,
+    )
+    return Job(
+        configuration=configuration,
+        data=data,
+        source=source,
+        columns=columns,
+        recipe=recipe,
+        described=choice.described,
+        left_out=choice.left_out,
+        entries=entries,
+        threads=threads,
+        staging=staging,
+        timings=timings,
+    )
+
+
 def _read_models(configuration: RunConfiguration) -> ModelFolder:
-    """Read the model folder and keep those of its detectors that were asked for."""
+    """Read the model folder, which has to have the detectors and the columns that were asked for."""
     assert configuration.models is not None
     models = read_model_folder(configuration.models)
+    for key in ("features", "define", "objects"):
+        if getattr(configuration, key):
+            raise ConfigurationError(f"--{key}: with --models it is what the models were trained with; leave it out")
     for name in configuration.detectors or ():
         if name not in models.detectors:
             raise ConfigurationError(
@@ -149,17 +209,16 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
     from rdf.sources import open_source
 
     console = error_console()
-    if data.simulated:
+    if data.simulation:
         console.print(
             f"[bold red]SIMULATED[/]: {data.name} is neither at hand nor downloadable; what follows is simulated",
             highlight=False,
             soft_wrap=True,
         )
-        assert data.simulation is not None
-        assert data.events is not None
+        events = min(data.events or STAND_IN_EVENTS, STAND_IN_EVENTS)
         with timings.stage("simulation"), spinner(console, "simulating events"):
-            path = simulate(data.simulation, schema, data.events, configuration.seed, cache_folder() / "simulated")
-        data = replace(data, files=(InputFile(path, path.stat().st_size, None),))
+            path = simulate(data.simulation, schema, events, configuration.seed, cache_folder() / "simulated")
+        data = replace(data, files=(InputFile(str(path), path.stat().st_size, None),))
     with timings.stage("conversion"), progress_bar(console, "reading", "bytes") as move:
         source = open_source(
             [file.path for file in data.files],
@@ -168,7 +227,7 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
             [file.sha256 for file in data.files],
             move,
         )
-    return replace(data, simulated=source.simulated), source
+    return replace(data, simulated=data.simulated or source.simulated), source
 
 
 def _entries(configuration: RunConfiguration, available: int) -> tuple[int, int]:

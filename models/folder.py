@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -83,12 +83,30 @@ class Reference(_Table):
     scores: dict[str, list[float]]
 
 
-class ModelFolder(_Table):
+class Columns(_Table):
+    """What the detectors learned from, and how it was computed: scoring has to do the same.
+
+    Attributes:
+        schema_name: schema of the training sample.
+        define: columns of the user's own, as configured.
+        objects: which objects counted, by kind.
+        features: in the order of the networks' inputs.
+        observables: columns that are recorded and drawn beside them.
+        plane: columns in which events are drawn.
+    """
+
+    schema_name: str = Field(alias="schema")
+    define: dict[str, dict[str, Any]]
+    objects: dict[str, dict[str, Any]]
+    features: list[str]
+    observables: list[str]
+    plane: tuple[str, str]
+
+
+class ModelFolder(Columns):
     """The contents of `models.json`; `min_votes` flags make `flag_ensemble`."""
 
-    format: Literal[1] = 1
-    schema_name: str = Field(alias="schema")
-    features: list[str]
+    format: Literal[2] = 2
     feature_axes: dict[str, Axis]
     training: TrainingSample
     contamination: float
@@ -129,7 +147,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         raise ModelFolderError(f"{table}: it holds no reference events; {_REMEDY}")
     if any(len(event) != len(models.features) for event in models.reference.features):
         raise ModelFolderError(f"{table}: the reference events do not have {len(models.features)} features; {_REMEDY}")
-    for name in models.features:
+    for name in (*models.features, *models.observables, *models.plane):
         if name not in models.feature_axes:
             raise ModelFolderError(f"{table}: feature_axes has no {name}; {_REMEDY}")
     return models

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.detector import Detector, Features, Scores
-from models.folder import Axis, DetectorEntry, ModelFolder, RankPoints, Reference, TrainingSample, file_sha256
+from models.folder import Axis, Columns, DetectorEntry, ModelFolder, RankPoints, Reference, TrainingSample, file_sha256
 from models.onnx_export import export_onnx
 from models.registry import detector_class
 from models.thresholds import rank_table
@@ -47,10 +47,9 @@ def write_model_folder(
     folder: Path,
     detectors: Sequence[Detector],
     X: Features,
-    features: Sequence[str],
-    observables: Mapping[str, Features],
+    observables: Features,
+    columns: Columns,
     *,
-    schema_name: str,
     training: TrainingSample,
     versions: Mapping[str, str],
 ) -> ModelFolder:
@@ -60,9 +59,8 @@ def write_model_folder(
         folder: made if need be.
         detectors: trained on X.
         X: the training events, shape (events, features).
-        features: names of the columns of X.
-        observables: further columns that are drawn, shape (events,) each.
-        schema_name: schema of the training sample.
+        observables: further columns that are drawn, shape (events, observables).
+        columns: names of all these, and how they were computed.
         training: what X was taken from.
         versions: of the libraries.
     """
@@ -71,7 +69,7 @@ def write_model_folder(
     entries = {}
     for detector in detectors:
         path = folder / f"{detector.name}.onnx"
-        export_onnx(detector.network(), features, path)
+        export_onnx(detector.network(), columns.features, path)
         entries[detector.name] = DetectorEntry(
             file=path.name,
             sha256=file_sha256(path),
@@ -79,10 +77,9 @@ def write_model_folder(
             score_axis=_axis(scores[detector.name]),
             rank_table=RankPoints(**asdict(rank_table(scores[detector.name]))),
         )
-    drawn = {**dict(zip(features, X.T, strict=True)), **observables}
+    drawn = dict(zip((*columns.features, *columns.observables), (*X.T, *observables.T), strict=True))
     models = ModelFolder(
-        schema=schema_name,
-        features=list(features),
+        **columns.model_dump(by_alias=True),
         feature_axes={name: _axis(values) for name, values in drawn.items()},
         training=training,
         contamination=detectors[0].contamination,
