@@ -139,7 +139,7 @@ def _as_table(text: str) -> Any:
     try:
         table = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
-        raise ValueError(f"{text!r} is not of the form {{name: value, ...}}") from error
+        raise ValueError(f"{text!r} is not of the form {{name: value, ...}}; quote what has brackets in it") from error
     if not isinstance(table, dict):
         raise ValueError(f"{text!r} is not of the form {{name: value, ...}}")
     return table
@@ -172,8 +172,12 @@ def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConf
         return RunConfiguration(**merged)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0])
+        key, *inner = (str(part) for part in first["loc"] if part != "[key]")
         reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = f"unknown key {inner.pop()!r}"
+        if inner and inner[-1] not in reason:
+            reason = f"{'.'.join(inner)}: {reason}"
         place = f"{file}: key {key!r}" if key in from_file and key not in options else f"--{key.replace('_', '-')}"
         raise ConfigurationError(f"{place}: {reason}") from error
 

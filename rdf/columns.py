@@ -119,7 +119,7 @@ def define(events: RNode, name: str, expression: str) -> RNode:
         except Exception as error:  # noqa: BLE001 - cppyy raises TypeError and std::runtime_error alike
             failure = error
     reason = stderr.first_error() if stderr.text.strip() else str(failure).splitlines()[-1].strip()
-    raise CompileError(f"column {name!r} = {expression!r}: {reason}") from failure
+    raise CompileError(f"column {name!r} = {expression!r}", reason) from failure
 
 
 def effective_selection(schema: Schema, available: Available, configured: Mapping[str, Objects]) -> dict[str, Objects]:
@@ -354,15 +354,24 @@ def define_columns(events: RNode, columns: Mapping[str, str], wanted: Iterable[s
             try:
                 events = define(events, name, expression)
             except CompileError as error:
-                raise SchemaError(f"{error}{_hint(str(error), events, columns)}") from error
+                # The kernels compile, so it is what the schema or the user has written.
+                known = {*columns, *map(str, events.GetColumnNames())}
+                raise SchemaError(f"{_origin(name)} {expression!r}: {error.reason}; {_remedy(error, known)}") from error
     return events
 
 
-def _hint(message: str, events: RNode, columns: Iterable[str]) -> str:
-    """Return the nearest names where the compiler does not know a name."""
-    unknown = re.search(r"undeclared identifier '(\w+)'", message)
-    known = {*columns, *map(str, events.GetColumnNames())}
-    return f"; {near_names(unknown[1], known)}" if unknown else ""
+def _origin(name: str) -> str:
+    """Say where the expression of a column comes from."""
+    if name.startswith("source_"):
+        return f"quantity {name.removeprefix('source_')!r} of the schema,"
+    if name.endswith("_order"):
+        return f"selection of {name.removesuffix('_order')}s (`where`),"
+    return f"column {name.removeprefix('unrounded_')!r} ="
+
+
+def _remedy(error: CompileError, known: Collection[str]) -> str:
+    unknown = re.search(r"undeclared identifier '(\w+)'", error.reason)
+    return near_names(unknown[1], known) if unknown else "correct the expression"
 
 
 def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str]:

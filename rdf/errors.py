@@ -58,7 +58,16 @@ class BrokenInterpreter(ComputationError):
 
 
 class CompileError(ComputationError):
-    """C++ code of the graph does not compile."""
+    """C++ code of the graph does not compile.
+
+    Attributes:
+        reason: the compiler's first error.
+    """
+
+    def __init__(self, what: str, reason: str) -> None:
+        """Say what does not compile, and the compiler's reason."""
+        super().__init__(f"{what}: {reason}")
+        self.reason = reason
 
 
 class LostEvents(ComputationError):

@@ -90,7 +90,7 @@ def declare(code: str, what: str) -> None:
     with captured_stderr() as stderr:
         declared = ROOT.gInterpreter.Declare(code)
     if not declared:
-        raise CompileError(f"{what} does not compile: {stderr.first_error()}")
+        raise CompileError(f"{what} does not compile", stderr.first_error())
 
 
 def include_kernels(topic: str) -> None:

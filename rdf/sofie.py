@@ -89,7 +89,7 @@ def compile_detector(
                 translated.output_generated(str(header))
             except Exception as error:
                 reason = " ".join(str(error).split()) or stderr.first_error()
-                raise CompileError(f"SOFIE cannot translate {onnx}: {reason}") from error
+                raise CompileError(f"SOFIE cannot translate {onnx}", reason) from error
         declare(_code(model, header, weights, threshold, table_scores, table_ranks, slots), f"SOFIE's C++ for {onnx}")
     return compiled
 
@@ -105,7 +105,7 @@ def _with_blas(text: str) -> str:
 
     library = Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True)
     if ROOT.gSystem.Load(str(library)) < 0:
-        raise CompileError(f"{library} cannot be loaded; run `python -m analysis.doctor`")
+        raise CompileError(f"{library}", "it cannot be loaded; run `python -m analysis.doctor`")
     ctypes.CDLL(str(library)).scipy_openblas_set_num_threads(1)  # the event loop's slots are the threads
     return f"#define sgemm_ scipy_sgemm_\n#define sgemv_ scipy_sgemv_\n{text}\n#undef sgemm_\n#undef sgemv_"
 
@@ -123,7 +123,7 @@ def _code(
     text = header.read_text()
     session = re.search(r"namespace (SOFIE_\w+)\s*{", text)
     if not session:
-        raise CompileError(f"SOFIE's header for {model} has no namespace; the installed sofie is another version")
+        raise CompileError(f"SOFIE's header for {model}", "it has no namespace; the installed sofie is another version")
     vector = "std::vector<float>{%s}"
     return f"""
 {_with_blas(text)}

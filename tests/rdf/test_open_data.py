@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from rdf import RNode
-from rdf.columns import define_columns, define_feature_vector, effective_selection, physics_columns
+from rdf.columns import define_columns, effective_selection, physics_columns, rounded
 from rdf.execution import use_threads
 from rdf.features import FEATURE_SETS
 from rdf.interpreter import ROOT
@@ -172,7 +172,7 @@ def test_features_are_the_columns_rounded_to_float32(
 ) -> None:
     data, names = OPEN_DATA[name], FEATURE_SETS[features].features
     events, columns = open_data(data.files(opendata), data.schema, cache, {})
-    found = arrays(define_feature_vector(define_columns(events, columns, names), names, ()), names)
+    found = arrays(define_columns(events, rounded(columns, names), names), names)
     for feature in names:
         assert found[feature].dtype == np.float32
         np.testing.assert_array_equal(found[feature], physics(name)[feature].astype(np.float32), err_msg=feature)
