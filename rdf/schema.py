@@ -113,7 +113,7 @@ class Definition(_Table):
 
     Attributes:
         expression: gives a number.
-        title: in the part of TLatex that matplotlib reads too (no '#').
+        title: in ROOT's TLatex, as in "#Delta R_{ll}".
         unit: "GeV", "rad" or whatever it is in.
     """
 

@@ -57,10 +57,51 @@ def test_every_type_comes_back_bit_by_bit_and_each_batch_is_a_cluster(tmp_path: 
             assert found.tobytes() == np.concatenate([columns[name] for columns in batches]).tobytes()
 
 
+def test_vectors_come_back_bit_by_bit_between_numbers(tmp_path: Path) -> None:
+    path, sizes = tmp_path / "table.root", (300, 1, 40)
+    random = np.random.default_rng(9)
+    types = {"flag": "bool", **{name: f"ROOT::RVec<{cpp}>" for name, (cpp, _) in TYPES.items()}, "last": "std::int8_t"}
+    writer = ROOT.table_writer.TableWriter(str(path), "vectors", list(types), list(types.values()))
+    written: dict[str, list[list[int] | list[float]]] = {name: [] for name in types}
+    for seed, rows in enumerate(sizes):
+        # Each column has counts of its own: none, one, and more than an RVec holds within itself.
+        counts = {name: random.permutation(np.arange(rows, dtype=np.uint64) % 23) for name in TYPES}
+        columns = {
+            "flag": random.integers(0, 2, rows).astype(np.bool_),
+            **{name: batch(max(int(counts[name].sum()), 6), seed)[name] for name in TYPES},
+            "last": random.integers(-128, 128, rows).astype(np.int8),
+        }
+        writer.write(
+            rows, [columns[name].ctypes.data for name in types], [column.ctypes.data for column in counts.values()]
+        )
+        for name, values in columns.items():
+            ends = np.cumsum(counts.get(name, np.ones(rows, dtype=np.uint64))).tolist()
+            written[name] += [values[first:last].tolist() for first, last in zip([0, *ends], ends, strict=False)]
+    writer.close()
+
+    with uproot.open(path) as file:
+        table = file["vectors"]
+        assert [cluster.num_entries for cluster in table.cluster_summaries] == list(sizes)
+        for name in types:
+            found = table[name].array().tolist()
+            expected = written[name] if name in TYPES else [values[0] for values in written[name]]
+            assert repr(found) == repr(expected)  # NaN and -0.0 too
+    events = ROOT.RDataFrame("vectors", str(path))
+    assert str(events.GetColumnType("f64")) == "ROOT::VecOps::RVec<double>"
+
+
 def test_an_address_for_each_column_is_needed(tmp_path: Path) -> None:
     writer = ROOT.table_writer.TableWriter(str(tmp_path / "table.root"), "numbers", ["a", "b"], ["float", "float"])
     with pytest.raises(Exception, match="one address a column"):
         writer.write(1, [np.zeros(1, dtype=np.float32).ctypes.data])
+
+
+def test_counts_for_each_column_of_vectors_are_needed(tmp_path: Path) -> None:
+    types = ["ROOT::RVec<float>", "ROOT::RVec<float>"]
+    writer = ROOT.table_writer.TableWriter(str(tmp_path / "table.root"), "numbers", ["a", "b"], types)
+    values, counts = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.uint64)
+    with pytest.raises(Exception, match="counts of each column of vectors"):
+        writer.write(1, [values.ctypes.data] * 2, [counts.ctypes.data])
 
 
 def test_a_file_that_was_not_completed_cannot_be_opened(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Text tables: what is refused, what is let through, and the copy bit by bit."""
+"""CSV tables: what is refused, what is let through, the copy bit by bit; and the cache of converted tables."""
 
 from __future__ import annotations
 
@@ -70,6 +70,23 @@ def test_malformed_rows(
     assert not list((tmp_path / "cache").iterdir())
 
 
+def test_malformed_fields_of_narrow_types(write_csv: Callable[[str], Path], tmp_path: Path) -> None:
+    narrow = TABLE.model_copy(update={"columns": {"mass": "float32", "tagged": "bool", "charge": "int8"}})
+    for row, message in (
+        ("1e39,true,1", "column 'mass' holds '1e39', which is too large for a float32"),
+        ("1,,1", "column 'tagged' is empty"),
+        ("1,2,1", "column 'tagged' holds '2', which is not a bool"),
+        ("1,true,-129", "column 'charge' holds '-129', which is not a int8"),
+    ):
+        path = write_csv(f"mass,tagged,charge\n1,true,1\n{row}\n")
+        with pytest.raises(MalformedRow, match=f"line 3: {message}"):
+            convert(path, narrow, tmp_path / "cache")
+    found = read(convert(write_csv("mass,tagged,charge\n-1e38,true,-128\ninf,0,127\n"), narrow, tmp_path / "cache"))
+    assert found["mass"].tolist() == [float(np.float32(-1e38)), np.inf]
+    assert found["tagged"].tolist() == [True, False]
+    assert found["charge"].tolist() == [-128, 127]
+
+
 def test_blank_lines_before_the_header_count(write_csv: Callable[[str], Path], tmp_path: Path) -> None:
     with pytest.raises(MalformedRow, match="line 6: column 'mass' holds '1e400'"):
         convert(write_csv("\n\nmass,jets,event\n1,2,3\n\n1e400,2,3\n"), TABLE, tmp_path)
@@ -107,8 +124,9 @@ def test_a_binary_file_is_not_a_table(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match=r"nowhere\.csv: No such file or directory; check the path"):
-        convert(tmp_path / "nowhere.csv", TABLE, tmp_path / "cache")
+    for checksum in (None, "0" * 64):
+        with pytest.raises(UnreadableFile, match=r"nowhere\.csv: No such file or directory; check the path"):
+            convert(tmp_path / "nowhere.csv", TABLE, tmp_path / "cache", checksum)
 
 
 def test_what_is_let_through(write_csv: Callable[[str], Path], tmp_path: Path) -> None:
