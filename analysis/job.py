@@ -230,7 +230,10 @@ class Job:
 
 
 def _means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, dict[str, float | None]]:
-    """Return each feature's mean over normal and over anomalous events, and their ratio; None where there are none."""
+    """Return each feature's mean over normal and over anomalous events, and their ratio; None where there are none.
+
+    Means of a feature that has both signs have no ratio: they are close to 0 by cancellation.
+    """
 
     def mean(selection: str, i: int) -> float | None:
         sums = histograms[f"moments/{selection}"]
@@ -240,7 +243,9 @@ def _means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, 
     means: dict[str, dict[str, float | None]] = {}
     for i, name in enumerate(features):
         normal, anomalous = mean("normal", i), mean("anomalous", i)
-        ratio = anomalous / normal if normal and anomalous is not None else None
+        spectrum = histograms[f"features/{name}"]
+        has_both_signs = spectrum.Integral(0, spectrum.FindBin(0) - 1) > 0
+        ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
         means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
     return means
 

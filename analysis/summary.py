@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+MEANS = 8
+"""Features whose means are printed: those that differ most."""
 
 UNWRAPPED = 10_000
 """Columns of an output that is no terminal: there a path stays in one piece."""
@@ -45,7 +49,9 @@ def print_summary(folder: Path) -> None:
     table.add_row(
         "most unusual", f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}: {scores}"
     )
-    ratios = (f"{name} {_ratio(mean['ratio'])}" for name, mean in run["means"].items() if mean["ratio"] is not None)
+    known = {name: mean["ratio"] for name, mean in run["means"].items() if mean["ratio"]}
+    different = sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:MEANS]
+    ratios = (f"{name} {_ratio(ratio)}" for name, ratio in known.items() if name in different)
     table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts["anomalous"] else "no event is flagged")
     timings = run["timings"]
     table.add_row(

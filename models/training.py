@@ -94,9 +94,14 @@ def write_model_folder(
 
 
 def _axis(values: Features) -> Axis:
-    """Return a binning that holds all these values, as far as they are finite, with edges at round numbers."""
+    """Return a binning that holds all these values, as far as they are finite.
+
+    Edges are at round numbers; counts have a bin for each, and one to spare on either side.
+    """
     finite = values[np.isfinite(values)].astype(float)
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    if len(finite) and high - low < BINS and (finite == np.rint(finite)).all():  # a count: a bin for each number
+        return Axis(bins=int(high - low) + 3, low=low - 1.5, high=high + 1.5)
     if 0 <= low < 0.5 * high:
         low = 0.0
     width = (high - low) or abs(high) or 1.0

@@ -109,7 +109,7 @@ def draw_feature(spectrum: Split[Spectrum], caption: Caption) -> Figure:
             elinewidth=1,
         )
     if everything.outside:
-        upper.plot([], [], " ", label=f"{count_text(everything.outside)} beyond the axis")
+        upper.plot([], [], " ", label=f"{count_text(everything.outside)} not on the axis")
     positive = everything.values[everything.values > 0]
     log_counts(upper, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0))
     upper.set_ylabel(f"Events / {_bin_width(edges, unit_of(title))}")

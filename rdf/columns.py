@@ -163,11 +163,14 @@ def physics_columns(
         if group:
             columns |= _selected(kind, group)
     columns |= _met(columns, groups["jet"], scales) | _megajets(columns, scales)
-    own = {name: (definition.expression,) for name, definition in schema.define.items()}
-    for name, expressions in {**PHYSICS, **own}.items():
+    for name, expressions in PHYSICS.items():
         possible = (e for e in expressions if names_in(e) & _MADE_OF <= columns.keys())
         if expression := next(possible, None):
             columns[name] = expression
+    for name, definition in schema.define.items():
+        # Its names are those of the file's columns first, which are there.
+        if names_in(definition.expression) & _MADE_OF - schema.columns.keys() <= columns.keys():
+            columns[name] = definition.expression
     for name, definition in definitions.items():
         if name in columns or name in _MADE_OF:
             raise SchemaError(f"define {name!r}: there is a column of that name already; choose another")

@@ -15,7 +15,7 @@ class Feature:
 
     Attributes:
         name: of the column.
-        title: in the part of TLatex that matplotlib reads too (no '#').
+        title: in ROOT's TLatex; as far as letters with indices and Greek letters go, matplotlib draws it too.
         unit: "GeV", "rad" or "" for none.
     """
 
@@ -42,9 +42,9 @@ FEATURES: Mapping[str, Feature] = {
         Feature("dijet_mass", "m_{12}", "GeV"),
         Feature("mll", "m_{ll}", "GeV"),
         Feature("pt_ll", "p_{T}^{ll}", "GeV"),
-        Feature("delta_r_ll", r"\Delta R_{ll}"),
-        Feature("delta_phi_ll", r"|\Delta\phi_{ll}|", "rad"),
-        Feature("lepton_pt_sum", r"\Sigma p_{T}^{l}", "GeV"),
+        Feature("delta_r_ll", "#Delta R_{ll}"),
+        Feature("delta_phi_ll", "|#Delta#phi_{ll}|", "rad"),
+        Feature("lepton_pt_sum", "#Sigma p_{T}^{l}", "GeV"),
         Feature("lepton1_pt", "p_{T}^{l1}", "GeV"),
         Feature("lepton2_pt", "p_{T}^{l2}", "GeV"),
         Feature("mz1", "m_{Z1}", "GeV"),
@@ -61,11 +61,11 @@ FEATURES: Mapping[str, Feature] = {
         Feature("n_muons", "number of muons"),
         Feature("MET", "p_{T}^{miss}", "GeV"),
         Feature("MET_over_HT", "p_{T}^{miss} / H_{T}"),
-        Feature("MET_over_sqrt_HT", r"p_{T}^{miss} / \sqrt{H_{T}}", "GeV^{1/2}"),
+        Feature("MET_over_sqrt_HT", "p_{T}^{miss} / H_{T}^{1/2}", "GeV^{1/2}"),
         Feature("MET_over_ST", "p_{T}^{miss} / S_{T}"),
         Feature("MET_over_pt_ll", "p_{T}^{miss} / p_{T}^{ll}"),
-        Feature("delta_phi_met_jet", r"|\Delta\phi(p_{T}^{miss}, jet)|", "rad"),
-        Feature("delta_phi_met_ll", r"|\Delta\phi(p_{T}^{miss}, ll)|", "rad"),
+        Feature("delta_phi_met_jet", "|#Delta#phi(p_{T}^{miss}, jet)|", "rad"),
+        Feature("delta_phi_met_ll", "|#Delta#phi(p_{T}^{miss}, ll)|", "rad"),
     )
 }
 """Every column that a detector can learn from without having been defined by a schema or a user."""

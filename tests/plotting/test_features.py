@@ -27,7 +27,7 @@ def test_drawn_counts_are_those_of_the_events(results, events) -> None:
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     flagged, outside = int(events.flagged.sum()), int((events.columns["MET"] >= 500).sum())
     assert labels[:3] == ["all (4,000)", f"normal ({4000 - flagged:,})", f"anomalous ({flagged:,})"]
-    assert labels[3:] == ([f"{outside} beyond the axis"] if outside else [])
+    assert labels[3:] == ([f"{outside} not on the axis"] if outside else [])
 
 
 def test_error_bars_are_the_root_of_the_counts(results, events) -> None:
