@@ -32,16 +32,17 @@ constexpr std::size_t kMaxExhaustive = 20; // jets: half a million partitions
 // group, this sum is P^2 - 2 p.(P - p), so the product p.(P - p) is made as large as possible. Returns the first group
 // as bits; the last jet is always in the second.
 //
-// The sums of all groups of the first few jets are put in a table. To each group of the other jets, of which the next
-// differs from the last by one jet (a Gray code), they are added all at once, in a loop that the compiler turns into
-// vector instructions.
+// The sums t of all groups of the first few jets are put in a table. To each group g of the other jets, of which the
+// next differs from the last by one jet (a Gray code), they are added all at once, in a loop that the compiler turns
+// into vector instructions: (g + t).(P - g - t) = g.(P - g) + t.(P - 2 g) - t.t. Each place of the table keeps its best.
 inline std::uint32_t best_partition(const Momenta &jets, const Megajet &total)
 {
-   constexpr std::size_t kTableJets = 6;
+   constexpr std::size_t kTableJets = 5, kPlaces = 1u << kTableJets;
    const std::size_t n = jets.size() - 1; // jets that are free to choose their side
    const std::size_t inner = n < kTableJets ? n : kTableJets;
    const std::uint32_t width = 1u << inner;
-   double x[1u << kTableJets], y[1u << kTableJets], z[1u << kTableJets], e[1u << kTableJets];
+   double x[kPlaces], y[kPlaces], z[kPlaces], e[kPlaces], squared[kPlaces], greatest[kPlaces];
+   std::int64_t with[kPlaces]; // the group of the other jets that goes with the greatest
    x[0] = y[0] = z[0] = e[0] = 0; // the group without any of these jets
    for (std::size_t k = 0; k < inner; ++k) {
       const std::uint32_t half = 1u << k;
@@ -52,30 +53,37 @@ inline std::uint32_t best_partition(const Momenta &jets, const Megajet &total)
          e[half + i] = e[i] + jets[k].E();
       }
    }
-   double product[1u << kTableJets];
-   double greatest = -HUGE_VAL;
-   std::uint32_t best = 1, outer = 0;
-   Megajet group; // of the jets beyond the table
-   for (std::uint32_t step = 0;;) {
-      const Megajet rest = total - group;
-      const double gx = group.Px(), gy = group.Py(), gz = group.Pz(), ge = group.E();
-      const double rx = rest.Px(), ry = rest.Py(), rz = rest.Pz(), re = rest.E();
-      for (std::uint32_t i = 0; i < width; ++i)
-         product[i] = (ge + e[i]) * (re - e[i]) - (gx + x[i]) * (rx - x[i]) - (gy + y[i]) * (ry - y[i]) -
-                      (gz + z[i]) * (rz - z[i]);
-      for (std::uint32_t i = outer == 0; i < width; ++i) { // the very first group is empty
-         if (product[i] > greatest) {
-            greatest = product[i];
-            best = (outer << inner) | i;
-         }
-      }
-      if (++step == 1u << (n - inner))
-         return best;
-      const auto changed = __builtin_ctz(step);
-      outer ^= 1u << changed;
-      const auto &jet = jets[inner + changed];
-      group = (outer >> changed) & 1u ? group + jet : group - jet;
+   for (std::uint32_t i = 0; i < width; ++i) {
+      squared[i] = e[i] * e[i] - x[i] * x[i] - y[i] * y[i] - z[i] * z[i];
+      greatest[i] = e[i] * total.E() - x[i] * total.Px() - y[i] * total.Py() - z[i] * total.Pz() - squared[i];
+      with[i] = 0;
    }
+   greatest[0] = -HUGE_VAL; // an empty group
+   Megajet group;
+   std::int64_t outer = 0;
+   for (std::uint32_t step = 1; step < 1u << (n - inner); ++step) {
+      const auto changed = __builtin_ctz(step);
+      outer ^= std::int64_t(1) << changed;
+      const auto &jet = jets[inner + changed];
+      group = (outer >> changed) & 1 ? group + jet : group - jet;
+      const double alone = group.Dot(total - group);
+      const double dx = total.Px() - 2 * group.Px(), dy = total.Py() - 2 * group.Py();
+      const double dz = total.Pz() - 2 * group.Pz(), de = total.E() - 2 * group.E();
+      for (std::uint32_t i = 0; i < width; ++i) {
+         const double product = alone - squared[i] + e[i] * de - x[i] * dx - y[i] * dy - z[i] * dz;
+         with[i] = product > greatest[i] ? outer : with[i];
+         greatest[i] = product > greatest[i] ? product : greatest[i];
+      }
+   }
+   std::uint32_t best = 0;
+   double best_product = -HUGE_VAL;
+   for (std::uint32_t i = 0; i < width; ++i) {
+      if (greatest[i] > best_product) {
+         best_product = greatest[i];
+         best = i;
+      }
+   }
+   return (static_cast<std::uint32_t>(with[best]) << inner) | best;
 }
 
 // The sum of the first group for more jets than all partitions can be tried for. From each pair of jets as the two

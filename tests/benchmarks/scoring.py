@@ -1,27 +1,23 @@
-"""What a scored event costs, as ratios of things measured alternately in one run: `make bench`.
-
-Prints a table of medians. Times of one machine mean little; ratios carry over.
-"""
+"""What a scored event costs, against scikit-learn's forest over all events in one batch."""
 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from models.folder import TrainingSample
+from models.folder import Columns, TrainingSample
 from models.training import train, write_model_folder
-from rdf.columns import define_feature_vector, define_physics
+from rdf import RNode
+from rdf.columns import define_columns, define_feature_vector, physics_columns, rounded
 from rdf.execution import EventLoop, use_threads
 from rdf.features import FEATURE_SETS
-from rdf.schema import load_schema
+from rdf.schema import ID_QUANTITIES, load_schema
 from rdf.scoring import define_scores
 from rdf.selection import define_non_finite, select_finite
 from rdf.simulation import simulate
@@ -31,14 +27,21 @@ from rdf.sources import Source, open_source
 
 EVENTS, REPEATS, SEED = 200_000, 5, 1
 SCHEMA = load_schema("cms_razor")
-FEATURES = FEATURE_SETS[SCHEMA.features].features
+FEATURES = FEATURE_SETS["razor"].features
+
+
+def define_features(events: RNode, source: Source) -> RNode:
+    """Define the features of the razor set, as a run does, and keep events that have them all."""
+    columns = rounded(physics_columns(SCHEMA, source.available, {}, {}), FEATURES)
+    events = define_feature_vector(define_columns(events, columns, (*ID_QUANTITIES, *FEATURES)), FEATURES)
+    return select_finite(define_non_finite(events))
 
 
 def collect(source: Source) -> np.ndarray:
     """Return the features of all events, shape (events, features)."""
-    loop = EventLoop(source, (0, source.entries))
-    events = define_feature_vector(define_physics(loop.events, SCHEMA), FEATURES, ())
-    snapshot = book_snapshot(select_finite(define_non_finite(events)), FEATURES, use_threads(1))
+    slots = use_threads(1)
+    loop = EventLoop(source, (0, source.events))
+    snapshot = book_snapshot(define_features(loop.events, source), FEATURES, slots)
     loop.run([snapshot.booked])
     return snapshot.arrays()[1]
 
@@ -46,9 +49,8 @@ def collect(source: Source) -> np.ndarray:
 def loop_seconds(source: Source, detectors: list[CompiledDetector], threads: int) -> float:
     """Run columns, and scores where there are detectors, over all events; compilation is not counted."""
     use_threads(threads)
-    loop = EventLoop(source, (0, source.entries))
-    events = define_feature_vector(define_physics(loop.events, SCHEMA), FEATURES, ())
-    events = select_finite(define_non_finite(events))
+    loop = EventLoop(source, (0, source.events))
+    events = define_features(loop.events, source)
     if detectors:
         events = define_scores(events, detectors, min_votes=1)
     result = events.Sum("score_ensemble" if detectors else "MR")
@@ -62,17 +64,18 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def main() -> int:
-    """Measure and print."""
+def measure_scoring() -> Table:
+    """Measure, and return the table of medians."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = open_source([simulate("razor_multijet", SCHEMA, EVENTS, SEED, folder)], SCHEMA, folder, [None])
+        source = open_source([str(simulate("razor_multijet", SCHEMA, EVENTS, SEED, folder))], SCHEMA, folder, [None])
         X = collect(source)
         training = TrainingSample(sample="", title="", simulated=True, sha256=[], entries=(0, len(X)), events=len(X))
         trained = train(X, ["isolation_forest"], seed=SEED, progress=lambda _: None)
-        models = write_model_folder(
-            folder, trained, X, FEATURES, {}, schema_name=SCHEMA.name, training=training, versions={}
+        made = Columns(
+            schema=SCHEMA.name, define={}, objects={}, features=list(FEATURES), observables=[], plane=("MR", "Rsq")
         )
+        models = write_model_folder(folder, trained, X, X[:, :0], made, training=training, versions={})
         entry = models.detectors["isolation_forest"]
         table = entry.rank_table
 
@@ -99,9 +102,4 @@ def main() -> int:
         shown.add_column(heading, justify="left" if heading == "way" else "right")
     for way, median in medians.items():
         shown.add_row(way, f"{1e6 * median / EVENTS:.2f}", f"{median / reference:.2f}")
-    Console().print(shown)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return shown
