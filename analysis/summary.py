@@ -53,6 +53,9 @@ def print_summary(folder: Path) -> None:
     different = sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:MEANS]
     ratios = (f"{name} {_ratio(ratio)}" for name, ratio in known.items() if name in different)
     table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts["anomalous"] else "no event is flagged")
+    for name, varied in run["variations"].items():
+        up, nominal, down = (f"{varied[side]['anomalous']:,}" for side in ("up", "nominal", "down"))
+        table.add_row("varied", f"{name} by {varied['size']:.1%}: {up} flagged up, {nominal} nominal, {down} down")
     timings = run["timings"]
     table.add_row(
         "speed",

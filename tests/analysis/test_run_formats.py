@@ -1,0 +1,299 @@
+"""The main job from end to end on every format: what it writes, against independent calculations on the same files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from analysis.configuration import load_configuration
+from analysis.errors import ConfigurationError
+from analysis.run import run
+from rdf.errors import SchemaError, UnknownFeature
+from tests.rdf import reference
+
+Columns = dict[str, NDArray[Any]]
+
+LEPTONS = ("mll", "pt_ll", "delta_r_ll", "delta_phi_ll", "lepton_pt_sum")
+DILEPTON = (
+    *LEPTONS,
+    "MET",
+    "MET_over_ST",
+    "MET_over_pt_ll",
+    "transverse_mass",
+    "HT",
+    "centrality",
+    "n_jets",
+    "n_leptons",
+)
+LEPTONS_ONLY = (*LEPTONS, "centrality", "n_leptons")
+NEEDS_MORE = ("MET", "MET_over_ST", "MET_over_pt_ll", "transverse_mass", "HT", "n_jets")
+RAZOR = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
+LHCO = ("mjj", "mj_min", "delta_mj", "tau21_light", "tau21_heavy")
+
+MY_SCHEMA = """
+title: two muons a line, as I have them
+tree: lines
+columns: {Run: uint32, Event: uint64, pt1: float64, eta1: float64, phi1: float64, Q1: int32,
+          pt2: float64, eta2: float64, phi2: float64, Q2: int32}
+quantities:
+  run: {expression: Run}
+  event: {expression: Event}
+  lepton_pt: {expression: "ROOT::RVec<double>{pt1, pt2}", unit: GeV}
+  lepton_eta: {expression: "ROOT::RVec<double>{eta1, eta2}"}
+  lepton_phi: {expression: "ROOT::RVec<double>{phi1, phi2}", unit: rad}
+  lepton_mass: {expression: "ROOT::RVec<double>(2, 0.1056583755)", unit: GeV}
+  lepton_charge: {expression: "ROOT::RVec<int>{Q1, Q2}"}
+  lepton_flavour: {expression: "ROOT::RVec<int>(2, 13)"}
+define:
+  imbalance: {expression: (lepton1_pt - lepton2_pt) / lepton_pt_sum, title: "(p_{T,1} - p_{T,2}) / #Sigma p_{T}"}
+feature_sets:
+  mine: {features: [mll, pt_ll, imbalance], plane: [mll, imbalance]}
+features: mine
+"""
+
+
+def lhco(path: Path) -> Columns:
+    """The features in GeV; rows are the events' numbers."""
+    table = np.load(path)
+    return {name: table[:, i] * (1000 if i < 3 else 1) for i, name in enumerate(LHCO)}
+
+
+def my_muons(path: Path) -> Columns:
+    columns = reference.muons_csv(path, 2)
+    imbalance = (columns["lepton1_pt"] - columns["lepton2_pt"]) / columns["lepton_pt_sum"]
+    return {**columns, "imbalance": imbalance}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run, the files that it reads, and the independent calculation for each of them."""
+
+    options: dict[str, str]
+    files: tuple[str, ...]
+    calculate: Callable[[Path], Columns]
+    features: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+CASES = {
+    "ATLAS 2020": Case(
+        {"sample": "atlas2020_4lep"},
+        tuple(f"atlas2020/data_{period}.4lep.root" for period in "ABC"),
+        reference.atlas2020,
+        DILEPTON,
+    ),
+    "ATLAS 2025": Case(
+        {"sample": "atlas2025_4lep_period_d"},
+        ("atlas2025/ODEO_FEB2025_v0_exactly4lep_data15_periodD.exactly4lep.root",),
+        reference.atlas2025,
+        DILEPTON,
+    ),
+    "NanoAOD": Case(
+        {"sample": "{opendata}/cmsnano/NanoAODv5_sample.root", "schema": "cms_nanoaod"},
+        ("cmsnano/NanoAODv5_sample.root",),
+        reference.nanoaod,
+        RAZOR,
+    ),
+    "RNTuple of muons": Case(
+        {"sample": "cms2012_dimuon_1000"},
+        ("cmsnano/Run2012BC_DoubleMuParked_Muons_1000evts_rntuple_v1-0-0-0.root",),
+        reference.nanoaod,
+        LEPTONS_ONLY,
+        (*NEEDS_MORE,),
+    ),
+    "dimuon CSV": Case(
+        {"sample": "zmumu2011"},
+        ("cmscsv/Zmumu_Run2011A.csv",),
+        lambda path: reference.muons_csv(path, 2),
+        LEPTONS_ONLY,
+        (*NEEDS_MORE,),
+    ),
+    "LHC Olympics": Case({"sample": "lhco_test"}, ("lhco/innerdata_test.npy",), lhco, LHCO),
+    "a user's own schema": Case(
+        {"sample": "{opendata}/cmscsv/Ymumu.csv", "schema": "{folder}/my_schema.yaml"},
+        ("cmscsv/Ymumu.csv",),
+        my_muons,
+        ("mll", "pt_ll", "imbalance"),
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _apart(opendata: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs convert into a cache of their own; what figures look like does not depend on the format."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr("plotting.figures.draw_figures", lambda *_: None)
+
+
+def start(options: dict[str, str], opendata: Path, folder: Path) -> Path:
+    """Run, and return the folder of the results."""
+    (folder / "my_schema.yaml").write_text(MY_SCHEMA)
+    filled = {
+        key: value.replace("{opendata}", str(opendata)).replace("{folder}", str(folder))
+        for key, value in options.items()
+    }
+    results = folder / "results"
+    run(load_configuration({**filled, "output": str(results)}, None), "test")
+    return results
+
+
+def written(results: Path) -> Columns:
+    with uproot.open(results / "events.root") as file:
+        arrays = file["events"].arrays()
+    return {name: ak.to_numpy(arrays[name]) for name in arrays.fields}
+
+
+def expected_columns(case: Case, opendata: Path) -> Columns:
+    """The reference of all files, with row numbers where there are no event numbers, in the order of training.
+
+    That is the order of the rows of a table, and of the event numbers of a tree.
+    """
+    parts = [case.calculate(opendata / file) for file in case.files]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    events = len(columns[case.features[0]])
+    columns.setdefault("run", np.zeros(events, dtype=np.uint64))
+    columns.setdefault("luminosityBlock", np.zeros(events, dtype=np.uint64))
+    columns.setdefault("event", np.arange(events, dtype=np.uint64))
+    if case.files[0].endswith(".root"):
+        order = np.lexsort([columns[name] for name in ("event", "luminosityBlock", "run")])
+        columns = {name: values[order] for name, values in columns.items()}
+    return columns
+
+
+def features_of(columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return np.stack([columns[name].astype(np.float32) for name in names], axis=1)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path) -> None:
+    case = CASES[name]
+    results = start(case.options, opendata, tmp_path)
+    record = json.loads((results / "run.json").read_text())
+    assert tuple(feature["name"] for feature in record["features"]) == case.features
+    assert set(record["left_out"]) == set(case.left_out)
+
+    expected = expected_columns(case, opendata)
+    X = features_of(expected, case.features)
+    finite = np.isfinite(X).all(axis=1)
+    assert record["cutflow"] == [
+        {"name": "all", "events": len(X)},
+        {"name": "finite", "events": int(finite.sum())},
+    ]
+    assert record["non_finite"] == {
+        feature: int((~np.isfinite(X[:, i])).sum()) for i, feature in enumerate(case.features)
+    }
+
+    events = written(results)
+    # Event numbers of a table need not be unique: the features decide between equals, in both in the same way.
+    found_order = np.lexsort([*features_of(events, case.features).T, events["event"], events["run"]])
+    order = np.lexsort([*X[finite].T, expected["event"][finite], expected["run"][finite]])
+    np.testing.assert_array_equal(events["event"][found_order], expected["event"][finite][order])
+    np.testing.assert_array_equal(events["run"][found_order], expected["run"][finite][order])
+    np.testing.assert_allclose(features_of(events, case.features)[found_order], X[finite][order], rtol=1e-5, atol=1e-6)
+
+    forest = make_pipeline(StandardScaler(), IsolationForest(contamination=0.05, random_state=42))
+    forest.fit(X[finite])
+    scores = -forest.score_samples(X[finite])[order]
+    found = events["score_isolation_forest"][found_order]
+    assert np.mean(np.abs(found - scores) < 1e-5 * np.ptp(scores)) >= 0.99
+    assert np.corrcoef(found, scores)[0, 1] > 0.9999
+    flagged = forest.predict(X[finite])[order] == -1
+    assert np.count_nonzero(events["flag_isolation_forest"][found_order] != flagged) <= 0.005 * flagged.sum() + 1
+
+    with uproot.open(results / "histograms.root") as file:
+        for feature in case.features:
+            contents = file[f"features/{feature}"].values(flow=True)
+            edges = file[f"features/{feature}"].axis().edges()
+            inside, _ = np.histogram(events[feature], edges)
+            assert contents.sum() == finite.sum()
+            assert contents[1:-1].tolist() == inside.tolist()
+
+
+def test_features_that_need_jets_are_refused_by_name_if_they_were_asked_for(opendata: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownFeature, match="'HT', 'n_jets' need objects that this sample does not have"):
+        start({"sample": "cms2012_dimuon_1000", "features": "mll,HT,n_jets"}, opendata, tmp_path)
+    assert not (tmp_path / "results").exists() or not any((tmp_path / "results").iterdir())
+
+
+def test_own_columns_and_selection_and_models_that_remember_them(opendata: Path, tmp_path: Path) -> None:
+    options = {
+        "sample": "nano_ttbar_v12",
+        "features": "HT,lead",
+        "define": '{lead: {expression: "jet_pt[0] / HT", title: "p_{T}^{j1} / H_{T}"}}',
+        "objects": "{jet: {pt: 50, eta: 2}}",
+    }
+    first = start(options, opendata, tmp_path)
+    events = written(first)
+
+    file = opendata / "cmsnano" / "nano_tt_v12.root"
+    with uproot.open(file) as root:
+        branches = root["Events"].arrays(["Jet_pt", "Jet_eta", "Jet_jetId", "event"])
+    kept = branches.Jet_pt[(branches.Jet_pt > 50) & (abs(branches.Jet_eta) < 2) & (branches.Jet_jetId >= 2)]
+    HT = ak.to_numpy(ak.sum(ak.values_astype(kept, np.float64), axis=1))
+    lead = ak.to_numpy(ak.fill_none(ak.max(ak.values_astype(kept, np.float64), axis=1), np.nan))
+    some = HT > 0
+    order, expected = np.argsort(events["event"]), np.argsort(ak.to_numpy(branches.event)[some])
+    np.testing.assert_allclose(events["HT"][order], HT[some][expected], rtol=1e-6)
+    np.testing.assert_allclose(events["lead"][order], (lead[some] / HT[some])[expected], rtol=1e-6)
+
+    again = tmp_path / "again"
+    again.mkdir()
+    second = written(start({"sample": "nano_ttbar_v12", "models": str(first / "models")}, opendata, again))
+    for name, values in events.items():
+        np.testing.assert_array_equal(second[name][np.argsort(second["event"])], values[order], err_msg=name)
+
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(ConfigurationError, match="--objects: with --models it is what the models were trained with"):
+        start(
+            {"sample": "nano_ttbar_v12", "models": str(first / "models"), "objects": "{jet: {pt: 30}}"}, opendata, other
+        )
+
+
+def test_variations_leave_the_nominal_results_as_they_are(opendata: Path, tmp_path: Path) -> None:
+    folders = {}
+    for key, options in {"plain": {}, "varied": {"vary": "jes,met"}}.items():
+        folders[key] = tmp_path / key
+        folders[key].mkdir()
+        folders[key] = start({"sample": "cms2010b", **options}, opendata, folders[key])
+    plain, varied = written(folders["plain"]), written(folders["varied"])
+    order, other = (np.lexsort([events["event"], events["run"]]) for events in (plain, varied))
+    for name, values in plain.items():
+        np.testing.assert_array_equal(varied[name][other], values[order], err_msg=name)
+
+    # With MET as it is, MR, HT, pt1 and pt2 grow by the scale of the megajets, and Rsq = MTR^2 / MR^2 shrinks by it.
+    record = json.loads((folders["varied"] / "run.json").read_text())
+    columns = reference.razor_csv(opendata / "cms2010b" / "MultiJetRun2010B.csv")
+    X = features_of(columns, RAZOR)
+    forest = make_pipeline(StandardScaler(), IsolationForest(contamination=0.05, random_state=42)).fit(X)
+    for side, scale in (("up", 1.03), ("nominal", 1.0), ("down", 0.97)):
+        powers = {"MR": 1, "Rsq": -1, "HT": 1, "pt1": 1, "pt2": 1, "MET_over_HT": -1}
+        scaled = {name: columns[name] * scale ** powers.get(name, 0) for name in RAZOR}
+        flagged = int((forest.predict(features_of(scaled, RAZOR)) == -1).sum())
+        counts = record["variations"]["jes"][side]
+        assert counts["selected"] == len(X)
+        assert abs(counts["flagged"]["isolation_forest"] - flagged) <= 1
+        assert counts["anomalous"] == counts["flagged"]["isolation_forest"]
+        with uproot.open(folders["varied"] / "histograms.root") as file:
+            path = "features/MR" if side == "nominal" else f"variations/jes_{side}/features/MR"
+            histogram = file[path]
+        filled, _ = np.histogram(scaled["MR"].astype(np.float32), histogram.axis().edges())
+        assert np.abs(histogram.values() - filled).sum() <= 2  # an event at an edge
+
+
+def test_a_variation_of_what_is_not_there_is_refused(opendata: Path, tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="--vary jes: this sample has nothing that a jet energy scale would change"):
+        start({"sample": "zmumu2011", "vary": "jes"}, opendata, tmp_path)
