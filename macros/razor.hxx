@@ -92,6 +92,8 @@ inline std::uint32_t best_partition(const Momenta &jets, const Megajet &total)
 inline Megajet descend_to_partition(const Momenta &jets, const Megajet &total)
 {
    const auto product = [&total](const Megajet &group) { return group.Dot(total - group); };
+   // A gain smaller than this is rounding, by which a jet could move to and fro for ever.
+   const double least_gain = 1e-12 * total.E() * total.E();
    double greatest = -HUGE_VAL;
    Megajet best;
    std::vector<bool> in_group(jets.size());
@@ -115,7 +117,7 @@ inline Megajet descend_to_partition(const Momenta &jets, const Megajet &total)
                   continue; // neither group may be empty
                const Megajet changed = in_group[i] ? group - jets[i] : group + jets[i];
                const double then = product(changed);
-               if (then > now * (1 + 1e-12)) { // rounding must not move a jet for ever
+               if (then > now + least_gain) {
                   group = changed;
                   now = then;
                   size += in_group[i] ? -1 : 1;

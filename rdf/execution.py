@@ -86,8 +86,6 @@ class EventLoop:
         except KeyboardInterrupt as interruption:
             self._stop()
             raise Interrupted("the event loop was interrupted") from interruption
-        except EventLoopFailed:
-            raise
         except BaseException:
             self._stop()
             raise

@@ -1,0 +1,25 @@
+// A reproducible stream of simulated events or tracks.
+#pragma once
+
+#include <TRandom3.h>
+
+#include <utility>
+
+namespace simulation_stream {
+
+// Calls a generator again and again with random numbers of its own: equal seeds give equal streams. A seed of 0 would
+// make TRandom3 pick one from the clock.
+template <typename Generator>
+class Stream {
+   TRandom3 fRandom;
+   Generator fGenerator;
+
+public:
+   Stream(unsigned int seed, Generator generator) : fRandom(seed), fGenerator(std::move(generator)) {}
+   Stream(const Stream &) = delete;
+   Stream &operator=(const Stream &) = delete;
+
+   auto next() { return fGenerator(fRandom); }
+};
+
+} // namespace simulation_stream
