@@ -142,6 +142,8 @@ def _count_entries(path: str, tree: str) -> tuple[int, bool]:
             file = None
     # ROOT offers what it could recover of a truncated file, which is not what was published.
     if not file or file.IsZombie() or file.TestBit(ROOT.TFile.kRecovered):
+        if is_address(path):
+            raise UnreadableFile(f"{path} cannot be read ({stderr.first_error()}); check the address, or download it")
         raise UnreadableFile(f"{path} is not a whole ROOT file ({stderr.first_error()}); delete it and get it again")
     with file:
         names = sorted({key.GetName() for key in file.GetListOfKeys()})

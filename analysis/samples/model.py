@@ -139,8 +139,6 @@ class Sample(_Entry):
     def _consistent(self) -> Self:
         if bool(self.files) == bool(self.indexes):
             raise ValueError("needs either `files` or `indexes`, and one entry there at least")
-        if self.simulation and not self.events:
-            raise ValueError("`simulation` needs `events`: how many to simulate")
         streams = [(file.url or "").startswith("root://") for file in self.files]
         if self.access == "stream" and not all(streams):
             raise ValueError(f"files.{streams.index(False)}: `access: stream` needs a `url` of the form root://")

@@ -122,7 +122,6 @@ def test_unknown_sample_names_the_near_ones() -> None:
         ({"events": -1}, "events: "),
         ({"files": []}, "needs either `files` or `indexes`"),
         ({"indexes": [{"url": "root://host//a.json"}]}, "needs either `files` or `indexes`"),
-        ({"events": None}, "`simulation` needs `events`"),
         ({"access": "stream"}, "files.0: `access: stream` needs a `url` of the form root://"),
         ({"files": [{"url": "root://host//a/../../b.root"}]}, "'..' in root://host//a/../../b.root; give a `path`"),
         ({"files": [{"url": "root://host:99999//b.root"}]}, "files.0.url: .*Port out of range"),
