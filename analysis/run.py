@@ -152,7 +152,7 @@ def _job(
     timings: Timings,
 ) -> Job:
     """Settle which columns are computed: by the configuration, or as they were for the models to score with."""
-    from rdf.columns import effective_selection, physics_columns
+    from rdf.columns import effective_selection, needed_columns, physics_columns
 
     define, objects = configuration.define, configuration.objects
     if models:
@@ -160,11 +160,12 @@ def _job(
         objects = TypeAdapter(Selection).validate_python(models.objects)
     selection = objects if models else effective_selection(schema, source.available, objects)
     columns = physics_columns(schema, source.available, selection, define, configuration.vary)
-    check_variations(configuration.vary, columns)
     wanted = tuple(models.features) if models else configuration.features
     if wanted is None and data.features:
         schema = schema.model_copy(update={"features": (data.features, *schema.features)})
     choice = choose_features(wanted, schema, define, columns)
+    recorded = (*choice.chosen.features, *choice.chosen.observables)
+    check_variations(configuration.vary, needed_columns(columns, recorded))
     recipe = models or Columns(
         schema=schema.name,
         define={name: definition.model_dump() for name, definition in define.items()},

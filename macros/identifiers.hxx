@@ -16,4 +16,23 @@ To exactly(From number, const char *name)
    return converted;
 }
 
+// By these names, and not with a name as an argument: RDataFrame replaces columns' names within strings too.
+template <typename Number>
+unsigned int as_run(Number number)
+{
+   return exactly<unsigned int>(number, "run");
+}
+
+template <typename Number>
+unsigned int as_luminosity_block(Number number)
+{
+   return exactly<unsigned int>(number, "luminosityBlock");
+}
+
+template <typename Number>
+unsigned long long as_event(Number number)
+{
+   return exactly<unsigned long long>(number, "event");
+}
+
 } // namespace identifiers

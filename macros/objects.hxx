@@ -103,7 +103,7 @@ inline Mask passes(const Reals &pt, const Reals &eta, double min_pt, double max_
 template <typename Flags>
 ROOT::RVec<std::size_t> by_falling_pt(const Reals &pt, const Flags &mask)
 {
-   check_sizes(pt, mask, "the selection");
+   check_sizes(pt, mask, "the selection (`where`)");
    ROOT::RVec<std::size_t> indices;
    for (std::size_t i = 0; i < pt.size(); ++i)
       if (mask[i])

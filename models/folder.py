@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from models.errors import ModelFolderError
 
 MODELS_JSON = "models.json"
+FORMAT: Literal[2] = 2
 _REMEDY = "train again, or take a whole copy of the folder"
 
 
@@ -106,7 +107,7 @@ class Columns(_Table):
 class ModelFolder(Columns):
     """The contents of `models.json`; `min_votes` flags make `flag_ensemble`."""
 
-    format: Literal[2] = 2
+    format: Literal[2] = FORMAT
     feature_axes: dict[str, Axis]
     training: TrainingSample
     contamination: float
@@ -116,6 +117,13 @@ class ModelFolder(Columns):
     detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]
     reference: Reference
     versions: dict[str, str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_format(cls, table: Any) -> Any:
+        if isinstance(table, dict) and (found := table.get("format", FORMAT)) != FORMAT:
+            raise ValueError(f"format {found!r}, where this version of the toolkit reads format {FORMAT}")
+        return table
 
     def write(self, folder: Path) -> None:
         """Write `models.json` beside the ONNX files."""
@@ -136,7 +144,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(the whole file)"
-        raise ModelFolderError(f"{table}: {key}: {first['msg']}; {_REMEDY}") from error
+        raise ModelFolderError(f"{table}: {key}: {first['msg'].removeprefix('Value error, ')}; {_REMEDY}") from error
     if not models.detectors:
         raise ModelFolderError(f"{table} names no detector; {_REMEDY}")
     for name, entry in models.detectors.items():

@@ -43,6 +43,12 @@ KERNELS = ("identifiers", "objects", "razor", "dilepton", "met", "event_shape")
 IDENTITY = (*ID_QUANTITIES, "weight", "label")
 """Quantities that keep their names: they are what they are, whatever is selected or varied."""
 
+_IDENTIFIERS: Mapping[str, str] = {
+    "run": "identifiers::as_run",
+    "luminosityBlock": "identifiers::as_luminosity_block",
+    "event": "identifiers::as_event",
+}
+
 FLAVOURS: Mapping[str, int] = {"electron": 11, "muon": 13}
 """Kind of lepton -> its number in the Monte Carlo numbering scheme of the Particle Data Group."""
 
@@ -153,8 +159,13 @@ def physics_columns(
         varied: names of the variations.
 
     Raises:
-        SchemaError: a definition has the name of something else.
+        SchemaError: a definition has the name of something else, or an expression is made of what not all files have.
     """
+    for expression in [d.expression for d in definitions.values()] + [o.where or "" for o in selection.values()]:
+        if partly := sorted(names_in(expression) & available.partly):
+            raise SchemaError(
+                f"{expression!r}: not every file of the sample has {partly[0]!r}; analyse them separately"
+            )
     scales = {name: VARIATIONS[name].column for name in varied}
     columns = _source_columns(available)
     groups = {kind: _group(columns, kind, selection, scales) for kind in ("jet", "electron", "muon", "lepton")}
@@ -164,9 +175,10 @@ def physics_columns(
             columns |= _selected(kind, group)
     columns |= _met(columns, groups["jet"], scales) | _megajets(columns, scales)
     for name, expressions in PHYSICS.items():
-        possible = (e for e in expressions if names_in(e) & _MADE_OF <= columns.keys())
-        if expression := next(possible, None):
-            columns[name] = expression
+        for expression in expressions:
+            if names_in(expression) & _MADE_OF <= columns.keys():
+                columns[name] = expression
+                break
     for name, definition in schema.define.items():
         # Its names are those of the file's columns first, which are there.
         if names_in(definition.expression) & _MADE_OF - schema.columns.keys() <= columns.keys():
@@ -196,9 +208,7 @@ def _source_columns(available: Available) -> dict[str, str]:
     for name in IDENTITY:
         kind = CANONICAL[name]
         if name in available.quantities:
-            expression = available.quantities[name][0]
-            exact = f'identifiers::exactly<{kind}>({expression}, "{name}")'
-            columns[name] = exact if name in ID_QUANTITIES else f"static_cast<{kind}>({expression})"
+            columns[name] = f"{_IDENTIFIERS.get(name, f'static_cast<{kind}>')}({available.quantities[name][0]})"
         elif name in ID_QUANTITIES:
             columns[name] = f"static_cast<{kind}>({SOURCE_ROW if name == 'event' else 0})"
     return columns
@@ -341,6 +351,20 @@ def define_columns(events: RNode, columns: Mapping[str, str], wanted: Iterable[s
     Raises:
         SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
     """
+    for topic in KERNELS:
+        include_kernels(topic)
+    for name, expression in needed_columns(columns, wanted).items():
+        try:
+            events = define(events, name, expression)
+        except CompileError as error:
+            # The kernels compile, so it is what the schema or the user has written.
+            known = {*columns, *map(str, events.GetColumnNames())}
+            raise SchemaError(f"{_origin(name)} {expression!r}: {error.reason}; {_remedy(error, known)}") from error
+    return events
+
+
+def needed_columns(columns: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:
+    """Return the columns that are wanted and those that they are made of, in their order."""
     needed: set[str] = set()
     waiting = list(wanted)
     while waiting:
@@ -348,19 +372,9 @@ def define_columns(events: RNode, columns: Mapping[str, str], wanted: Iterable[s
         if name not in needed:
             needed.add(name)
             made_of = names_in(columns[name]) & columns.keys() - {name}
-            # A quantity as the file has it is made of the file's columns, which may have the names of ours.
+            # These are made of the file's columns, which may have the names of ours.
             waiting += [n for n in made_of if n.startswith("source_")] if name.startswith("source_") else made_of
-    for topic in KERNELS:
-        include_kernels(topic)
-    for name, expression in columns.items():
-        if name in needed:
-            try:
-                events = define(events, name, expression)
-            except CompileError as error:
-                # The kernels compile, so it is what the schema or the user has written.
-                known = {*columns, *map(str, events.GetColumnNames())}
-                raise SchemaError(f"{_origin(name)} {expression!r}: {error.reason}; {_remedy(error, known)}") from error
-    return events
+    return {name: expression for name, expression in columns.items() if name in needed}
 
 
 def _origin(name: str) -> str:
@@ -386,8 +400,10 @@ def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str
     exact = {name: f"unrounded_{name}" for name in names}
     result = {}
     for name, expression in columns.items():
-        # A column's own name in its expression is that of a column of the file, as all names are in source columns.
-        renamed = {} if name.startswith("source_") else {old: new for old, new in exact.items() if old != name}
+        # A column's own name in its expression is that of a column of the file, as all names are in those of quantities
+        # and of conditions on objects.
+        of_file = name.startswith("source_") or name.endswith("_order")
+        renamed = {} if of_file else {old: new for old, new in exact.items() if old != name}
         result[exact.get(name, name)] = NAME.sub(partial(_renamed, renamed), expression)
         if name in exact:
             result[name] = f"static_cast<float>({exact[name]})"

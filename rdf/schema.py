@@ -68,7 +68,16 @@ ODD_IN_ROOT = frozenset("?#*$")
 SOURCE_ROW = "source_row"
 """Column that a converted table gains: the number of the row in the file as published, from 0."""
 
-ColumnType = Annotated[str, Field(pattern=r"^(bool|u?int(8|16|32|64)|float(32|64))(\[\])?$")]
+_TYPES = ("bool", *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64")
+
+
+def _known_type(kind: str) -> str:
+    if kind.removesuffix("[]") not in _TYPES:
+        raise ValueError(f"unknown type {kind!r}; {near_names(kind, _TYPES)}, with [] for several values")
+    return kind
+
+
+ColumnType = Annotated[str, AfterValidator(_known_type)]
 """Type of a column; with `[]` for one that has any number of values in an event."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
@@ -91,7 +100,8 @@ class _Table(BaseModel):
 class Quantity(_Table):
     """One canonical quantity: a C++ expression over the file's columns, and the unit that expression is in.
 
-    Of several expressions the first counts whose columns the file has. One that is `optional` may be missing.
+    Of several expressions the first counts whose columns the file has; quantities of one object that have equally many
+    count together. One that is `optional` may be missing.
     """
 
     expression: Annotated[
@@ -128,8 +138,8 @@ class Objects(_Table):
     The expression is over the file's own columns and gives one truth value for each object of the file.
     """
 
-    pt: Annotated[float, Field(ge=0)] | None = None
-    eta: Annotated[float, Field(gt=0)] | None = None
+    pt: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    eta: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     where: str | None = None
 
 
@@ -170,15 +180,17 @@ Definitions = dict[Name, Annotated[Definition, BeforeValidator(_as_definition)]]
 
 @dataclass(frozen=True)
 class Available:
-    """What one file offers of a schema.
+    """What files offer of a schema.
 
     Attributes:
         quantities: canonical quantity -> the expression that counts, and its unit.
-        columns: names of the file's columns.
+        columns: names of the columns; those of all files.
+        partly: names of columns that some files have.
     """
 
     quantities: Mapping[str, tuple[str, str]]
     columns: frozenset[str]
+    partly: frozenset[str] = frozenset()
 
 
 class Schema(_Table):
@@ -221,6 +233,10 @@ class Schema(_Table):
         """Return a sha256 of the columns, which changes when converted files have to be converted anew."""
         return hashlib.sha256(repr((self.tree, list(self.columns.items()))).encode()).hexdigest()
 
+    def conditions(self) -> list[str]:
+        """Return the schema's own conditions on objects."""
+        return [objects.where for objects in self.objects.values() if objects.where]
+
     def used_columns(self, expression: str) -> set[str]:
         """Return the file's columns in an expression."""
         return names_in(expression) & self.columns.keys()
@@ -238,9 +254,9 @@ class Schema(_Table):
         present = frozenset(present)
         resolved = {}
         for name, quantity in self.quantities.items():
-            fitting = [e for e in quantity.expression if self.used_columns(e) <= present]
-            if fitting:
-                resolved[name] = (fitting[0], quantity.unit)
+            i = self._first_fitting(name, present)
+            if i is not None:
+                resolved[name] = (quantity.expression[i], quantity.unit)
             elif not quantity.optional:
                 raise self._missing(file, self.used_columns(quantity.expression[0]) - present, present, name)
         for name, definition in self.define.items():
@@ -249,6 +265,22 @@ class Schema(_Table):
         for kind in OBJECTS:
             self._check_whole(kind, resolved, present, file)
         return Available(resolved, present)
+
+    def _first_fitting(self, name: str, present: Collection[str]) -> int | None:
+        """Return which expression of a quantity counts; None where the file has the columns of none."""
+
+        def fitting(quantity: Quantity) -> set[int]:
+            return {i for i, e in enumerate(quantity.expression) if self.used_columns(e) <= set(present)}
+
+        wanted = self.quantities[name]
+        possible = fitting(wanted)
+        if len(wanted.expression) > 1:  # no MET of the one kind with the direction of the other
+            for other, quantity in self.quantities.items():
+                if other.partition("_")[0] == name.partition("_")[0] and len(quantity.expression) == len(
+                    wanted.expression
+                ):
+                    possible &= fitting(quantity) or possible
+        return min(possible, default=None)
 
     def _check_whole(self, kind: str, resolved: Collection[str], present: frozenset[str], file: object) -> None:
         """Refuse a file that has some of what makes an object's four-vector, but not all of it."""

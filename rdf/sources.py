@@ -89,14 +89,28 @@ def open_source(
         SourceError: a file is missing, damaged, of another format or empty; names it and the remedy.
     """
     trees = [_as_tree(file, schema, cache, checksum, progress) for file, checksum in zip(files, checksums, strict=True)]
-    counted = [_count_entries(tree, schema.tree) for tree in trees]
-    entries = tuple(entries for entries, _ in counted)
-    if not sum(entries):
+    for i, tree in enumerate(trees):
+        if tree in trees[:i]:
+            raise UnreadableFile(f"{files[i]} is listed twice; list each file once")
+    found = [_find_tree(tree, schema.tree) for tree in trees]
+    if not sum(tree.entries for tree in found):
         raise NoEvents(f"{', '.join(files)}: the tree {schema.tree!r} holds no events; check the file")
     offers = [_available(tree, schema) for tree in trees]
-    for tree, offer in zip(trees[1:], offers[1:], strict=True):
-        _check_alike(trees[0], offers[0], tree, offer)
-    return Source(schema.tree, tuple(trees), entries, offers[0], any(simulated for _, simulated in counted))
+    for i in range(1, len(trees)):
+        if found[i].kind != found[0].kind:
+            raise UnreadableFile(
+                f"{trees[i]} holds a {found[i].kind}, {trees[0]} a {found[0].kind}; analyse such files separately"
+            )
+        _check_alike(schema, trees[0], offers[0], trees[i], offers[i])
+    everywhere = frozenset.intersection(*(offer.columns for offer in offers))
+    somewhere = frozenset.union(*(offer.columns for offer in offers))
+    return Source(
+        schema.tree,
+        tuple(trees),
+        tuple(tree.entries for tree in found),
+        Available(offers[0].quantities, everywhere, somewhere - everywhere),
+        any(tree.simulated for tree in found),
+    )
 
 
 def _as_tree(file: str, schema: Schema, cache: Path, checksum: str | None, progress: Progress | None) -> str:
@@ -122,15 +136,24 @@ def _converted(file: Path, schema: Schema, cache: Path, checksum: str | None, pr
     """Return the converted table, made anew if the one in the cache is damaged."""
     tree = convert(file, schema, cache, checksum, progress)
     try:
-        _count_entries(str(tree), schema.tree)
+        _find_tree(str(tree), schema.tree)
     except (UnreadableFile, MissingColumn):
         tree.unlink(missing_ok=True)
         tree = convert(file, schema, cache, checksum, progress)
     return tree
 
 
-def _count_entries(path: str, tree: str) -> tuple[int, bool]:
-    """Return the number of events in the file's TTree or RNTuple, and whether the file says that they are simulated."""
+@dataclass(frozen=True)
+class _Tree:
+    """A TTree or RNTuple in a file, its events, and whether the file says that they are simulated."""
+
+    kind: str
+    entries: int
+    simulated: bool
+
+
+def _find_tree(path: str, tree: str) -> _Tree:
+    """Open a file and find its tree, or say why it cannot be read."""
     if not is_address(path) and (odd := sorted(set(path) & ODD_IN_ROOT)):
         raise UnreadableFile(
             f"{path}: ROOT takes {odd[0]!r} in a path for something else; rename the file or its folder"
@@ -158,7 +181,7 @@ def _count_entries(path: str, tree: str) -> tuple[int, bool]:
             raise UnreadableFile(f"{path}: {first_reason(error)}; delete it and get it again") from error
     if entries is None:
         raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
-    return entries, SIMULATED in names
+    return _Tree(kind.removeprefix("ROOT::"), entries, SIMULATED in names)
 
 
 def _available(file: str, schema: Schema) -> Available:
@@ -166,7 +189,7 @@ def _available(file: str, schema: Schema) -> Available:
     events = ROOT.RDataFrame(schema.tree, file)
     available = schema.resolve([str(name) for name in events.GetColumnNames()], file)
     expressions = [expression for expression, _ in available.quantities.values()]
-    expressions += [definition.expression for definition in schema.define.values()]
+    expressions += [definition.expression for definition in schema.define.values()] + schema.conditions()
     used = {name for expression in expressions for name in schema.used_columns(expression)}
     for name in sorted(used & available.columns):
         wanted, found = schema.columns[name], str(events.GetColumnType(name))
@@ -181,12 +204,14 @@ def _available(file: str, schema: Schema) -> Available:
     return available
 
 
-def _check_alike(first: str, offer: Available, file: str, other: Available) -> None:
+def _check_alike(schema: Schema, first: str, offer: Available, file: str, other: Available) -> None:
     """Refuse files of one sample that do not offer the same."""
-    differing = {
-        q for q in {*offer.quantities, *other.quantities} if offer.quantities.get(q) != other.quantities.get(q)
-    }
-    if differing:
-        raise MissingColumn(
-            f"{file} gives {min(differing)} by other columns than {first}, or not at all; analyse such files separately"
-        )
+    remedy = "analyse such files separately"
+    for name in sorted({*offer.quantities, *other.quantities}):
+        if offer.quantities.get(name) != other.quantities.get(name):
+            raise MissingColumn(f"{file} gives {name} by other columns than {first}, or not at all; {remedy}")
+    for condition in schema.conditions():
+        if differing := sorted(schema.used_columns(condition) & (offer.columns ^ other.columns)):
+            raise MissingColumn(
+                f"{file} and {first}: only one has {differing[0]!r}, by which objects are selected; {remedy}"
+            )

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rdf import RNode
-from rdf.errors import SchemaError, near_names
+from rdf.errors import SchemaError
+from rdf.schema import names_in
 
 DIRECTIONS = ("up", "down")
 
@@ -18,38 +19,36 @@ class Variation:
     Attributes:
         column: of the scale.
         size: relative.
-        needs: canonical columns, one of which a sample must have.
         what: for messages.
     """
 
     column: str
     size: float
-    needs: tuple[str, ...]
     what: str
 
 
 VARIATIONS: Mapping[str, Variation] = {
-    "jes": Variation("jet_scale", 0.03, ("jets", "megajets"), "jet energy scale"),
-    "lepton": Variation("lepton_scale", 0.005, ("leptons",), "lepton momentum scale"),
-    "met": Variation("met_scale", 0.05, ("met_pt",), "MET scale"),
+    "jes": Variation("jet_scale", 0.03, "jet energy scale"),
+    "lepton": Variation("lepton_scale", 0.005, "lepton momentum scale"),
+    "met": Variation("met_scale", 0.05, "MET scale"),
 }
 """Variations by name. The sizes are typical of the LHC experiments at moderate pT and no calibration of any sample."""
 
 
-def check_variations(names: Iterable[str], available: Iterable[str]) -> None:
-    """Refuse variations of what a sample does not have.
+def check_variations(names: Iterable[str], recorded: Mapping[str, str]) -> None:
+    """Refuse variations that nothing would follow.
+
+    Args:
+        names: of the variations.
+        recorded: the columns that a run computes, with their expressions.
 
     Raises:
         SchemaError: names the variation.
     """
-    available = set(available)
+    made_of = {name for expression in recorded.values() for name in names_in(expression)}
     for name in names:
-        if not available & set(VARIATIONS[name].needs):
-            possible = [other for other, v in VARIATIONS.items() if available & set(v.needs)]
-            raise SchemaError(
-                f"--vary {name}: this sample has nothing that a {VARIATIONS[name].what} would change; "
-                f"{near_names(name, possible)}"
-            )
+        if VARIATIONS[name].column not in made_of:
+            raise SchemaError(f"--vary {name}: nothing of what is recorded depends on the {VARIATIONS[name].what}")
 
 
 def vary_scales(events: RNode, sizes: Mapping[str, float]) -> RNode:

@@ -295,5 +295,5 @@ def test_variations_leave_the_nominal_results_as_they_are(opendata: Path, tmp_pa
 
 
 def test_a_variation_of_what_is_not_there_is_refused(opendata: Path, tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="--vary jes: this sample has nothing that a jet energy scale would change"):
+    with pytest.raises(SchemaError, match="--vary jes: nothing of what is recorded depends on the jet energy scale"):
         start({"sample": "zmumu2011", "vary": "jes"}, opendata, tmp_path)

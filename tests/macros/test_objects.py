@@ -94,7 +94,7 @@ def test_columns_of_different_lengths_are_refused() -> None:
             objects.make_momenta(three, *columns, order)
     with pytest.raises(Exception, match="2 values of eta for 3 of pt"):
         objects.passes(three, two, 30, 2.4)
-    with pytest.raises(Exception, match="2 values of the selection for 3 of pt"):
+    with pytest.raises(Exception, match=r"2 values of the selection \(`where`\) for 3 of pt"):
         objects.by_falling_pt(three, integers([1, 1]))
 
 

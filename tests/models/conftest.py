@@ -8,11 +8,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.folder import ModelFolder, TrainingSample
+from models.folder import Columns, ModelFolder, TrainingSample
 from models.isolation_forest import IsolationForest
 from models.training import write_model_folder
 
 FEATURES = ("MR", "Rsq", "HT")
+COLUMNS = Columns(
+    schema="cms_razor",
+    define={"hardness": {"expression": "HT / MR", "title": "H_{T} / M_{R}", "unit": ""}},
+    objects={
+        "jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId >= 2"},
+        "muon": {"pt": None, "eta": 2.1, "where": None},
+    },
+    features=list(FEATURES),
+    observables=["centrality"],
+    plane=("MR", "Rsq"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +54,8 @@ def written(folder: Path, forest: IsolationForest, X: npt.NDArray[np.float32]) -
         folder,
         [forest],
         X,
-        FEATURES,
-        {"centrality": np.linspace(0, 1, len(X), dtype=np.float32)},
-        schema_name="cms_razor",
+        np.linspace(0, 1, len(X), dtype=np.float32)[:, np.newaxis],
+        COLUMNS,
         training=TrainingSample(
             sample="made_up",
             title="made-up events",

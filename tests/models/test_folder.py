@@ -16,7 +16,7 @@ import onnx
 import pytest
 
 from models.errors import ModelFolderError
-from models.folder import copy_model_folder, file_sha256, read_model_folder
+from models.folder import Columns, copy_model_folder, file_sha256, read_model_folder
 from models.isolation_forest import IsolationForest
 from tests.models.conftest import FEATURES, written
 
@@ -46,6 +46,18 @@ def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_
     read = read_model_folder(tmp_path / "new" / "models")
     assert read == models
     assert read.features == list(FEATURES)
+    # What made the columns comes back as it was, None and all.
+    assert {name: getattr(read, name) for name in Columns.model_fields} == {
+        "schema_name": "cms_razor",
+        "define": {"hardness": {"expression": "HT / MR", "title": "H_{T} / M_{R}", "unit": ""}},
+        "objects": {
+            "jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId >= 2"},
+            "muon": {"pt": None, "eta": 2.1, "where": None},
+        },
+        "features": ["MR", "Rsq", "HT"],
+        "observables": ["centrality"],
+        "plane": ("MR", "Rsq"),
+    }
     assert read.detectors["isolation_forest"].threshold == forest.threshold
     assert (read.training.entries, read.training.events, read.training.simulated) == ((0, 3000), 3000, True)
 
@@ -143,7 +155,14 @@ def detector(content: dict[str, Any]) -> dict[str, Any]:
     ("change", "fault"),
     [
         (lambda content: content.update(colour="red"), "colour: Extra inputs are not permitted"),
-        (lambda content: content.update(format=2), "format: Input should be 1"),
+        (lambda content: content.update(format=3), "format 3, where this version of the toolkit reads format 2"),
+        (lambda content: content.pop("schema"), "schema: Field required"),
+        (lambda content: content.pop("define"), "define: Field required"),
+        (lambda content: content.update(objects=[]), "objects: Input should be"),
+        (lambda content: content.pop("plane"), "plane: Field required"),
+        (lambda content: content.update(plane=["MR"]), "plane.1: Field required"),
+        (lambda content: content.update(plane=["MR", "MET"]), "feature_axes has no MET"),
+        (lambda content: content["observables"].append("ST"), "feature_axes has no ST"),
         (lambda content: content.pop("seed"), "seed: Field required"),
         (lambda content: content.update(min_votes=0), "min_votes: "),
         (lambda content: content.update(detectors={}), "models.json names no detector"),
@@ -153,13 +172,13 @@ def detector(content: dict[str, Any]) -> dict[str, Any]:
         (lambda content: detector(content).update(threshold=float("nan")), "isolation_forest.threshold: "),
         (
             lambda content: detector(content)["rank_table"]["ranks"].pop(),
-            "Value error, 3000 scores and 2999 ranks",
+            "3000 scores and 2999 ranks",
         ),
         (lambda content: detector(content)["rank_table"]["ranks"].reverse(), "not in ascending order"),
         (lambda content: detector(content)["rank_table"]["scores"].sort(reverse=True), "not in ascending order"),
         (lambda content: detector(content).update(rank_table={"scores": [], "ranks": []}), "rank_table.scores: "),
         (lambda content: detector(content)["score_axis"].update(bins=0), "score_axis.bins: "),
-        (lambda content: detector(content)["score_axis"].update(low=9), "score_axis: Value error, low is not below"),
+        (lambda content: detector(content)["score_axis"].update(low=9), "score_axis: low is not below"),
         (lambda content: content["feature_axes"].pop("Rsq"), "feature_axes has no Rsq"),
         (lambda content: content.pop("reference"), "reference: Field required"),
         (
@@ -177,6 +196,21 @@ def test_altered_table_is_refused(folder: Path, change: Callable[[dict[str, Any]
     assert fault in message
     assert message.startswith(str(folder / "models.json"))
     assert message.endswith(REMEDY)
+
+
+def test_a_folder_of_the_first_format_is_refused_for_its_format(folder: Path) -> None:
+    """It had the schema's name and the features, and nothing of how the columns were made."""
+
+    def as_it_was(content: dict[str, Any]) -> None:
+        content["format"] = 1
+        for key in ("define", "objects", "observables", "plane"):
+            del content[key]
+
+    alter(folder, as_it_was)
+    assert (
+        refused(folder)
+        == f"{folder / 'models.json'}: format 1, where this version of the toolkit reads format 2; {REMEDY}"
+    )
 
 
 def test_reading_needs_neither_torch_nor_scikit_learn(folder: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from models.folder import Axis, ModelFolder
 from models.isolation_forest import IsolationForest
 from models.training import train, write_model_folder
+from tests.models.conftest import COLUMNS as COLUMNS_OF_A_RUN
 from tests.models.conftest import FEATURES, written
 
 RANDOM = np.random.default_rng(11)
@@ -23,13 +24,19 @@ COLUMNS = {
     "negative": -RANDOM.exponential(0.3, 3000) - 5,
     "both_signs": RANDOM.normal(0, 1e-3, 3000),
     "fraction": RANDOM.uniform(0, 1, 3000),
-    "unit_steps": RANDOM.integers(0, 99, 3000),
+    "half_steps": RANDOM.integers(0, 197, 3000) / 2,
     "tiny": RANDOM.exponential(1e-30, 3000),
     "large": RANDOM.uniform(-3e38, 3e38, 3000),
     "one_event_off": np.where(np.arange(3000) == 7, 1e7, 1.0),
     "constant": np.full(3000, 7.25),
     "negative_constant": np.full(3000, -0.1),
+}
+COUNTS = {
+    "jets": np.arange(3000) % 13,
+    "charges": np.arange(3000) % 3 - 1,
     "zero": np.zeros(3000),
+    "whole_and_missing": np.where(np.arange(3000) % 5, 1 + np.arange(3000) % 5, np.nan),
+    "wide": np.arange(3000) % 981,
 }
 
 
@@ -40,14 +47,14 @@ def axes(
     observables = {name: values.astype(np.float32) for name, values in COLUMNS.items()}
     observables["partly_finite"] = np.where(np.arange(3000) % 2, np.nan, observables["fraction"])
     observables["infinite"] = np.where(np.arange(3000) % 2, np.inf, observables["fraction"])
+    observables |= {name: values.astype(np.float32) for name, values in COUNTS.items()}
     observables["not_finite"] = np.full(3000, np.nan, dtype=np.float32)
     models = write_model_folder(
         tmp_path_factory.mktemp("axes"),
         [forest],
         made_up,
-        FEATURES,
-        observables,
-        schema_name="cms_razor",
+        np.column_stack(list(observables.values())),
+        COLUMNS_OF_A_RUN.model_copy(update={"observables": list(observables)}),
         training=written(tmp_path_factory.mktemp("other"), forest, made_up).training,
         versions={},
     )
@@ -70,11 +77,20 @@ def test_axis_holds_all_values_between_round_edges(axes: dict[str, Axis], name: 
 
 def test_axes_by_hand(axes: dict[str, Axis]) -> None:
     # 0 to 98 in 98 bins of 1, and two bins of margin.
-    assert axes["unit_steps"] == Axis(bins=100, low=0, high=100)
+    assert axes["half_steps"] == Axis(bins=100, low=0, high=100)
     # Widths 1/98, rounded up to two digits: 0.011.
     assert axes["fraction"] == Axis(bins=100, low=0, high=1.1)
     assert axes["one_event_off"] == Axis(bins=100, low=0, high=11e6)
-    assert axes["zero"] == Axis(bins=100, low=0, high=1.1)
+
+
+def test_counts_have_a_bin_for_each_number(axes: dict[str, Axis]) -> None:
+    # One bin around each whole number, and one to spare on either side.
+    assert axes["jets"] == Axis(bins=15, low=-1.5, high=13.5)
+    assert axes["charges"] == Axis(bins=5, low=-2.5, high=2.5)
+    assert axes["zero"] == Axis(bins=3, low=-1.5, high=1.5)
+    assert axes["whole_and_missing"] == Axis(bins=6, low=0.5, high=6.5)  # 2 to 5
+    # Whole numbers of a wide range are binned as any others: 0 to 980 in 98 bins of 10.
+    assert axes["wide"] == Axis(bins=100, low=0, high=1000)
 
 
 @pytest.mark.parametrize("name", ["partly_finite", "infinite", "not_finite"])

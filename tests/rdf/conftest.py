@@ -12,21 +12,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.folder import Columns as Recipe
 from models.folder import ModelFolder, TrainingSample
 from models.isolation_forest import IsolationForest
 from models.training import train, write_model_folder
-from rdf.columns import define_feature_vector, define_physics
+from rdf import RNode
+from rdf.columns import define_columns, define_feature_vector, rounded
 from rdf.events import book_events
 from rdf.execution import EventLoop, Loop, use_threads
-from rdf.features import FEATURE_SETS
+from rdf.features import FEATURE_SETS, FEATURES
 from rdf.histograms import book_histograms, complete, write_histograms
 from rdf.provenance import Provenance
-from rdf.schema import Schema, load_schema
+from rdf.schema import ID_QUANTITIES, Schema, load_schema
 from rdf.scoring import define_scores, event_columns
 from rdf.selection import Cut, cutflow, define_non_finite, non_finite_counts, select_finite
 from rdf.snapshot import Snapshot, book_snapshot, book_top_events
 from rdf.sofie import CompiledDetector, compile_detector
 from rdf.sources import Source, open_source
+from tests.rdf.trees import columns_of
 
 Columns = dict[str, NDArray[Any]]
 RAZOR = FEATURE_SETS["razor"]
@@ -70,6 +73,13 @@ def physics(columns: Columns) -> Columns:
         }
 
 
+def recorded(events: RNode, source: Source, schema: Schema) -> RNode:
+    """What a run computes of an event: its name, the razor features and observables, and their vector."""
+    names = (*RAZOR.features, *RAZOR.observables)
+    events = define_columns(events, rounded(columns_of(source, schema), names), (*ID_QUANTITIES, *names))
+    return define_non_finite(define_feature_vector(events, RAZOR.features))
+
+
 def read_csv(path: Path) -> Columns:
     """Columns by Python's csv and float(), which share no code with the toolkit's reader."""
     with path.open(newline="") as file:
@@ -109,7 +119,7 @@ class Sample:
 
 
 def sample_of(path: Path, cache: Path) -> Sample:
-    source = open_source([path], load_schema("cms_razor"), cache, [None])
+    source = open_source([str(path)], load_schema("cms_razor"), cache, [None])
     columns = read_csv(path)
     with np.errstate(over="ignore"):
         features = {name: values.astype(np.float32) for name, values in physics(columns).items()}
@@ -199,9 +209,8 @@ def collected(made_up: Sample, schema: Schema) -> dict[int, Collected]:
     names = (*RAZOR.features, *RAZOR.observables)
     for threads in (2, 1):
         slots = use_threads(threads)
-        loop = EventLoop(made_up.source, (0, made_up.source.entries))
-        events = define_feature_vector(define_physics(loop.events, schema), RAZOR.features, RAZOR.observables)
-        selected = select_finite(define_non_finite(events))
+        loop = EventLoop(made_up.source, (0, made_up.source.events))
+        selected = select_finite(recorded(loop.events, made_up.source, schema))
         snapshot, report = book_snapshot(selected, names, slots), selected.Report()
         took = loop.run([snapshot.booked, report])
         found[threads] = Collected(*snapshot.arrays(), took, cutflow(report), snapshot)
@@ -240,9 +249,15 @@ def trained(made_up: Sample, tmp_path_factory: pytest.TempPathFactory) -> Traine
         folder,
         [detector],
         X,
-        RAZOR.features,
-        dict(zip(RAZOR.observables, made_up.matrix(RAZOR.observables)[:500].T, strict=True)),
-        schema_name="cms_razor",
+        made_up.matrix(RAZOR.observables)[:500],
+        Recipe(
+            schema="cms_razor",
+            define={},
+            objects={},
+            features=list(RAZOR.features),
+            observables=list(RAZOR.observables),
+            plane=RAZOR.plane,
+        ),
         training=TrainingSample(
             sample="made_up", title="made up", simulated=False, sha256=[], entries=(0, EVENTS), events=len(X)
         ),
@@ -276,14 +291,13 @@ def scored(
         folder = tmp_path_factory.mktemp(f"scored{threads}")
         slots = use_threads(threads)
         provenance = Provenance('{"sample": "made up"}', simulated=threads == 2)
-        loop = EventLoop(made_up.source, (0, made_up.source.entries))
-        events = define_feature_vector(define_physics(loop.events, schema), RAZOR.features, RAZOR.observables)
-        events = define_non_finite(events)
+        loop = EventLoop(made_up.source, (0, made_up.source.events))
+        events = recorded(loop.events, made_up.source, schema)
         selected = define_scores(select_finite(events), [detector], models.min_votes)
         written = book_events(selected, folder / "events.root", columns, provenance)
         top = book_top_events(selected, ("score_ensemble", f"score_{DETECTOR}"), columns, TOP, slots)
         axes = {name: entry.score_axis for name, entry in models.detectors.items()}
-        histograms = book_histograms(events, selected, RAZOR.features, models.feature_axes, axes, RAZOR.plane)
+        histograms = book_histograms(events, selected, RAZOR.features, FEATURES, models.feature_axes, axes, RAZOR.plane)
         report = selected.Report()
         loop.run([written, top.booked, *histograms.results(), report])
         cuts = cutflow(report)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +12,36 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.columns import define, define_feature_vector, define_physics, define_quantities
-from rdf.errors import CompileError, EventLoopFailed
+from rdf.columns import PHYSICS, define, define_columns, define_feature_vector, physics_columns, rounded
+from rdf.errors import CompileError, EventLoopFailed, SchemaError
 from rdf.execution import EventLoop, use_threads
+from rdf.features import FEATURES
 from rdf.interpreter import ROOT
-from rdf.schema import Schema, load_schema
-from rdf.sources import open_source
+from rdf.schema import SCHEMAS, Definition, Objects, Schema, load_schema, names_in
+from rdf.selection import define_non_finite, non_finite_counts, select_finite
+from rdf.variations import VARIATIONS
+from tests.rdf import reference
+from tests.rdf.trees import (
+    NANOAOD_KINDS,
+    WRITERS,
+    Values,
+    arrays,
+    columns_of,
+    graph_of,
+    nanoaod,
+    opened,
+    write_rntuple,
+    write_ttree,
+)
 
 N = 400
 
 
-def arrays(events: Any, names: list[str]) -> dict[str, np.ndarray]:
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
     use_threads(1)
-    return {name: np.asarray(values) for name, values in events.AsNumpy(names).items()}
+    yield
+    use_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +49,10 @@ def computed(razor: Any) -> dict[str, np.ndarray]:
     """Columns of the published sample, in its order."""
     use_threads(1)
     names = ["MR", "Rsq", "HT", "MET", "pt1", "pt2", "pt_ratio", "MET_over_HT", "dijet_mass", "centrality"]
-    events = define_physics(razor.source.open(), load_schema("cms_razor"))
-    assert not events.HasColumn("MTR")  # MET has no direction in this file
-    return arrays(events, [*names, "run", "luminosityBlock", "event"])
+    names += ["run", "luminosityBlock", "event"]
+    schema = load_schema("cms_razor")
+    assert "MTR" not in columns_of(razor.source, schema)  # MET has no direction in this file
+    return arrays(graph_of(razor.source, schema, names), names)
 
 
 def test_mr_is_the_published_one_in_every_event(razor: Any, computed: dict[str, np.ndarray]) -> None:
@@ -117,10 +138,10 @@ def detached(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.nda
             "features": "razor",
         }
     )
-    source = open_source([path], schema, path.parent, [None])
-    events = define_physics(source.open(), schema)
+    source = opened(path, schema)
     names = ["MR", "MTR", "Rsq", "HT", "MET", "met_pt", "pt1", "pt2", "MET_over_HT", "dijet_mass", "run", "event"]
-    return columns, arrays(events, names)
+    use_threads(1)
+    return columns, arrays(graph_of(source, schema, names), names)
 
 
 def test_units_become_gev(detached: Any) -> None:
@@ -173,10 +194,9 @@ def test_rows_name_the_events_of_a_table_without_numbers(tmp_path: Path) -> None
             "features": "razor",
         }
     )
-    events = define_physics(open_source([path], schema, tmp_path, [None]).open(), schema)
-    assert not events.HasColumn("MR")
-    assert not events.HasColumn("MET_over_HT")
-    found = arrays(events, ["event", "MET"])
+    source = opened(path, schema)
+    assert not {"MR", "MET_over_HT", "megajets"} & columns_of(source, schema).keys()
+    found = arrays(graph_of(source, schema, ["event", "MET"]), ["event", "MET"])
     assert found["event"].tolist() == [0, 1, 2]
     assert found["MET"].tolist() == [10, 20, 30]
 
@@ -193,29 +213,475 @@ def test_an_expression_that_does_not_compile_names_the_column_and_the_compilers_
     assert define(events, "HT", "rdfentry_ * 2.").Sum("HT").GetValue() == 6
 
 
-def test_features_are_rounded_once_to_float32_and_stand_in_order_in_the_vector() -> None:
-    use_threads(1)
-    events = define(define(ROOT.RDataFrame(2), "HT", "0.1 + rdfentry_"), "MET", "1e39")
-    events = define(events, "pt1", "2.")
-    events = define_feature_vector(events, ["MET", "HT"], ["pt1"])
-    events = define(events, "first", "static_cast<double>(feature_vector[0])")
-    events = define(events, "second", "static_cast<double>(feature_vector[1])")
-    found = arrays(events, ["HT", "pt1", "first", "second"])
-    assert found["HT"].dtype == found["pt1"].dtype == np.float32
-    assert found["first"].tolist() == [np.inf, np.inf]
+def test_features_are_rounded_once_to_float32_and_stand_in_order_in_the_vector(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n0.1,1e39\n1.1,7\n")
+    schema = table_schema(define={"x": "a", "y": "b", "sum": "x + 2 * x"}, columns={"a": "float64", "b": "float64"})
+    source = opened(path, schema)
+    columns = rounded(columns_of(source, schema), ["y", "x", "sum"])
+    events = define_feature_vector(define_columns(source.open(), columns, ["y", "x", "sum"]), ["y", "x", "sum"])
+    for i, name in enumerate(("first", "second", "third")):
+        events = define(events, name, f"static_cast<double>(feature_vector[{i}])")
+    found = arrays(events, ["x", "y", "sum", "first", "second", "third"])
+    assert found["x"].dtype == found["y"].dtype == found["sum"].dtype == np.float32
+    assert found["first"].tolist() == [np.inf, 7]
     assert found["second"].tolist() == [float(np.float32(0.1)), float(np.float32(1.1))]
+    # Of the unrounded 0.1, and rounded once.
+    assert found["third"].tolist() == [float(np.float32(0.1 + 2 * 0.1)), float(np.float32(1.1 + 2 * 1.1))]
 
 
-def test_a_negative_run_number_is_no_other_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Run", "run"])
+def test_a_negative_run_number_is_no_other_run(name: str, tmp_path: Path) -> None:
     """An Int_t of a user's tree where the canonical run is unsigned: -5 would come out as 4294967291."""
     path = tmp_path / "signed.root"
-    ROOT.RDataFrame(3).Define("Run", "static_cast<int>(rdfentry_) * 5 - 5").Snapshot("events", str(path), ["Run"])
-    schema = Schema(
-        name="signed", title="", tree="events", columns={"Run": "int32"}, quantities={"run": {"expression": "Run"}},
-        features="razor",
-    )  # fmt: skip
-    source = open_source([path], schema, tmp_path, [None])
+    ROOT.RDataFrame(3).Define(name, "static_cast<int>(rdfentry_) * 5 - 5").Snapshot("events", str(path), [name])
+    schema = table_schema(columns={name: "int32"}, quantities={"run": {"expression": name}})
+    source = opened(path, schema)
     loop = EventLoop(source, (0, 3))
-    result = define_quantities(loop.events, schema).Sum("run")
+    result = define_columns(loop.events, columns_of(source, schema), ["run"]).Sum("run")
     with pytest.raises(EventLoopFailed, match=r"signed\.root broke off: run -5 is not a number of its kind"):
         loop.run([result])
+
+
+def table_schema(**parts: Any) -> Schema:
+    return Schema.model_validate(
+        {"name": "table", "title": "", "tree": "events", "columns": {}, "quantities": {}, "features": "razor", **parts}
+    )
+
+
+# Words that RDataFrame would take for columns.
+
+
+def words_that_are_no_columns(expression: str) -> set[str]:
+    """Names of functions, namespaces and members, as they stand in an expression."""
+    return set(re.findall(r"[A-Za-z_]\w*", expression)) - names_in(expression)
+
+
+def columns_of_a_whole_file(schema: Schema, varied: tuple[str, ...]) -> dict[str, str]:
+    """All columns that a file with everything in the schema can have."""
+    available = schema.resolve(schema.columns, "file")
+    return physics_columns(schema, available, schema.objects, {}, varied)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCHEMAS.glob("*.yaml")))
+@pytest.mark.parametrize("varied", [(), tuple(VARIATIONS)])
+def test_no_function_has_the_name_of_a_column(name: str, varied: tuple[str, ...]) -> None:
+    """RDataFrame takes every word that is the name of a column for that column, also behind `::`."""
+    schema = load_schema(name)
+    columns = columns_of_a_whole_file(schema, varied)
+    columns = rounded(columns, [column for column in columns if column in FEATURES])
+    scales = {variation.column for variation in VARIATIONS.values()}
+    known = {*columns, *schema.columns, *PHYSICS, *FEATURES, *scales, "feature_vector", "source_row"}
+    # What stands in quotes is text, for the message of an error.
+    found = {c: words_that_are_no_columns(re.sub(r'"\w*"', "", e)) & known for c, e in columns.items()}
+    assert {column: words for column, words in found.items() if words} == {}
+
+
+def test_no_kernel_of_the_tables_has_the_name_of_a_column() -> None:
+    every = {*PHYSICS, *FEATURES, *(name for path in SCHEMAS.glob("*.yaml") for name in load_schema(path.stem).columns)}
+    for name, expressions in PHYSICS.items():
+        for expression in expressions:
+            assert not words_that_are_no_columns(expression) & every, (name, expression)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCHEMAS.glob("*.yaml")))
+def test_every_column_comes_after_what_it_is_made_of(name: str) -> None:
+    columns = columns_of_a_whole_file(load_schema(name), tuple(VARIATIONS))
+    place = {column: i for i, column in enumerate(columns)}
+    for column, expression in columns.items():
+        if not column.startswith("source_") and expression != column:
+            for used in names_in(expression) & columns.keys() - {column}:
+                assert place[used] < place[column], (used, column)
+
+
+@pytest.mark.parametrize("name", ["higgs", "higgs_csv", "lhco", "tracks"])
+def test_columns_of_a_formats_own_are_all_there(name: str) -> None:
+    """Also those that are called like a canonical quantity, as HIGGS's lepton_eta."""
+    schema = load_schema(name)
+    assert schema.define.keys() <= columns_of_a_whole_file(schema, ()).keys()
+
+
+# What is refused.
+
+
+@pytest.fixture(scope="module")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    use_threads(1)
+    return write_ttree(tmp_path_factory.mktemp("nano") / "nano.root", "Events", nanoaod(40, 1), NANOAOD_KINDS)
+
+
+def graph(path: Path, wanted: str, objects: dict[str, Objects] | None = None, **definitions: str) -> Any:
+    schema = load_schema("cms_nanoaod")
+    defined = {name: Definition(expression=expression) for name, expression in definitions.items()}
+    return graph_of(opened(path, schema), schema, [wanted], objects, defined)
+
+
+def test_a_definition_that_is_no_cpp(nano: Path) -> None:
+    with pytest.raises(SchemaError, match=r"^column 'x' = 'MR \+\* \)': expected expression; correct the expression$"):
+        graph(nano, "x", x="MR +* )")
+    with pytest.raises(
+        SchemaError, match=r"^column 'x' = 'HTT / MR': use of undeclared identifier 'HTT'; did you mean HT"
+    ):
+        graph(nano, "x", x="HTT / MR")
+    with pytest.raises(SchemaError, match=r"undeclared identifier 'Jet_nuonIdx'; did you mean Jet_"):
+        graph(nano, "x", x="Jet_nuonIdx[0]")
+    with pytest.raises(SchemaError, match=r"^column 'x' = 'jets\.pt\(\)': no member named 'pt' in .*RVec"):
+        graph(nano, "x", x="jets.pt()")
+    # One that nobody asks for is not compiled.
+    assert graph(nano, "MR", x="MR +* )").Count().GetValue() == 40
+
+
+def test_a_condition_on_objects_that_is_no_cpp(nano: Path) -> None:
+    message = (
+        r"^selection of jets \(`where`\), 'objects::.*: use of undeclared identifier 'Jet_jetID'; did you mean Jet_j"
+    )
+    with pytest.raises(SchemaError, match=message):
+        graph(nano, "HT", {"jet": Objects(where="Jet_jetID >= 2")})
+    with pytest.raises(SchemaError, match=r"^selection of jets \(`where`\), .*: expected expression"):
+        graph(nano, "HT", {"jet": Objects(where="Jet_jetId >=")})
+    with pytest.raises(
+        SchemaError, match=r"^selection of leptons \(`where`\), .*: use of undeclared identifier 'Muon_pt_'"
+    ):
+        graph(nano, "mll", {"muon": Objects(where="Muon_pt_ > 2")})
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (
+            "Jet_pt +* )",
+            r"^quantity 'jet_pt' of the schema, 'objects::as_reals\(Jet_pt \+\* \), 1.0\)': expected expression",
+        ),
+        (
+            "Jet_ptt",
+            r"^quantity 'jet_pt' of the schema, .*: use of undeclared identifier 'Jet_ptt'; did you mean Jet_pt",
+        ),
+        ("PuppiMET_pt", r"^quantity 'jet_pt' of the schema, 'objects::as_reals\(PuppiMET_pt, 1.0\)': "),  # no array
+    ],
+)
+def test_a_schemas_expression_that_is_no_cpp(expression: str, message: str, nano: Path) -> None:
+    schema = load_schema("cms_nanoaod")
+    quantity = schema.quantities["jet_pt"].model_copy(update={"expression": (expression,)})
+    schema = schema.model_copy(update={"quantities": {**schema.quantities, "jet_pt": quantity}})
+    with pytest.raises(SchemaError, match=message) as caught:
+        graph_of(opened(nano, schema), schema, ["HT"])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["MR", "jets", "lepton_pt", "event", "megajet1", "stored_HT", "source_jet_pt"])
+def test_a_definition_takes_no_others_place(name: str) -> None:
+    schema = load_schema("cms_nanoaod")
+    with pytest.raises(SchemaError, match=rf"^define '{name}': there is a column of that name already; choose another"):
+        physics_columns(schema, schema.resolve(schema.columns, "f"), {}, {name: Definition(expression="1.")})
+
+
+def test_definitions_are_made_of_canonical_columns_and_of_each_other(nano: Path) -> None:
+    definitions = {
+        "twice": "2 * MET",
+        "again": "twice + 1",
+        "leading_btag": "jets.empty() ? -1. : jet_pt[0]",
+        "PuppiMET_phi_": "static_cast<double>(PuppiMET_phi)",  # of the file's own
+    }
+    names = list(definitions)
+    schema = load_schema("cms_nanoaod")
+    defined = {name: Definition(expression=expression) for name, expression in definitions.items()}
+    found = arrays(graph_of(opened(nano, schema), schema, [*names, "MET"], None, defined), [*names, "MET"])
+    columns = nanoaod(40, 1)
+    met = np.asarray(columns["PuppiMET_pt"], dtype=np.float64)
+    np.testing.assert_array_equal(found["MET"], met)
+    np.testing.assert_array_equal(found["twice"], 2 * met)
+    np.testing.assert_array_equal(found["again"], 2 * met + 1)
+    np.testing.assert_array_equal(found["PuppiMET_phi_"], np.asarray(columns["PuppiMET_phi"], dtype=np.float64))
+    leading = [max((pt for pt, _ in jets), default=-1) for jets in selected_jets(columns)]
+    np.testing.assert_array_equal(found["leading_btag"], leading)
+
+
+def selected_jets(columns: dict[str, Values], with_id: bool = True) -> list[list[tuple[float, int]]]:
+    """(pT, place in the file) of the jets of each event that pass NanoAOD's default selection, in the file's order."""
+    identity = columns["Jet_jetId"] if with_id else [[6] * len(pt) for pt in columns["Jet_pt"]]
+    return [
+        [(pt, i) for i, (pt, eta, j) in enumerate(zip(*event, strict=True)) if pt > 30 and abs(eta) < 2.4 and j >= 2]
+        for event in zip(columns["Jet_pt"], columns["Jet_eta"], identity, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("limit", ["limit", "HT"])
+def test_a_condition_on_objects_sees_the_columns_of_the_file(limit: str, tmp_path: Path) -> None:
+    """Also one that has the name of a feature."""
+    kinds = {**{f"j_{part}": "float32[]" for part in ("pt", "eta", "phi", "mass")}, limit: "float32"}
+    columns: dict[str, Values] = {f"j_{part}": [[0.5, -1.0, 0.0]] * 2 for part in ("eta", "phi", "mass")}
+    columns |= {"j_pt": [[50.0, 40.0, 30.0]] * 2, limit: np.array([45, 35])}
+    schema = table_schema(
+        columns=kinds,
+        quantities={f"jet_{part}": {"expression": f"j_{part}"} for part in ("pt", "eta", "phi", "mass")},
+        objects={"jet": {"where": f"j_pt > {limit}"}},
+    )
+    source = opened(write_ttree(tmp_path / "a.root", "events", columns, kinds), schema)
+    names = ["HT", "n_jets"]
+    for table in (columns_of(source, schema), rounded(columns_of(source, schema), names)):
+        found = arrays(define_columns(source.open(), table, names), names)
+        assert found["HT"].tolist() == [50, 90]
+        assert found["n_jets"].tolist() == [1, 2]
+
+
+# NanoAOD of other versions.
+
+
+@pytest.mark.parametrize(("met", "kind"), [("PuppiMET", "rntuple"), ("MET", "ttree"), ("PFMET", "ttree")])
+def test_versions_of_nanoaod(met: str, kind: str, tmp_path: Path) -> None:
+    """MET by its other names, b tags by theirs, no Jet_jetId."""
+    columns, kinds = nanoaod(60, 3), dict(NANOAOD_KINDS)
+    random = np.random.default_rng(1)
+    for part in ("pt", "phi"):
+        columns[f"{met}_{part}"] = columns.pop(f"PuppiMET_{part}")
+        kinds[f"{met}_{part}"] = "float32"
+    tag = {"PuppiMET": "Jet_btagPNetB", "MET": "Jet_btagDeepB", "PFMET": "Jet_btagCSVV2"}[met]
+    columns[tag] = [np.float32(random.uniform(0, 1, len(pt))).tolist() for pt in columns["Jet_pt"]]
+    columns["Jet_btagOther"] = [[-1.0] * len(pt) for pt in columns["Jet_pt"]]
+    kinds |= {tag: "float32[]", "Jet_btagOther": "float32[]"}
+    has_id = met == "MET"
+    if not has_id:
+        del columns["Jet_jetId"]
+    schema = load_schema("cms_nanoaod")
+    source = opened(WRITERS[kind](tmp_path / "nano.root", "Events", columns, kinds), schema)
+    events = graph_of(source, schema, ["MET", "n_jets", "HT", "jet_btag", "event"])
+    found = arrays(define(events, "btag_sum", "Sum(jet_btag)"), ["MET", "n_jets", "HT", "btag_sum", "event"])
+    jets = selected_jets(columns, has_id)
+    assert found["n_jets"].tolist() == [len(event) for event in jets]
+    np.testing.assert_allclose(found["HT"], [sum(pt for pt, _ in event) for event in jets], rtol=1e-12)
+    tags = [sum(values[i] for _, i in event) for values, event in zip(columns[tag], jets, strict=True)]
+    np.testing.assert_allclose(found["btag_sum"], tags, rtol=1e-12)
+    np.testing.assert_array_equal(found["MET"], np.asarray(columns[f"{met}_pt"], dtype=np.float64))
+    np.testing.assert_array_equal(found["event"], columns["event"])
+
+
+def test_the_configured_selection_replaces_the_schemas_value_by_value(nano: Path) -> None:
+    columns = nanoaod(40, 1)
+
+    def number_of_jets(pt: float, eta: float, identity: int) -> list[int]:
+        values = zip(*(columns[f"Jet_{part}"] for part in ("pt", "eta", "jetId")), strict=True)
+        return [
+            sum(p > pt and abs(e) < eta and j >= identity for p, e, j in zip(*event, strict=True)) for event in values
+        ]
+
+    for objects, expected in (
+        (None, (30, 2.4, 2)),
+        (Objects(pt=50), (50, 2.4, 2)),
+        (Objects(eta=1.0), (30, 1.0, 2)),
+        (Objects(where="Jet_jetId >= 6"), (30, 2.4, 6)),
+        (Objects(where=None), (30, 2.4, 0)),
+        (Objects(pt=None, eta=None, where=None), (-1, 99, 0)),
+    ):
+        found = arrays(graph(nano, "n_jets", {"jet": objects} if objects else None), ["n_jets"])
+        assert found["n_jets"].tolist() == number_of_jets(*expected), objects
+
+
+# Unusual events: none of anything, very many, and broken ones.
+
+Jet = tuple[float, float, float, float]
+Lepton = tuple[float, float, float, float, int, int]
+NAN, INF = np.nan, np.inf
+
+
+def random_event(random: np.random.Generator, jets: int, leptons: int) -> tuple[list[Jet], list[Lepton], float]:
+    def momentum(softest: float) -> Jet:
+        pt, eta = np.float32(softest + random.exponential(40)), np.float32(random.normal(0, 1.2))
+        energy = np.float32(pt * np.cosh(eta) * 1.02)
+        return float(pt), float(eta), float(np.float32(random.uniform(-np.pi, np.pi))), float(energy)
+
+    flavours = random.choice([11, 13], leptons)
+    charges = random.choice([-1, 1], leptons)
+    return (
+        [momentum(20) for _ in range(jets)],
+        [(*momentum(7), int(q), int(f)) for q, f in zip(charges, flavours, strict=True)],
+        float(np.float32(random.exponential(40))),
+    )
+
+
+GOOD: Jet = (50.0, 0.5, 1.0, 60.0)
+OTHER: Jet = (40.0, -0.5, -2.0, 50.0)
+MUON: Lepton = (30.0, 0.1, 0.3, 31.0, 1, 13)
+BROKEN_EVENTS: dict[str, tuple[list[Jet], list[Lepton], float]] = {
+    "nothing": ([], [], 30.0),
+    "one jet": ([GOOD], [MUON], 30.0),
+    "no MET": ([GOOD, OTHER], [MUON, MUON], 0.0),
+    "NaN pT": ([GOOD, (NAN, 0.0, 1.0, 60.0), OTHER], [MUON, MUON], 30.0),
+    "negative energy": ([GOOD, (50.0, 0.0, 1.0, -60.0), OTHER], [MUON, MUON], 30.0),
+    "negative pT": ([GOOD, (-50.0, 0.0, 1.0, 60.0), OTHER], [MUON, MUON], 30.0),
+    "infinite energy": ([GOOD, (50.0, 0.0, 1.0, INF), OTHER], [MUON, MUON], 30.0),
+    "NaN phi": ([GOOD, (50.0, 0.0, NAN, 60.0), OTHER], [MUON, MUON], 30.0),
+    "eta beyond all": ([GOOD, (50.0, 1e4, 1.0, 60.0), OTHER], [MUON, MUON], 30.0),
+    "jet of nothing": ([GOOD, (0.0, 0.0, 0.0, 0.0), OTHER], [MUON, MUON], 30.0),
+    "NaN MET": ([GOOD, OTHER], [MUON, MUON], NAN),
+    "NaN lepton": ([GOOD, OTHER], [MUON, (NAN, 0.0, 0.0, 31.0, -1, 13)], 30.0),
+}
+# Columns that are finite, of those below, in each broken event.
+LOOKED_AT = ("n_jets", "HT", "MR", "Rsq", "MET", "mll", "lepton_pt_sum", "centrality", "sphericity", "MET_over_HT")
+OF_JETS, OF_LEPTONS = {"HT", "MR", "Rsq", "MET_over_HT"}, {"mll", "lepton_pt_sum"}
+OF_BOTH = {"centrality", "sphericity"}
+FINITE: dict[str, set[str]] = {
+    "nothing": {"n_jets", "HT", "MET", "lepton_pt_sum"},  # sums of nothing
+    "one jet": {"n_jets", "HT", "MET", "lepton_pt_sum", "MET_over_HT", *OF_BOTH},
+    "no MET": set(LOOKED_AT),
+    "NaN pT": {"n_jets", "MET", *OF_LEPTONS},
+    "negative energy": {"n_jets", "MET", "HT", "MET_over_HT", *OF_LEPTONS, "sphericity"},  # momenta are whole
+    "negative pT": {"n_jets", "MET", *OF_LEPTONS},
+    "infinite energy": {"n_jets", "MET", "HT", "MET_over_HT", *OF_LEPTONS, "sphericity", "centrality"},
+    "NaN phi": {"n_jets", "MET", *OF_LEPTONS},
+    "eta beyond all": {"n_jets", "MET", "HT", "MET_over_HT", *OF_LEPTONS},
+    "jet of nothing": set(LOOKED_AT),
+    "NaN MET": set(LOOKED_AT) - {"MET", "Rsq", "MET_over_HT"},
+    "NaN lepton": {"n_jets", "MET", *OF_JETS},
+}
+
+
+@dataclass(frozen=True)
+class Unusual:
+    files: dict[str, Path]
+    events: list[tuple[list[Jet], list[Lepton], float]]
+    names: list[str | None]
+
+
+@pytest.fixture(scope="module")
+def unusual(tmp_path_factory: pytest.TempPathFactory) -> Unusual:
+    """Usual events and, in several places among them, the others; in clusters that two threads share."""
+    use_threads(1)
+    random = np.random.default_rng(31)
+    names: list[str | None] = []
+    events = []
+    for block in range(4):
+        for jets in (0, 1, 2, 3, 7, 12, 40):
+            names.append(None)
+            events.append(random_event(random, jets, (block + jets) % 5))
+        for name, event in BROKEN_EVENTS.items():
+            names.append(name)
+            events.append(event)
+    schema = load_schema("atlas2025")
+    columns: dict[str, Values] = {
+        f"jet_{part}": [[jet[i] for jet in jets] for jets, _, _ in events]
+        for i, part in enumerate(("pt", "eta", "phi", "e"))
+    }
+    columns |= {
+        f"lep_{part}": [[lepton[i] for lepton in leptons] for _, leptons, _ in events]
+        for i, part in enumerate(("pt", "eta", "phi", "e", "charge", "type"))
+    }
+    columns |= {
+        "met": np.array([met for _, _, met in events]),
+        "met_phi": np.float32(random.uniform(-np.pi, np.pi, len(events))),
+        "runNumber": np.full(len(events), 5),
+        "eventNumber": np.arange(len(events)),
+    }
+    folder = tmp_path_factory.mktemp("unusual")
+    rntuple = write_rntuple(folder / "rntuple.root", "analysis", columns, schema.columns, batch=9)
+    options = ROOT.RDF.RSnapshotOptions()
+    options.fAutoFlush = 9
+    options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kTTree
+    ttree = folder / "ttree.root"
+    ROOT.RDataFrame("analysis", str(rntuple)).Snapshot("analysis", str(ttree), list(columns), options)
+    return Unusual({"ttree": ttree, "rntuple": rntuple}, events, names)
+
+
+@pytest.fixture(scope="module")
+def of_unusual(unusual: Unusual) -> dict[tuple[str, int], tuple[dict[str, np.ndarray], dict[str, int], int]]:
+    """By format and threads: columns in the order of the file, features that are not finite, events that are left."""
+    found = {}
+    schema = load_schema("atlas2025")
+    for kind, path in unusual.files.items():
+        for threads in (1, 2):
+            slots = use_threads(threads)
+            assert slots == threads
+            source = opened(path, schema)
+            columns = columns_of(source, schema)
+            names = [name for name in PHYSICS if name in columns and name not in ("megajets", "visible")]
+            loop = EventLoop(source, (0, source.events))
+            events = define_columns(loop.events, columns, ["event", *names])
+            taken = {name: events.Take[str(events.GetColumnType(name))](name) for name in names}
+            order = events.Take["ULong64_t"]("event")
+            vector = define_columns(loop.events, rounded(columns, LOOKED_AT), LOOKED_AT)
+            vector = define_non_finite(define_feature_vector(vector, LOOKED_AT))
+            counts = vector.Histo1D(("", "", len(LOOKED_AT), -0.5, len(LOOKED_AT) - 0.5), "non_finite")
+            left = select_finite(vector).Count()
+            assert loop.run([*taken.values(), order, counts, left]).events == len(unusual.events)
+            place = np.argsort(list(order.GetValue()))
+            values = {name: np.array(list(result.GetValue()))[place] for name, result in taken.items()}
+            found[kind, threads] = (values, non_finite_counts(counts.GetValue(), LOOKED_AT), int(left.GetValue()))
+    use_threads(1)
+    return found
+
+
+def test_unusual_events_are_the_same_in_every_format_and_with_any_threads(of_unusual: Any) -> None:
+    values, counts, left = of_unusual["ttree", 1]
+    assert len(values) == len(FEATURES)
+    for other, other_counts, other_left in of_unusual.values():
+        assert (other_counts, other_left) == (counts, left)
+        for name, column in values.items():
+            np.testing.assert_array_equal(other[name], column, err_msg=name)
+
+
+@pytest.mark.parametrize("name", BROKEN_EVENTS)
+def test_a_broken_event_is_nan_where_it_is_broken_and_nowhere_else(
+    name: str, unusual: Unusual, of_unusual: Any
+) -> None:
+    values, _, _ = of_unusual["rntuple", 1]
+    places = [i for i, event in enumerate(unusual.names) if event == name]
+    assert len(places) == 4
+    for i in places:
+        assert {column for column in LOOKED_AT if np.isfinite(values[column][i])} == FINITE[name]
+    assert values["n_jets"][places].tolist() == [len(BROKEN_EVENTS[name][0])] * 4
+
+
+def test_every_event_that_is_not_finite_is_counted_out(unusual: Unusual, of_unusual: Any) -> None:
+    values, counts, left = of_unusual["rntuple", 2]
+    whole = np.float32([values[name] for name in LOOKED_AT])
+    assert counts == {name: int((~np.isfinite(row)).sum()) for name, row in zip(LOOKED_AT, whole, strict=True)}
+    assert left == np.isfinite(whole).all(axis=0).sum()
+    # Of the broken ones two kinds are whole.
+    assert np.isfinite(whole[:, [n in ("no MET", "jet of nothing") for n in unusual.names]]).all()
+
+
+def test_usual_events_among_unusual_ones_are_those_of_numpy(unusual: Unusual, of_unusual: Any) -> None:
+    """With 0 to 12 jets; reference.py tries every partition, and 40 jets have 550 thousand million."""
+    values, _, _ = of_unusual["ttree", 2]
+    with uproot.open(unusual.files["rntuple"]) as file:
+        phi = file["analysis"]["met_phi"].array(library="np")
+    chosen = [i for i, (jets, _, _) in enumerate(unusual.events) if unusual.names[i] is None and len(jets) <= 12]
+    assert len(chosen) == 24
+
+    def objects(kind: int, *parts: str) -> Any:
+        import awkward as ak
+
+        columns = [[[o[i] for o in unusual.events[n][kind]] for n in chosen] for i in range(len(parts))]
+        return reference.vector.zip(
+            {p: ak.values_astype(ak.Array(c), np.float64) for p, c in zip(parts, columns, strict=True)}
+        )
+
+    met = reference.vector.array({"pt": [unusual.events[n][2] for n in chosen], "phi": phi[chosen].astype(np.float64)})
+    events = reference.Events(
+        {},
+        objects(0, "pt", "eta", "phi", "energy"),
+        objects(1, "pt", "eta", "phi", "energy", "charge", "flavour"),
+        reference.vector.zip({"pt": met.pt, "phi": met.phi}),
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = reference.physics_columns(events, reference.EVERY_OBJECT)
+    assert set(expected) == set(values)
+    for name, column in expected.items():
+        found, wanted = values[name][chosen], np.asarray(column, dtype=np.float64)
+        finite = np.isfinite(wanted)
+        np.testing.assert_array_equal(np.isfinite(found), finite, err_msg=name)
+        np.testing.assert_allclose(found[finite], wanted[finite], rtol=1e-8, atol=1e-8, err_msg=name)
+
+
+def test_forty_jets(unusual: Unusual, of_unusual: Any) -> None:
+    values, _, _ = of_unusual["rntuple", 1]
+    for i, (jets, _, _) in enumerate(unusual.events):
+        if len(jets) == 40:
+            assert values["n_jets"][i] == 40
+            assert values["HT"][i] == pytest.approx(sum(jet[0] for jet in jets), rel=1e-12)
+            energy = sum(jet[3] for jet in jets)
+            pz = sum(jet[0] * np.sinh(jet[1]) for jet in jets)
+            # MR is at least what all momenta across the beam leave, and at most the energy.
+            assert 0 < values["MR"][i] < energy
+            total = [sum(jet[0] * f(jet[2]) for jet in jets) for f in (np.cos, np.sin)]
+            mass = np.sqrt(energy**2 - pz**2 - total[0] ** 2 - total[1] ** 2)
+            assert values["dijet_mass"][i] == pytest.approx(mass, rel=1e-9)

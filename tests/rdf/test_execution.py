@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from rdf.columns import define
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents
 from rdf.execution import EventLoop, use_threads
 from rdf.interpreter import ROOT
-from rdf.sources import Source
 
 EVENTS = 2000
 
@@ -85,7 +85,7 @@ def test_parts_add_up_to_the_whole(made_up: Any) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_lost_events(threads: int, made_up: Any) -> None:
     use_threads(threads)
-    promised = replace(made_up.source, entries=EVENTS + 5)
+    promised = replace(made_up.source, entries=(EVENTS + 5,))
     loop = EventLoop(promised, (0, EVENTS + 5))
     with pytest.raises(LostEvents, match=r"made_up-\w+\.root: 2000 events processed, 2005 expected; .*run again"):
         loop.run([sum_of_events(loop)])
@@ -94,8 +94,8 @@ def test_lost_events(threads: int, made_up: Any) -> None:
 def test_a_long_list_of_files_is_named_by_its_ends(made_up: Any) -> None:
     use_threads(1)
     (file,) = made_up.source.files
-    promised = Source("events", (file,) * 5, 5 * EVENTS + 1, simulated=False)
-    loop = EventLoop(promised, (0, promised.entries))
+    promised = replace(made_up.source, files=(file,) * 5, entries=(EVENTS,) * 4 + (EVENTS + 1,))
+    loop = EventLoop(promised, (0, promised.events))
     with pytest.raises(LostEvents, match=r"\.root \.\.\. .*\.root \(5 files\): 10000 events processed, 10001 expected"):
         loop.run([sum_of_events(loop)])
 
@@ -160,12 +160,12 @@ def test_a_file_damaged_after_it_was_opened_names_the_file(threads: int, made_up
     (whole,) = made_up.source.files
     with uproot.open(whole) as file:
         page = file["events"].page_link_list[0][0].pages[0].locator
-    content = bytearray(whole.read_bytes())
+    content = bytearray(Path(whole).read_bytes())
     content[page.offset + page.num_bytes // 2] ^= 4
     damaged = tmp_path / "damaged.root"
     damaged.write_bytes(content)
     use_threads(threads)
-    loop = EventLoop(replace(made_up.source, files=(damaged,)), (0, EVENTS))
+    loop = EventLoop(replace(made_up.source, files=(str(damaged),)), (0, EVENTS))
     with pytest.raises(EventLoopFailed, match=r"damaged\.root broke off: .*a file may be damaged \(get it again\)"):
         loop.run([loop.events.Sum("Run"), loop.events.Sum("Px1")])
 

@@ -1,4 +1,4 @@
-"""Schemas: what is refused, and the published one against the file's header."""
+"""Schemas: what is refused, what a file offers of them, and the published one against the file's header."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rdf.errors import SchemaError, UnknownSchema
-from rdf.schema import UNITS, Schema, load_schema
+from rdf.errors import MissingColumn, SchemaError, UnknownSchema
+from rdf.features import FEATURE_SETS, FEATURES
+from rdf.schema import SCHEMAS, UNITS, Schema, load_schema, names_in
 
 TABLE = """\
 title: a format
@@ -29,7 +30,7 @@ def schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_schema_is_read_from_its_file(schemas: Path) -> None:
     schema = load_schema("format")
     assert (schema.name, schema.tree, schema.columns) == ("format", "Events", {"met": "float32"})
-    assert (schema.quantities["met_pt"].expression, schema.quantities["met_pt"].unit) == ("met", "MeV")
+    assert (schema.quantities["met_pt"].expression, schema.quantities["met_pt"].unit) == (("met",), "MeV")
 
 
 def test_units_bring_to_gev() -> None:
@@ -47,9 +48,34 @@ def test_unknown_schema(schemas: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("met_pt:", "met_pT:", r"key 'quantities': .*unknown canonical quantity 'met_pT'; did you mean met_pt"),
+        (
+            "met_pt:",
+            "met_pT:",
+            r"key 'quantities': .*unknown canonical quantity 'met_pT'; did you mean met_py, met_px, met_pt",
+        ),
         ("MeV", "keV", r"key 'quantities\.met_pt\.unit': .*unknown unit 'keV'; known: MeV, GeV, TeV, rad"),
-        ("float32", "float16", r"key 'columns\.met': .*'float32' or 'float64'"),
+        ("float32", "float16", r"key 'columns\.met': unknown type 'float16'; did you mean float64, float32"),
+        ("float32", "'float32[2]'", r"key 'columns\.met': unknown type 'float32\[2\]'"),
+        ("{met: float32}", "{2met: float32}", r"key 'columns\.2met.*': String should match pattern"),
+        ("features: razor", "features: []", r"key 'features': Tuple should have at least 1 item"),
+        (
+            "{expression: met, ",
+            "{expression: [], ",
+            r"key 'quantities\.met_pt\.expression': Tuple should have at least 1",
+        ),
+        ("quantities:", "objects: {jets: {pt: 30}}\nquantities:", r"unknown kind of object 'jets'; did you mean jet"),
+        (
+            "quantities:",
+            "objects: {jet: {pt: -1}}\nquantities:",
+            r"key 'objects\.jet\.pt': .*greater than or equal to 0",
+        ),
+        (
+            "quantities:",
+            "objects: {jet: {p: 1}}\nquantities:",
+            r"key 'objects\.jet\.p': Extra inputs are not permitted",
+        ),
+        ("quantities:", "define: {a b: met}\nquantities:", r"key 'define\.a b.*': String should match pattern"),
+        ("quantities:", "layout: html\nquantities:", r"key 'layout': Input should be 'table' or 'darkmachines'"),
         ("tree:", "tre:", r"key 'tree': Field required"),
         ("unit:", "units:", r"key 'quantities\.met_pt\.units': Extra inputs are not permitted"),
         ("title: a format", "- a\n- list", "not a table of keys and values"),
@@ -81,3 +107,155 @@ def test_the_digest_changes_with_the_columns_alone(schema: Schema) -> None:
     assert schema.model_copy(update={"title": "another", "quantities": {}}).digest() == schema.digest()
     assert schema.model_copy(update={"tree": "another"}).digest() != schema.digest()
     assert schema.model_copy(update={"columns": {**schema.columns, "MR": "float32"}}).digest() != schema.digest()
+
+
+def test_a_schema_of_the_users_own_is_read_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(TABLE)
+    schema = load_schema(str(path))
+    assert (schema.name, schema.title) == ("mine", "a format")
+    with pytest.raises(UnknownSchema, match=r"yours\.yaml does not exist; check --schema"):
+        load_schema(str(tmp_path / "yours.yaml"))
+    with pytest.raises(UnknownSchema, match=r"unknown schema 'mine'; .*\(or name a file, my_schema\.yaml\)"):
+        load_schema("mine")
+    path.write_text(TABLE.replace("MeV", "keV"))
+    with pytest.raises(SchemaError, match=r"mine\.yaml: key 'quantities\.met_pt\.unit': unknown unit 'keV'"):
+        load_schema(str(path))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCHEMAS.glob("*.yaml")))
+def test_every_schema_is_whole(name: str) -> None:
+    """It can be read, uses columns that it lists, and names feature sets made of features that there are."""
+    schema = load_schema(name)
+    cpp = {"double", "int", "unsigned", "static_cast", *"jbemg"}  # and the letters of Dark Machines
+    for quantity in schema.quantities.values():
+        for expression in quantity.expression:
+            assert schema.used_columns(expression) or expression.startswith("ROOT::RVec<double>(2, ")
+            assert names_in(expression) - schema.columns.keys() <= cpp
+    sets = {**FEATURE_SETS, **schema.feature_sets}
+    for chosen in schema.features:
+        names = {*sets[chosen].features, *sets[chosen].observables, *sets[chosen].plane}
+        assert names <= FEATURES.keys() | schema.define.keys()
+
+
+def test_names_in_an_expression() -> None:
+    assert names_in("ROOT::RVec<double>{pt1, pt2}") == {"double", "pt1", "pt2"}
+    assert names_in("static_cast<unsigned int>(eventNumber)") >= {"eventNumber"}
+    assert names_in("a.size() + std::abs(b) * 1e-3 + c[d == 'x']") >= {"a", "b", "c", "d"}
+    assert not names_in("a.size() + std::abs(b) * 1e-3") & {"size", "abs", "std", "e"}
+    assert names_in("object.first.pt + x_1") == {"object", "x_1"}
+
+
+JETS = ["Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass"]
+MUONS = ["Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge"]
+
+
+@pytest.mark.parametrize(
+    ("present", "met"),
+    [
+        (["PuppiMET", "MET", "PFMET"], "PuppiMET"),
+        (["MET", "PFMET"], "MET"),
+        (["PFMET"], "PFMET"),
+        (["PFMET", "PuppiMET"], "PuppiMET"),
+        ([], None),
+    ],
+)
+def test_the_first_expression_counts_whose_columns_the_file_has(present: list[str], met: str | None) -> None:
+    columns = [f"{name}_{part}" for name in present for part in ("pt", "phi")]
+    available = load_schema("cms_nanoaod").resolve([*columns, *MUONS], "file.root")
+    if met:
+        assert available.quantities["met_pt"] == (f"{met}_pt", "GeV")
+        assert available.quantities["met_phi"] == (f"{met}_phi", "rad")
+    else:
+        assert not {"met_pt", "met_phi"} & available.quantities.keys()
+    assert available.columns == {*columns, *MUONS}
+
+
+@pytest.mark.parametrize("tags", [["DeepFlavB", "PNetB", "DeepB", "CSVV2"], ["PNetB", "CSVV2"], ["DeepB"], ["CSVV2"]])
+def test_b_tags_by_the_best_discriminator_that_there_is(tags: list[str]) -> None:
+    available = load_schema("cms_nanoaod").resolve([*JETS, *(f"Jet_btag{tag}" for tag in reversed(tags))], "file.root")
+    assert available.quantities["jet_btag"] == (f"Jet_btag{tags[0]}", "")
+
+
+def test_optional_quantities() -> None:
+    schema = load_schema("cms_nanoaod")
+    assert schema.resolve([], "file.root").quantities == {}
+    muons = set(schema.resolve(MUONS, "file.root").quantities)
+    assert muons == {f"muon_{part}" for part in ("pt", "eta", "phi", "mass", "charge")}
+    # Jets need no b tag.
+    assert set(schema.resolve(JETS, "f").quantities) == {f"jet_{part}" for part in ("pt", "eta", "phi", "mass")}
+
+
+@pytest.mark.parametrize(
+    ("present", "message"),
+    [
+        (
+            JETS[:3],
+            r"^file\.root: no column 'Jet_mass', which schema cms_nanoaod needs for jet_mass; did you mean Jet_",
+        ),
+        (JETS[1:], r"no column 'Jet_pt', .* needs for jet_pt; did you mean Jet_phi, Jet_eta"),
+        (JETS[:1], r"no column 'Jet_eta', .* needs for jet_eta"),
+        ([*JETS, *MUONS[:4]], r"no column 'Muon_charge', .* needs for muon_charge; did you mean Muon_"),
+        ([*MUONS, "Electron_pt"], r"no column 'Electron_eta', .* needs for electron_eta; did you mean Electron_pt"),
+        (["Jets_pt", *JETS[1:]], r"no column 'Jet_pt', .* did you mean Jets_pt"),
+    ],
+)
+def test_an_object_of_which_the_file_has_a_part(present: list[str], message: str) -> None:
+    with pytest.raises(MissingColumn, match=message):
+        load_schema("cms_nanoaod").resolve(present, "file.root")
+
+
+def test_a_quantity_that_is_not_optional() -> None:
+    schema = load_schema("atlas2025")
+    columns = set(schema.columns) - {"mcWeight", "jet_btag_quantile"}
+    assert set(schema.quantities) - set(schema.resolve(columns, "f").quantities) == {"weight", "jet_btag"}
+    message = (
+        r"^data\.root: no column 'lep_e', which schema atlas2025 needs for lepton_energy; did you mean lep_eta, lep_E"
+    )
+    with pytest.raises(MissingColumn, match=message):
+        schema.resolve(columns - {"lep_e"} | {"lep_E"}, "data.root")
+    # An own column of a format, here HIGGS, needs what it is made of.
+    higgs = load_schema("higgs")
+    with pytest.raises(MissingColumn, match=r"no column 'm_bb', which schema higgs needs for m_bb; did you mean m_wbb"):
+        higgs.resolve(set(higgs.columns) - {"m_bb"}, "higgs.root")
+
+
+FOUR_VECTORS = """\
+title: a format
+tree: Events
+columns: {a: "float32[]"}
+quantities: {%s}
+features: razor
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ("jet_pt jet_eta jet_phi", r"jets need jet_pt, _eta, _phi or _px, _py, _pz, and jet_mass or _energy; it has"),
+        ("jet_pt jet_eta jet_mass", r"jets need .*; it has jet_eta, jet_mass, jet_pt"),
+        ("jet_px jet_py jet_eta jet_energy", r"jets need .*; it has jet_energy, jet_eta, jet_px, jet_py"),
+        ("muon_pt muon_eta muon_phi muon_mass", r"muons need muon_charge too; add it to the quantities"),
+        ("lepton_pt lepton_eta lepton_phi lepton_mass lepton_charge", r"leptons need lepton_flavour too"),
+    ],
+)
+def test_objects_that_no_four_vector_can_be_made_of(parts: str, message: str, schemas: Path) -> None:
+    quantities = ", ".join(f"{part}: {{expression: a}}" for part in parts.split())
+    (schemas / "format.yaml").write_text(FOUR_VECTORS % quantities)
+    with pytest.raises(SchemaError, match=message):
+        load_schema("format")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "jet_pt jet_eta jet_phi jet_mass",
+        "jet_px jet_py jet_pz jet_energy",
+        "jet_pt jet_eta jet_phi jet_energy jet_btag",
+        "lepton_px lepton_py lepton_pz lepton_mass lepton_charge lepton_flavour",
+    ],
+)
+def test_objects_that_are_whole(parts: str, schemas: Path) -> None:
+    quantities = ", ".join(f"{part}: {{expression: a}}" for part in parts.split())
+    (schemas / "format.yaml").write_text(FOUR_VECTORS % quantities)
+    assert set(load_schema("format").quantities) == set(parts.split())
