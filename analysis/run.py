@@ -46,7 +46,8 @@ EPILOG = """\
 examples:
   python -m analysis.run --sample cms2010b
   python -m analysis.run --sample cms2010b --models output/cms2010b/models --output output/again
-  python -m analysis.run --sample my.csv --schema cms_razor --threads 1
+  python -m analysis.run --sample my.root --schema cms_nanoaod --features dilepton --vary jes,met
+  python -m analysis.run --sample my.root --schema my_schema.yaml --objects '{muon: {pt: 20}}' --threads 1
 
 Every option can stand in the file of --config, as `key: value` with _ for -; the command line takes precedence.
 exit codes: 0 done, 2 bad command or configuration, 3 data missing or unreadable, 4 a result failed its own check,
