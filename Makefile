@@ -18,7 +18,7 @@ run: .installed-run  ## the main job on sample cms2010b (more options: ARGS='...
 	$(RUN) -m analysis.run --sample cms2010b --allow-simulated $(ARGS)
 
 test: .installed-dev  ## all tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 bench: .installed-dev  ## the benchmarks
 	$(RUN) -m tests.benchmarks

@@ -71,7 +71,7 @@ class RunConfiguration(BaseModel):
     @field_validator("features")
     @classmethod
     def _several_features(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        if isinstance(value, tuple) and (len(value) < 2 or len(set(value)) < len(value)):
+        if value == "" or (isinstance(value, tuple) and (len(value) < 2 or len(set(value)) < len(value))):
             raise ValueError("name a feature set, or at least two features, each once")
         return value
 
@@ -85,9 +85,13 @@ class RunConfiguration(BaseModel):
     def _read_variations(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = _as_table(value) if value.lstrip().startswith("{") else [n.strip() for n in value.split(",")]
-        if isinstance(value, Mapping):
-            return value
-        return {name: VARIATIONS[name].size if name in VARIATIONS else 0.1 for name in value or ()}
+        if isinstance(value, Mapping) or value is None:
+            return value or {}
+        if not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+            raise ValueError(f"{value!r} is no list of names; write jes,met or {{jes: 0.02}}")
+        if len(set(value)) < len(value):
+            raise ValueError("name each variation once")
+        return {name: VARIATIONS[name].size if name in VARIATIONS else 0.1 for name in value}
 
     @field_validator("vary")
     @classmethod
@@ -138,11 +142,18 @@ def _as_table(text: str) -> Any:
     """Read a table from the command line, which is written as in the YAML file."""
     try:
         table = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{text!r} is not of the form {{name: value, ...}}; quote what has brackets in it") from error
+    except (yaml.YAMLError, ValueError) as error:
+        problem = getattr(error, "problem", None) or str(error)
+        raise ValueError(
+            f"{text!r} is not of the form {{name: value, ...}} ({problem}); put an expression in quotes"
+        ) from error
     if not isinstance(table, dict):
         raise ValueError(f"{text!r} is not of the form {{name: value, ...}}")
     return table
+
+
+_PYDANTIC_PARTS = ("[key]", "str", "tuple[str, ...]")
+"""Parts of pydantic's places that stand for a key or a type and not for what the user wrote."""
 
 
 def option_name(field: str) -> str:
@@ -172,11 +183,11 @@ def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConf
         return RunConfiguration(**merged)
     except ValidationError as error:
         first = error.errors()[0]
-        key, *inner = (str(part) for part in first["loc"] if part != "[key]")
+        key, *inner = (str(part) for part in first["loc"] if part not in _PYDANTIC_PARTS)
         reason = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             reason = f"unknown key {inner.pop()!r}"
-        if inner and inner[-1] not in reason:
+        if inner and repr(inner[-1]) not in reason:
             reason = f"{'.'.join(inner)}: {reason}"
         place = f"{file}: key {key!r}" if key in from_file and key not in options else f"--{key.replace('_', '-')}"
         raise ConfigurationError(f"{place}: {reason}") from error
@@ -212,7 +223,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigurationError(f"{file}{line}: not valid YAML: {error.problem}; mend that line") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a ValueError
         raise ConfigurationError(f"{file}: not valid YAML: {error}") from error
     if content is None:
         return {}

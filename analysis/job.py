@@ -244,7 +244,8 @@ def _means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, 
     for i, name in enumerate(features):
         normal, anomalous = mean("normal", i), mean("anomalous", i)
         spectrum = histograms[f"features/{name}"]
-        has_both_signs = spectrum.Integral(0, spectrum.FindBin(0) - 1) > 0
+        last_below_zero = spectrum.FindBin(0) - 1
+        has_both_signs = last_below_zero >= 0 and spectrum.Integral(0, last_below_zero) > 0
         ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
         means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
     return means

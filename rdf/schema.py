@@ -138,8 +138,8 @@ class Objects(_Table):
     The expression is over the file's own columns and gives one truth value for each object of the file.
     """
 
-    pt: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    eta: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    pt: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] | None = None
+    eta: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
     where: str | None = None
 
 

@@ -22,6 +22,7 @@ RUN: dict[str, Any] = {
         "isolation_forest": {"threshold": 0.51239, "flagged": 600, "parity": 1e-7},
         "autoencoder": {"threshold": 3.25, "flagged": 1200, "parity": 1e-6},
     },
+    "variations": {},
     "means": {
         "MR": {"normal": 100.0, "anomalous": 174.0, "ratio": 1.74},
         "Rsq": {"normal": 0.0, "anomalous": 0.2, "ratio": None},
@@ -71,6 +72,47 @@ def test_summary_is_what_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixt
         ["models", f"{tmp_path}/models (score more events with --models)"],
     ]
     assert "\x1b" not in text
+
+
+def rows(text: str, name: str) -> list[str]:
+    """Return what stands in the rows of this name."""
+    lines = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in text.splitlines())
+    return [what for row, what in lines if row == name]
+
+
+def test_each_variation_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def counts(anomalous: int) -> dict[str, Any]:
+        return {"selected": 12000, "anomalous": anomalous, "flagged": {"isolation_forest": 600, "autoencoder": 1200}}
+
+    varied = {
+        "jes": {"size": 0.03, "up": counts(1234), "nominal": counts(600), "down": counts(0)},
+        "lepton": {"size": 0.005, "up": counts(601), "nominal": counts(600), "down": counts(599)},
+    }
+    text = summary(tmp_path, capsys, variations=varied)
+    assert rows(text, "varied") == [
+        "jes by 3.0%: 1,234 flagged up, 600 nominal, 0 down",
+        "lepton by 0.5%: 601 flagged up, 600 nominal, 599 down",
+    ]
+    names = [line.split()[0] for line in text.splitlines()]
+    assert names[names.index("means") :][:4] == ["means", "varied", "varied", "speed"]
+
+
+def test_eight_means_are_printed_those_that_differ_most(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # A factor counts as much below 1 as above: 0.82 = 1/1.22 is farther from it than 1.2.
+    more = {"pt1": 1.2, "n_jets": 1.0, "MET": 0.1, "pt_ratio": 0.82, "pt2": 0.5, "mll": 12345.6, "ST": 3.0, "MTR": 4.0}
+    means = {name: {"normal": 1.0, "anomalous": ratio, "ratio": ratio} for name, ratio in more.items()}
+    assert rows(summary(tmp_path, capsys, means=means), "means") == [
+        "anomalous / normal: MR 1.74, HT 1.71, MET 0.10, pt_ratio 0.82, pt2 0.50, mll 1.23e+04, ST 3.00, MTR 4.00"
+    ]
+
+
+def test_means_without_a_ratio_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # The logarithm of neither can be compared: no ratio, and an anomalous mean of 0.
+    means = {
+        "delta_mj": {"normal": -1.0, "anomalous": 3.0, "ratio": None},
+        "n_jets": {"normal": 2.0, "anomalous": 0.0, "ratio": 0.0},
+    }
+    assert rows(summary(tmp_path, capsys, means=means), "means") == ["anomalous / normal: MR 1.74, HT 1.71"]
 
 
 def test_simulated_sample_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,9 +207,9 @@ def test_a_folder_of_the_first_format_is_refused_for_its_format(folder: Path) ->
             del content[key]
 
     alter(folder, as_it_was)
-    assert (
-        refused(folder)
-        == f"{folder / 'models.json'}: format 1, where this version of the toolkit reads format 2; {REMEDY}"
+    assert refused(folder) == (
+        f"{folder / 'models.json'}: (the whole file): format 1, where this version of the toolkit reads format 2; "
+        f"{REMEDY}"
     )
 
 
