@@ -398,7 +398,7 @@ def test_features_that_are_no_names_are_refused(tmp_path: Path, written: str) ->
         ("vary", "{jes: .inf}", "jes: inf is no relative size between 0 and 1"),
         ("vary", "{jes: .nan}", "jes: nan is no relative size between 0 and 1"),
         ("vary", "{jes: }", "jes: Input should be a valid number"),
-        ("vary", "{jes: large}", "jes: Input should be a valid number"),
+        ("vary", "{jes: large}", "jes: Input should be a valid number, unable to parse string as a number"),
     ],
 )
 def test_what_is_wrong_in_a_table_is_named_with_its_place(tmp_path: Path, key: str, written: str, fault: str) -> None:
