@@ -394,7 +394,7 @@ def test_bad_rows_are_named(case: str, runner: Runner, opendata: Path, tmp_path:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--sample", "cms2010"], 2, "did you mean cms2010b?"),
+        (["--sample", "cms2010"], 2, "did you mean cms2010b, "),
         (["--sampel", "cms2010b"], 2, "unknown option --sampel; did you mean --sample"),
         (["--sample", "cms2010b", "--detectors", "izolation_forest"], 2, "did you mean isolation_forest?"),
         (["--sample", "nothing.csv", "--schema", "cms_razor"], 3, "nothing.csv does not exist"),
