@@ -102,6 +102,11 @@ def run(configuration: RunConfiguration, command: str) -> None:
             f"--models: {configuration.models} was trained on the schema {models.schema_name}, the sample has the "
             f"schema {schema.name}; name models of that schema, or train"
         )
+    if models and models.schema_sha256 != schema.meaning():
+        raise ConfigurationError(
+            f"--models: {configuration.models} was trained on another schema of the name {schema.name}, with other "
+            "quantities; train again"
+        )
     folder = configuration.output or Path("output") / data.name
 
     with staged_output(folder) as staging:
@@ -169,6 +174,7 @@ def _job(
     check_variations(configuration.vary, needed_columns(columns, recorded))
     recipe = models or Columns(
         schema=schema.name,
+        schema_sha256=schema.meaning(),
         define={name: definition.model_dump() for name, definition in define.items()},
         objects={kind: which.model_dump() for kind, which in selection.items()},
         features=list(choice.chosen.features),

@@ -104,10 +104,10 @@ inline std::pair<double, double> heavy_pair(TRandom &random, double sqrt_s, doub
 
 constexpr double kMinRadiatedPt = 15; // softer radiation is no jet
 
-// Initial-state radiation of both beams: 4 alpha_s C_F / pi = 0.15 at these scales, about half of which the parton
-// densities, which fall steeply, leave. And the probability for each factor of e in pT that a parton splits into two
-// jets, of the order of 2 alpha_s C_F / pi log(1 / 0.4).
-constexpr double kInitialRadiation = 0.08, kFinalRadiation = 0.1;
+// Initial-state radiation of both beams, 4 alpha_s C_F / pi for a soft alpha_s of 0.15, which the parton densities damp:
+// a system that already takes the fraction x of the beams' energy leaves (1 - x)^8. And the probability for each factor
+// of e in pT that a parton splits into two jets, of the order of 2 alpha_s C_F / pi log(1 / 0.4).
+constexpr double kInitialRadiation = 0.25, kDamping = 8, kFinalRadiation = 0.1;
 
 constexpr double kIntrinsicPt = 4; // [GeV], of either component; the peak of the pT spectrum of the Z
 
@@ -147,13 +147,16 @@ struct Recoil {
 
 // Initial-state radiation of a process at this scale: jets of dN/d(log pT) ~ log(scale / pT), spread in rapidity around
 // the system, and something softer. Returns the transverse momentum that the system gets.
-inline Recoil radiate(TRandom &random, Particles &particles, double scale, double system_rapidity)
+// energy_fraction: mass of the system over the energy of the collisions.
+inline Recoil radiate(TRandom &random, Particles &particles, double scale, double energy_fraction,
+                      double system_rapidity)
 {
    Recoil recoil{random.Gaus(0, kIntrinsicPt), random.Gaus(0, kIntrinsicPt)};
    particles.unclustered_px = -recoil.px;
    particles.unclustered_py = -recoil.py;
    const double range = scale > kMinRadiatedPt ? std::log(scale / kMinRadiatedPt) : 0;
-   const int jets = random.Poisson(kInitialRadiation * range * range / 2);
+   const double strength = kInitialRadiation * std::pow(1 - energy_fraction, kDamping);
+   const int jets = random.Poisson(strength * range * range / 2);
    for (int i = 0; i < jets; ++i) {
       const double pt = scale * std::exp(-range * std::sqrt(random.Rndm()));
       const double phi = random.Uniform(-M_PI, M_PI);
@@ -194,7 +197,7 @@ inline Event make_multijet(TRandom &random, double sqrt_s, double min_pt)
    } while (random.Rndm() >= parton_luminosity(pt / sqrt_s * (std::exp(y1) + std::exp(y2)),
                                                pt / sqrt_s * (std::exp(-y1) + std::exp(-y2))));
    Particles particles;
-   const auto recoil = radiate(random, particles, 2 * pt, (y1 + y2) / 2);
+   const auto recoil = radiate(random, particles, 2 * pt, 2 * pt * std::cosh((y1 - y2) / 2) / sqrt_s, (y1 + y2) / 2);
    const double phi = random.Uniform(-M_PI, M_PI);
    const bool bottom = random.Rndm() < kBottomFraction;
    for (const auto &[sign, y] : {std::pair{1, y1}, std::pair{-1, y2}}) {
@@ -211,7 +214,7 @@ inline Event make_dilepton(TRandom &random, double sqrt_s, double pole, double w
    Particles particles;
    const double mass = breit_wigner(random, pole, width);
    const double y = rapidity(random, sqrt_s, mass);
-   const auto recoil = radiate(random, particles, mass, y);
+   const auto recoil = radiate(random, particles, mass, mass / sqrt_s, y);
    const int flavour = lepton_flavour(random);
    const auto leptons = decay(random, system_momentum(mass, y, recoil), lepton_mass(flavour), lepton_mass(flavour));
    particles.leptons.push_back({leptons.first, flavour, +1});
@@ -234,7 +237,7 @@ inline Event make_top_pair(TRandom &random, double sqrt_s)
    Particles particles;
    const double mass1 = breit_wigner(random, kTopMass, kTopWidth), mass2 = breit_wigner(random, kTopMass, kTopWidth);
    const auto [mass, y] = heavy_pair(random, sqrt_s, mass1 + mass2);
-   const auto recoil = radiate(random, particles, kTopMass, y);
+   const auto recoil = radiate(random, particles, kTopMass, mass / sqrt_s, y);
    const auto [top, antitop] = decay(random, system_momentum(mass, y, recoil), mass1, mass2);
    decay_top(random, particles, top, +1);
    decay_top(random, particles, antitop, -1);
@@ -246,7 +249,7 @@ inline Event make_squark_pair(TRandom &random, double sqrt_s, double squark_mass
 {
    Particles particles;
    const auto [mass, y] = heavy_pair(random, sqrt_s, 2 * squark_mass);
-   const auto recoil = radiate(random, particles, squark_mass, y);
+   const auto recoil = radiate(random, particles, squark_mass, mass / sqrt_s, y);
    const auto squarks = decay(random, system_momentum(mass, y, recoil), squark_mass, squark_mass);
    for (const auto &squark : {squarks.first, squarks.second})
       add_parton(random, particles, decay(random, squark, 0, lsp_mass).first, false);

@@ -50,8 +50,9 @@ struct Missing {
    double pt, phi;
 };
 
-// MET after the jets' energy scale has changed by a factor: the vector sum of what the jets gained is taken from it
-// (type-I correction, CMS, JINST 14 (2019) P07004, arXiv:1903.06078). A factor of 1 leaves every bit as it is.
+// MET after the jets' energy scale has changed by a factor: the vector sum of what the jets gained is taken from it, as
+// in the type-I correction (CMS, JINST 14 (2019) P07004, arXiv:1903.06078), but for all jets of the file, whatever their
+// pT and whether or not they are leptons too. A factor of 1 leaves every bit as it is.
 // jet_pt, jet_phi: of all jets, before the change.
 inline Missing with_jets_scaled(double met_pt, double met_phi, const objects::Reals &jet_pt,
                                 const objects::Reals &jet_phi, double factor)

@@ -168,6 +168,38 @@ inline double invariant_mass(const Momentum &sum)
    return squared < 0 ? 0. : std::sqrt(squared);
 }
 
+// A mask of the objects for which a condition, true where it is not 0, holds too.
+template <typename Values>
+Mask passes_also(const Mask &mask, const Values &condition)
+{
+   if (condition.size() != mask.size())
+      throw std::runtime_error("the condition (`where`) has " + std::to_string(condition.size()) + " values for " +
+                               std::to_string(mask.size()) + " objects; correct it");
+   Mask both(mask.size());
+   for (std::size_t i = 0; i < mask.size(); ++i)
+      both[i] = mask[i] && condition[i] != 0;
+   return both;
+}
+
+// The i-th value; NaN where there is none, which RVec's [] does not look after.
+template <typename T>
+double at(const ROOT::RVec<T> &values, long long i)
+{
+   return i >= 0 && static_cast<std::size_t>(i) < values.size() ? static_cast<double>(values[i]) : kNaN;
+}
+
+inline Momentum at(const Momenta &momenta, long long i)
+{
+   return i >= 0 && static_cast<std::size_t>(i) < momenta.size() ? momenta[i] : Momentum(kNaN, kNaN, kNaN, kNaN);
+}
+
+// The values that a mask lets through.
+template <typename T, typename Flag>
+ROOT::RVec<T> at(const ROOT::RVec<T> &values, const ROOT::RVec<Flag> &mask)
+{
+   return values[mask];
+}
+
 // A lepton mask with the mask of one flavour applied to its leptons only.
 inline Mask where_flavour(const ROOT::RVec<int> &flavours, int flavour, const Mask &mask)
 {

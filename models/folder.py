@@ -89,6 +89,7 @@ class Columns(_Table):
 
     Attributes:
         schema_name: schema of the training sample.
+        schema_sha256: of what that schema's quantities are.
         define: columns of the user's own, as configured.
         objects: which objects counted, by kind.
         features: in the order of the networks' inputs.
@@ -97,6 +98,7 @@ class Columns(_Table):
     """
 
     schema_name: str = Field(alias="schema")
+    schema_sha256: str
     define: dict[str, dict[str, Any]]
     objects: dict[str, dict[str, Any]]
     features: list[str]

@@ -109,6 +109,12 @@ MET: Table = {
 
 PHYSICS: Table = {**RAZOR, **DILEPTON, **EVENT_SHAPE, **MET}
 
+_ELEMENT = re.compile(r"(?<![\w.:])([A-Za-z_]\w*)\s*\[")
+_RESERVED = re.compile(
+    r"(source|scaled|joined|unrounded|score|rank|flag|moment|part)_.*|.*_order|votes|non_finite|feature_vector"
+)
+"""Names of columns that are made on the way."""
+
 _MADE_OF = frozenset({*CANONICAL, "jets", "leptons", "megajet1", "megajet2", "stored_HT", "stored_Rsq", *PHYSICS})
 """What an expression can name that a sample may not have."""
 
@@ -132,7 +138,14 @@ def effective_selection(schema: Schema, available: Available, configured: Mappin
     """Return which objects count: what the configuration says, else what the schema says.
 
     Of the schema's own conditions those count whose columns the file has.
+
+    Raises:
+        SchemaError: the configuration selects objects that the sample does not have.
     """
+    held = {name.partition("_")[0] for name in available.quantities}
+    for kind in configured:
+        if not held & ({kind, "lepton"} if kind in FLAVOURS else {kind}):
+            raise SchemaError(f"--objects: the sample has no {kind}s; leave them out")
     selection: dict[str, Objects] = {}
     for kind in sorted({*schema.objects, *configured}):
         default, chosen = schema.objects.get(kind, Objects()), configured.get(kind, Objects())
@@ -182,12 +195,40 @@ def physics_columns(
     for name, definition in schema.define.items():
         # Its names are those of the file's columns first, which are there.
         if names_in(definition.expression) & _MADE_OF - schema.columns.keys() <= columns.keys():
-            columns[name] = definition.expression
-    for name, definition in definitions.items():
-        if name in columns or name in _MADE_OF:
+            columns[name] = with_checked_access(definition.expression)
+    for name, definition in _in_order(definitions).items():
+        if name in columns or name in _MADE_OF or _RESERVED.fullmatch(name):
             raise SchemaError(f"define {name!r}: there is a column of that name already; choose another")
-        columns[name] = definition.expression
+        columns[name] = with_checked_access(definition.expression)
     return columns
+
+
+def _in_order(definitions: Mapping[str, Definition]) -> dict[str, Definition]:
+    """Return definitions each after those that it is made of."""
+    waiting, ordered = dict(definitions), dict[str, Definition]()
+    while waiting:
+        ready = [name for name, d in waiting.items() if not names_in(d.expression) & waiting.keys() - {name}]
+        if not ready:
+            raise SchemaError(f"define: {', '.join(waiting)} are made of each other; resolve that")
+        ordered |= {name: waiting.pop(name) for name in ready}
+    return ordered
+
+
+def with_checked_access(expression: str) -> str:
+    """Return an expression in which an element that an event does not have, as in `jet_pt[5]`, is NaN.
+
+    RVec's own [] reads whatever lies there.
+    """
+    match = _ELEMENT.search(expression)
+    if not match:
+        return expression
+    depth, end = 1, match.end()
+    while depth and end < len(expression):
+        depth += {"[": 1, "]": -1}.get(expression[end], 0)
+        end += 1
+    index = with_checked_access(expression[match.end() : end - 1])
+    rest = with_checked_access(expression[end:])
+    return f"{expression[: match.start()]}objects::at({match[1]}, {index}){rest}"
 
 
 def _source_columns(available: Available) -> dict[str, str]:
@@ -259,14 +300,12 @@ def _group(
 
 def _mask(parts: Mapping[str, str], wanted: Objects | None) -> str:
     """Return the expression for which objects count; empty where all do."""
-    conditions = []
-    if wanted and (wanted.pt is not None or wanted.eta is not None):
-        lowest = "-HUGE_VAL" if wanted.pt is None else repr(wanted.pt)
-        largest = "HUGE_VAL" if wanted.eta is None else repr(wanted.eta)
-        conditions.append(f"objects::passes({parts['pt']}, {parts['eta']}, {lowest}, {largest})")
-    if wanted and wanted.where:
-        conditions.append(f"objects::as_integers({wanted.where})")
-    return " && ".join(conditions)
+    if wanted is None or wanted == Objects():
+        return ""
+    lowest = "-HUGE_VAL" if wanted.pt is None else repr(wanted.pt)
+    largest = "HUGE_VAL" if wanted.eta is None else repr(wanted.eta)
+    mask = f"objects::passes({parts['pt']}, {parts['eta']}, {lowest}, {largest})"
+    return f"objects::passes_also({mask}, {wanted.where})" if wanted.where else mask
 
 
 def _joined(columns: dict[str, str], electrons: _Group | None, muons: _Group | None) -> _Group | None:
@@ -358,8 +397,13 @@ def define_columns(events: RNode, columns: Mapping[str, str], wanted: Iterable[s
             events = define(events, name, expression)
         except CompileError as error:
             # The kernels compile, so it is what the schema or the user has written.
-            known = {*columns, *map(str, events.GetColumnNames())}
-            raise SchemaError(f"{_origin(name)} {expression!r}: {error.reason}; {_remedy(error, known)}") from error
+            known = {str(column) for column in events.GetColumnNames()}
+            # A quantity or a condition is over the file's columns, any other definition over ours too.
+            known = (
+                known - columns.keys() if name.startswith("source_") or name.endswith("_order") else known | {*columns}
+            )
+            message = f"{_origin(name)} {expression!r}: {error.reason}; {_remedy(error, known)}"
+            raise SchemaError(message.replace("unrounded_", "")) from error
     return events
 
 
@@ -382,13 +426,16 @@ def _origin(name: str) -> str:
     if name.startswith("source_"):
         return f"quantity {name.removeprefix('source_')!r} of the schema,"
     if name.endswith("_order"):
-        return f"selection of {name.removesuffix('_order')}s (`where`),"
+        return f"selection of {name.removesuffix('_order')}s (`where`, over the file's own columns),"
     return f"column {name.removeprefix('unrounded_')!r} ="
 
 
 def _remedy(error: CompileError, known: Collection[str]) -> str:
     unknown = re.search(r"undeclared identifier '(\w+)'", error.reason)
-    return near_names(unknown[1], known) if unknown else "correct the expression"
+    if not unknown:
+        return "correct the expression"
+    seen = (name for name in known if not name.startswith(("source_", "scaled_", "joined_")))
+    return near_names(unknown[1].removeprefix("unrounded_"), seen)
 
 
 def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str]:

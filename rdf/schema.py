@@ -184,8 +184,8 @@ class Available:
 
     Attributes:
         quantities: canonical quantity -> the expression that counts, and its unit.
-        columns: names of the columns; those of all files.
-        partly: names of columns that some files have.
+        columns: names of the columns, of those that are alike in all files.
+        partly: names of columns that some files have, or have otherwise.
     """
 
     quantities: Mapping[str, tuple[str, str]]
@@ -232,6 +232,11 @@ class Schema(_Table):
     def digest(self) -> str:
         """Return a sha256 of the columns, which changes when converted files have to be converted anew."""
         return hashlib.sha256(repr((self.tree, list(self.columns.items()))).encode()).hexdigest()
+
+    def meaning(self) -> str:
+        """Return a sha256 of what the quantities and the format's own columns are, for models to be tied to."""
+        table = self.model_dump_json(include={"quantities", "define"})
+        return hashlib.sha256(table.encode()).hexdigest()
 
     def conditions(self) -> list[str]:
         """Return the schema's own conditions on objects."""

@@ -96,19 +96,18 @@ def open_source(
     if not sum(tree.entries for tree in found):
         raise NoEvents(f"{', '.join(files)}: the tree {schema.tree!r} holds no events; check the file")
     offers = [_available(tree, schema) for tree in trees]
+    unlike: set[str] = set()
     for i in range(1, len(trees)):
         if found[i].kind != found[0].kind:
             raise UnreadableFile(
                 f"{trees[i]} holds a {found[i].kind}, {trees[0]} a {found[0].kind}; analyse such files separately"
             )
-        _check_alike(schema, trees[0], offers[0], trees[i], offers[i])
-    everywhere = frozenset.intersection(*(offer.columns for offer in offers))
-    somewhere = frozenset.union(*(offer.columns for offer in offers))
+        unlike |= _unlike_columns(schema, found[0].kind, trees[0], offers[0], trees[i], offers[i])
     return Source(
         schema.tree,
         tuple(trees),
         tuple(tree.entries for tree in found),
-        Available(offers[0].quantities, everywhere, somewhere - everywhere),
+        Available(offers[0].quantities, offers[0].columns - unlike, frozenset(unlike)),
         any(tree.simulated for tree in found),
     )
 
@@ -169,11 +168,14 @@ def _find_tree(path: str, tree: str) -> _Tree:
             raise UnreadableFile(f"{path} cannot be read ({stderr.first_error()}); check the address, or download it")
         raise UnreadableFile(f"{path} is not a whole ROOT file ({stderr.first_error()}); delete it and get it again")
     with file:
-        names = sorted({key.GetName() for key in file.GetListOfKeys()})
-        if tree not in names:
-            raise MissingColumn(f"{path} has no tree {tree!r}; {near_names(tree, names)}")
-        kind = file.GetKey(tree).GetClassName()
-        entries = int(file.Get(tree).GetEntries()) if kind == "TTree" else None
+        simulated = bool(file.GetKey(SIMULATED))
+        directory, _, name = tree.rpartition("/")
+        folder = file.GetDirectory(directory) if directory else file
+        names = sorted({key.GetName() for key in (folder or file).GetListOfKeys()})
+        if not folder or name not in names:
+            raise MissingColumn(f"{path} has no tree {tree!r}; {near_names(name if folder else tree, names)}")
+        kind = folder.GetKey(name).GetClassName()
+        entries = int(folder.Get(name).GetEntries()) if kind == "TTree" else None
     if kind == "ROOT::RNTuple":
         try:
             entries = int(ROOT.RNTupleReader.Open(tree, str(path)).GetNEntries())
@@ -181,16 +183,14 @@ def _find_tree(path: str, tree: str) -> _Tree:
             raise UnreadableFile(f"{path}: {first_reason(error)}; delete it and get it again") from error
     if entries is None:
         raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
-    return _Tree(kind.removeprefix("ROOT::"), entries, SIMULATED in names)
+    return _Tree(kind.removeprefix("ROOT::"), entries, simulated)
 
 
 def _available(file: str, schema: Schema) -> Available:
     """Find out what a file offers of the schema, and refuse columns of another kind."""
     events = ROOT.RDataFrame(schema.tree, file)
     available = schema.resolve([str(name) for name in events.GetColumnNames()], file)
-    expressions = [expression for expression, _ in available.quantities.values()]
-    expressions += [definition.expression for definition in schema.define.values()] + schema.conditions()
-    used = {name for expression in expressions for name in schema.used_columns(expression)}
+    used = {name for expression in _expressions(schema, available) for name in schema.used_columns(expression)}
     for name in sorted(used & available.columns):
         wanted, found = schema.columns[name], str(events.GetColumnType(name))
         array = _ARRAY.fullmatch(found)
@@ -204,14 +204,48 @@ def _available(file: str, schema: Schema) -> Available:
     return available
 
 
-def _check_alike(schema: Schema, first: str, offer: Available, file: str, other: Available) -> None:
-    """Refuse files of one sample that do not offer the same."""
+def _unlike_columns(
+    schema: Schema, kind: str, first: str, offer: Available, file: str, other: Available
+) -> frozenset[str]:
+    """Return the columns that only one of two files of a sample has, or that are of two types.
+
+    Raises:
+        MissingColumn: the schema needs one of them.
+    """
     remedy = "analyse such files separately"
     for name in sorted({*offer.quantities, *other.quantities}):
         if offer.quantities.get(name) != other.quantities.get(name):
             raise MissingColumn(f"{file} gives {name} by other columns than {first}, or not at all; {remedy}")
+    unlike = offer.columns ^ other.columns
     for condition in schema.conditions():
-        if differing := sorted(schema.used_columns(condition) & (offer.columns ^ other.columns)):
+        if differing := sorted(schema.used_columns(condition) & unlike):
             raise MissingColumn(
                 f"{file} and {first}: only one has {differing[0]!r}, by which objects are selected; {remedy}"
             )
+    if kind == "TTree":  # RNTuple converts; a TTree's branch of another type gives numbers that mean nothing
+        types, others = _branch_types(first, schema.tree), _branch_types(file, schema.tree)
+        converted = {name for name in types.keys() & others.keys() if types[name] != others[name]}
+        used = {name for expression in _expressions(schema, offer) for name in schema.used_columns(expression)}
+        if differing := sorted(used & converted):
+            name = differing[0]
+            raise MissingColumn(f"{file}: {name!r} is stored as {others[name]}, in {first} as {types[name]}; {remedy}")
+        unlike |= converted
+    return unlike
+
+
+def _branch_types(file: str, tree: str) -> dict[str, str]:
+    """Return for each branch of a TTree how it is stored: the type and, for an array, what counts its elements."""
+    events = ROOT.RDataFrame(tree, file)
+    types = {str(name): str(events.GetColumnType(name)) for name in events.GetColumnNames()}
+    with ROOT.TFile.Open(file) as opened:
+        for leaf in opened.Get(tree).GetListOfLeaves():
+            if counter := leaf.GetLeafCount():
+                name = str(leaf.GetBranch().GetName())
+                types[name] = f"{types.get(name, '')} counted by {counter.GetName()}"
+    return types
+
+
+def _expressions(schema: Schema, available: Available) -> list[str]:
+    """Return what is read of a file whatever a run asks for."""
+    quantities = [expression for expression, _ in available.quantities.values()]
+    return [*quantities, *(definition.expression for definition in schema.define.values()), *schema.conditions()]

@@ -149,8 +149,8 @@ def test_interruption_leaves_no_file(signal_number: int, tmp_path: Path) -> None
         while not (parts := list(tmp_path.glob("*.part"))) or parts[0].stat().st_size < 1_000_000:
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
-        # ROOT ignores Ctrl-C for the moments in which it writes to a file (TFile::WriteBuffer): one that falls into such
-        # a moment is lost, and a user presses the keys again.
+        # ROOT ignores Ctrl-C for the moments in which it writes to a file (TFile::WriteBuffer): one that falls into
+        # such a moment is lost, and a user presses the keys again.
         for _ in range(6):
             process.send_signal(signal_number)
             with suppress(subprocess.TimeoutExpired):

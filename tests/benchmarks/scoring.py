@@ -73,7 +73,13 @@ def measure_scoring() -> Table:
         training = TrainingSample(sample="", title="", simulated=True, sha256=[], entries=(0, len(X)), events=len(X))
         trained = train(X, ["isolation_forest"], seed=SEED, progress=lambda _: None)
         made = Columns(
-            schema=SCHEMA.name, define={}, objects={}, features=list(FEATURES), observables=[], plane=("MR", "Rsq")
+            schema=SCHEMA.name,
+            schema_sha256=SCHEMA.meaning(),
+            define={},
+            objects={},
+            features=list(FEATURES),
+            observables=[],
+            plane=("MR", "Rsq"),
         )
         models = write_model_folder(folder, trained, X, X[:, :0], made, training=training, versions={})
         entry = models.detectors["isolation_forest"]

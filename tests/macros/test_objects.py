@@ -183,3 +183,21 @@ def test_flavours() -> None:
     # Of the muons those that the mask lets through, and all that are none.
     assert list(objects.where_flavour(flavours, 13, integers([0, 0, 1, 0, 0]))) == [1, 0, 1, 1, 1]
     assert list(objects.where_flavour(integers([]), 13, integers([]))) == []
+
+
+def test_a_condition_counts_where_it_is_not_zero() -> None:
+    mask = objects.passes(reals([10, 20, 30, 40]), reals([0, 0, 0, 3]), 15, 2.4)
+    assert list(objects.passes_also(mask, reals([1, 0.3, 0, 1]))) == [0, 1, 0, 0]
+    with pytest.raises(Exception, match=r"the condition \(`where`\) has 3 values for 4 objects; correct it"):
+        objects.passes_also(mask, reals([1, 1, 1]))
+
+
+def test_an_element_that_is_not_there_is_nan() -> None:
+    assert objects.at(reals([3, 4]), 1) == 4
+    assert objects.at(integers([3, -4]), 1) == -4
+    for i in (2, -1, 10**12):
+        assert math.isnan(objects.at(reals([3, 4]), i))
+        assert math.isnan(objects.at(integers([3, 4]), i))
+        assert all(map(math.isnan, components(objects.at(momenta((1, 2, 3, 4)), i))))
+    assert list(components(objects.at(momenta((1, 2, 3, 4)), 0))) == [1, 2, 3, 4]
+    assert list(objects.at(reals([3, 4, 5]), integers([1, 0, 1]))) == [3, 5]

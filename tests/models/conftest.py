@@ -15,6 +15,7 @@ from models.training import write_model_folder
 FEATURES = ("MR", "Rsq", "HT")
 COLUMNS = Columns(
     schema="cms_razor",
+    schema_sha256="0" * 64,
     define={"hardness": {"expression": "HT / MR", "title": "H_{T} / M_{R}", "unit": ""}},
     objects={
         "jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId >= 2"},

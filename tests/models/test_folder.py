@@ -49,6 +49,7 @@ def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_
     # What made the columns comes back as it was, None and all.
     assert {name: getattr(read, name) for name in Columns.model_fields} == {
         "schema_name": "cms_razor",
+        "schema_sha256": "0" * 64,
         "define": {"hardness": {"expression": "HT / MR", "title": "H_{T} / M_{R}", "unit": ""}},
         "objects": {
             "jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId >= 2"},

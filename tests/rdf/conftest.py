@@ -252,6 +252,7 @@ def trained(made_up: Sample, tmp_path_factory: pytest.TempPathFactory) -> Traine
         made_up.matrix(RAZOR.observables)[:500],
         Recipe(
             schema="cms_razor",
+            schema_sha256="0" * 64,
             define={},
             objects={},
             features=list(RAZOR.features),

@@ -8,17 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
 
-from rdf.columns import PHYSICS, define, define_columns, define_feature_vector, physics_columns, rounded
+from rdf.columns import (
+    PHYSICS,
+    define,
+    define_columns,
+    define_feature_vector,
+    effective_selection,
+    physics_columns,
+    rounded,
+)
 from rdf.errors import CompileError, EventLoopFailed, SchemaError
 from rdf.execution import EventLoop, use_threads
 from rdf.features import FEATURES
 from rdf.interpreter import ROOT
 from rdf.schema import SCHEMAS, Definition, Objects, Schema, load_schema, names_in
 from rdf.selection import define_non_finite, non_finite_counts, select_finite
+from rdf.sources import open_source
 from rdf.variations import VARIATIONS
 from tests.rdf import reference
 from tests.rdf.trees import (
@@ -332,15 +342,13 @@ def test_a_definition_that_is_no_cpp(nano: Path) -> None:
 
 
 def test_a_condition_on_objects_that_is_no_cpp(nano: Path) -> None:
-    message = (
-        r"^selection of jets \(`where`\), 'objects::.*: use of undeclared identifier 'Jet_jetID'; did you mean Jet_j"
-    )
+    message = r"^selection of jets \(`where`, .*\), 'objects::.*: use of undeclared identifier 'Jet_jetID'; did you mean J"
     with pytest.raises(SchemaError, match=message):
         graph(nano, "HT", {"jet": Objects(where="Jet_jetID >= 2")})
-    with pytest.raises(SchemaError, match=r"^selection of jets \(`where`\), .*: expected expression"):
+    with pytest.raises(SchemaError, match=r"^selection of jets \(`where`, .*\), .*: expected expression"):
         graph(nano, "HT", {"jet": Objects(where="Jet_jetId >=")})
     with pytest.raises(
-        SchemaError, match=r"^selection of leptons \(`where`\), .*: use of undeclared identifier 'Muon_pt_'"
+        SchemaError, match=r"^selection of leptons \(`where`, .*\), .*: use of undeclared identifier 'Muon_pt_'"
     ):
         graph(nano, "mll", {"muon": Objects(where="Muon_pt_ > 2")})
 
@@ -685,3 +693,56 @@ def test_forty_jets(unusual: Unusual, of_unusual: Any) -> None:
             total = [sum(jet[0] * f(jet[2]) for jet in jets) for f in (np.cos, np.sin)]
             mass = np.sqrt(energy**2 - pz**2 - total[0] ** 2 - total[1] ** 2)
             assert values["dijet_mass"][i] == pytest.approx(mass, rel=1e-9)
+
+
+def test_an_element_that_an_event_does_not_have_is_nan(nano: Path) -> None:
+    """RVec's own [] gives whatever lies there, in some events the value of another event."""
+    definitions = {
+        "sixth": Definition(expression="jet_pt[5] / HT"),
+        "nested": Definition(expression="jet_pt[n_jets - 1] + leptons[0].Pt()"),
+        "masked": Definition(expression="Sum(jet_pt[jet_eta > 0])"),
+    }
+    with uproot.open(nano) as file:
+        events = file["Events"].arrays(["Jet_pt", "Jet_eta", "Jet_jetId"])
+    jets = events[(events.Jet_pt > 30) & (abs(events.Jet_eta) < 2.4) & (events.Jet_jetId >= 2)]
+    pt, eta = ak.values_astype(jets.Jet_pt, np.float64), jets.Jet_eta
+    order = ak.argsort(pt, axis=1, ascending=False, stable=True)
+    pt, eta = pt[order], eta[order]
+    padded = ak.to_numpy(ak.fill_none(ak.pad_none(pt, 6, clip=True), np.nan))
+    schema = load_schema("cms_nanoaod")
+    source = open_source([str(nano)], schema, nano.parent, [None])
+    columns = physics_columns(schema, source.available, effective_selection(schema, source.available, {}), definitions)
+    use_threads(1)
+    found = define_columns(source.open(), columns, definitions).AsNumpy(list(definitions))
+    assert np.isnan(padded[:, 5]).any()
+    np.testing.assert_allclose(found["sixth"], padded[:, 5] / ak.to_numpy(ak.sum(pt, axis=1)), rtol=1e-6)
+    np.testing.assert_allclose(found["masked"], ak.to_numpy(ak.sum(pt[eta > 0], axis=1)), rtol=1e-6)
+    assert np.isnan(found["nested"][ak.num(pt) == 0]).all()
+
+
+def test_definitions_in_any_order_and_in_a_circle(nano: Path) -> None:
+    schema = load_schema("cms_nanoaod")
+    source = open_source([str(nano)], schema, nano.parent, [None])
+    definitions = {"b": Definition(expression="a * 2"), "a": Definition(expression="HT + 1")}
+    columns = physics_columns(schema, source.available, {}, definitions)
+    use_threads(1)
+    found = define_columns(source.open(), columns, ("HT", "b")).AsNumpy(["HT", "b"])
+    np.testing.assert_array_equal(found["b"], (found["HT"] + 1) * 2)
+    circle = {"a": Definition(expression="b"), "b": Definition(expression="a")}
+    with pytest.raises(SchemaError, match=r"^define: a, b are made of each other; resolve that$"):
+        physics_columns(schema, source.available, {}, circle)
+
+
+@pytest.mark.parametrize("name", ["votes", "score_isolation_forest", "feature_vector", "source_x", "jet_order", "HT"])
+def test_a_definition_cannot_take_a_name_that_is_ours(name: str, nano: Path) -> None:
+    schema = load_schema("cms_nanoaod")
+    source = open_source([str(nano)], schema, nano.parent, [None])
+    with pytest.raises(SchemaError, match=f"^define '{name}': there is a column of that name already"):
+        physics_columns(schema, source.available, {}, {name: Definition(expression="HT / 2")})
+
+
+def test_a_selection_of_what_the_sample_does_not_have_is_refused(opendata: Path, tmp_path: Path) -> None:
+    schema = load_schema("cms_dimuon")
+    source = open_source([str(opendata / "cmscsv" / "Zmumu_Run2011A.csv")], schema, tmp_path, [None])
+    with pytest.raises(SchemaError, match=r"^--objects: the sample has no jets; leave them out$"):
+        effective_selection(schema, source.available, {"jet": Objects(pt=30)})

@@ -293,3 +293,37 @@ def test_files_of_which_not_all_have_what_objects_are_selected_by(kind: str, tmp
     for files in ([first, second], [second, first]):
         with pytest.raises(MissingColumn, match=r"Jet_jetId|jets"):
             opened(files, schema)
+
+
+def test_files_that_store_a_branch_in_two_ways(opendata: Path, tmp_path: Path) -> None:
+    """A TTree's branch read as of another type gives numbers that mean nothing, and another counter a crash."""
+    folder = opendata / "cmsnano"
+    schema = load_schema("cms_nanoaod")
+    for first, second in (("nano_tt_v12", "NanoAODv5_sample"), ("NanoAODv5_sample", "nano_tt_v12")):
+        with pytest.raises(
+            MissingColumn, match=rf"{second}\.root: '\w+' is stored as .*; analyse such files separately"
+        ):
+            open_source([str(folder / f"{name}.root") for name in (first, second)], schema, tmp_path, [None, None])
+    copy = shutil.copyfile(folder / "NanoAODv5_sample.root", tmp_path / "copy.root")
+    alike = [str(folder / "NanoAODv5_sample.root"), str(copy)]
+    assert open_source(alike, schema, tmp_path, [None, None]).events == 2000
+
+
+def test_a_tree_in_a_folder_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "nested.root"
+    with uproot.recreate(path) as file:
+        file["sub/ntuple"] = {"x": np.arange(7, dtype=np.float32), "y": np.arange(7, dtype=np.float32)}
+    schema = Schema(
+        name="nested",
+        title="",
+        tree="sub/ntuple",
+        columns={"x": "float32"},
+        quantities={"met_pt": {"expression": "x"}},
+        features=("razor",),
+    )
+    source = open_source([str(path)], schema, tmp_path, [None])
+    assert source.events == 7
+    assert source.open().Sum("x").GetValue() == 21
+    missing = schema.model_copy(update={"tree": "sub/ntupel"})
+    with pytest.raises(MissingColumn, match="no tree 'sub/ntupel'; did you mean ntuple"):
+        open_source([str(path)], missing, tmp_path, [None])

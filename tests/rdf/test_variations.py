@@ -303,7 +303,8 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
     assert isinstance(forest, IsolationForest)
     folder = tmp_path_factory.mktemp("run")
     recipe = Recipe(
-        schema="cms_nanoaod", define={}, objects={}, features=list(FEATURE_NAMES), observables=list(OBSERVABLES),
+        schema="cms_nanoaod", schema_sha256="0" * 64, define={}, objects={},
+        features=list(FEATURE_NAMES), observables=list(OBSERVABLES),
         plane=("MR", "Rsq"),
     )  # fmt: skip
     training = TrainingSample(sample="a", title="a", simulated=False, sha256=[], entries=(0, EVENTS), events=len(X))
