@@ -342,7 +342,9 @@ def test_a_definition_that_is_no_cpp(nano: Path) -> None:
 
 
 def test_a_condition_on_objects_that_is_no_cpp(nano: Path) -> None:
-    message = r"^selection of jets \(`where`, .*\), 'objects::.*: use of undeclared identifier 'Jet_jetID'; did you mean J"
+    message = (
+        r"^selection of jets \(`where`, .*\), 'objects::.*: use of undeclared identifier 'Jet_jetID'; did you mean J"
+    )
     with pytest.raises(SchemaError, match=message):
         graph(nano, "HT", {"jet": Objects(where="Jet_jetID >= 2")})
     with pytest.raises(SchemaError, match=r"^selection of jets \(`where`, .*\), .*: expected expression"):
