@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,12 +97,15 @@ def open_source(
         raise NoEvents(f"{', '.join(files)}: the tree {schema.tree!r} holds no events; check the file")
     offers = [_available(tree, schema) for tree in trees]
     unlike: set[str] = set()
+    stored = _branch_types(trees[0], schema.tree) if found[0].kind == "TTree" and len(trees) > 1 else {}
     for i in range(1, len(trees)):
         if found[i].kind != found[0].kind:
             raise UnreadableFile(
                 f"{trees[i]} holds a {found[i].kind}, {trees[0]} a {found[0].kind}; analyse such files separately"
             )
-        unlike |= _unlike_columns(schema, found[0].kind, trees[0], offers[0], trees[i], offers[i])
+        unlike |= _unlike_columns(schema, trees[0], offers[0], trees[i], offers[i])
+        if stored:  # RNTuple converts; a TTree's branch of another type gives numbers that mean nothing
+            unlike |= _unlike_branches(schema, offers[0], trees[0], stored, trees[i])
     return Source(
         schema.tree,
         tuple(trees),
@@ -204,44 +207,50 @@ def _available(file: str, schema: Schema) -> Available:
     return available
 
 
-def _unlike_columns(
-    schema: Schema, kind: str, first: str, offer: Available, file: str, other: Available
-) -> frozenset[str]:
-    """Return the columns that only one of two files of a sample has, or that are of two types.
+_APART = "analyse such files separately"
+
+
+def _unlike_columns(schema: Schema, first: str, offer: Available, file: str, other: Available) -> frozenset[str]:
+    """Return the columns that only one of two files of a sample has.
 
     Raises:
         MissingColumn: the schema needs one of them.
     """
-    remedy = "analyse such files separately"
     for name in sorted({*offer.quantities, *other.quantities}):
         if offer.quantities.get(name) != other.quantities.get(name):
-            raise MissingColumn(f"{file} gives {name} by other columns than {first}, or not at all; {remedy}")
+            raise MissingColumn(f"{file} gives {name} by other columns than {first}, or not at all; {_APART}")
     unlike = offer.columns ^ other.columns
     for condition in schema.conditions():
         if differing := sorted(schema.used_columns(condition) & unlike):
             raise MissingColumn(
-                f"{file} and {first}: only one has {differing[0]!r}, by which objects are selected; {remedy}"
+                f"{file} and {first}: only one has {differing[0]!r}, by which objects are selected; {_APART}"
             )
-    if kind == "TTree":  # RNTuple converts; a TTree's branch of another type gives numbers that mean nothing
-        types, others = _branch_types(first, schema.tree), _branch_types(file, schema.tree)
-        converted = {name for name in types.keys() & others.keys() if types[name] != others[name]}
-        used = {name for expression in _expressions(schema, offer) for name in schema.used_columns(expression)}
-        if differing := sorted(used & converted):
-            name = differing[0]
-            raise MissingColumn(f"{file}: {name!r} is stored as {others[name]}, in {first} as {types[name]}; {remedy}")
-        unlike |= converted
+    return unlike
+
+
+def _unlike_branches(schema: Schema, offer: Available, first: str, stored: Mapping[str, str], file: str) -> set[str]:
+    """Return the branches of a TTree that are stored in another way than in the first file of the sample.
+
+    Raises:
+        MissingColumn: the schema needs one of them.
+    """
+    types = _branch_types(file, schema.tree)
+    unlike = {name for name in types.keys() & stored.keys() if types[name] != stored[name]}
+    used = {name for expression in _expressions(schema, offer) for name in schema.used_columns(expression)}
+    if differing := sorted(used & unlike):
+        name = differing[0]
+        raise MissingColumn(f"{file}: {name!r} is stored as {types[name]}, in {first} as {stored[name]}; {_APART}")
     return unlike
 
 
 def _branch_types(file: str, tree: str) -> dict[str, str]:
     """Return for each branch of a TTree how it is stored: the type and, for an array, what counts its elements."""
-    events = ROOT.RDataFrame(tree, file)
-    types = {str(name): str(events.GetColumnType(name)) for name in events.GetColumnNames()}
+    types = {}
     with ROOT.TFile.Open(file) as opened:
         for leaf in opened.Get(tree).GetListOfLeaves():
-            if counter := leaf.GetLeafCount():
-                name = str(leaf.GetBranch().GetName())
-                types[name] = f"{types.get(name, '')} counted by {counter.GetName()}"
+            counter = leaf.GetLeafCount()
+            counted = f" counted by {counter.GetName()}" if counter else ""
+            types[str(leaf.GetBranch().GetName())] = f"{leaf.GetTypeName()}{counted}"
     return types
 
 
