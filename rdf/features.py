@@ -113,8 +113,8 @@ def choose_features(
     """Choose what a run learns from.
 
     Args:
-        wanted: a feature set, or features one by one, of which the sample has to have all; None for the schema's set of
-            which the sample has most, less the features that it has not.
+        wanted: features one by one, of which the sample has to have all; or a feature set, or None for that of the
+            schema's sets of which the sample has most, less the features that it has not.
         schema: of the sample.
         definitions: the user's own columns.
         available: columns that the sample can have.
@@ -127,14 +127,9 @@ def choose_features(
         **{name: Feature(name, d.title or name, d.unit) for name, d in (schema.define | dict(definitions)).items()},
     }
     sets = {**FEATURE_SETS, **schema.feature_sets}
-    if wanted is None:
-        return _first_that_fits([_named_set(name, sets) for name in schema.features], available, described)
-    if isinstance(wanted, str):
-        chosen = _named_set(wanted, sets)
-        check_features(chosen.features, described, available)
-        left_out = tuple(name for name in chosen.observables if name not in available)
-        kept = tuple(name for name in chosen.observables if name in available)
-        return Choice(chosen.model_copy(update={"observables": kept}), left_out, described)
+    if wanted is None or isinstance(wanted, str):
+        possible = schema.features if wanted is None else (wanted,)
+        return _first_that_fits([_named_set(name, sets) for name in possible], available, described)
     names = tuple(wanted)
     check_features(names, described, available)
     return Choice(FeatureSet(features=names, plane=(names[0], names[1])), (), described)

@@ -94,12 +94,15 @@ def test_fewer_than_two_features_are_none(available: set[str]) -> None:
         choose_features(None, schema_of("razor"), {}, available)
 
 
-def test_a_named_set_has_to_be_whole_but_for_its_observables() -> None:
+def test_of_a_named_set_what_the_sample_has_not_is_left_out() -> None:
     found = choose_features("razor", schema_of("dilepton"), {}, JETS_AND_MET - {"dijet_mass"})
     assert found.chosen == FeatureSet(features=RAZOR.features, observables=("centrality",), plane=RAZOR.plane)
     assert found.left_out == ("dijet_mass",)
-    with pytest.raises(UnknownFeature, match=r"features 'Rsq', 'MET' need objects that this sample does not have"):
-        choose_features("razor", schema_of("razor"), {}, JETS_AND_MET - {"Rsq", "MET"})
+    without_met = choose_features("razor", schema_of("dilepton"), {}, JETS_AND_MET - {"Rsq", "MET", "MET_over_HT"})
+    assert without_met.chosen.features == ("MR", "HT", "pt1", "pt2", "pt_ratio")
+    assert without_met.left_out == ("Rsq", "MET", "MET_over_HT")
+    with pytest.raises(UnknownFeature, match=r"not what the features MR, Rsq, .* are made of; name others with --feat"):
+        choose_features("razor", schema_of("razor"), {}, LEPTONS)
     with pytest.raises(UnknownFeature, match=r"unknown feature set 'raser'; did you mean razor\?"):
         choose_features("raser", schema_of("razor"), {}, JETS_AND_MET)
 
