@@ -14,15 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from analysis.errors import ConfigurationError, OutputFolderError, near_names
 from analysis.program import DONE, OptionParser, check_interruption, error_console, run_program
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit
-from analysis.summary import UNWRAPPED
+from analysis.summary import print_rows, rows
 from rdf.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
 from rdf.schema import ODD_IN_ROOT
 
@@ -226,20 +224,14 @@ def _print_summary(
     seed: int,
     expectation: str | None,
 ) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = rows()
     table.add_row("simulated", Text("SIMULATED ", style="bold red") + Text(simulation.title, style="red"))
     table.add_row("events", f"{events:,}: {signal:,} signal (label 1), {events - signal:,} background (label 0)")
     if expectation:
         table.add_row("look for", expectation)
     size = f"{output.stat().st_size / 1e6:,.1f} MB"
     table.add_row("file", f"{output} ({FORMATS[file_format]} {simulation.layout.tree}, {size}, seed {seed})")
-    # The texts are names and paths, in which brackets and colons stand for themselves.
-    console = Console(markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = UNWRAPPED
-    console.print(table, highlight=False)
+    print_rows(table)
 
 
 if __name__ == "__main__":

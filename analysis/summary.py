@@ -29,10 +29,7 @@ def print_summary(folder: Path) -> None:
         top = next(csv.DictReader(file))
     sample, counts, cutflow = run["sample"], run["counts"], run["cutflow"]
 
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-
+    table = rows()
     origin = f"DOI {sample['doi']}" if sample["doi"] else ", ".join(file["path"] for file in sample["files"])
     title = Text(f"{sample['title']} ({origin})")
     if sample["simulated"]:
@@ -67,6 +64,19 @@ def print_summary(folder: Path) -> None:
     table.add_row("figures", f"{folder / 'figures'}")
     trained = "trained on SIMULATED events; " if run["training"]["simulated"] else ""
     table.add_row("models", f"{folder / 'models'} ({trained}score more events with --models)")
+    print_rows(table)
+
+
+def rows() -> Table:
+    """Return an empty table of two columns: what a row is about, and what there is to say."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def print_rows(table: Table) -> None:
+    """Print a table of `rows` to stdout."""
     # The texts are names and paths, in which brackets and colons stand for themselves.
     console = Console(markup=False, emoji=False)
     if not console.is_terminal:

@@ -127,7 +127,7 @@ inline Momentum momentum(double pt, double eta, double phi, double mass)
 
 // Four-vectors of the objects at these indices.
 inline Momenta make_momenta(const Reals &pt, const Reals &eta, const Reals &phi, const Reals &mass,
-                       const ROOT::RVec<std::size_t> &indices)
+                            const ROOT::RVec<std::size_t> &indices)
 {
    check_sizes(pt, eta, "eta");
    check_sizes(pt, phi, "phi");
