@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rdf.errors import BrokenInterpreter, CompileError
@@ -22,6 +22,12 @@ from rdf.errors import BrokenInterpreter, CompileError
 # the reading of files up to 1.6 times faster. optimize-regalloc undoes a setting of Cling's own that spills vector
 # registers in every iteration.
 os.environ.setdefault("EXTRA_CLING_ARGS", "-O3 -march=native -mllvm -optimize-regalloc=1")
+
+# ROOT opens all libraries that the process has once more, for all to see, numpy's BLAS with its 64-bit integers among
+# them. A BLAS with 32-bit integers that is loaded after that takes functions of numpy's for its own, and computes
+# nonsense: scipy's has to be loaded before. Where there is no scipy there is nothing to protect.
+with suppress(ImportError):
+    import scipy.linalg  # noqa: F401
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"[\s\S]*This distribution of ROOT is in alpha stage")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import math
+import os
 import re
 import shutil
 import tempfile
@@ -104,9 +105,13 @@ def _with_blas(text: str) -> str:
     import scipy_openblas32
 
     library = Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True)
-    if ROOT.gSystem.Load(str(library)) < 0:
-        raise CompileError(f"{library}", "it cannot be loaded; run `python -m analysis.doctor`")
-    ctypes.CDLL(str(library)).scipy_openblas_set_num_threads(1)  # the event loop's slots are the threads
+    # DEEPBIND: it takes its own functions, and not those of numpy's BLAS that have the same names and longer integers.
+    mode = os.RTLD_NOW | os.RTLD_GLOBAL | os.RTLD_DEEPBIND
+    try:
+        blas = ctypes.CDLL(str(library), mode)
+    except OSError as error:
+        raise CompileError(f"{library}", f"{error}; run `python -m analysis.doctor`") from error
+    blas.scipy_openblas_set_num_threads(1)  # the event loop's slots are the threads
     return f"#define sgemm_ scipy_sgemm_\n#define sgemv_ scipy_sgemv_\n{text}\n#undef sgemm_\n#undef sgemv_"
 
 
