@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,55 +11,101 @@ import numpy.typing as npt
 import torch
 
 from models.errors import TrainingError
-from models.thresholds import quantile_threshold
+from models.thresholds import ThresholdRule
 
 Features = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.integer]
+Progress = Callable[[int, int], None]
+"""Called with the steps done and the steps in all, where a training has steps."""
 
 
 class Detector(ABC):
-    """Learns what events usually look like and says how unusual an event is.
+    """Learns what events usually look like and says how unusual an event is; or, from labels, how like the signal.
 
     Attributes:
         name: of the detector, as in the columns `score_<name>`, `rank_<name>` and `flag_<name>`.
+        supervised: whether it learns from labels.
+        default_rule: for the threshold.
         threshold: events with a higher score are flagged; set by `fit`.
+        training_scores: of the events it was trained on, shape (events,); set by `fit`.
+        notes: what the user should know of the training, a sentence each; set by `fit`.
     """
 
     name: ClassVar[str]
+    supervised: ClassVar[bool] = False
+    default_rule: ClassVar[ThresholdRule] = ThresholdRule(contamination=0.05)
     threshold: float
+    training_scores: Scores
+    notes: list[str]
 
-    def __init__(self, *, contamination: float = 0.05, seed: int = 42) -> None:
+    def __init__(self, features: Sequence[str], *, rule: ThresholdRule | None = None, seed: int = 42) -> None:
         """Prepare a detector.
 
         Args:
-            contamination: fraction of the training events that is to be flagged.
+            features: their names, in the order of the columns of X.
+            rule: for the threshold, in place of the detector's default.
             seed: of whatever is random in the training.
         """
-        self.contamination = contamination
+        self.features = tuple(features)
+        self.rule = rule or self.default_rule
         self.seed = seed
 
-    def fit(self, X: Features) -> Self:
-        """Train on events without labels and set the threshold.
+    def fit(self, X: Features, labels: Labels | None = None, progress: Progress = lambda done, total: None) -> Self:
+        """Train, and set the threshold.
 
         Args:
             X: features, shape (events, features), all finite.
+            labels: 1 for signal and 0 for background, shape (events,); detectors that are not supervised ignore them.
+            progress: called during a training that has steps.
 
         Raises:
-            TrainingError: there are too few events, or values that are not finite.
+            TrainingError: there are too few events, a feature is constant or not finite, or labels are missing.
         """
-        if not np.isfinite(X).all():
-            raise TrainingError(f"{self.name}: a training feature is not finite; drop such events first")
-        self._fit(np.asarray(X, dtype=np.float32))
-        self.threshold = quantile_threshold(self.score(X), self.contamination)
+        X = np.asarray(X, dtype=np.float32)
+        self.notes = []
+        self._check_events(X, labels)
+        self._fit(X, labels, progress)
+        self.training_scores = self.score(X)
+        self.threshold = self.rule.threshold(self.training_scores)
         return self
 
+    def _check_events(self, X: Features, labels: Labels | None) -> None:
+        """Refuse what no detector can learn from."""
+        if not np.isfinite(X).all():
+            feature = self.features[int(np.argmin(np.isfinite(X).all(axis=0)))]
+            raise TrainingError(f"{self.name}: the training feature {feature} is not finite; drop such events first")
+        if len(X) < (minimum := self.minimum_events):
+            raise TrainingError(
+                f"{self.name}: {len(X)} training events, at least {minimum} are needed; read more of the sample"
+            )
+        for feature, values in zip(self.features, X.T, strict=True):
+            if (values == values[0]).all():
+                raise TrainingError(
+                    f"{self.name}: the feature {feature} is {values[0]:g} in all {len(X)} training events; leave it "
+                    "out of --features, or take other events"
+                )
+        if self.supervised:
+            kinds = set() if labels is None else set(np.unique(labels).tolist())
+            if kinds != {0, 1}:
+                found = "no labels" if labels is None else f"labels {', '.join(map(str, sorted(kinds)))} only"
+                raise TrainingError(
+                    f"{self.name} learns signal from background, and the {len(X)} training events have {found}; "
+                    "take a sample with labels 0 and 1, or leave it out of --detectors"
+                )
+
+    @property
+    def minimum_events(self) -> int:
+        """Fewest events that can be learned from."""
+        return 2
+
     @abstractmethod
-    def _fit(self, X: Features) -> None:
-        """Train on float32 features of shape (events, features)."""
+    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Train on checked float32 features of shape (events, features)."""
 
     @abstractmethod
     def score(self, X: Features) -> Scores:
-        """Return the anomaly score of each event, shape (events,); higher is more anomalous."""
+        """Return the score of each event, shape (events,); higher is more anomalous, or more like the signal."""
 
     @abstractmethod
     def network(self) -> torch.nn.Module:
@@ -66,4 +113,12 @@ class Detector(ABC):
 
         It maps raw features, shape (events, features), to scores, shape (events, 1), with scaling inside, and consists
         of tensor operations that SOFIE has.
+        """
+
+    @abstractmethod
+    def contributions(self) -> torch.nn.Module:
+        """Return a torch module that maps raw features to what each of them contributes to the score.
+
+        Input and output have the shape (events, features). What the contributions mean, and what they add up to, the
+        detector says; a greater one made the event more anomalous.
         """

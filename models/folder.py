@@ -16,9 +16,12 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import ModelFolderError
+from models.thresholds import ThresholdRule
 
 MODELS_JSON = "models.json"
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
+OnnxFile = Annotated[str, Field(pattern=r"^[\w-]+\.onnx$")]
+"""Name of a file in the model folder itself."""
 _REMEDY = "train again, or take a whole copy of the folder"
 
 
@@ -40,6 +43,13 @@ class Axis(_Table):
         return self
 
 
+class History(_Table):
+    """Loss of the training and of the validation events after each epoch."""
+
+    training: list[float]
+    validation: list[float]
+
+
 class RankPoints(_Table):
     """Points of the rank table: scores, ascending, and the fraction of training events below each."""
 
@@ -56,18 +66,56 @@ class RankPoints(_Table):
         return self
 
 
-class DetectorEntry(_Table):
-    """What scoring needs to know of one detector."""
+class Network(_Table):
+    """One trained network of a detector: of its only training, or of one fold's.
 
-    file: str = Field(pattern=r"^[\w-]+\.onnx$")  # in the folder itself
+    Attributes:
+        file: its ONNX file, in the folder itself.
+        sha256: of that file.
+        contributions: the ONNX file that says what each feature contributes to the score.
+        contributions_sha256: of that file.
+        events: that it was trained on.
+        threshold: a higher score is flagged.
+        rank_table: of the scores of its training events.
+        history: loss after each epoch, for trainings that have epochs.
+    """
+
+    file: OnnxFile
     sha256: str
+    contributions: OnnxFile
+    contributions_sha256: str
+    events: int
     threshold: float
-    score_axis: Axis
     rank_table: RankPoints
+    history: History | None = None
+
+    def checksums(self) -> dict[str, str]:
+        """Return the sha256 of each file."""
+        return {self.file: self.sha256, self.contributions: self.contributions_sha256}
+
+
+class DetectorEntry(_Table):
+    """What scoring needs to know of one detector.
+
+    Attributes:
+        supervised: whether it learned from labels.
+        rule: how its threshold follows from the training scores.
+        settings: of its training, for detectors that have any.
+        notes: what the user should know of the training.
+        score_axis: binning of its score.
+        networks: as many as there are folds; network k scores the events of fold k and was trained on the others.
+    """
+
+    supervised: bool
+    rule: ThresholdRule
+    settings: dict[str, Any]
+    notes: list[str]
+    score_axis: Axis
+    networks: list[Network] = Field(min_length=1)
 
 
 class TrainingSample(_Table):
-    """What the detectors were trained on: the entries read (half-open) and the events that were left of them."""
+    """A sample that the detectors were trained on: the entries read (half-open) and the events that passed all cuts."""
 
     sample: str
     title: str
@@ -77,11 +125,36 @@ class TrainingSample(_Table):
     events: int
 
 
+class Training(_Table):
+    """What the detectors were trained on.
+
+    Attributes:
+        samples: that were read.
+        part: C++ condition that training events had to fulfil beyond the cuts, or None.
+        train_events: events that were drawn at most, at random and without replacement; None for all.
+        events: that were drawn.
+        train_on: whether the unsupervised detectors saw all of these, or the background only.
+        folds: with more than one, network k of each detector was trained on events with `event % folds != k`.
+    """
+
+    samples: list[TrainingSample]
+    part: str | None
+    train_events: int | None
+    events: int
+    train_on: Literal["all", "background"]
+    folds: int = Field(ge=1)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether simulated events were among them."""
+        return any(sample.simulated for sample in self.samples)
+
+
 class Reference(_Table):
-    """Training events with the scores that the detectors themselves gave them, for scoring to check itself against."""
+    """Training events with the scores that each network's detector itself gave them, for scoring to check itself."""
 
     features: list[list[float]]
-    scores: dict[str, list[float]]
+    scores: dict[str, list[list[float]]]
 
 
 class Columns(_Table):
@@ -107,16 +180,26 @@ class Columns(_Table):
 
 
 class ModelFolder(Columns):
-    """The contents of `models.json`; `min_votes` flags make `flag_ensemble`."""
+    """The contents of `models.json`.
 
-    format: Literal[2] = FORMAT
+    Attributes:
+        feature_axes: binning of whatever is drawn like a feature.
+        training: what the detectors were trained on.
+        seed: of all that was random.
+        ensemble: detectors that vote.
+        min_votes: flags that make `flag_ensemble`.
+        detectors: by name.
+        reference: events for scoring to check itself.
+        versions: of the libraries that trained them.
+    """
+
+    format: Literal[3] = FORMAT
     feature_axes: dict[str, Axis]
-    training: TrainingSample
-    contamination: float
+    training: Training
     seed: int
+    ensemble: list[str] = Field(min_length=1)
     min_votes: int = Field(ge=1)
-    # By names that can stand in those of columns and of C++ classes.
-    detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]
+    detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]  # stands in names of C++ classes
     reference: Reference
     versions: dict[str, str]
 
@@ -126,6 +209,20 @@ class ModelFolder(Columns):
         if isinstance(table, dict) and (found := table.get("format", FORMAT)) != FORMAT:
             raise ValueError(f"format {found!r}, where this version of the toolkit reads format {FORMAT}")
         return table
+
+    @property
+    def files(self) -> dict[str, str]:
+        """All networks' files, with their sha256."""
+        networks = (network for entry in self.detectors.values() for network in entry.networks)
+        return {file: sha256 for network in networks for file, sha256 in network.checksums().items()}
+
+    def histories(self) -> dict[str, list[dict[str, list[float]]]]:
+        """Return the losses of the detectors whose training has epochs: one history for each fold."""
+        return {
+            name: [network.history.model_dump() for network in entry.networks if network.history]
+            for name, entry in self.detectors.items()
+            if entry.networks[0].history
+        }
 
     def write(self, folder: Path) -> None:
         """Write `models.json` beside the ONNX files."""
@@ -150,9 +247,18 @@ def read_model_folder(folder: Path) -> ModelFolder:
     if not models.detectors:
         raise ModelFolderError(f"{table} names no detector; {_REMEDY}")
     for name, entry in models.detectors.items():
-        _check_onnx(folder / entry.file, entry.sha256, models.features)
-        if len(models.reference.scores.get(name, ())) != len(models.reference.features):
+        if len(entry.networks) != models.training.folds:
+            raise ModelFolderError(
+                f"{table}: {name} has {len(entry.networks)} networks for {models.training.folds} folds; {_REMEDY}"
+            )
+        scores = models.reference.scores.get(name, [])
+        if [len(of_network) for of_network in scores] != models.training.folds * [len(models.reference.features)]:
             raise ModelFolderError(f"{table}: not every reference event has a score of {name}; {_REMEDY}")
+    for name in models.ensemble:
+        if name not in models.detectors:
+            raise ModelFolderError(f"{table}: {name} of the ensemble is not among the detectors; {_REMEDY}")
+    for file, checksum in models.files.items():
+        _check_onnx(folder / file, checksum, models.features)
     if not models.reference.features:
         raise ModelFolderError(f"{table}: it holds no reference events; {_REMEDY}")
     if any(len(event) != len(models.features) for event in models.reference.features):
@@ -192,5 +298,5 @@ def file_sha256(path: Path) -> str:
 def copy_model_folder(models: ModelFolder, source: Path, target: Path) -> None:
     """Copy a model folder's own files, and nothing else that lies there."""
     target.mkdir(parents=True, exist_ok=True)
-    for file in (MODELS_JSON, *(entry.file for entry in models.detectors.values())):
+    for file in (MODELS_JSON, *models.files):
         shutil.copyfile(source / file, target / file)

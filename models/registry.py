@@ -9,8 +9,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from models.detector import Detector
 
-DETECTORS: Mapping[str, str] = {"isolation_forest": "models.isolation_forest.IsolationForest"}
-"""Name of a detector -> its class, in the order in which they are trained and written."""
+UNSUPERVISED: Mapping[str, str] = {
+    "isolation_forest": "models.isolation_forest.IsolationForest",
+    "autoencoder": "models.autoencoder.Autoencoder",
+    "one_class_svm": "models.one_class_svm.OneClassSVM",
+    "elliptic_envelope": "models.elliptic_envelope.EllipticEnvelope",
+}
+"""Name of a detector that needs no labels -> its class."""
+
+SUPERVISED: Mapping[str, str] = {
+    "decision_tree": "models.decision_tree.DecisionTree",
+    "mlp": "models.mlp.MLP",
+}
+"""Name of a detector that learns from labels -> its class."""
+
+DETECTORS: Mapping[str, str] = {**UNSUPERVISED, **SUPERVISED}
+"""All of them, in the order in which they are trained and written."""
 
 
 def detector_class(name: str) -> type[Detector]:

@@ -3,18 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 RANK_TABLE_POINTS = 4097
 """Points of a rank table, and some more where scores tie: between them a rank of a training event is off by less than
 1/4096, and the table fits the fastest cache."""
 
 
-def quantile_threshold(scores: npt.NDArray[np.float32], contamination: float) -> float:
-    """Return the score that the fraction `contamination` of these events lies above."""
-    return float(np.float32(np.quantile(scores, 1 - contamination)))
+class ThresholdRule(BaseModel):
+    """How a threshold follows from the scores of the training events; exactly one of these is given.
+
+    Attributes:
+        contamination: the fraction of the training events with a higher score.
+        percentile: of the training scores, in percent.
+        sigma: so many standard deviations above the mean of the training scores.
+        score: the threshold itself, for scores that are probabilities.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    contamination: float | None = Field(default=None, gt=0, lt=1)
+    percentile: float | None = Field(default=None, gt=0, lt=100)
+    sigma: float | None = None
+    score: float | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if len(self._given()) != 1:
+            raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @model_serializer
+    def _given(self) -> dict[str, float]:
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+    def threshold(self, scores: npt.NDArray[np.float32]) -> float:
+        """Return the threshold for these training scores, shape (events,)."""
+        if self.score is not None:
+            return float(np.float32(self.score))
+        if self.sigma is not None:
+            exact = scores.astype(np.float64)
+            return float(np.float32(exact.mean() + self.sigma * exact.std()))
+        quantile = self.percentile / 100 if self.percentile is not None else 1 - (self.contamination or 0.0)
+        return float(np.float32(np.quantile(scores, quantile)))
 
 
 @dataclass(frozen=True)

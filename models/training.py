@@ -3,94 +3,227 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from models.detector import Detector, Features, Scores
-from models.folder import Axis, Columns, DetectorEntry, ModelFolder, RankPoints, Reference, TrainingSample, file_sha256
+from models.autoencoder import Autoencoder
+from models.detector import Detector, Features, Labels, Scores
+from models.errors import TrainingError
+from models.folder import (
+    Axis,
+    Columns,
+    DetectorEntry,
+    History,
+    ModelFolder,
+    Network,
+    RankPoints,
+    Reference,
+    Training,
+    file_sha256,
+)
 from models.onnx_export import export_onnx
-from models.registry import detector_class
-from models.thresholds import rank_table
+from models.registry import SUPERVISED, detector_class
+from models.settings import AutoencoderSettings
+from models.thresholds import ThresholdRule, rank_table
 
 BINS = 100
 REFERENCE_EVENTS = 64
 
 
+@dataclass(frozen=True)
+class TrainingEvents:
+    """What detectors learn from.
+
+    Attributes:
+        features: their names.
+        X: shape (events, features), float32.
+        numbers: event numbers, which say an event's fold, shape (events,).
+        labels: 1 for signal and 0 for background, shape (events,); None where there are none.
+    """
+
+    features: tuple[str, ...]
+    X: Features
+    numbers: npt.NDArray[np.uint64]
+    labels: Labels | None
+
+    def without(self, constant: Mapping[str, float]) -> TrainingEvents:
+        """Return the events without these features."""
+        kept = [i for i, name in enumerate(self.features) if name not in constant]
+        return TrainingEvents(tuple(self.features[i] for i in kept), self.X[:, kept], self.numbers, self.labels)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How detectors are trained.
+
+    Attributes:
+        rules: for the thresholds, by detector; those not named have their own default.
+        autoencoder: its settings.
+        train_on: whether unsupervised detectors see all events, or those with label 0 only.
+        folds: with more than one, detectors are trained as often, each time without the events of one fold.
+        seed: of whatever is random.
+    """
+
+    rules: Mapping[str, ThresholdRule]
+    autoencoder: AutoencoderSettings
+    train_on: Literal["all", "background"]
+    folds: int
+    seed: int
+
+    def training_rows(self, events: TrainingEvents, fold: int, supervised: bool) -> npt.NDArray[np.bool_]:
+        """Say which events the network of a fold is trained on, shape (events,)."""
+        rows = np.ones(len(events.X), dtype=np.bool_)
+        if self.folds > 1:
+            rows = events.numbers % np.uint64(self.folds) != fold
+        if self.train_on == "background" and not supervised:
+            if events.labels is None:
+                raise TrainingError("train_on: background needs labels, which the sample does not have; leave it out")
+            rows &= events.labels == 0
+        return rows
+
+
+Trained = dict[str, list[Detector]]
+"""Name of a detector -> the detector for each fold."""
+
+
+def constant_features(events: TrainingEvents, recipe: Recipe) -> dict[str, float]:
+    """Return the features that are the same in all events that some network would learn from, with their values."""
+    constant: dict[str, float] = {}
+    for fold in range(recipe.folds):
+        X = events.X[recipe.training_rows(events, fold, supervised=False)]
+        constant |= {
+            name: float(values[0])
+            for name, values in zip(events.features, X.T, strict=True)
+            if len(values) and (values == values[0]).all()
+        }
+    return constant
+
+
 def train(
-    X: Features,
+    events: TrainingEvents,
     detectors: Sequence[str],
-    *,
-    seed: int,
-    progress: Callable[[str], None],
-) -> list[Detector]:
-    """Train detectors on events without labels.
+    recipe: Recipe,
+    progress: Callable[[str, int, int], None],
+) -> Trained:
+    """Train detectors.
 
     Args:
-        X: features, shape (events, features), float32.
+        events: to learn from.
         detectors: names out of `models.registry.DETECTORS`.
-        seed: of whatever is random.
-        progress: called with a detector's name before its training.
+        recipe: how.
+        progress: called with what is being trained, and with steps done and steps in all where its training has steps.
 
     Raises:
-        TrainingError: the sample does not allow to train a detector.
+        TrainingError: the events do not allow to train a detector.
     """
-    trained = []
+    trained: Trained = {}
     for name in detectors:
-        progress(name)
-        trained.append(detector_class(name)(seed=seed).fit(X))
+        supervised = name in SUPERVISED
+        for fold in range(recipe.folds):
+            title = f"{name}, fold {fold}" if recipe.folds > 1 else name
+            progress(title, 0, 0)
+            rows = recipe.training_rows(events, fold, supervised)
+            labels = None if events.labels is None else events.labels[rows]
+            detector = _new_detector(name, events.features, recipe)
+            detector.fit(events.X[rows], labels, partial(progress, title))
+            trained.setdefault(name, []).append(detector)
     return trained
+
+
+def _new_detector(name: str, features: Sequence[str], recipe: Recipe) -> Detector:
+    options: dict[str, Any] = {"rule": recipe.rules.get(name), "seed": recipe.seed}
+    if name == Autoencoder.name:
+        options["settings"] = recipe.autoencoder
+    return detector_class(name)(features, **options)
 
 
 def write_model_folder(
     folder: Path,
-    detectors: Sequence[Detector],
-    X: Features,
+    trained: Trained,
+    events: TrainingEvents,
     observables: Features,
     columns: Columns,
     *,
-    training: TrainingSample,
+    recipe: Recipe,
+    training: Training,
     versions: Mapping[str, str],
 ) -> ModelFolder:
     """Export trained detectors and describe them.
 
     Args:
         folder: made if need be.
-        detectors: trained on X.
-        X: the training events, shape (events, features).
+        trained: detectors, for each fold.
+        events: the training events.
         observables: further columns that are drawn, shape (events, observables).
         columns: names of all these, and how they were computed.
-        training: what X was taken from.
+        recipe: by which they were trained.
+        training: what the events were taken from.
         versions: of the libraries.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    scores = {detector.name: detector.score(X) for detector in detectors}
-    entries = {}
-    for detector in detectors:
-        path = folder / f"{detector.name}.onnx"
-        export_onnx(detector.network(), columns.features, path)
-        entries[detector.name] = DetectorEntry(
-            file=path.name,
-            sha256=file_sha256(path),
-            threshold=detector.threshold,
-            score_axis=_axis(scores[detector.name]),
-            rank_table=RankPoints(**asdict(rank_table(scores[detector.name]))),
-        )
-    drawn = dict(zip((*columns.features, *columns.observables), (*X.T, *observables.T), strict=True))
+    drawn = dict(zip((*columns.features, *columns.observables), (*events.X.T, *observables.T), strict=True))
+    ensemble = [name for name in trained if name not in SUPERVISED] or list(trained)
     models = ModelFolder(
         **columns.model_dump(by_alias=True),
         feature_axes={name: _axis(values) for name, values in drawn.items()},
         training=training,
-        contamination=detectors[0].contamination,
-        seed=detectors[0].seed,
-        min_votes=(len(detectors) + 1) // 2,
-        detectors=entries,
-        reference=_reference(X, scores),
+        seed=recipe.seed,
+        ensemble=ensemble,
+        min_votes=(len(ensemble) + 1) // 2,
+        detectors={name: _write_networks(folder, of_folds, columns.features) for name, of_folds in trained.items()},
+        reference=_reference(events, trained, recipe),
         versions=dict(versions),
     )
     models.write(folder)
     return models
+
+
+def _write_networks(folder: Path, of_folds: Sequence[Detector], features: Sequence[str]) -> DetectorEntry:
+    """Export the detectors of all folds and describe them."""
+    first, networks = of_folds[0], []
+    for fold, detector in enumerate(of_folds):
+        stem = f"{detector.name}_fold{fold}" if len(of_folds) > 1 else detector.name
+        score, contributions = folder / f"{stem}.onnx", folder / f"{stem}_contributions.onnx"
+        export_onnx(detector.network(), features, score)
+        export_onnx(detector.contributions(), features, contributions)
+        networks.append(
+            Network(
+                file=score.name,
+                sha256=file_sha256(score),
+                contributions=contributions.name,
+                contributions_sha256=file_sha256(contributions),
+                events=len(detector.training_scores),
+                threshold=detector.threshold,
+                rank_table=RankPoints(**asdict(rank_table(detector.training_scores))),
+                history=History(**asdict(detector.history)) if isinstance(detector, Autoencoder) else None,
+            )
+        )
+    notes = {note: None for detector in of_folds for note in detector.notes}
+    return DetectorEntry(
+        supervised=first.supervised,
+        rule=first.rule,
+        settings=first.settings.model_dump() if isinstance(first, Autoencoder) else {},
+        notes=list(notes),
+        score_axis=_score_axis(of_folds),
+        networks=networks,
+    )
+
+
+def _score_axis(of_folds: Sequence[Detector]) -> Axis:
+    """Return a binning of the score in which its threshold can be seen.
+
+    The scores of most detectors have no upper bound, and a few events lie far out: the axis ends where the threshold is
+    a third of the way from the median, and holds all scores where they end before that.
+    """
+    scores = np.concatenate([detector.training_scores for detector in of_folds])
+    median, threshold = float(np.median(scores)), max(detector.threshold for detector in of_folds)
+    end = median + 3 * (threshold - median)
+    return _axis(scores if of_folds[0].supervised or end <= median else np.minimum(scores, np.float32(end)))
 
 
 def _axis(values: Features) -> Axis:
@@ -117,11 +250,28 @@ def _rounded(edge: float) -> float:
     return float(f"{edge:.12g}")
 
 
-def _reference(X: Features, scores: Mapping[str, Scores]) -> Reference:
-    """Pick events from the least to the most anomalous, in equal steps of rank."""
-    order = np.argsort(next(iter(scores.values())), kind="stable")
-    picked = order[np.linspace(0, len(order) - 1, min(len(order), REFERENCE_EVENTS)).round().astype(int)]
+def _reference(events: TrainingEvents, trained: Trained, recipe: Recipe) -> Reference:
+    """Pick events from the least to the most anomalous by each detector, in equal steps of rank."""
+    share, picked = max(REFERENCE_EVENTS // len(trained), 2), set[int]()
+    for name, (first, *_) in trained.items():
+        order = np.flatnonzero(recipe.training_rows(events, 0, name in SUPERVISED))
+        order = order[np.argsort(first.training_scores, kind="stable")]
+        picked |= set(order[np.linspace(0, len(order) - 1, min(len(order), share)).round().astype(int)].tolist())
+    chosen = events.X[sorted(picked)]
     return Reference(
-        features=X[picked].astype(float).tolist(),
-        scores={name: values[picked].astype(float).tolist() for name, values in scores.items()},
+        features=chosen.astype(float).tolist(),
+        scores={
+            name: [detector.score(chosen).astype(float).tolist() for detector in of_folds]
+            for name, of_folds in trained.items()
+        },
     )
+
+
+def mean_ranks(X: Features, trained: Trained) -> Scores:
+    """Return the mean rank of events over the detectors that do not learn from labels, or over all; shape (events,)."""
+    voting = [of_folds[0] for name, of_folds in trained.items() if name not in SUPERVISED]
+    ranks = [
+        np.searchsorted(np.sort(detector.training_scores), detector.score(X)) / len(detector.training_scores)
+        for detector in voting or [of_folds[0] for of_folds in trained.values()]
+    ]
+    return np.asarray(np.mean(ranks, axis=0), dtype=np.float32)

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
+from onnx.reference import ReferenceEvaluator
 
 from models.folder import Columns, ModelFolder, TrainingSample
 from models.isolation_forest import IsolationForest
+from models.onnx_export import export_onnx
 from models.training import write_model_folder
 
 FEATURES = ("MR", "Rsq", "HT")
@@ -40,7 +43,20 @@ def made_up() -> npt.NDArray[np.float32]:
 
 @pytest.fixture(scope="session")
 def forest(made_up: npt.NDArray[np.float32]) -> IsolationForest:
-    return IsolationForest().fit(made_up)
+    return IsolationForest(FEATURES).fit(made_up)
+
+
+def evaluated(network: torch.nn.Module, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What a network makes of events, in torch."""
+    with torch.no_grad():
+        return network(torch.from_numpy(X)).numpy()
+
+
+def by_numpy(network: torch.nn.Module, X: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.float32]:
+    """What a network makes of events one by one, exported and evaluated by ONNX's reference implementation."""
+    export_onnx(network, [f"feature{i}" for i in range(X.shape[1])], path)
+    evaluator = ReferenceEvaluator(str(path))
+    return np.concatenate([evaluator.run(None, {"features": event[np.newaxis]})[0] for event in X])
 
 
 @pytest.fixture

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from sklearn.ensemble import IsolationForest as SklearnIsolationForest
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models.errors import TrainingError
-from models.isolation_forest import IsolationForest, average_path_length, raw_cuts
+from models.isolation_forest import IsolationForest, average_path_length
+from models.thresholds import ThresholdRule
+from models.tree_tables import TreeTables
+from tests.models.conftest import FEATURES, by_numpy, evaluated
 
 INFINITY = np.float32(np.inf)
+RAZOR = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 
 
 def direct(X: npt.NDArray[np.floating]) -> Pipeline:
@@ -26,8 +31,7 @@ def direct(X: npt.NDArray[np.floating]) -> Pipeline:
 
 
 def network_scores(forest: IsolationForest, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    with torch.no_grad():
-        return forest.network()(torch.from_numpy(X))[:, 0].numpy()
+    return evaluated(forest.network(), X)[:, 0]
 
 
 def test_scores_and_threshold_are_scikit_learns(forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> None:
@@ -51,7 +55,7 @@ def test_unseen_events_score_as_in_scikit_learn(forest: IsolationForest, made_up
 def test_razor_sample_is_scored_as_by_scikit_learn(razor: npt.NDArray[np.float64], table: npt.NDArray[np.void]) -> None:
     assert razor.shape == (21726, 8)
     X = razor.astype(np.float32)
-    forest = IsolationForest().fit(X)
+    forest = IsolationForest(RAZOR).fit(X)
     scores, expected = forest.score(X), -direct(razor).score_samples(razor)
     # The one forest learned from float32 features and the other from float64: few events sit between their cuts.
     assert np.mean(np.abs(scores - expected) < 1e-5) >= 0.9995
@@ -67,9 +71,9 @@ def test_razor_sample_is_scored_as_by_scikit_learn(razor: npt.NDArray[np.float64
 
 def on_cuts(forest: IsolationForest) -> npt.NDArray[np.float32]:
     """Return events that lie on a cut of the forest, and one float32 to each side of it."""
-    network = forest.network()
-    inner = (network.left != torch.arange(len(network.left))).numpy()
-    features, cuts = network.feature.numpy()[inner], network.cut.numpy()[inner]
+    tables = TreeTables([tree.tree_ for tree in forest.forest.estimators_], forest.scaler.mean_, forest.scaler.scale_)
+    inner = tables.left != np.arange(len(tables.left))
+    features, cuts = tables.feature[inner], tables.cut[inner]
     events = []
     for values in (cuts, np.nextafter(cuts, INFINITY), np.nextafter(cuts, -INFINITY)):
         on = np.tile(forest.scaler.mean_.astype(np.float32), (len(cuts), 1))
@@ -100,31 +104,18 @@ def test_events_on_either_side_of_a_cut_differ(forest: IsolationForest) -> None:
         pytest.param(1e38 * np.random.default_rng(3).uniform(-3, 3, size=(500, 2)), id="nearly overflowing"),
         pytest.param(np.random.default_rng(4).integers(0, 3, size=(500, 2)), id="few values"),
         pytest.param(np.random.default_rng(5).normal(size=(500, 1)), id="one feature"),
-        pytest.param(np.array([[1.0, 2.0], [3.0, 2.0]]), id="two events"),
+        pytest.param(np.array([[1.0, 2.0], [3.0, 4.0]]), id="two events"),
     ],
 )
 def test_unusual_scales_are_scored_as_by_scikit_learn(X: npt.NDArray[np.float64]) -> None:
     X = X.astype(np.float32)
-    forest, expected = IsolationForest().fit(X), -direct(X).score_samples(X.astype(np.float64))
+    forest, expected = IsolationForest(FEATURES[: X.shape[1]]).fit(X), -direct(X).score_samples(X.astype(np.float64))
     np.testing.assert_allclose(forest.score(X), expected, rtol=0, atol=1e-7)
     np.testing.assert_allclose(network_scores(forest, X), expected, rtol=0, atol=1e-6)
 
 
-def test_constant_feature_changes_nothing_but_the_draws() -> None:
-    X = np.random.default_rng(6).normal(size=(500, 3)).astype(np.float32)
-    X[:, 1] = 7.5
-    forest = IsolationForest().fit(X)
-    expected = -direct(X).score_samples(X.astype(np.float64))
-    assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(network_scores(forest, X), expected, rtol=0, atol=1e-6)
-    # No cut can be on it, so its value does not matter.
-    moved = X.copy()
-    moved[:, 1] = -1e9
-    np.testing.assert_array_equal(forest.score(moved), forest.score(X))
-
-
 def test_seed_decides_the_forest(forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> None:
-    again, other = IsolationForest(seed=42).fit(made_up), IsolationForest(seed=43).fit(made_up)
+    again, other = (IsolationForest(FEATURES, seed=seed).fit(made_up) for seed in (42, 43))
     np.testing.assert_array_equal(again.score(made_up), forest.score(made_up))
     assert again.threshold == forest.threshold
     assert np.mean(other.score(made_up) != forest.score(made_up)) > 0.9
@@ -132,7 +123,7 @@ def test_seed_decides_the_forest(forest: IsolationForest, made_up: npt.NDArray[n
 
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
 def test_contamination_is_the_fraction_flagged(made_up: npt.NDArray[np.float32], contamination: float) -> None:
-    forest = IsolationForest(contamination=contamination).fit(made_up)
+    forest = IsolationForest(FEATURES, rule=ThresholdRule(contamination=contamination)).fit(made_up)
     # One more or less where the two scores around the quantile are neighbours in float32.
     assert abs(int((forest.score(made_up) > forest.threshold).sum()) - 3000 * contamination) <= 1
 
@@ -140,17 +131,20 @@ def test_contamination_is_the_fraction_flagged(made_up: npt.NDArray[np.float32],
 @pytest.mark.parametrize(
     ("X", "fault"),
     [
-        (np.array([[1.0, 2.0], [np.nan, 2.0]]), "isolation_forest: a training feature is not finite"),
-        (np.array([[1.0, 2.0], [3.0, np.inf]]), "isolation_forest: a training feature is not finite"),
+        (np.array([[1.0, 2.0], [np.nan, 2.0]]), "isolation_forest: the training feature MR is not finite"),
+        (np.array([[1.0, 2.0], [3.0, np.inf]]), "isolation_forest: the training feature Rsq is not finite"),
         (np.empty((0, 2)), "isolation_forest: 0 training events, at least 2 are needed"),
         (np.array([[1.0, 2.0]]), "isolation_forest: 1 training events, at least 2 are needed"),
-        (np.tile([1.0, 2.0], (9, 1)), "isolation_forest: the 9 training events are all alike"),
+        (
+            np.column_stack([np.arange(9), np.full(9, 2.5)]),
+            "isolation_forest: the feature Rsq is 2.5 in all 9 training",
+        ),
     ],
-    ids=["nan", "inf", "none", "one", "alike"],
+    ids=["nan", "inf", "none", "one", "constant"],
 )
 def test_sample_that_cannot_be_learned_from_is_refused(X: npt.NDArray[np.float64], fault: str) -> None:
     with pytest.raises(TrainingError, match=f"^{fault}"):
-        IsolationForest().fit(X.astype(np.float32))
+        IsolationForest(FEATURES[:2]).fit(X.astype(np.float32))
 
 
 def test_average_path_length_is_equation_1_of_the_paper() -> None:
@@ -167,56 +161,55 @@ def test_average_path_length_is_equation_1_of_the_paper() -> None:
     assert expected[-1] == pytest.approx(10.2447709, abs=1e-7)
 
 
-def passes(raw: np.float32, cut: float, mean: float, scale: float) -> bool:
-    """Say whether scikit-learn would send a raw value left at a cut: scaled in float64, then rounded to float32."""
-    with np.errstate(over="ignore"):
-        return bool(np.float32((np.float64(raw) - mean) / scale) <= cut)
+def path_changes(tree: Any, events: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], float]:
+    """Return the changes of a tree's expected path length at the cuts on each feature, and its root's, by recursion."""
+
+    @cache
+    def expected(node: int, depth: int) -> float:
+        left, right = int(tree.children_left[node]), int(tree.children_right[node])
+        if left < 0:
+            return depth + float(average_path_length(tree.n_node_samples[node : node + 1])[0])
+        weights = [tree.n_node_samples[child] for child in (left, right)]
+        return float(np.average([expected(left, depth + 1), expected(right, depth + 1)], weights=weights))
+
+    changes = np.zeros(events.shape)
+    for event, change in zip(events, changes, strict=True):
+        node, depth = 0, 0
+        while tree.children_left[node] >= 0:
+            feature = tree.feature[node]
+            goes_left = event[feature] <= tree.threshold[node]
+            child = int(tree.children_left[node] if goes_left else tree.children_right[node])
+            change[feature] += expected(child, depth + 1) - expected(node, depth)
+            node, depth = child, depth + 1
+    return changes, expected(0, 0)
 
 
-def check_raw_cuts(cuts: npt.ArrayLike, means: npt.ArrayLike, scales: npt.ArrayLike) -> None:
-    cuts, means, scales = (np.asarray(values, dtype=np.float64) for values in (cuts, means, scales))
-    for raw, cut, mean, scale in zip(raw_cuts(cuts, means, scales), cuts, means, scales, strict=True):
-        assert raw.dtype == np.float32
-        case = f"cut {cut!r}, mean {mean!r}, scale {scale!r}: {raw!r}"
-        assert passes(raw, cut, mean, scale), case
-        assert not passes(np.nextafter(raw, INFINITY), cut, mean, scale), case
+def test_contributions_are_what_shortened_the_paths(
+    forest: IsolationForest, made_up: npt.NDArray[np.float32], tmp_path: Path
+) -> None:
+    X = made_up[np.argsort(forest.training_scores)[[-1, -2, 1500, 0]]]
+    scaled = forest.scaler.transform(X.astype(np.float64)).astype(np.float32)
+    changes, roots = zip(*(path_changes(tree.tree_, scaled) for tree in forest.forest.estimators_), strict=True)
+    normalisation = 100 * 10.2447709  # trees times c(256)
+    contributions = evaluated(forest.contributions(), X)
+    np.testing.assert_allclose(contributions, -sum(changes) / normalisation, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(by_numpy(forest.contributions(), X, tmp_path / "why.onnx"), contributions, atol=1e-6)
+    at_roots = -sum(roots) / normalisation
+    np.testing.assert_allclose(contributions.sum(axis=1), np.log2(forest.score(X)) - at_roots, rtol=0, atol=1e-5)
+    assert contributions[0].sum() > 0.1 > 0 > contributions[3].sum()
 
 
-def test_raw_cut_is_the_largest_float_that_passes() -> None:
-    random = np.random.default_rng(7)
-    count = 3000
-    means = random.normal(size=count) * 10.0 ** random.uniform(-6, 9, count)
-    scales = 10.0 ** random.uniform(-6, 6, count)
-    cuts = random.normal(size=count)
-    # Half of them on numbers that float32 holds, as those of a trained tree often are.
-    cuts[::2] = cuts[::2].astype(np.float32)
-    check_raw_cuts(cuts, means, scales)
+def test_the_feature_that_is_unusual_contributes_most(
+    forest: IsolationForest, made_up: npt.NDArray[np.float32]
+) -> None:
+    typical = np.median(made_up, axis=0)
+    for feature, value in enumerate((4000.0, 0.9, -9e4)):
+        event = typical.copy()
+        event[feature] = value
+        assert np.argmax(evaluated(forest.contributions(), event[np.newaxis])[0]) == feature
 
 
-@pytest.mark.parametrize(
-    ("cut", "mean", "scale"),
-    [
-        pytest.param(0.0, 0.0, 1.0, id="zero"),
-        pytest.param(-0.0, 0.0, 1.0, id="negative zero"),
-        pytest.param(0.0, 5.0, 2.0, id="at the mean"),
-        pytest.param(0.3, 1e6, 0.06, id="huge mean, tiny scale"),
-        pytest.param(-0.3, -1e6, 0.06, id="huge negative mean, tiny scale"),
-        pytest.param(1e5, 1e30, 1e25, id="astronomic mean"),
-        pytest.param(0.7, 1e-41, 3e-42, id="denormal"),
-        pytest.param(-0.7, 0.0, 1e-44, id="a few denormals"),
-        pytest.param(1e-40, 0.0, 1.0, id="denormal cut"),
-        pytest.param(-1.0, 1e3, 1e3, id="at zero, where floats are dense"),
-        pytest.param(-(1 + 2**-25), (1 + 2**-25) * 1e9, 1e9, id="below zero, a thousand million floats off"),
-        pytest.param(-(1 + 2**-25), (1 + 2**-25) * 1e38, 1e38, id="below zero, nearly all floats off"),
-        pytest.param(3.4, 0.0, 1e38, id="largest values"),
-        pytest.param(-3.4, 0.0, 1e38, id="lowest values"),
-        pytest.param(0.5, 0.0, 1e-10, id="scaled values that overflow beside the cut"),
-    ],
-)
-def test_raw_cut_at_the_edges_of_float32(cut: float, mean: float, scale: float) -> None:
-    check_raw_cuts([cut], [mean], [scale])
-
-
-def test_raw_cut_is_the_cut_where_there_is_no_scaling() -> None:
-    assert raw_cuts(np.array([math.pi]), np.zeros(1), np.ones(1))[0] == np.float32(3.1415925)
-    assert raw_cuts(np.array([-math.pi]), np.zeros(1), np.ones(1))[0] == np.float32(-3.1415927)
+def test_enormous_values_have_a_score(forest: IsolationForest) -> None:
+    X = np.array([[1e30, -1e30, 1e30], [-3e38, 3e38, 0]], dtype=np.float32)
+    for network in (forest.network(), forest.contributions()):
+        assert np.isfinite(evaluated(network, X)).all()

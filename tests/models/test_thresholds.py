@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pydantic import ValidationError
 
-from models.thresholds import quantile_threshold, rank_table
+from models.thresholds import ThresholdRule, rank_table
 
 
 def counted(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -63,14 +67,50 @@ def test_few_distinct_scores_are_exact() -> None:
 
 
 @pytest.mark.parametrize("contamination", [0.001, 0.05, 0.5])
-def test_threshold_leaves_the_right_number_above(contamination: float) -> None:
+def test_contamination_leaves_the_right_number_above(contamination: float) -> None:
     scores = np.random.default_rng(9).permutation(np.arange(10_000)).astype(np.float32)
-    assert (scores > quantile_threshold(scores, contamination)).sum() == 10_000 * contamination
+    assert (scores > ThresholdRule(contamination=contamination).threshold(scores)).sum() == 10_000 * contamination
 
 
-def test_threshold_is_one_that_float32_holds() -> None:
-    """The event loop compares in float32; there a threshold must be what it is here."""
-    threshold = quantile_threshold(draw(1000), 0.05)
-    assert threshold == float(np.float32(threshold))
-    # Between 0.25 and 0.75, three tenths of the way: position (1 - 0.35) * 2 = 1.3 in the order.
-    assert quantile_threshold(np.array([0.75, 0.0, 0.25], dtype=np.float32), 0.35) == float(np.float32(0.4))
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        # Between 0.25 and 0.75, three tenths of the way: position (1 - 0.35) * 2 = 1.3 in the order.
+        ({"contamination": 0.35}, 0.4),
+        ({"percentile": 65.0}, 0.4),
+        # Mean 1/3; variance (1/9 + 1/144 + 25/144) / 3 = 42/432.
+        ({"sigma": 2.0}, 1 / 3 + 2 * math.sqrt(42 / 432)),
+        ({"sigma": -1.0}, 1 / 3 - math.sqrt(42 / 432)),
+        ({"score": 0.6}, 0.6),
+    ],
+)
+def test_rules_by_hand(rule: dict[str, float], expected: float) -> None:
+    threshold = ThresholdRule(**rule).threshold(np.array([0.75, 0.0, 0.25], dtype=np.float32))
+    # One that float32 holds: the event loop compares in float32, and there a threshold must be what it is here.
+    assert threshold == float(np.float32(expected))
+
+
+def test_sigma_is_taken_in_float64() -> None:
+    """In float32 the squares of a large score with a small spread are all rounding."""
+    scores = np.tile(np.array([1e6, 1e6 + 0.5], dtype=np.float32), 50_000)
+    assert ThresholdRule(sigma=1.0).threshold(scores) == 1e6 + 0.5  # mean 1e6 + 0.25, standard deviation 0.25
+
+
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        ({}, "give exactly one of contamination, percentile, sigma, score"),
+        ({"contamination": 0.05, "sigma": 2.0}, "give exactly one of contamination, percentile, sigma, score"),
+        ({"contamination": 0.0}, "greater than 0"),
+        ({"contamination": 1.0}, "less than 1"),
+        ({"percentile": 100.0}, "less than 100"),
+        ({"percentile": 0.0}, "greater than 0"),
+        ({"sigma": math.inf}, "finite number"),
+        ({"score": math.nan}, "finite number"),
+        ({"contamination": "0.05"}, "valid number"),
+        ({"quantile": 0.95}, "not permitted"),
+    ],
+)
+def test_rule_that_makes_no_sense_is_refused(rule: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        ThresholdRule(**rule)

@@ -1,0 +1,250 @@
+"""Autoencoder: unusual events are badly reconstructed from the few numbers that suffice for the usual ones.
+
+A network of dense layers, trained by torch. Encoder: for each of the widths in `layers` a linear layer, batch norm if
+it is set, the activation, dropout if it is set; then a linear layer to the latent space, with nothing after it, so that
+its coordinates are not folded or cut off. The decoder is the mirror image and ends in a linear layer too, as scaled
+features have any sign and size.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.preprocessing import StandardScaler
+from torch.nn.functional import mse_loss
+
+from models.dense import ACTIVATIONS, BoundedStandardise, linear, one_thread
+from models.detector import Detector, Features, Labels, Progress, Scores
+from models.errors import TrainingError
+from models.settings import AutoencoderSettings
+from models.thresholds import ThresholdRule
+
+DEFAULTS = AutoencoderSettings()
+
+CHUNK = 16384
+"""Events that go through the network at once where nothing is learned."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Losses of a training, one an epoch: mean squared errors over the scaled features.
+
+    Attributes:
+        training: mean over the epoch's batches, with dropout and while the weights change.
+        validation: of the events kept for validation, after the epoch.
+    """
+
+    training: list[float]
+    validation: list[float]
+
+
+class Autoencoder(Detector):
+    """StandardScaler and an autoencoder; the score is the mean squared error over an event's scaled features.
+
+    Attributes:
+        settings: architecture and training.
+        history: the losses; set by `fit`.
+    """
+
+    name: ClassVar[str] = "autoencoder"
+    history: History
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        *,
+        settings: AutoencoderSettings = DEFAULTS,
+        rule: ThresholdRule | None = None,
+        seed: int = 42,
+    ) -> None:
+        """Prepare a detector.
+
+        Args:
+            features: their names, in the order of the columns of X.
+            settings: architecture and training.
+            rule: for the threshold, in place of the detector's default.
+            seed: of the first weights, the validation events, the batches and the dropout.
+        """
+        super().__init__(features, rule=rule, seed=seed)
+        self.settings = settings
+
+    @property
+    def minimum_events(self) -> int:
+        """Ten: below that neither a batch nor a validation sample is worth the name."""
+        return 10
+
+    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        self.scaler = StandardScaler().fit(X.astype(np.float64))
+        scaled = torch.from_numpy(self.scaler.transform(X.astype(np.float64)).astype(np.float32))
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # Dropout draws from torch's global generators: they are seeded for the training and put back after it.
+        with one_thread(), torch.random.fork_rng(range(torch.cuda.device_count())):
+            torch.manual_seed(self.seed)
+            self.encoder, self.decoder = layers(len(self.features), self.settings)
+            self._train(scaled.to(device), progress)
+
+    def _train(self, scaled: torch.Tensor, progress: Progress) -> None:
+        """Train the encoder and the decoder until the validation loss falls no more, and keep the best of them."""
+        settings = self.settings
+        validation, training = self._split(scaled)
+        net = torch.nn.Sequential(self.encoder, self.decoder).to(scaled.device)
+        best = copy.deepcopy(net.state_dict())
+        optimiser = torch.optim.Adam(net.parameters(), lr=settings.learning_rate, fused=True)
+        self.history = History([], [])
+        best_epoch = 0
+        for epoch in range(1, settings.epochs + 1):
+            self.history.training.append(_train_epoch(net, optimiser, training, settings.batch_size))
+            self.history.validation.append(loss := _validation_loss(net, validation))
+            if not math.isfinite(self.history.training[-1] + loss):
+                raise TrainingError(
+                    f"autoencoder: the loss is not finite after epoch {epoch}; "
+                    f"set a smaller learning_rate than {settings.learning_rate:g}"
+                )
+            if loss < min(self.history.validation[:-1], default=math.inf):
+                best, best_epoch = copy.deepcopy(net.state_dict()), epoch
+            stops = epoch - best_epoch >= settings.patience
+            progress(epoch, epoch if stops else settings.epochs)
+            if stops:
+                break
+        net.load_state_dict(best)
+        net.cpu().eval()
+
+    def _split(self, scaled: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw the validation events, one at least, and leave two at least for the training."""
+        count = min(max(round(len(scaled) * self.settings.validation), 1), len(scaled) - 2)
+        order = torch.randperm(len(scaled)).to(scaled.device)
+        return scaled[order[:count]], scaled[order[count:]]
+
+    def score(self, X: Features) -> Scores:
+        """Return the mean squared error over the scaled features, shape (events,); higher is more anomalous.
+
+        It is computed in float64: a good reconstruction leaves small differences of large numbers, in which float32
+        loses digits.
+        """
+        net = copy.deepcopy(torch.nn.Sequential(self.encoder, self.decoder))
+        errors = _in_chunks(ReconstructionErrors(self.scaler, net).double(), X)
+        scores: Scores = errors.sum(axis=1).astype(np.float32)
+        return scores
+
+    def encode(self, X: Features) -> npt.NDArray[np.float64]:
+        """Return the coordinates of events in the latent space, shape (events, latent)."""
+        net = copy.deepcopy(self.encoder)
+        return _in_chunks(torch.nn.Sequential(BoundedStandardise(self.scaler), net).double(), X)
+
+    def network(self) -> torch.nn.Module:
+        """Return the scaling, the layers without dropout and with batch norm folded in, and the mean squared error."""
+        return torch.nn.Sequential(self.contributions(), SumOverFeatures())
+
+    def contributions(self) -> torch.nn.Module:
+        """Return each scaled feature's squared error, divided by the number of features: together, the score."""
+        return ReconstructionErrors(self.scaler, folded([*self.encoder, *self.decoder]))
+
+
+class ReconstructionErrors(torch.nn.Module):
+    """Squared error of each scaled feature, divided by the number of features."""
+
+    def __init__(self, scaler: StandardScaler, net: torch.nn.Module) -> None:
+        """Put together the scaling and the net that reconstructs scaled features."""
+        super().__init__()
+        self.scaling = BoundedStandardise(scaler)
+        self.net = net
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features to errors, both of shape (events, features)."""
+        scaled = self.scaling(features)
+        difference = self.net(scaled) - scaled
+        errors: torch.Tensor = difference * difference / features.shape[1]
+        return errors
+
+
+class SumOverFeatures(torch.nn.Module):
+    """Sum over an axis that is named, as SOFIE needs it."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Map shape (events, features) to (events, 1)."""
+        return values.sum(dim=1, keepdim=True)
+
+
+def layers(features: int, settings: AutoencoderSettings) -> tuple[torch.nn.Sequential, torch.nn.Sequential]:
+    """Return the encoder and the decoder, with weights drawn from torch's generator."""
+    encoder = _dense([features, *settings.layers, settings.latent], settings)
+    decoder = _dense([settings.latent, *reversed(settings.layers), features], settings)
+    return encoder, decoder
+
+
+def _dense(widths: Sequence[int], settings: AutoencoderSettings) -> torch.nn.Sequential:
+    """Linear layers from each width to the next, with what belongs to a hidden layer between them."""
+    net = torch.nn.Sequential(torch.nn.Linear(widths[0], widths[1]))
+    for inputs, outputs in pairwise(widths[1:]):
+        if settings.batch_norm:
+            net.append(torch.nn.BatchNorm1d(inputs))
+        net.append(ACTIVATIONS[settings.activation]())
+        if settings.dropout:
+            net.append(torch.nn.Dropout(settings.dropout))
+        net.append(torch.nn.Linear(inputs, outputs))
+    return net
+
+
+def folded(net: Iterable[torch.nn.Module]) -> torch.nn.Sequential:
+    """Return what a trained net does to an event: batch norm becomes part of the linear layer before it, dropout goes.
+
+    Two batch norms of one width get the same names in SOFIE's C++, which then does not compile.
+    """
+    result = torch.nn.Sequential()
+    for layer in net:
+        if isinstance(layer, torch.nn.BatchNorm1d):
+            result[-1] = _folded(result[-1], layer)
+        elif not isinstance(layer, torch.nn.Dropout):
+            result.append(layer)
+    return result
+
+
+def _folded(layer: torch.nn.Module, norm: torch.nn.BatchNorm1d) -> torch.nn.Linear:
+    """Return the linear layer that does what a linear layer and a batch norm after it do, in float64 up to the end."""
+    before, after = (
+        {name: tensor.double().numpy() for name, tensor in module.state_dict().items()} for module in (layer, norm)
+    )
+    factor = after["weight"] / np.sqrt(after["running_var"] + norm.eps)
+    bias = (before["bias"] - after["running_mean"]) * factor + after["bias"]
+    return linear(before["weight"] * factor[:, np.newaxis], bias)
+
+
+def _train_epoch(
+    net: torch.nn.Module, optimiser: torch.optim.Optimizer, events: torch.Tensor, batch_size: int
+) -> float:
+    """Take one step for each batch of the shuffled events, and return the mean of the losses."""
+    net.train()
+    losses = []
+    for batch in torch.split(events[torch.randperm(len(events)).to(events.device)], batch_size):
+        if len(batch) == 1:  # it has no variance to normalise by
+            continue
+        optimiser.zero_grad()
+        loss = mse_loss(net(batch), batch)
+        torch.autograd.backward(loss)
+        optimiser.step()
+        losses.append(loss.detach())
+    return float(torch.stack(losses).mean())
+
+
+def _validation_loss(net: torch.nn.Module, events: torch.Tensor) -> float:
+    net.eval()
+    with torch.no_grad():
+        squares = [(net(chunk) - chunk).square().mean(dim=1) for chunk in torch.split(events, CHUNK)]
+        return float(torch.cat(squares).mean())
+
+
+def _in_chunks(network: torch.nn.Module, X: Features) -> npt.NDArray[np.float64]:
+    """Send events of shape (events, features) through a network of float64, some at a time to keep memory small."""
+    events = torch.from_numpy(np.asarray(X, dtype=np.float64))
+    network.eval()
+    with one_thread(), torch.no_grad():
+        outputs: npt.NDArray[np.float64] = torch.cat([network(chunk) for chunk in torch.split(events, CHUNK)]).numpy()
+    return outputs

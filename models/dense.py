@@ -1,0 +1,54 @@
+"""What the networks of dense layers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.scaling import Standardise
+from models.settings import Activation
+
+BOUND = 1e6
+"""Scaled features are cut off at so many standard deviations to either side, for the squares of what a network makes of
+them to fit a float32. One of n training events is at most sqrt(n - 1) standard deviations off, so none is ever cut."""
+
+ACTIVATIONS: Mapping[Activation, type[torch.nn.Module]] = {
+    "relu": torch.nn.ReLU,
+    "leaky_relu": torch.nn.LeakyReLU,
+    "elu": torch.nn.ELU,
+    "selu": torch.nn.SELU,
+    "tanh": torch.nn.Tanh,
+    "sigmoid": torch.nn.Sigmoid,
+}
+
+
+class BoundedStandardise(Standardise):
+    """`Standardise`, cut off at `BOUND`."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features to scaled ones, both of shape (events, features)."""
+        return super().forward(features).clamp(-BOUND, BOUND)
+
+
+def linear(weight: npt.NDArray[np.floating], bias: npt.NDArray[np.floating]) -> torch.nn.Linear:
+    """Return the layer of these weights, shape (outputs, inputs), and biases, shape (outputs,), in float32."""
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight))
+        layer.bias.copy_(torch.from_numpy(bias))
+    return layer
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: sums come out the same on any machine, and nets this small are no slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

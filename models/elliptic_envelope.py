@@ -1,0 +1,158 @@
+"""Elliptic envelope: unusual events are far from the bulk, measured in the bulk's own widths.
+
+P. J. Rousseeuw, K. Van Driessen, "A Fast Algorithm for the Minimum Covariance Determinant Estimator", Technometrics 41
+(1999) 212; trained by scikit-learn.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.covariance import EllipticEnvelope as SklearnEllipticEnvelope
+from sklearn.preprocessing import StandardScaler
+
+from models.detector import Detector, Features, Scores
+from models.errors import TrainingError
+from models.scaling import Standardise
+
+DEPENDENT = 1e-10
+"""Smallest eigenvalue of the features' correlation matrix below which they are linearly dependent: what float32 rounds
+off features that are leaves about 1e-14."""
+DOMINANT = 1e-8
+"""Smallest eigenvalue of the robust correlation matrix below which one combination of features makes the score."""
+INVOLVED = 0.01
+"""Smallest weight in a direction, a vector of length 1, with which a feature is named."""
+FARTHEST = 1e15
+"""Scaled features are cut off there, so that no infinities are subtracted from one another."""
+
+
+class EllipticEnvelope(Detector):
+    """StandardScaler and scikit-learn's EllipticEnvelope; the score is the squared robust Mahalanobis distance."""
+
+    name: ClassVar[str] = "elliptic_envelope"
+
+    @property
+    def minimum_events(self) -> int:
+        """Twice as many as span the features' space, as about half of them make the covariance."""
+        return 2 * (len(self.features) + 1)
+
+    def _fit(self, X: Features, *_: object) -> None:
+        self.scaler = StandardScaler().fit(X.astype(np.float64))
+        scaled = self._scaled(X)
+        self._check_independent(scaled)
+        with warnings.catch_warnings():
+            # Of rank and determinant; what they come from is said in words below.
+            warnings.simplefilter("ignore")
+            try:
+                self.envelope = SklearnEllipticEnvelope(random_state=self.seed).fit(scaled)
+            except ValueError as error:
+                raise TrainingError(
+                    f"{self.name}: more than half of the {len(X)} training events are alike in all features "
+                    f"({error}); take other features or events, or leave it out of --detectors"
+                ) from error
+        self._note_directions()
+
+    def _scaled(self, X: Features) -> npt.NDArray[np.float64]:
+        scaled: npt.NDArray[np.float64] = self.scaler.transform(X.astype(np.float64))
+        return scaled
+
+    def _check_independent(self, scaled: npt.NDArray[np.float64]) -> None:
+        values, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+        if values[0] < DEPENDENT:
+            raise TrainingError(
+                f"{self.name}: the features {self._involved(vectors[:, :1])} are linearly dependent, their covariance "
+                f"is singular; leave one of them out of --features, or {self.name} out of --detectors"
+            )
+
+    def _note_directions(self) -> None:
+        """Note in which directions the usual events do not vary, or hardly."""
+        covariance = self.envelope.covariance_
+        values, vectors = np.linalg.eigh(covariance)
+        # Where scikit-learn's pseudo-inverse cuts off.
+        null = values <= len(values) * np.finfo(np.float64).eps * values[-1]
+        if null.any():
+            self.notes.append(
+                f"{self.name}: the robust covariance of {self._involved(vectors[:, null])} is singular; directions "
+                "without variance among the usual events are ignored"
+            )
+        small = ~null & (values < DOMINANT * values[-1])
+        if small.any():
+            self.notes.append(
+                f"{self.name}: among the usual events {self._involved(vectors[:, small])} are nearly linearly "
+                "dependent; how far an event is off that dependence dominates its score"
+            )
+
+    def _involved(self, directions: npt.NDArray[np.float64]) -> str:
+        """Name the features with weight in any of these orthonormal directions, shape (features, directions)."""
+        weights = np.sqrt((directions**2).sum(axis=1))
+        return ", ".join(name for name, weight in zip(self.features, weights, strict=True) if weight > INVOLVED)
+
+    def score(self, X: Features) -> Scores:
+        """Return the squared Mahalanobis distance from the robust location, shape (events,)."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            distances = -self.envelope.score_samples(self._scaled(X))
+            # Beside directions that are ignored rounding can leave less than 0, which has no root.
+            scores: Scores = np.where(np.isnan(distances), 0.0, distances).astype(np.float32)
+        return scores
+
+    def network(self) -> torch.nn.Module:
+        """Return the distance as a torch module: one affine map, squares and a sum."""
+        # By eigenvectors and not by Cholesky, which a precision matrix that is not of full rank does not have.
+        values, vectors = np.linalg.eigh(self.envelope.precision_)
+        return EnvelopeNetwork(self.scaler, self.envelope.location_, vectors * np.sqrt(values.clip(min=0)))
+
+    def contributions(self) -> torch.nn.Module:
+        """Return the terms of the squared Mahalanobis distance as a torch module.
+
+        With d an event's scaled distance from the robust location and P the precision matrix, the contribution of a
+        feature is d_i (P d)_i. They add up to the score; where features are correlated some can be negative.
+        """
+        return MahalanobisTerms(self.scaler, self.envelope.location_, self.envelope.precision_)
+
+
+class _Affine(torch.nn.Module):
+    """Distances from a location in scaled features, and linear combinations of them."""
+
+    location: torch.Tensor
+    matrix: torch.Tensor
+
+    def __init__(
+        self, scaler: StandardScaler, location: npt.NDArray[np.float64], matrix: npt.NDArray[np.float64]
+    ) -> None:
+        """Prepare the map.
+
+        Args:
+            scaler: of the features.
+            location: in scaled features, shape (features,).
+            matrix: whose columns are the combinations, shape (features, combinations).
+        """
+        super().__init__()
+        self.standardise = Standardise(scaler)
+        self.register_buffer("location", torch.tensor(location, dtype=torch.float32))
+        self.register_buffer("matrix", torch.tensor(matrix, dtype=torch.float32))
+
+    def distance(self, features: torch.Tensor) -> torch.Tensor:
+        scaled: torch.Tensor = self.standardise(features)
+        return scaled.clamp(-FARTHEST, FARTHEST) - self.location
+
+
+class EnvelopeNetwork(_Affine):
+    """A squared distance: the squares of linear combinations, added up."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features, shape (events, features), to scores, shape (events, 1)."""
+        combined = self.distance(features) @ self.matrix
+        return (combined * combined).sum(dim=1, keepdim=True)
+
+
+class MahalanobisTerms(_Affine):
+    """The terms of a squared distance."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features to the terms, both of shape (events, features)."""
+        distance = self.distance(features)
+        return distance * (distance @ self.matrix)

@@ -1,0 +1,311 @@
+"""How well a score tells signal from background: figures of merit with bootstrap errors, curves, importances.
+
+Only the order of scores counts, so equal scores are one working point and a score may be infinite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import accuracy_score, auc, precision_recall_fscore_support
+
+from models.detector import Features, Labels, Scores
+
+Numbers = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+MIN_BACKGROUND = 25
+"""Background events that have to pass a cut for its significance improvement to count: their number is then known to
+20 %, a limit that the literature on anomaly searches uses."""
+
+CURVE_POINTS = 1000
+"""Points of a curve, at most."""
+
+IMPORTANCE_EVENTS = 10_000
+"""Events on which permutation importances are computed, at most."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What a score achieves at its working points, from the tightest cut to none.
+
+    Attributes:
+        fpr: fraction of the background that passes, shape (n,); from 0 to 1.
+        tpr: fraction of the signal that passes, shape (n,); from 0 to 1.
+        efficiency: fraction of the signal that passes, shape (m,), where MIN_BACKGROUND background events pass.
+        improvement: significance improvement there, efficiency / sqrt(fraction of the background), shape (m,).
+    """
+
+    fpr: Numbers
+    tpr: Numbers
+    efficiency: Numbers
+    improvement: Numbers
+
+
+@dataclass(frozen=True)
+class _WorkingPoints:
+    """Events that pass a cut below each distinct score, from the highest score down; the first point is no event."""
+
+    background: Numbers
+    signal: Numbers
+
+    @property
+    def fpr(self) -> Numbers:
+        fraction: Numbers = self.background / self.background[-1]
+        return fraction
+
+    @property
+    def tpr(self) -> Numbers:
+        fraction: Numbers = self.signal / self.signal[-1]
+        return fraction
+
+    @property
+    def populated(self) -> npt.NDArray[np.bool_]:
+        """Where enough background passes for a significance improvement."""
+        return self.background >= MIN_BACKGROUND
+
+    @property
+    def improvement(self) -> Numbers:
+        """Signal efficiency over the root of the background efficiency, where `populated`."""
+        chosen = self.populated
+        improvement: Numbers = self.tpr[chosen] / np.sqrt(self.fpr[chosen])
+        return improvement
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Events by their place among the distinct scores; place 0 is the highest.
+
+    Attributes:
+        background: places of the background events.
+        signal: places of the signal events.
+        distinct: the distinct scores, descending.
+    """
+
+    background: Counts
+    signal: Counts
+    distinct: npt.NDArray[Any]
+
+    @classmethod
+    def of(cls, scores: Scores, labels: Labels) -> _Sample:
+        if np.isnan(scores).any():
+            raise ValueError(f"{np.isnan(scores).sum()} scores are not a number; leave these events out")
+        distinct, places = np.unique(scores, return_inverse=True)
+        places = len(distinct) - 1 - places
+        kinds = {int(label) for label in np.unique(labels)}
+        if kinds != {0, 1}:
+            raise ValueError(f"the labels are {sorted(kinds)}; an evaluation needs signal (1) and background (0)")
+        return cls(places[labels == 0], places[labels == 1], distinct[::-1])
+
+    def working_points(self) -> _WorkingPoints:
+        return self._points(self.background, self.signal)
+
+    def resampled(self, random: np.random.Generator) -> _WorkingPoints:
+        """Draw as many events of each kind, with replacement."""
+        kinds = (self.background, self.signal)
+        return self._points(*(kind[random.integers(0, len(kind), len(kind))] for kind in kinds))
+
+    def _points(self, background: Counts, signal: Counts) -> _WorkingPoints:
+        number = len(self.distinct)
+        # Place 0 of the sums is a cut above all scores.
+        sums = (np.cumsum(np.bincount(kind + 1, minlength=number + 1)) for kind in (background, signal))
+        return _WorkingPoints(*(passed.astype(np.float64) for passed in sums))
+
+
+def evaluate(scores: Scores, labels: Labels, threshold: float, *, seed: int, resamplings: int = 200) -> dict[str, Any]:
+    """Return the figures of merit of one detector.
+
+    An error is the standard deviation over resamplings of the events with replacement, signal and background apart. The
+    maximum significance improvement is looked for anew in each of them.
+
+    Args:
+        scores: shape (events,), higher is more like the signal; ties and infinities are fine.
+        labels: 1 for signal and 0 for background, shape (events,).
+        threshold: events with a higher score are flagged.
+        seed: of the resamplings.
+        resamplings: their number, at least 2.
+
+    Returns:
+        `auc`, `max_sic`, `accuracy`, `precision`, `recall`, `f1`, `tpr` and `tnr`, each as {"value", "error"} with None
+        for what is not defined; `max_sic` also has `tpr` and `fpr` of its working point, and `min_background`.
+        `confusion` ({"true_positive", "false_positive", "true_negative", "false_negative"}: events), `threshold`, and
+        `signal` and `background`: events.
+
+    Raises:
+        ValueError: there is no signal or no background, or a score is NaN.
+    """
+    sample = _Sample.of(scores, labels)
+    flagged = int((sample.distinct > threshold).sum())
+    points = sample.working_points()
+    values = _figures_of_merit(points, flagged)
+    random = np.random.default_rng(seed)
+    repeated = [_figures_of_merit(sample.resampled(random), flagged) for _ in range(resamplings)]
+    result: dict[str, Any] = {
+        name: {"value": _known(value), "error": _known(_spread([values[name] for values in repeated], value))}
+        for name, value in values.items()
+    }
+    best = _best_point(points)
+    result["max_sic"] |= {
+        "tpr": None if best is None else float(points.tpr[best]),
+        "fpr": None if best is None else float(points.fpr[best]),
+        "min_background": MIN_BACKGROUND,
+    }
+    true_positive, false_positive = int(points.signal[flagged]), int(points.background[flagged])
+    signal, background = len(sample.signal), len(sample.background)
+    return {
+        **result,
+        "confusion": {
+            "true_positive": true_positive,
+            "false_positive": false_positive,
+            "true_negative": background - false_positive,
+            "false_negative": signal - true_positive,
+        },
+        "threshold": float(threshold),
+        "signal": signal,
+        "background": background,
+    }
+
+
+def _figures_of_merit(points: _WorkingPoints, flagged: int) -> dict[str, float]:
+    """Return the value of each figure of merit, NaN where it is not defined; `flagged` distinct scores are flagged."""
+    signal, background = points.signal[-1], points.background[-1]
+    true_positive, false_positive = points.signal[flagged], points.background[flagged]
+    # Four events stand for all, by their weight: what they are, and what they are taken for.
+    truth, taken_for = [1, 1, 0, 0], [1, 0, 1, 0]
+    weights = [true_positive, signal - true_positive, false_positive, background - false_positive]
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, taken_for, sample_weight=weights, labels=[0, 1], zero_division=np.nan
+    )
+    return {
+        "auc": auc(points.fpr, points.tpr),
+        "max_sic": points.improvement.max(initial=-np.inf) if points.populated.any() else np.nan,
+        "accuracy": accuracy_score(truth, taken_for, sample_weight=weights),
+        "precision": precision[1],
+        "recall": recall[1],
+        "f1": f1[1],
+        "tpr": recall[1],
+        "tnr": recall[0],
+    }
+
+
+def _best_point(points: _WorkingPoints) -> int | None:
+    """Return the working point of the greatest significance improvement."""
+    populated = np.flatnonzero(points.populated)
+    return int(populated[np.argmax(points.improvement)]) if len(populated) else None
+
+
+def _spread(values: Sequence[float], value: float) -> float:
+    """Return the standard deviation over the resamplings in which a figure of merit is defined."""
+    defined = np.array([value for value in values if np.isfinite(value)])
+    return float(defined.std(ddof=1)) if np.isfinite(value) and len(defined) > 1 else np.nan
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def curves(scores: Scores, labels: Labels) -> Curves:
+    """Return the ROC curve and the significance improvement, each thinned to CURVE_POINTS points at most.
+
+    Half of the points are equally spaced among all working points, half in the logarithm of the background efficiency;
+    the ends and the maximum of the significance improvement stay.
+
+    Args:
+        scores: shape (events,), higher is more like the signal; ties and infinities are fine.
+        labels: 1 for signal and 0 for background, shape (events,).
+
+    Raises:
+        ValueError: there is no signal or no background, or a score is NaN.
+    """
+    points = _Sample.of(scores, labels).working_points()
+    best = _best_point(points)
+    roc = _thinned(points, 0, best)
+    populated = np.flatnonzero(points.populated)
+    significance = _thinned(points, int(populated[0]), best) if len(populated) else populated
+    efficiency, fraction = points.tpr[significance], points.fpr[significance]
+    return Curves(points.fpr[roc], points.tpr[roc], efficiency, efficiency / np.sqrt(fraction))
+
+
+def _thinned(points: _WorkingPoints, first: int, best: int | None) -> Counts:
+    """Choose working points from `first` on that keep the shape of a curve."""
+    last = len(points.background) - 1
+    if last - first < CURVE_POINTS:
+        return np.arange(first, last + 1)
+    half = (CURVE_POINTS - 3) // 2
+    background = points.background[first:]
+    logarithmic = np.searchsorted(background, np.geomspace(max(background[0], 1), background[-1], half))
+    chosen = np.concatenate([logarithmic, np.linspace(0, last - first, half).round().astype(np.int64)])
+    ends = [first, last] if best is None else [first, best, last]
+    # The end of a logarithmic range is rounded, up maybe.
+    return np.unique(np.concatenate([first + np.minimum(chosen, last - first), ends]))
+
+
+def permutation_importance(
+    score: Callable[[Features], Scores],
+    X: Features,
+    labels: Labels,
+    features: Sequence[str],
+    *,
+    seed: int,
+    repeats: int = 5,
+) -> dict[str, dict[str, float]]:
+    """Return by how much the AUC drops when the values of one feature are shuffled among the events.
+
+    Of more than IMPORTANCE_EVENTS events a random choice is taken, half of it signal as far as there is as much.
+
+    Args:
+        score: from features to scores.
+        X: features, shape (events, features).
+        labels: 1 for signal and 0 for background, shape (events,).
+        features: their names, in the order of the columns of X.
+        seed: of the choice and of the shuffling.
+        repeats: how often each feature is shuffled, at least 2.
+
+    Returns:
+        For each feature the mean drop, `value`, and the standard deviation over the repeats, `error`.
+
+    Raises:
+        ValueError: there is no signal or no background, or a score is NaN.
+    """
+    random = np.random.default_rng(seed)
+    chosen = _balanced_choice(labels, random)
+    X, labels = X[chosen], labels[chosen]
+    unshuffled = _area(score(X), labels)
+    drops = {name: list(_drops(score, X, labels, i, unshuffled, random, repeats)) for i, name in enumerate(features)}
+    return {name: {"value": float(np.mean(of)), "error": float(np.std(of, ddof=1))} for name, of in drops.items()}
+
+
+def _drops(
+    score: Callable[[Features], Scores],
+    X: Features,
+    labels: Labels,
+    feature: int,
+    unshuffled: float,
+    random: np.random.Generator,
+    repeats: int,
+) -> Iterator[float]:
+    """Yield by how much the AUC drops, each time a feature is shuffled."""
+    shuffled = X.copy()
+    for _ in range(repeats):
+        shuffled[:, feature] = random.permutation(X[:, feature])
+        yield unshuffled - _area(score(shuffled), labels)
+
+
+def _area(scores: Scores, labels: Labels) -> float:
+    points = _Sample.of(scores, labels).working_points()
+    return float(auc(points.fpr, points.tpr))
+
+
+def _balanced_choice(labels: Labels, random: np.random.Generator) -> Counts:
+    """Choose IMPORTANCE_EVENTS events at most, in the order in which they come; the AUC knows no abundances."""
+    if len(labels) <= IMPORTANCE_EVENTS:
+        return np.arange(len(labels))
+    kinds = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+    half = IMPORTANCE_EVENTS // 2
+    wanted = [min(len(kind), max(half, IMPORTANCE_EVENTS - len(other))) for kind, other in (kinds, kinds[::-1])]
+    chosen = [random.choice(kind, number, replace=False) for kind, number in zip(kinds, wanted, strict=True)]
+    return np.sort(np.concatenate(chosen))

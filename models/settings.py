@@ -1,0 +1,60 @@
+"""What can be set of the detectors; reading it needs neither torch nor scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Activation = Literal["relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid"]
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "dense": {"layers": (128, 64), "latent": 32},
+    "compact": {"layers": (32, 16, 8), "latent": 4, "batch_norm": True, "dropout": 0.2},
+}
+"""Name of a preset of the autoencoder -> the settings in which it differs from the defaults."""
+
+
+class AutoencoderSettings(BaseModel):
+    """Architecture and training of the autoencoder.
+
+    Attributes:
+        preset: settings that hold where nothing else is said.
+        layers: widths of the encoder's hidden layers; the decoder has them in the reverse order.
+        latent: width of the innermost layer.
+        activation: after each hidden layer.
+        dropout: fraction of each hidden layer's outputs that a training step drops.
+        batch_norm: whether each hidden layer's outputs are normalised over the batch, before the activation.
+        learning_rate: of Adam.
+        batch_size: events a step.
+        epochs: at most.
+        patience: epochs without a lower validation loss after which training stops.
+        validation: fraction of the training events that is kept for validation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    preset: Literal["dense", "compact"] = "dense"
+    layers: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=4096, strict=True)], ...], Field(min_length=1, strict=False)
+    ] = (128, 64)
+    latent: int = Field(default=32, ge=1, le=4096)
+    activation: Activation = "relu"
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    batch_norm: bool = False
+    learning_rate: float = Field(default=1e-3, gt=0)
+    batch_size: int = Field(default=512, ge=2)
+    epochs: int = Field(default=50, ge=1)
+    patience: int = Field(default=3, ge=1)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"preset": value}
+        if isinstance(value, Mapping):
+            preset = value.get("preset", "dense")
+            return {**PRESETS.get(preset if isinstance(preset, str) else "", {}), **value}
+        return value
