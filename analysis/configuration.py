@@ -1,35 +1,53 @@
-"""The configuration of a run: every option of `analysis.run` is a key of the YAML file and the reverse."""
+"""The configuration of a program: every option of `analysis.run` and `analysis.evaluate` is a key of its YAML file and the
+reverse.
+"""
 
 from __future__ import annotations
 
 import os
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from analysis.errors import ConfigurationError, near_names
 from models.registry import DETECTORS
+from models.settings import AutoencoderSettings
+from models.thresholds import ThresholdRule
 from rdf.schema import Definitions, Selection
 from rdf.variations import VARIATIONS
 
 
-class RunConfiguration(BaseModel):
-    """What a run does; the descriptions are the help texts of the options."""
+C = TypeVar("C", bound="AnalysisConfiguration")
+
+TRAIN_EVENTS = 100_000
+"""Events that detectors are trained on, unless configured otherwise; more of them change little but the time."""
+
+TRAIN_ON_HELP = "what detectors that need no labels learn from, where there are labels: "
+
+_RULES_AND_DETECTORS = (*ThresholdRule.model_fields, *DETECTORS)
+
+ThresholdRules = dict[str, ThresholdRule]
+"""Name of a detector -> how its threshold follows from the training scores."""
+
+
+class AnalysisConfiguration(BaseModel):
+    """What runs and evaluations have in common; the descriptions are the help texts of the options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    sample: str = Field(description="name of a sample of the catalogue, or a file (then --schema says its format)")
     schema_name: str | None = Field(None, alias="schema", description="format of the file, for a sample that is a file")
     output: Path | None = Field(None, description="folder for the results (default: output/<sample>)")
-    detectors: tuple[str, ...] | None = Field(None, description="detectors, separated by commas (default: all)")
+    detectors: tuple[str, ...] | None = Field(
+        None, description="detectors, separated by commas (default: those that need no labels; all in an evaluation)"
+    )
     threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="threads (default: all cores)"
     )
     max_events: int | None = Field(None, ge=1, description="read no more than the first so many events")
-    entries: tuple[int, int] | None = Field(None, description="read entries A to B-1 only; for batch jobs")
     models: Path | None = Field(None, description="models folder of an earlier run: score with it, train nothing")
     seed: int = Field(42, ge=0, lt=2**32, description="seed of all that is random")
     features: str | tuple[str, ...] | None = Field(
@@ -41,10 +59,17 @@ class RunConfiguration(BaseModel):
     objects: Selection = Field(
         default_factory=dict, description="which objects count, {jet: {pt: 30, eta: 2.4}} (default: the schema's)"
     )
-    vary: dict[str, float] = Field(
-        default_factory=dict, description="systematic variations up and down: jes, lepton, met, or {jes: 0.02}"
+    train_events: int | None = Field(
+        TRAIN_EVENTS, ge=1, description="train on so many events, drawn at random, or all (default: 100000)"
     )
-    allow_simulated: bool = Field(False, description="run on simulated events where the sample cannot be had")
+    train_on: Literal["all", "background"] = Field("all", description=TRAIN_ON_HELP + "all (default) or background")
+    threshold: ThresholdRules = Field(
+        default_factory=dict,
+        description="{contamination: 0.05}, {percentile: 95}, {sigma: 3} or {score: 0.5}; by detector: {mlp: {...}}",
+    )
+    autoencoder: AutoencoderSettings = Field(
+        AutoencoderSettings(), description="preset dense (default) or compact, or {preset: compact, latent: 3, ...}"
+    )
 
     @field_validator("output", "models", mode="before")
     @classmethod
@@ -53,9 +78,11 @@ class RunConfiguration(BaseModel):
             raise ValueError("an empty path; name a folder")
         return value
 
-    @field_validator("threads", "max_events", "seed", mode="before")
+    @field_validator("threads", "max_events", "seed", "train_events", "folds", mode="before", check_fields=False)
     @classmethod
-    def _whole_number(cls, value: Any) -> Any:
+    def _whole_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name == "train_events" and value == "all":
+            return None
         try:  # as text, so that `true` is no 1
             return None if value is None else int(str(value))
         except ValueError:
@@ -80,6 +107,51 @@ class RunConfiguration(BaseModel):
     def _read_table(cls, value: Any) -> Any:
         return _as_table(value) if isinstance(value, str) else value
 
+    @field_validator("detectors", mode="before")
+    @classmethod
+    def _split_detectors(cls, value: Any) -> Any:
+        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("detectors")
+    @classmethod
+    def _known_detectors(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        for name in value:
+            if name not in DETECTORS:
+                raise ValueError(f"unknown detector {name!r}; {near_names(name, DETECTORS)}")
+        if not value or len(set(value)) < len(value):
+            raise ValueError("name each detector once, and at least one")
+        return value
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _read_threshold(cls, value: Any) -> Any:
+        value = _as_table(value) if isinstance(value, str) else value
+        if not isinstance(value, Mapping):
+            return value
+        for name in value:
+            if name not in _RULES_AND_DETECTORS:
+                raise ValueError(f"unknown detector or rule {name!r}; {near_names(str(name), _RULES_AND_DETECTORS)}")
+        return dict.fromkeys(DETECTORS, value) if value.keys() & ThresholdRule.model_fields.keys() else value
+
+    @field_validator("autoencoder", mode="before")
+    @classmethod
+    def _read_autoencoder(cls, value: Any) -> Any:
+        return _as_table(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+
+
+class RunConfiguration(AnalysisConfiguration):
+    """What a run does."""
+
+    sample: str = Field(description="name of a sample of the catalogue, or a file (then --schema says its format)")
+    entries: tuple[int, int] | None = Field(None, description="read entries A to B-1 only; for batch jobs")
+    folds: int = Field(1, ge=1, le=10, description="2: each event is scored by models that have not seen it")
+    vary: dict[str, float] = Field(
+        default_factory=dict, description="systematic variations up and down: jes, lepton, met, or {jes: 0.02}"
+    )
+    allow_simulated: bool = Field(False, description="run on simulated events where the sample cannot be had")
+
     @field_validator("vary", mode="before")
     @classmethod
     def _read_variations(cls, value: Any) -> Any:
@@ -103,23 +175,6 @@ class RunConfiguration(BaseModel):
                 raise ValueError(f"{name}: {size} is no relative size between 0 and 1")
         return value
 
-    @field_validator("detectors", mode="before")
-    @classmethod
-    def _split_detectors(cls, value: Any) -> Any:
-        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("detectors")
-    @classmethod
-    def _known_detectors(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value is None:
-            return None
-        for name in value:
-            if name not in DETECTORS:
-                raise ValueError(f"unknown detector {name!r}; {near_names(name, DETECTORS)}")
-        if not value or len(set(value)) < len(value):
-            raise ValueError("name each detector once, and at least one")
-        return value
-
     @field_validator("entries", mode="before")
     @classmethod
     def _split_entries(cls, value: Any) -> Any:
@@ -136,6 +191,24 @@ class RunConfiguration(BaseModel):
         if value and not 0 <= value[0] < value[1]:
             raise ValueError(f"{value[0]}:{value[1]} is empty; A must be less than B")
         return value
+
+
+class EvaluationConfiguration(AnalysisConfiguration):
+    """What an evaluation does: it has `sample`, with labels, or both `background` and `signal`."""
+
+    sample: str | None = Field(None, description="sample with labels: of the catalogue, or a file (then with --schema)")
+    background: str | None = Field(None, description="sample whose events are all background, with --signal")
+    signal: str | None = Field(None, description="sample whose events are all signal, with --background")
+    train_on: Literal["all", "background"] = Field(
+        "background", description=TRAIN_ON_HELP + "background (default) or all"
+    )
+
+    @model_validator(mode="after")
+    def _check_samples(self) -> Self:
+        pair = (self.background, self.signal)
+        if (self.sample is None) != (None not in pair) or (self.sample and pair != (None, None)):
+            raise ValueError("name either one sample with labels (sample), or both background and signal")
+        return self
 
 
 def _as_table(text: str) -> Any:
@@ -158,13 +231,38 @@ _PYDANTIC_PARTS = ("[key]", "str", "tuple[str, ...]")
 
 def option_name(field: str) -> str:
     """Return a field's name in the YAML file: the option without its dashes, `-` written as `_`."""
-    return RunConfiguration.model_fields[field].alias or field
+    return "schema" if field == "schema_name" else field
+
+
+_METAVARS = {"output": "DIR", "models": "DIR", "entries": "A:B", "schema": "NAME|FILE", "detectors": "A,B"}
+_METAVARS |= dict.fromkeys(("sample", "background", "signal"), "NAME|FILE")
+_METAVARS |= {"features": "SET|A,B", "define": "TABLE", "objects": "TABLE", "vary": "A,B|TABLE", "threshold": "TABLE"}
+_METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all"}
+
+
+def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration]) -> None:
+    """Give a parser the options of a configuration, the samples first; what is not given is None."""
+    fields = sorted(kind.model_fields, key=lambda name: name not in ("sample", "background", "signal"))
+    for name in fields:
+        info, key = kind.model_fields[name], option_name(name)
+        option = f"--{key.replace('_', '-')}"
+        if info.annotation is bool:
+            parser.add_argument(option, dest=key, action="store_true", default=None, help=info.description)
+        else:
+            parser.add_argument(option, dest=key, metavar=_METAVARS.get(key, "N"), help=info.description)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these options")
 
 
 def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConfiguration:
+    """Return the configuration of a run; see `load_configuration_as`."""
+    return load_configuration_as(RunConfiguration, options, file)
+
+
+def load_configuration_as(kind: type[C], options: Mapping[str, Any], file: Path | None) -> C:
     """Merge defaults, the YAML file and the options of the command line, the latter taking precedence.
 
     Args:
+        kind: of configuration.
         options: given on the command line, by key of the YAML file.
         file: YAML file, if one was named.
 
@@ -172,17 +270,19 @@ def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConf
         ConfigurationError: names the file, the key and the nearest keys, or what is wrong with a value.
     """
     from_file = _read_yaml(file) if file else {}
-    known = [option_name(field) for field in RunConfiguration.model_fields]
+    known = [option_name(field) for field in kind.model_fields]
     for key in from_file:
         if key not in known:
             raise ConfigurationError(f"{file}: unknown key {key!r}; {near_names(str(key), known)}")
     merged = {**from_file, **options}
-    if "sample" not in merged:
+    if kind is RunConfiguration and "sample" not in merged:
         raise ConfigurationError("no sample; name one with --sample (python -m analysis.samples lists them)")
     try:
-        return RunConfiguration(**merged)
+        return kind(**merged)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:
+            raise ConfigurationError(first["msg"].removeprefix("Value error, ")) from error
         key, *inner = (str(part) for part in first["loc"] if part not in _PYDANTIC_PARTS)
         reason = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":

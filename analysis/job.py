@@ -1,25 +1,24 @@
-"""The two event loops of a run: one that collects what detectors learn from, and one that scores every event."""
+"""The event loops over one sample: those that collect what detectors learn from, and those that score every event."""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analysis.configuration import RunConfiguration
 from analysis.inputs import RunInput
 from analysis.output import check_space
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
-from analysis.provenance import git_commit, library_versions
+from analysis.provenance import git_commit
+from analysis.results import TOP_EVENTS, agreement, means, variations, write_anomalies
 from analysis.timings import Timings
 from models.folder import Columns, ModelFolder, TrainingSample
-from models.registry import DETECTORS
 from rdf import RNode
 from rdf.errors import NoEvents
 from rdf.features import Feature
@@ -27,11 +26,62 @@ from rdf.schema import ID_QUANTITIES
 from rdf.variations import vary_scales
 
 if TYPE_CHECKING:
-    from rdf.snapshot import Snapshot
+    from pathlib import Path
+
+    from rdf.scoring import Ensemble
+    from rdf.sofie import CompiledDetector
     from rdf.sources import Source
 
-TOP_EVENTS = 100
-"""Events in anomalies.csv."""
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a loop collected for the training.
+
+    Attributes:
+        ids: run, luminosityBlock and event, shape (events, 3), uint64.
+        X: features, shape (events, features), float32.
+        labels: 1 for signal, 0 for background, -1 for neither, shape (events,); None where there are none.
+        observables: shape (events, observables), float32.
+        sample: what they were taken from.
+    """
+
+    ids: npt.NDArray[np.uint64]
+    X: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int8] | None
+    observables: npt.NDArray[np.float32]
+    sample: TrainingSample
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Detectors that live in C++.
+
+    Attributes:
+        detectors: name -> the detector of each fold.
+        ensemble: which of them vote, and how many votes flag an event.
+        folds: of the events.
+        parity: name -> largest difference from the trained detector on reference events.
+    """
+
+    detectors: Mapping[str, list[CompiledDetector]]
+    ensemble: Ensemble
+    folds: int
+    parity: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """All events of a sample with what the detectors say of them.
+
+    Attributes:
+        columns: name -> values, shape (events,), float32; in the order of the event numbers or the published rows.
+        cutflow: name of each cut, and the events that passed it.
+    """
+
+    columns: Mapping[str, npt.NDArray[np.float32]]
+    cutflow: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +98,7 @@ class Job:
         left_out: of the feature set what the source has not the objects for.
         entries: of the source that are read, half-open.
         threads: of the event loops.
+        part: C++ condition that an event has to fulfil beyond the cuts, or None.
         staging: folder that results are written to.
         timings: counts the stages.
     """
@@ -61,8 +112,19 @@ class Job:
     left_out: tuple[str, ...]
     entries: tuple[int, int]
     threads: int
+    part: str | None
     staging: Path
     timings: Timings
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the events have labels."""
+        return LABEL in self.columns
+
+    @property
+    def _recorded(self) -> tuple[str, ...]:
+        """Columns of an event that are recorded beside those that name it."""
+        return (*(LABEL,) * self.labelled, *self.recipe.features, *self.recipe.observables)
 
     def _define_columns(self, events: RNode) -> RNode:
         """Define all columns of an event, up to the features that are not finite."""
@@ -71,112 +133,148 @@ class Job:
 
         features, observables = self.recipe.features, self.recipe.observables
         events = vary_scales(events, self.configuration.vary)
-        recorded = (*features, *observables)
-        events = define_columns(events, rounded(self.columns, recorded), (*ID_QUANTITIES, *recorded))
+        columns = rounded(self.columns, (*features, *observables))
+        events = define_columns(events, columns, (*ID_QUANTITIES, *self._recorded))
         return define_non_finite(define_feature_vector(events, features))
 
-    def train(self) -> ModelFolder:
-        """Run the first event loop, train the detectors on what it collects, and write the model folder."""
-        from rdf.execution import EventLoop, use_threads
+    def _select(self, events: RNode) -> RNode:
+        """Keep the events that can be used, and of these the part that is asked for."""
         from rdf.selection import select_finite
+
+        selected = select_finite(events)
+        return selected if self.part is None else selected.Filter(self.part, self.part)
+
+    def collect(self, limit: int | None) -> Collected:
+        """Run an event loop that collects what detectors learn from.
+
+        Args:
+            limit: events that are kept at most, drawn at random.
+
+        Raises:
+            NoEvents: none is left after the cuts.
+        """
+        from rdf.execution import EventLoop, use_threads
         from rdf.snapshot import book_snapshot
 
-        console = error_console()
-        features, observables = self.recipe.features, self.recipe.observables
+        features = self.recipe.features
         slots = use_threads(self.threads)
         loop = EventLoop(self.source, self.entries)
         with self.timings.stage("jit"):
-            selected = select_finite(self._define_columns(loop.events))
-            snapshot = book_snapshot(selected, (*features, *observables), slots)
-        with progress_bar(console, "collecting features", "events") as move:
+            selected = self._select(self._define_columns(loop.events))
+            snapshot = book_snapshot(selected, self._recorded, slots, limit, self.configuration.seed)
+        with progress_bar(error_console(), "collecting features", "events") as move:
             took = loop.run([snapshot.booked], move)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("snapshot", took.loop_seconds)
-        _, columns = snapshot.arrays()
-        X = columns[:, : len(features)]
-        if not len(X):
+        ids, values = snapshot.arrays()
+        if not len(values):
             raise NoEvents(f"{self.data.title}: no event with finite features is left to train on; check the sample")
+        first = int(self.labelled)
+        return Collected(
+            ids=ids[:, -len(ID_QUANTITIES) :],
+            X=values[:, first : first + len(features)],
+            labels=values[:, 0].astype(np.int8) if self.labelled else None,
+            observables=values[:, first + len(features) :],
+            sample=TrainingSample(
+                sample=self.data.name,
+                title=self.data.title,
+                simulated=self.data.simulated,
+                sha256=[file.sha256 for file in self.data.files if file.sha256],
+                entries=self.entries,
+                events=snapshot.seen,
+            ),
+        )
 
-        with self.timings.stage("training"), spinner(console, "training") as say:
-            from models.training import train, write_model_folder
+    def compile(self, models: ModelFolder) -> Compiled:
+        """Compile the detectors of a model folder that are to score, and check each against its reference scores."""
+        from rdf.execution import use_threads
+        from rdf.scoring import Ensemble
+        from rdf.sofie import check_parity, compile_detector
 
-            names = self.configuration.detectors or tuple(DETECTORS)
-            detectors = train(X, names, seed=self.configuration.seed, progress=lambda name: say(f"training {name}"))
-            return write_model_folder(
-                self.staging / "models",
-                detectors,
-                X,
-                columns[:, len(features) :],
-                self.recipe,
-                training=TrainingSample(
-                    sample=self.data.name,
-                    title=self.data.title,
-                    simulated=self.data.simulated,
-                    sha256=[file.sha256 for file in self.data.files if file.sha256],
-                    entries=self.entries,
-                    events=len(X),
-                ),
-                versions=library_versions(),
-            )
+        wanted = self.configuration.detectors
+        names = [name for name in models.detectors if wanted is None or name in wanted]
+        slots = use_threads(self.threads)
+        X = np.array(models.reference.features, dtype=np.float32)
+        detectors: dict[str, list[CompiledDetector]] = {}
+        parity: dict[str, float] = {}
+        with self.timings.stage("compile"), spinner(error_console(), "compiling detectors") as say:
+            for name in names:
+                say(f"compiling detectors: {name}")
+                differences = []
+                for network, scores in zip(models.detectors[name].networks, models.reference.scores[name], strict=True):
+                    table = network.rank_table
+                    onnx = self.staging / "models" / network.file
+                    compiled = compile_detector(name, onnx, network.threshold, table.scores, table.ranks, slots)
+                    differences.append(check_parity(compiled, X, np.array(scores, dtype=np.float32)))
+                    detectors.setdefault(name, []).append(compiled)
+                parity[name] = max(differences)
+        voting = tuple(name for name in names if name in models.ensemble) or tuple(names)
+        ensemble = Ensemble(voting, min(models.min_votes, len(voting)))
+        return Compiled(detectors, ensemble, models.training.folds, parity)
 
-    def score(self, models: ModelFolder) -> dict[str, Any]:
+    def collect_scores(self, compiled: Compiled) -> Scored:
+        """Run an event loop that scores all events and keeps what it finds in memory."""
+        from rdf.execution import EventLoop, use_threads
+        from rdf.scoring import define_scores, event_columns
+        from rdf.selection import cutflow
+        from rdf.snapshot import book_snapshot
+
+        slots = use_threads(self.threads)
+        loop = EventLoop(self.source, self.entries)
+        columns = event_columns(self._recorded, tuple(compiled.detectors), compiled.folds)
+        with self.timings.stage("jit"):
+            selected = self._select(self._define_columns(loop.events))
+            selected = define_scores(selected, compiled.detectors, compiled.ensemble, compiled.folds)
+            snapshot = book_snapshot(selected, columns, slots, None, self.configuration.seed)
+            report = selected.Report()
+        with progress_bar(error_console(), f"scoring {self.data.name}", "events") as move:
+            took = loop.run([snapshot.booked, report], move)
+        self.timings.add("jit", took.jit_seconds)
+        self.timings.add("scoring_loop", took.loop_seconds)
+        _, values = snapshot.arrays()
+        if not len(values):
+            raise NoEvents(f"{self.data.title}: no event with finite features, nothing was scored; check the sample")
+        cuts = [asdict(cut) for cut in cutflow(report)]
+        return Scored(dict(zip(columns, values.T, strict=True)), cuts)
+
+    def score(self, models: ModelFolder, compiled: Compiled) -> dict[str, Any]:
         """Run the scoring event loop, write what it gives, and return what run.json says of it."""
         from rdf.events import book_events, check_events
         from rdf.execution import EventLoop, use_threads
         from rdf.histograms import book_histograms, complete, write_histograms
         from rdf.provenance import Provenance
         from rdf.scoring import ENSEMBLE, define_scores, event_columns
-        from rdf.selection import cutflow, non_finite_counts, select_finite
+        from rdf.selection import cutflow, non_finite_counts
         from rdf.snapshot import book_top_events
-        from rdf.sofie import check_parity, compile_detector
 
-        console = error_console()
         features, observables = self.recipe.features, self.recipe.observables
-        scored = {
-            name: entry
-            for name, entry in models.detectors.items()
-            if self.configuration.detectors is None or name in self.configuration.detectors
-        }
-        names = tuple(scored)
-        min_votes = min(models.min_votes, len(names))
-        parity = {}
+        names, ensemble = tuple(compiled.detectors), compiled.ensemble
         slots = use_threads(self.threads)
-        with self.timings.stage("compile"), spinner(console, "compiling detectors"):
-            compiled = []
-            reference = np.array(models.reference.features, dtype=np.float32)
-            for name, entry in scored.items():
-                table = entry.rank_table
-                onnx = self.staging / "models" / entry.file
-                detector = compile_detector(name, onnx, entry.threshold, table.scores, table.ranks, slots)
-                parity[name] = check_parity(
-                    detector, reference, np.array(models.reference.scores[name], dtype=np.float32)
-                )
-                compiled.append(detector)
-
-        origin = json.dumps({"sample": self.data.describe(), "commit": git_commit()})
-        provenance = Provenance(origin, self.data.simulated)
+        provenance = Provenance(
+            json.dumps({"sample": self.data.describe(), "commit": git_commit()}), self.data.simulated
+        )
         loop = EventLoop(self.source, self.entries)
-        columns = event_columns(features, observables, names)
+        columns = event_columns(self._recorded, names, compiled.folds)
         with self.timings.stage("jit"):
             events = self._define_columns(loop.events)
-            selected = define_scores(select_finite(events), compiled, min_votes)
+            selected = define_scores(self._select(events), compiled.detectors, ensemble, compiled.folds)
             written = book_events(selected, self.staging / "events.root", columns, provenance)
             # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
-            key = (ENSEMBLE, *(f"score_{name}" for name in names))
+            key = (ENSEMBLE, *(f"score_{name}" for name in ensemble.detectors))
             top = book_top_events(selected, key, columns, TOP_EVENTS, slots)
-            score_axes = {name: entry.score_axis for name, entry in scored.items()}
             histograms = book_histograms(
                 events,
                 selected,
                 features,
                 self.described,
                 models.feature_axes,
-                score_axes,
+                {name: models.detectors[name].score_axis for name in names},
                 self.recipe.plane,
+                len(ensemble.detectors),
                 tuple(self.configuration.vary),
             )
             report = selected.Report()
-        with progress_bar(console, "scoring", "events") as move:
+        with progress_bar(error_console(), "scoring", "events") as move:
 
             def watch(done: int, total: int) -> None:
                 check_space(self.staging, total - done, len(columns), self.threads)
@@ -194,9 +292,10 @@ class Job:
             raise NoEvents(f"{self.data.title}: no event has finite features, nothing was scored; check the sample")
         filled = complete(histograms, cuts)
         write_histograms(self.staging / "histograms.root", filled, provenance)
-        _write_anomalies(self.staging / "anomalies.csv", top, len(key), self.data)
+        with self.timings.stage("explanations"), spinner(error_console(), "explaining the most unusual events"):
+            write_anomalies(self.staging, top, len(key), models, names, self.data)
 
-        flagged = {name: int(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, start=1)}
+        flagged = {name: round(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, 1)}
         anomalous = round(filled["moments/anomalous"].GetBinContent(1, 1))
         return {
             "sample": self.data.describe(),
@@ -217,80 +316,26 @@ class Job:
                 "normal": selected_events - anomalous,
                 "anomalous": anomalous,
             },
-            "min_votes": min_votes,
+            "ensemble": ensemble.detectors,
+            "min_votes": ensemble.min_votes,
             "detectors": {
-                name: {"threshold": entry.threshold, "flagged": flagged[name], "parity": parity[name]}
-                for name, entry in scored.items()
+                name: {
+                    "threshold": _one_or_all([network.threshold for network in models.detectors[name].networks]),
+                    "flagged": flagged[name],
+                    "parity": compiled.parity[name],
+                    "notes": models.detectors[name].notes,
+                }
+                for name in names
             },
-            "variations": _variations(filled, self.configuration.vary, names, min_votes),
-            "means": _means(filled, features),
+            "history": models.histories(),
+            "agreement": agreement(filled, names),
+            "variations": variations(filled, self.configuration.vary, names, ensemble.min_votes),
+            "means": means(filled, features),
             "timings": self.timings.rounded(),
             "events_per_second": round(took.events / took.loop_seconds) if took.loop_seconds else None,
         }
 
 
-def _means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, dict[str, float | None]]:
-    """Return each feature's mean over normal and over anomalous events, and their ratio; None where there are none.
-
-    Means of a feature that has both signs have no ratio: they are close to 0 by cancellation.
-    """
-
-    def mean(selection: str, i: int) -> float | None:
-        sums = histograms[f"moments/{selection}"]
-        count = sums.GetBinContent(1, 1)
-        return float(sums.GetBinContent(1, i + 2) / count) if count else None
-
-    means: dict[str, dict[str, float | None]] = {}
-    for i, name in enumerate(features):
-        normal, anomalous = mean("normal", i), mean("anomalous", i)
-        spectrum = histograms[f"features/{name}"]
-        last_below_zero = spectrum.FindBin(0) - 1
-        has_both_signs = last_below_zero >= 0 and spectrum.Integral(0, last_below_zero) > 0
-        ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
-        means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
-    return means
-
-
-def _variations(
-    histograms: Mapping[str, Any], sizes: Mapping[str, float], detectors: Sequence[str], min_votes: int
-) -> dict[str, Any]:
-    """Return, for each variation, how many events are selected and flagged with the scale up, nominal and down."""
-
-    def counts(prefix: str) -> dict[str, Any]:
-        votes, flagged = histograms[f"{prefix}agreement/votes"], histograms[f"{prefix}agreement/flagged"]
-        return {
-            "selected": round(votes.Integral()),
-            "anomalous": round(votes.Integral(min_votes + 1, votes.GetNbinsX())),
-            "flagged": {name: round(flagged.GetBinContent(i, i)) for i, name in enumerate(detectors, start=1)},
-        }
-
-    return {
-        name: {
-            "size": size,
-            "up": counts(f"variations/{name}_up/"),
-            "nominal": counts(""),
-            "down": counts(f"variations/{name}_down/"),
-        }
-        for name, size in sizes.items()
-    }
-
-
-def _write_anomalies(path: Path, top: Snapshot, key: int, data: RunInput) -> None:
-    """Write the most anomalous events, most anomalous first, a line each.
-
-    Args:
-        path: file to write.
-        top: the events; the first `key` of its values say how anomalous.
-        key: number of those.
-        data: named in each line.
-    """
-    ids, values = top.arrays()
-    # A stable sort: the numbers of the event, by which it is ordered already, decide between equals.
-    order = np.lexsort([-column for column in values.T[:key][::-1]])[:TOP_EVENTS]
-    sample = f"{data.name} (SIMULATED)" if data.simulated else data.name
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["place", "sample", *top.ids, *top.values[key:]])
-        for place, i in enumerate(order, start=1):
-            numbers = [str(value).removesuffix(".0") for value in values[i, key:]]  # each reads back as it is
-            writer.writerow([place, sample, *ids[i], *numbers])
+def _one_or_all(values: list[float]) -> float | list[float]:
+    """Return the only value, or all: one for each fold."""
+    return values[0] if len(values) == 1 else values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
@@ -25,9 +26,15 @@ class RateColumn(ProgressColumn):
         return Text(f"{task.completed:,.0f} / {task.total:,.0f} {self.unit}{rate}")
 
 
+class Move(Protocol):
+    """Moves a bar; one that is given another description starts anew."""
+
+    def __call__(self, done: int, total: int, what: str | None = None) -> None: ...  # noqa: D102
+
+
 @contextmanager
-def progress_bar(console: Console, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while the block runs, and yield what moves it: a function of the work done and the work in all."""
+def progress_bar(console: Console, description: str, unit: str) -> Iterator[Move]:
+    """Show a bar while the block runs, and yield what moves it."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -38,7 +45,9 @@ def progress_bar(console: Console, description: str, unit: str) -> Iterator[Call
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(description, total=None)
 
-        def move(done: int, total: int) -> None:
+        def move(done: int, total: int, what: str | None = None) -> None:
+            if what not in (None, progress.tasks[0].description):
+                progress.reset(task, description=what, total=None)
             if done:
                 progress.update(task, completed=done, total=total)
 

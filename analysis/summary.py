@@ -37,14 +37,14 @@ def print_summary(folder: Path) -> None:
     table.add_row("sample", title)
     dropped = counts["processed"] - counts["selected"]
     table.add_row("events", f"{counts['processed']:,} read, {dropped:,} dropped ({', '.join(_cuts(cutflow))})")
-    for name, detector in run["detectors"].items():
-        share = detector["flagged"] / counts["selected"]
-        table.add_row(
-            "flagged", f"{detector['flagged']:,} ({share:.2%}) by {name}, score above {detector['threshold']:.4f}"
-        )
-    scores = ", ".join(f"{name} {float(top[f'score_{name}']):.4f}" for name in run["detectors"])
+    by = [f"{name} {_share(detector['flagged'], counts)}" for name, detector in run["detectors"].items()]
+    table.add_row("flagged", ", ".join(by))
+    if len(run["ensemble"]) > 1:
+        votes = f"by {run['min_votes']} or more of {len(run['ensemble'])} detectors"
+        table.add_row("ensemble", f"{_share(counts['anomalous'], counts)} flagged {votes}")
     table.add_row(
-        "most unusual", f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}: {scores}"
+        "most unusual",
+        f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']} for its {top['why']}",
     )
     known = {name: mean["ratio"] for name, mean in run["means"].items() if mean["ratio"]}
     different = sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:MEANS]
@@ -62,7 +62,8 @@ def print_summary(folder: Path) -> None:
     table.add_row("histograms", f"{folder / 'histograms.root'} (open it with: root --web=off {folder}/histograms.root)")
     table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
     table.add_row("figures", f"{folder / 'figures'}")
-    trained = "trained on SIMULATED events; " if run["training"]["simulated"] else ""
+    simulated = any(trained_on["simulated"] for trained_on in run["training"]["samples"])
+    trained = "trained on SIMULATED events; " if simulated else ""
     table.add_row("models", f"{folder / 'models'} ({trained}score more events with --models)")
     print_rows(table)
 
@@ -82,6 +83,10 @@ def print_rows(table: Table) -> None:
     if not console.is_terminal:
         console.width = UNWRAPPED
     console.print(table, highlight=False)
+
+
+def _share(flagged: int, counts: dict[str, int]) -> str:
+    return f"{flagged:,} ({flagged / counts['selected']:.2%})"
 
 
 def _cuts(cutflow: list[dict[str, int]]) -> list[str]:

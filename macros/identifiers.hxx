@@ -1,8 +1,12 @@
-// Numbers that name an event: run, luminosityBlock, event.
+// Numbers that name an event, run, luminosityBlock and event, and the label that says what it is.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace identifiers {
 
@@ -33,6 +37,31 @@ template <typename Number>
 unsigned long long as_event(Number number)
 {
    return exactly<unsigned long long>(number, "event");
+}
+
+// 1 for signal and 0 for background as they are; -1 for what is neither, as NaN.
+template <typename Number>
+int as_signal_flag(Number number)
+{
+   return number == Number(1) ? 1 : number == Number(0) ? 0 : -1;
+}
+
+// 0 where the number of a data set or process is one of the background's, 1 where it is another, -1 where it is not
+// finite.
+template <typename Number>
+int as_signal_flag(Number number, std::initializer_list<long long> background)
+{
+   if constexpr (std::is_floating_point_v<Number>) {
+      if (!std::isfinite(number))
+         return -1;
+   }
+   const auto is_number = [number](long long other) {
+      if constexpr (std::is_floating_point_v<Number>)
+         return static_cast<double>(number) == static_cast<double>(other);
+      else
+         return static_cast<long long>(number) == other && (number < Number{}) == (other < 0);
+   };
+   return std::none_of(background.begin(), background.end(), is_number);
 }
 
 } // namespace identifiers

@@ -1,4 +1,5 @@
-// Rows of an event's ids and values, collected by the event loop in memory: all of them, or the top of them.
+// Rows of an event's ids and values, collected by the event loop in memory: all of them, the top of them, or some at
+// random.
 //
 // A graph collects by a filter on add(), which lets every event through.
 #pragma once
@@ -6,9 +7,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <cstring>
 #include <initializer_list>
-#include <queue>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -57,60 +57,136 @@ public:
    }
 };
 
-// The rows whose first `key` values are the greatest, compared first value first; of rows with equal keys those with the
-// least ids, so that slots make no difference. Each slot keeps as many as are wanted in the end, so that none is lost.
-class TopRows {
-   struct Row {
-      std::vector<float> key;
-      std::vector<std::uint64_t> ids;
-      std::vector<float> values; // the others
-      bool operator>(const Row &other) const
-      {
-         return key != other.key ? key > other.key : std::tie(ids, values) < std::tie(other.ids, other.values);
-      }
-   };
+// The rows that come first in an order, so many of them. A Row has vectors `ids` and `values` and, as operator<, the
+// order. Each slot keeps as many as are wanted in the end, so that none is lost and slots make no difference.
+template <typename Row>
+class FirstRows {
    struct alignas(64) Slot {
-      std::priority_queue<Row, std::vector<Row>, std::greater<Row>> least_first;
+      std::vector<Row> heap; // last of them first
    };
    std::vector<Slot> fSlots;
-   std::size_t fWanted, fKey;
+   std::size_t fWanted;
 
-public:
-   TopRows(std::size_t slots, std::size_t wanted, std::size_t key) : fSlots(slots), fWanted(wanted), fKey(key) {}
+protected:
+   FirstRows(std::size_t slots, std::size_t wanted) : fSlots(slots), fWanted(wanted) {}
 
-   bool add(unsigned int slot, Ids ids, Values values)
+   // The row that has to be outdone in a slot; none as long as the slot has fewer rows than are wanted.
+   const Row *last(unsigned int slot) const
    {
-      auto &least_first = fSlots[slot].least_first;
-      if (least_first.size() == fWanted) {
-         const auto &least = least_first.top().key;
-         if (std::lexicographical_compare(values.begin(), values.begin() + fKey, least.begin(), least.end()))
-            return true;
-         least_first.push({{values.begin(), values.begin() + fKey}, ids, {values.begin() + fKey, values.end()}});
-         least_first.pop();
-      } else {
-         least_first.push({{values.begin(), values.begin() + fKey}, ids, {values.begin() + fKey, values.end()}});
-      }
-      return true;
+      const auto &heap = fSlots[slot].heap;
+      return heap.size() == fWanted ? &heap.front() : nullptr;
    }
 
+   void keep(unsigned int slot, Row row)
+   {
+      auto &heap = fSlots[slot].heap;
+      heap.push_back(std::move(row));
+      std::push_heap(heap.begin(), heap.end());
+      if (heap.size() > fWanted) {
+         std::pop_heap(heap.begin(), heap.end());
+         heap.pop_back();
+      }
+   }
+
+public:
    std::size_t size() const
    {
       std::size_t rows = 0;
       for (const auto &slot : fSlots)
-         rows += slot.least_first.size();
-      return rows;
+         rows += slot.heap.size();
+      return std::min(rows, fWanted);
    }
 
-   // As in AllRows; rows of all slots, in no order.
+   // As in AllRows; the rows are in no order.
    void copy(std::uint64_t *ids, float *values) const
    {
-      for (const auto &slot : fSlots) {
-         for (auto rows = slot.least_first; !rows.empty(); rows.pop()) {
-            ids = std::copy(rows.top().ids.begin(), rows.top().ids.end(), ids);
-            values = std::copy(rows.top().key.begin(), rows.top().key.end(), values);
-            values = std::copy(rows.top().values.begin(), rows.top().values.end(), values);
-         }
+      std::vector<const Row *> rows;
+      for (const auto &slot : fSlots)
+         for (const auto &row : slot.heap)
+            rows.push_back(&row);
+      const auto end = rows.begin() + size();
+      std::nth_element(rows.begin(), end, rows.end(), [](const Row *one, const Row *other) { return *one < *other; });
+      for (auto row = rows.begin(); row != end; ++row) {
+         ids = std::copy((*row)->ids.begin(), (*row)->ids.end(), ids);
+         values = std::copy((*row)->values.begin(), (*row)->values.end(), values);
       }
+   }
+};
+
+struct TopRow {
+   std::size_t key; // values that are compared
+   std::vector<std::uint64_t> ids;
+   std::vector<float> values;
+   bool operator<(const TopRow &other) const
+   {
+      const auto end = values.begin() + key;
+      const auto differ = std::mismatch(values.begin(), end, other.values.begin());
+      return differ.first != end ? *differ.first > *differ.second
+                                 : std::tie(ids, values) < std::tie(other.ids, other.values);
+   }
+};
+
+// The rows whose first `key` values are the greatest, compared first value first; of rows with equal keys those with the
+// least ids.
+class TopRows : public FirstRows<TopRow> {
+   std::size_t fKey;
+
+public:
+   TopRows(std::size_t slots, std::size_t wanted, std::size_t key) : FirstRows(slots, wanted), fKey(key) {}
+
+   bool add(unsigned int slot, Ids ids, Values values)
+   {
+      const auto *least = last(slot);
+      if (!least || !std::lexicographical_compare(values.begin(), values.begin() + fKey, least->values.begin(),
+                                                  least->values.begin() + fKey))
+         keep(slot, {fKey, ids, values});
+      return true;
+   }
+};
+
+// A number that looks random, a different one for each x: a step of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+inline std::uint64_t mix(std::uint64_t x)
+{
+   x += 0x9e3779b97f4a7c15;
+   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+   x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+   return x ^ (x >> 31);
+}
+
+struct SampledRow {
+   std::uint64_t by_ids, by_values; // lots
+   std::vector<std::uint64_t> ids;
+   std::vector<float> values;
+   bool operator<(const SampledRow &other) const
+   {
+      return std::tie(by_ids, by_values) < std::tie(other.by_ids, other.by_values);
+   }
+};
+
+// So many rows, drawn at random without replacement: those with the least lots, which a row gets by the seed and its
+// ids, or, among rows of equal ids, by its values too. The order of the rows makes no difference.
+class SampledRows : public FirstRows<SampledRow> {
+   std::uint64_t fSeed;
+
+public:
+   SampledRows(std::size_t slots, std::size_t wanted, std::uint64_t seed) : FirstRows(slots, wanted), fSeed(seed) {}
+
+   bool add(unsigned int slot, Ids ids, Values values)
+   {
+      auto by_ids = mix(fSeed);
+      for (const auto id : ids)
+         by_ids = mix(by_ids ^ id);
+      const auto *greatest = last(slot);
+      if (greatest && greatest->by_ids < by_ids)
+         return true;
+      auto by_values = by_ids;
+      for (const auto value : values) {
+         std::uint32_t bits;
+         std::memcpy(&bits, &value, sizeof bits);
+         by_values = mix(by_values ^ bits);
+      }
+      keep(slot, {by_ids, by_values, ids, values});
+      return true;
    }
 };
 

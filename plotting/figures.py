@@ -1,4 +1,4 @@
-"""All figures of a run: which there are, and how they get to the disk."""
+"""All figures of a run or an evaluation: which there are, and how they get to the disk."""
 
 from __future__ import annotations
 
@@ -11,15 +11,27 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from plotting.agreement import draw_agreement, draw_votes
+from plotting.confusion import draw_confusion
+from plotting.contributions import draw_contributions
 from plotting.correlation import draw_correlation
 from plotting.cutflow import draw_cutflow
 from plotting.errors import FigureFolderError
+from plotting.evaluation import Evaluation, is_evaluation, read_evaluation
 from plotting.features import draw_feature
+from plotting.importance import draw_importance
+from plotting.latent import draw_latent_labels, draw_latent_ranks
+from plotting.loss import draw_loss
 from plotting.means import draw_means
+from plotting.metrics import draw_metrics
 from plotting.planes import draw_plane, draw_score_plane
 from plotting.results import Results, read_results
+from plotting.roc import draw_roc, draw_roc_log
 from plotting.scores import draw_scores
-from plotting.style import house_style
+from plotting.separation import draw_separation
+from plotting.significance import draw_significance
+from plotting.style import Caption, house_style
+from plotting.tables import LatentSpace
 
 # Without dates and version numbers the same run gives the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -28,30 +40,36 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
+Figures = Iterator[tuple[str, Callable[[], Figure]]]
+"""Name of each figure, with the function that draws it."""
+
+
 def draw_figures(folder: Path, progress: Callable[[str], None] | None = None) -> list[Path]:
-    """Draw all figures of a run into `folder`/figures, each as PNG and PDF.
+    """Draw all figures of a run or of an evaluation into `folder`/figures, each as PNG and PDF.
 
     Args:
-        folder: what the run left, with `run.json` and `histograms.root`.
+        folder: what a run left, with `run.json` and `histograms.root`, or an evaluation, with `metrics.json`.
         progress: is told the name of each figure once it is on disk.
 
     Returns:
-        The files written, in the order of the list below.
+        The files written, in the order of the lists below.
 
     Raises:
-        MissingResult: something that the run should have left is not there.
-        UnreadableResult: a file of the run is truncated or damaged.
+        MissingResult: something that should have been left is not there.
+        UnreadableResult: a file is truncated or damaged.
         FigureFolderError: the figures cannot be written.
     """
+    evaluated = is_evaluation(folder)
+    figures = list_evaluation_figures(read_evaluation(folder)) if evaluated else list_figures(read_results(folder))
     written: list[Path] = []
-    for name, figure in list_figures(read_results(folder)):
+    for name, figure in figures:
         written += save_figure(figure(), folder / "figures", name)
         if progress is not None:
             progress(name)
     return written
 
 
-def list_figures(results: Results) -> Iterator[tuple[str, Callable[[], Figure]]]:
+def list_figures(results: Results) -> Figures:
     """Name each figure that a run has the results for, with the function that draws it."""
     caption, titles, moments = results.caption, results.feature_titles, results.moments
     yield "cutflow", partial(draw_cutflow, results.cutflow, caption)
@@ -65,6 +83,39 @@ def list_figures(results: Results) -> Iterator[tuple[str, Callable[[], Figure]]]
         yield f"feature_{name}", partial(draw_feature, spectrum, caption)
     yield "correlation", partial(draw_correlation, titles, moments.all, caption)
     yield "means", partial(draw_means, titles, moments.normal, moments.anomalous, caption)
+    for name, folds in results.history.items():
+        yield f"loss_{name}", partial(draw_loss, name, folds, caption)
+    if results.agreement and len(results.agreement.detectors) > 1:
+        yield "agreement", partial(draw_agreement, results.agreement, caption)
+        yield "votes", partial(draw_votes, results.agreement, caption)
+    for name, contributions in results.contributions.items():
+        yield f"contributions_{name}", partial(draw_contributions, name, titles, contributions, caption)
+    if results.latent:
+        yield from _list_latent(results.latent, caption)
+
+
+def list_evaluation_figures(evaluation: Evaluation) -> Figures:
+    """Name each figure that an evaluation has the results for, with the function that draws it."""
+    caption, detectors = evaluation.caption, evaluation.detectors
+    yield "roc", partial(draw_roc, detectors, caption)
+    yield "roc_log", partial(draw_roc_log, detectors, caption)
+    yield "significance", partial(draw_significance, detectors, caption)
+    yield "metrics", partial(draw_metrics, detectors, caption)
+    yield "confusion", partial(draw_confusion, detectors, caption)
+    for name, detector in detectors.items():
+        yield f"score_{name}", partial(draw_separation, name, detector, caption)
+    for name, detector in detectors.items():
+        if detector.importance:
+            titles = evaluation.feature_titles
+            yield f"importance_{name}", partial(draw_importance, name, detector.importance, titles, caption)
+    if evaluation.latent:
+        yield from _list_latent(evaluation.latent, caption)
+
+
+def _list_latent(latent: LatentSpace, caption: Caption) -> Figures:
+    yield "latent_ranks", partial(draw_latent_ranks, latent, caption)
+    if latent.labels is not None:
+        yield "latent_labels", partial(draw_latent_labels, latent, latent.labels, caption)
 
 
 @house_style()

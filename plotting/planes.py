@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from plotting.moments import FloatArray
 from plotting.results import Plane, Split
-from plotting.scores import score_title
-from plotting.style import Caption, axis_text, house_style, new_figure, occupied
+from plotting.style import Caption, axis_text, house_style, new_figure, occupied, words
 
 
 @house_style()
@@ -56,8 +55,8 @@ def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Cap
         ),
         autolim=False,
     )
-    title = score_title(name)
-    figure.colorbar(mesh, ax=axes, label=f"Mean {title[0].lower()}{title[1:]}")
+    mean = "ensemble score (mean rank)" if name == "ensemble" else f"{words(name)} score"
+    figure.colorbar(mesh, ax=axes, label=f"Mean {mean}")
     axes.legend(loc="upper right", markerscale=3, frameon=True, framealpha=0.85, edgecolor="none")
     return figure
 

@@ -10,6 +10,7 @@ from plotting.style import (
     ANOMALOUS,
     NORMAL,
     Caption,
+    capitalised,
     count_text,
     house_style,
     log_counts,
@@ -21,7 +22,7 @@ from plotting.style import (
 
 def score_title(name: str) -> str:
     """Return what the score of a detector, or of the "ensemble", is called on an axis."""
-    return "Ensemble score (mean rank)" if name == "ensemble" else f"{words(name).capitalize()} score"
+    return "Ensemble score (mean rank)" if name == "ensemble" else f"{capitalised(words(name))} score"
 
 
 @house_style()

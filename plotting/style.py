@@ -7,9 +7,10 @@ has no large layout tables, which make the embedding of other TrueType fonts fou
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ NORMAL = "#3f90da"
 ANOMALOUS = "#e76300"
 EVERYTHING = "#94a4a2"
 WARNING = "#d0021b"
+_SEQUENCE = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#a96b59", "#717581", "#b9ac70", "#92dadd")
 
 _STYLE: dict[Any, Any] = {
     **mplhep.style.ROOT,
@@ -173,9 +175,38 @@ def unit_of(title: str) -> str:
     return found.group(1) if found else ""
 
 
+_SPELLED = {"one_class_svm": "one-class SVM", "mlp": "MLP"}
+
+
 def words(name: str) -> str:
     """Return the name of a detector as it stands in a sentence: "isolation_forest" is an isolation forest."""
-    return name.replace("_", " ")
+    return _SPELLED.get(name, name.replace("_", " "))
+
+
+def capitalised(text: str) -> str:
+    """Return a text as it stands at the beginning of a line; acronyms in it stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def sequence_colour(place: int) -> str:
+    """Return the colour of one of several curves; the ninth has that of the first again."""
+    return _SEQUENCE[place % len(_SEQUENCE)]
+
+
+def detector_colours(detectors: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each detector, in their order; what all detectors say together, the ensemble, is black."""
+    alone = [name for name in detectors if name != "ensemble"]
+    return {name: sequence_colour(i) for i, name in enumerate(alone)} | {"ensemble": "black"}
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """Return a value with its error, to two digits of the error, as "0.812 ± 0.005"; "–" for an unknown value."""
+    if value is None:
+        return "–"
+    if not error:
+        return f"{value:.4g}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def count_text(events: float) -> str:

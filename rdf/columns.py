@@ -1,11 +1,6 @@
-"""Columns: canonical quantities and the physics made of them, each a line that wires columns to a kernel of `macros/`.
+"""Columns: canonical quantities and the physics made of them.
 
-The tables below say how each column is made of others. A graph gets those that a run asks for and what these need, so
-that nothing is compiled that nobody reads.
-
-In the text of a definition RDataFrame takes every word that is the name of a column for that column, also behind `::`.
-That is why kernels are called compute_MR and not MR, and why no kernel's namespace is called met: files have columns of
-these names.
+A graph gets the columns that a run asks for and what these need, so that nothing is compiled that nobody reads.
 """
 
 from __future__ import annotations
@@ -18,9 +13,11 @@ from functools import partial
 from rdf import RNode
 from rdf.errors import CompileError, SchemaError, near_names
 from rdf.interpreter import captured_stderr, include_kernels
+from rdf.physics import FLAVOURS, MADE_ON_THE_WAY, PHYSICS
 from rdf.schema import (
     CANONICAL,
     ID_QUANTITIES,
+    IDENTITY,
     INTEGERS,
     NAME,
     REALS,
@@ -29,6 +26,7 @@ from rdf.schema import (
     Available,
     Definition,
     Objects,
+    Quantity,
     Schema,
     names_in,
 )
@@ -40,74 +38,11 @@ VECTOR = "feature_vector"
 KERNELS = ("identifiers", "objects", "razor", "dilepton", "met", "event_shape")
 """Headers in `macros/` that definitions call."""
 
-IDENTITY = (*ID_QUANTITIES, "weight", "label")
-"""Quantities that keep their names: they are what they are, whatever is selected or varied."""
-
 _IDENTIFIERS: Mapping[str, str] = {
     "run": "identifiers::as_run",
     "luminosityBlock": "identifiers::as_luminosity_block",
     "event": "identifiers::as_event",
 }
-
-FLAVOURS: Mapping[str, int] = {"electron": 11, "muon": 13}
-"""Kind of lepton -> its number in the Monte Carlo numbering scheme of the Particle Data Group."""
-
-Table = Mapping[str, tuple[str, ...]]
-"""Column -> the expressions that can give it; the first counts whose columns a sample has."""
-
-RAZOR: Table = {
-    "megajets": ("razor::compute_megajets(jets)", "razor::Megajets{megajet1, megajet2}"),
-    "MR": ("razor::compute_MR(megajets.first, megajets.second)",),
-    "MR_2010": ("razor::compute_MR_2010(megajets.first, megajets.second)",),
-    "MTR": ("razor::compute_MTR(megajets.first, megajets.second, met_pt, met_phi)",),
-    "Rsq": ("razor::compute_Rsq(MTR, MR)", "stored_Rsq"),
-    "pt1": ("megajets.first.Pt()",),
-    "pt2": ("megajets.second.Pt()",),
-    "pt_ratio": ("event_shape::compute_pt_ratio(pt1, pt2)",),
-    "dijet_mass": ("objects::invariant_mass(megajets.first + megajets.second)",),
-}
-
-DILEPTON: Table = {
-    "mll": ("dilepton::compute_mll(leptons)",),
-    "pt_ll": ("dilepton::compute_pt_ll(leptons)",),
-    "delta_r_ll": ("dilepton::compute_delta_r_ll(leptons)",),
-    "delta_phi_ll": ("dilepton::compute_delta_phi_ll(leptons)",),
-    "lepton_pt_sum": ("objects::compute_pt_sum(leptons)",),
-    "lepton1_pt": ("objects::compute_pt_of(leptons, 0)",),
-    "lepton2_pt": ("objects::compute_pt_of(leptons, 1)",),
-    "mz1": ("dilepton::compute_mz1(leptons, lepton_charge, lepton_flavour)",),
-    "m4l": ("dilepton::compute_m4l(leptons)",),
-    "transverse_mass": ("dilepton::compute_transverse_mass(leptons, met_pt, met_phi)",),
-}
-
-EVENT_SHAPE: Table = {
-    "HT": ("objects::compute_pt_sum(jets)", "stored_HT"),
-    "ST": ("event_shape::compute_ST(HT, lepton_pt_sum, met_pt)",),
-    "visible": (
-        "event_shape::make_visible(jets, leptons)",
-        "jets",
-        "leptons",
-        "objects::Momenta{megajets.first, megajets.second}",
-    ),
-    "centrality": ("event_shape::compute_centrality(visible)",),
-    "sphericity": ("event_shape::compute_sphericity(visible)",),
-    "aplanarity": ("event_shape::compute_aplanarity(visible)",),
-    "n_jets": ("static_cast<int>(jets.size())",),
-    "n_leptons": ("static_cast<int>(leptons.size())",),
-    **{f"n_{kind}s": (f"objects::count_flavour(lepton_flavour, {number})",) for kind, number in FLAVOURS.items()},
-}
-
-MET: Table = {
-    "MET": ("met_pt",),
-    "MET_over_HT": ("missing_pt::compute_MET_over_HT(met_pt, HT)",),
-    "MET_over_sqrt_HT": ("missing_pt::compute_MET_over_sqrt_HT(met_pt, HT)",),
-    "MET_over_ST": ("missing_pt::compute_MET_over_ST(met_pt, ST)",),
-    "MET_over_pt_ll": ("missing_pt::compute_MET_over_pt_ll(met_pt, pt_ll)",),
-    "delta_phi_met_jet": ("missing_pt::compute_delta_phi_met_jet(met_phi, jets)",),
-    "delta_phi_met_ll": ("missing_pt::compute_delta_phi_met_ll(met_phi, leptons)",),
-}
-
-PHYSICS: Table = {**RAZOR, **DILEPTON, **EVENT_SHAPE, **MET}
 
 _ELEMENT = re.compile(r"(?<![\w.:])([A-Za-z_]\w*)\s*\[")
 _RESERVED = re.compile(
@@ -115,7 +50,7 @@ _RESERVED = re.compile(
 )
 """Names of columns that are made on the way."""
 
-_MADE_OF = frozenset({*CANONICAL, "jets", "leptons", "megajet1", "megajet2", "stored_HT", "stored_Rsq", *PHYSICS})
+_MADE_OF = frozenset({*CANONICAL, *MADE_ON_THE_WAY, *PHYSICS})
 """What an expression can name that a sample may not have."""
 
 
@@ -180,7 +115,7 @@ def physics_columns(
                 f"{expression!r}: not every file of the sample has {partly[0]!r}; analyse them separately"
             )
     scales = {name: VARIATIONS[name].column for name in varied}
-    columns = _source_columns(available)
+    columns = _source_columns(schema, available)
     groups = {kind: _group(columns, kind, selection, scales) for kind in ("jet", "electron", "muon", "lepton")}
     leptons = groups["lepton"] or _joined(columns, groups["electron"], groups["muon"])
     for kind, group in (("jet", groups["jet"]), ("lepton", leptons)):
@@ -231,11 +166,12 @@ def with_checked_access(expression: str) -> str:
     return f"{expression[: match.start()]}objects::at({match[1]}, {index}){rest}"
 
 
-def _source_columns(available: Available) -> dict[str, str]:
+def _source_columns(schema: Schema, available: Available) -> dict[str, str]:
     """Return the canonical quantities as the file has them, in GeV and radians: `source_<quantity>`.
 
-    What names and weights an event comes last and keeps its name: a file may have columns of these names, which the
-    other expressions read. Where there are no event numbers they are the row numbers, so that each event can be named.
+    What names, weights and labels an event comes last and keeps its name: a file may have columns of these names, which
+    the other expressions read. Where there are no event numbers they are the row numbers, so that each event can be
+    named.
     """
     columns = {}
     for name, (expression, unit) in available.quantities.items():
@@ -246,13 +182,25 @@ def _source_columns(available: Available) -> dict[str, str]:
             columns[f"source_{name}"] = f"objects::as_integers({expression})"
         elif name not in IDENTITY:
             columns[f"source_{name}"] = f"static_cast<{kind}>({expression}) * {factor!r}"
+    identity = {}
     for name in IDENTITY:
-        kind = CANONICAL[name]
         if name in available.quantities:
-            columns[name] = f"{_IDENTIFIERS.get(name, f'static_cast<{kind}>')}({available.quantities[name][0]})"
+            expression = available.quantities[name][0]
+            identity[name] = _identity(schema.quantities[name], name, expression)
+            if names_in(expression) & {*IDENTITY} - {name}:
+                columns[f"source_{name}"] = identity[name]
+                identity[name] = f"source_{name}"
         elif name in ID_QUANTITIES:
-            columns[name] = f"static_cast<{kind}>({SOURCE_ROW if name == 'event' else 0})"
-    return columns
+            identity[name] = f"static_cast<{CANONICAL[name]}>({SOURCE_ROW if name == 'event' else 0})"
+    return columns | identity
+
+
+def _identity(quantity: Quantity, name: str, expression: str) -> str:
+    """Return the expression of what names, weights or labels an event."""
+    if name == "label":
+        background = ", ".join(f"{number}" for number in quantity.background or ())
+        return f"identifiers::as_signal_flag({expression}{f', {{{background}}}' if background else ''})"
+    return f"{_IDENTIFIERS.get(name, f'static_cast<{CANONICAL[name]}>')}({expression})"
 
 
 @dataclass(frozen=True)
@@ -398,10 +346,7 @@ def define_columns(events: RNode, columns: Mapping[str, str], wanted: Iterable[s
         except CompileError as error:
             # The kernels compile, so it is what the schema or the user has written.
             known = {str(column) for column in events.GetColumnNames()}
-            # A quantity or a condition is over the file's columns, any other definition over ours too.
-            known = (
-                known - columns.keys() if name.startswith("source_") or name.endswith("_order") else known | {*columns}
-            )
+            known = known - columns.keys() if _of_file(name) else known | {*columns}
             message = f"{_origin(name)} {expression!r}: {error.reason}; {_remedy(error, known)}"
             raise SchemaError(message.replace("unrounded_", "")) from error
     return events
@@ -416,14 +361,24 @@ def needed_columns(columns: Mapping[str, str], wanted: Iterable[str]) -> dict[st
         if name not in needed:
             needed.add(name)
             made_of = names_in(columns[name]) & columns.keys() - {name}
-            # These are made of the file's columns, which may have the names of ours.
-            waiting += [n for n in made_of if n.startswith("source_")] if name.startswith("source_") else made_of
+            # Quantities are made of the file's columns, which may have the names of ours.
+            waiting += [n for n in made_of if n.startswith("source_")] if _is_quantity(name) else made_of
     return {name: expression for name, expression in columns.items() if name in needed}
+
+
+def _is_quantity(name: str) -> bool:
+    """Say whether a column is a canonical quantity as the file has it."""
+    return name.startswith("source_") or name in IDENTITY
+
+
+def _of_file(name: str) -> bool:
+    """Say whether names in a column's expression are those of the file's columns: in quantities and conditions."""
+    return _is_quantity(name) or name.endswith("_order")
 
 
 def _origin(name: str) -> str:
     """Say where the expression of a column comes from."""
-    if name.startswith("source_"):
+    if _is_quantity(name):
         return f"quantity {name.removeprefix('source_')!r} of the schema,"
     if name.endswith("_order"):
         return f"selection of {name.removesuffix('_order')}s (`where`, over the file's own columns),"
@@ -447,10 +402,8 @@ def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str
     exact = {name: f"unrounded_{name}" for name in names}
     result = {}
     for name, expression in columns.items():
-        # A column's own name in its expression is that of a column of the file, as all names are in those of quantities
-        # and of conditions on objects.
-        of_file = name.startswith("source_") or name.endswith("_order")
-        renamed = {} if of_file else {old: new for old, new in exact.items() if old != name}
+        # A column's own name in its expression is that of a column of the file.
+        renamed = {} if _of_file(name) else {old: new for old, new in exact.items() if old != name}
         result[exact.get(name, name)] = NAME.sub(partial(_renamed, renamed), expression)
         if name in exact:
             result[name] = f"static_cast<float>({exact[name]})"

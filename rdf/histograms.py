@@ -64,6 +64,7 @@ def book_histograms(
     feature_axes: Mapping[str, Binning],
     score_axes: Mapping[str, Binning],
     plane: tuple[str, str],
+    voters: int,
     variations: Sequence[str] = (),
 ) -> Histograms:
     """Book all histograms of a run.
@@ -76,6 +77,7 @@ def book_histograms(
         feature_axes: binning of the features and of whatever else is drawn like one.
         score_axes: binning of each detector's score.
         plane: columns (horizontal, vertical) in which events are drawn.
+        voters: detectors of the ensemble.
         variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
     """
     include_kernels("moments")
@@ -112,7 +114,7 @@ def book_histograms(
         booked[f"planes/{model[0]}"] = selected.Profile2D((*model, *axes), *plane, name)
 
     count = len(detectors)
-    votes = ("votes", "Detectors that flag an event;votes;events", count + 1, -0.5, count + 0.5)
+    votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)
     booked["agreement/votes"] = selected.Histo1D(votes, "votes")
     flags = ", ".join(f"static_cast<float>(flag_{name})" for name in detectors)
     flagged = define(selected, "flag_vector", f"std::array<float, {count}>{{{flags}}}")

@@ -14,9 +14,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
+from rdf.physics import MADE_ON_THE_WAY, PHYSICS
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -29,6 +39,9 @@ ID_QUANTITIES: Mapping[str, str] = {
     "event": "unsigned long long",
 }
 """What names an event -> its C++ type."""
+
+IDENTITY = (*ID_QUANTITIES, "weight", "label")
+"""Quantities that keep their names: they are what they are, whatever is selected or varied."""
 
 REALS, INTEGERS = "objects::Reals", "ROOT::RVec<int>"
 """C++ types of the quantities that an event has several of."""
@@ -97,11 +110,18 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_WholeNumber = Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]  # a double holds each exactly
+
+
 class Quantity(_Table):
     """One canonical quantity: a C++ expression over the file's columns, and the unit that expression is in.
 
     Of several expressions the first counts whose columns the file has; quantities of one object that have equally many
     count together. One that is `optional` may be missing.
+
+    `label` is 1 for signal and 0 for background, as its expression says, be that a bool, an integer or a real number.
+    With `background`, a list of whole numbers, it is 0 where the expression is one of them and 1 where it is another.
+    What is neither, NaN in particular, becomes -1 and so neither signal nor background.
     """
 
     expression: Annotated[
@@ -109,6 +129,10 @@ class Quantity(_Table):
     ] = Field(min_length=1)
     unit: str = ""
     optional: bool = False
+    # Left out of what models are tied to where it is not given: older models stay valid.
+    background: Annotated[tuple[_WholeNumber, ...], Field(min_length=1)] | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
 
     @field_validator("unit")
     @classmethod
@@ -193,15 +217,29 @@ class Available:
     partly: frozenset[str] = frozenset()
 
 
+def _names_made_of(quantities: Collection[str]) -> set[str]:
+    """Return the names of canonical and physics columns that may be made of these quantities."""
+    kinds = {name.partition("_")[0] for name in quantities if name not in IDENTITY}
+    if kinds & {"electron", "muon"}:
+        kinds.add("lepton")
+    canonical = {name for name in CANONICAL if name.partition("_")[0] in kinds}
+    return {*IDENTITY, *canonical, *(PHYSICS if kinds else ()), *(MADE_ON_THE_WAY if kinds else ())}
+
+
 class Schema(_Table):
     """The table of one format: its columns with their types, and the canonical quantities made of them.
 
     Attributes:
         layout: of a text file: a table, or one that the module `rdf.darkmachines` describes.
-        columns: every column that an expression uses; for numpy tables, all of them in their order.
-        define: physics columns that only this format has.
+        dataset: of an HDF5 file: path of the data set of two dimensions, or of the group with a data set for each
+            column; see `rdf.hdf5_table`.
+        columns: every column that an expression uses; for numpy and HDF5 tables without names, all of them in their
+            order.
         objects: which objects count unless the configuration says otherwise.
         feature_sets: sets that only this format has.
+        define: physics columns that only this format has. Columns of the file that a feature set names are among them
+            as they are, unless there is a definition of that name, or the quantities make a canonical or physics column
+            of that name.
         features: names of the feature sets that suit its samples, best first.
     """
 
@@ -209,11 +247,12 @@ class Schema(_Table):
     title: str
     tree: str
     layout: Literal["table", "darkmachines"] = "table"
+    dataset: Annotated[str, Field(min_length=1)] | None = None
     columns: dict[Name, ColumnType]
     quantities: dict[str, Quantity]
-    define: Definitions = Field(default_factory=dict)
     objects: Selection = Field(default_factory=dict)
     feature_sets: dict[str, FeatureSet] = Field(default_factory=dict)
+    define: Definitions = Field(default_factory=dict, validate_default=True)
     features: tuple[str, ...] = Field(min_length=1)
 
     @field_validator("features", mode="before")
@@ -224,14 +263,36 @@ class Schema(_Table):
     @field_validator("quantities")
     @classmethod
     def _known_quantities(cls, quantities: dict[str, Quantity]) -> dict[str, Quantity]:
-        for name in quantities:
+        for name, quantity in quantities.items():
             if name not in CANONICAL:
                 raise ValueError(f"unknown canonical quantity {name!r}; {near_names(name, CANONICAL)}")
+            if quantity.background is not None and name != "label":
+                raise ValueError(f"{name}.background: only label can have it; remove it")
         return quantities
 
+    @field_validator("define")
+    @classmethod
+    def _with_columns_of_feature_sets(
+        cls, define: dict[str, Definition], info: ValidationInfo
+    ) -> dict[str, Definition]:
+        """Add definitions of the file's columns that feature sets name."""
+        columns: Mapping[str, str] = info.data.get("columns", {})
+        sets: Mapping[str, FeatureSet] = info.data.get("feature_sets", {})
+        named = dict.fromkeys(name for s in sets.values() for name in (*s.features, *s.observables, *s.plane))
+        taken = {*define, *_names_made_of(info.data.get("quantities", {}))}
+        plain = [name for name in named if name in columns and name not in taken]
+        for name in plain:
+            if columns[name].endswith("[]"):
+                raise ValueError(
+                    f"a feature set names {name!r}, of which an event has several; define a number of them"
+                )
+        # First: the other definitions may be made of them.
+        return {**{name: Definition(expression=name) for name in plain}, **define}
+
     def digest(self) -> str:
-        """Return a sha256 of the columns, which changes when converted files have to be converted anew."""
-        return hashlib.sha256(repr((self.tree, list(self.columns.items()))).encode()).hexdigest()
+        """Return a sha256 of what is converted, which changes when converted files have to be converted anew."""
+        what = (self.tree, list(self.columns.items()), *([self.dataset] if self.dataset else []))
+        return hashlib.sha256(repr(what).encode()).hexdigest()
 
     def meaning(self) -> str:
         """Return a sha256 of what the quantities and the format's own columns are, for models to be tied to."""

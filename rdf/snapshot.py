@@ -30,6 +30,11 @@ class Snapshot:
     rows: Any
     booked: Any
 
+    @property
+    def seen(self) -> int:
+        """Number of events that there were to collect from, after the loop."""
+        return int(self.booked.GetValue())
+
     def arrays(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
         """Return ids, shape (events, ids), and values, shape (events, values), in the order of the ids.
 
@@ -56,21 +61,39 @@ def _book(events: RNode, rows: Any, kind: str, ids: Sequence[str], values: Seque
     return Snapshot(tuple(ids), tuple(values), rows, collected.Count())
 
 
-def book_snapshot(events: RNode, values: Sequence[str], slots: int) -> Snapshot:
-    """Book columns of all events, to come in the order of the published table, or in that of the event numbers."""
+def book_snapshot(
+    events: RNode, values: Sequence[str], slots: int, sample: int | None = None, seed: int = 0
+) -> Snapshot:
+    """Book columns of all events, or of a sample of them.
+
+    The ids are run, luminosityBlock and event, after the number of the row where the events are those of a published
+    table or have no numbers of their own.
+
+    Args:
+        events: node that has the columns.
+        values: columns wanted.
+        slots: of the event loop.
+        sample: number of events to draw at random without replacement, at least 1, each event with the same
+            probability; all of them where there are no more, or if it is None. The draw depends on the seed and on the
+            events' ids, among events of equal ids on their values too; not on the threads or the order of the events.
+            Each slot holds that many events in memory.
+        seed: of the draw, 0 to 2^64 - 1.
+    """
     include_kernels("rows")
-    ids = (SOURCE_ROW,) if events.HasColumn(SOURCE_ROW) else tuple(ID_QUANTITIES)
-    return _book(events, ROOT.rows.AllRows(slots, len(ids), len(values)), "AllRows", ids, values)
+    ids = (*([SOURCE_ROW] if events.HasColumn(SOURCE_ROW) else []), *ID_QUANTITIES)
+    if sample is None:
+        return _book(events, ROOT.rows.AllRows(slots, len(ids), len(values)), "AllRows", ids, values)
+    return _book(events, ROOT.rows.SampledRows(slots, sample, seed), "SampledRows", ids, values)
 
 
 def book_top_events(events: RNode, key: Sequence[str], values: Sequence[str], size: int, slots: int) -> Snapshot:
-    """Book columns of the events with the greatest key: at least `size` of them, or all there are.
+    """Book columns of the events with the greatest key; of those with equal keys, of the first by their ids.
 
     Args:
         events: node that has the columns.
         key: columns compared, first column first.
         values: columns wanted.
-        size: number of events.
+        size: number of events; all of them where there are no more.
         slots: of the event loop.
     """
     include_kernels("rows")

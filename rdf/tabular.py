@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rdf import csv_table, darkmachines, numpy_table
+from rdf import csv_table, darkmachines, hdf5_table, numpy_table
 from rdf.batches import Batch, Batches, Vectors
 from rdf.errors import CacheUnusable, SchemaError, SourceError, UnreadableFile
 from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
@@ -25,6 +25,7 @@ _READERS = {
     ".csv": csv_table.read_batches,
     ".npy": numpy_table.read_batches,
     ".npz": numpy_table.read_batches,
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), hdf5_table.read_batches),
 }
 
 TABLES = tuple(_READERS)

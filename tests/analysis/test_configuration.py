@@ -9,9 +9,16 @@ from typing import Any
 
 import pytest
 
-from analysis.configuration import RunConfiguration, load_configuration, option_name
+from analysis.configuration import (
+    EvaluationConfiguration,
+    RunConfiguration,
+    load_configuration,
+    load_configuration_as,
+    option_name,
+)
 from analysis.errors import ConfigurationError
 from analysis.run import option_parser
+from models.registry import SUPERVISED, UNSUPERVISED
 from rdf.errors import UnknownFeature
 from rdf.features import choose_features
 from rdf.schema import load_schema
@@ -32,6 +39,14 @@ EVERYTHING: dict[str, Any] = {
         "leading": {"expression": "jet_pt[0]", "title": "p_{T}^{j1}", "unit": "GeV"},
     },
     "objects": {"jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId[0] >= 2"}},
+    "train_events": 5000,
+    "train_on": "background",
+    "threshold": {"isolation_forest": {"sigma": 3.0}, "mlp": {"score": 0.9}},
+    "autoencoder": {
+        **{"preset": "compact", "layers": (16, 8), "latent": 3, "activation": "elu", "dropout": 0.1},
+        **{"batch_norm": False, "learning_rate": 0.01, "batch_size": 64, "epochs": 7, "patience": 2, "validation": 0.1},
+    },
+    "folds": 2,
     "vary": {"jes": 0.02, "met": 0.1},
     "allow_simulated": True,
 }
@@ -73,6 +88,16 @@ def test_defaults_are_those_of_the_help() -> None:
         "features": None,
         "define": {},
         "objects": {},
+        "train_events": 100_000,
+        "train_on": "all",
+        "threshold": {},
+        # The preset dense: 128-64-32 and back.
+        "autoencoder": {
+            **{"preset": "dense", "layers": (128, 64), "latent": 32, "activation": "relu", "dropout": 0.0},
+            **{"batch_norm": False, "learning_rate": 1e-3, "batch_size": 256, "epochs": 50, "patience": 5},
+            "validation": 0.2,
+        },
+        "folds": 1,
         "vary": {},
         "allow_simulated": False,
     }
@@ -101,7 +126,11 @@ def test_all_options_of_the_command_line_arrive() -> None:
         "--sample a.csv --schema cms_razor --output out --detectors isolation_forest --threads 2 --max-events 10 "
         "--entries 5:9 --models m --seed 1 --features MR,Rsq --allow-simulated --vary '{jes: 0.02, met: 0.1}' "
         """--define '{hardness: HT / MR, leading: {expression: "jet_pt[0]", title: "p_{T}^{j1}", unit: GeV}}' """
-        """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}'"""
+        """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
+        "--train-events 5000 --train-on background --folds 2 "
+        "--threshold '{isolation_forest: {sigma: 3}, mlp: {score: 0.9}}' "
+        "--autoencoder '{preset: compact, layers: [16, 8], latent: 3, activation: elu, dropout: 0.1, batch_norm: false, "
+        "learning_rate: 0.01, batch_size: 64, epochs: 7, patience: 2, validation: 0.1}'"
     )
     given = {key: value for key, value in vars(option_parser().parse_args(shlex.split(command))).items() if value}
     assert load_configuration(given, None).model_dump(by_alias=True) == EVERYTHING
@@ -130,6 +159,24 @@ objects:
     pt: 30
     eta: 2.4
     where: Jet_jetId[0] >= 2
+train_events: 5000
+train_on: background
+folds: 2
+threshold:
+  isolation_forest: {sigma: 3}
+  mlp: {score: 0.9}
+autoencoder:
+  preset: compact
+  layers: [16, 8]
+  latent: 3
+  activation: elu
+  dropout: 0.1
+  batch_norm: false
+  learning_rate: 0.01
+  batch_size: 64
+  epochs: 7
+  patience: 2
+  validation: 0.1
 vary:
   jes: 0.02
   met: 0.1
@@ -193,8 +240,8 @@ def test_detectors_are_split(tmp_path: Path, written: str) -> None:
 @pytest.mark.parametrize(
     ("detectors", "fault"),
     [
-        ("isolation_forrest", "unknown detector 'isolation_forrest'; did you mean isolation_forest?"),
-        ("isolation_forest,", "unknown detector ''; known: isolation_forest"),
+        ("isolation_forrest", "unknown detector 'isolation_forrest'; did you mean isolation_forest, decision_tree?"),
+        ("isolation_forest,", "unknown detector ''; known: autoencoder, decision_tree, "),
         ("isolation_forest, isolation_forest", "name each detector once, and at least one"),
         ((), "name each detector once, and at least one"),
     ],
@@ -212,7 +259,7 @@ def test_wrong_detectors_are_named(detectors: Any, fault: str) -> None:
         ("allow-simulated", "unknown key 'allow-simulated'; did you mean allow_simulated?"),
         ("schema_name", "unknown key 'schema_name'; did you mean schema?"),
         ("config", f"unknown key 'config'; known: {', '.join(sorted(EVERYTHING))}"),
-        ("7", "unknown key 7; known: allow_simulated, define, detectors, "),
+        ("7", "unknown key 7; known: allow_simulated, autoencoder, define, "),
     ],
 )
 def test_unknown_key_is_named_with_near_ones(tmp_path: Path, key: str, words: str) -> None:
@@ -494,3 +541,81 @@ def test_a_table_of_the_command_line_takes_the_place_of_that_of_the_file(
 ) -> None:
     configuration = configured(tmp_path, f"sample: s\n{key}: {in_file}\n", **{key: in_command})
     assert configuration.model_dump()[key] == arrives
+
+
+RULES = {"contamination": 0.01, "percentile": 99.5, "sigma": 3.0, "score": 0.7}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_one_threshold_rule_is_for_all_detectors(tmp_path: Path, rule: str) -> None:
+    configuration = configured(tmp_path, f"sample: s\nthreshold: {{{rule}: {RULES[rule]}}}\n")
+    assert set(configuration.threshold) == {*UNSUPERVISED, *SUPERVISED}
+    for given in configuration.threshold.values():
+        assert given.model_dump() == {rule: RULES[rule]}
+
+
+@pytest.mark.parametrize(
+    ("threshold", "fault"),
+    [
+        ("{sgma: 3}", "unknown detector or rule 'sgma'; did you mean sigma?"),
+        ("{forest: {sigma: 3}}", "unknown detector or rule 'forest'; did you mean score, isolation_forest?"),
+        ("{sigma: 3, percentile: 99}", "give exactly one of contamination, percentile, sigma, score"),
+        ("{mlp: {}}", "give exactly one of contamination, percentile, sigma, score"),
+        ("{contamination: 1.5}", "contamination: Input should be less than 1"),
+        ("{mlp: {score: high}}", "mlp.score: Input should be a valid number"),
+        ("3", "'3' is not of the form {name: value, ...}"),
+    ],
+)
+def test_wrong_threshold_is_named(threshold: str, fault: str) -> None:
+    message = refused_option("threshold", threshold)
+    assert message.startswith("--threshold: ")
+    assert fault in message
+
+
+def test_autoencoder_by_its_preset_or_a_table() -> None:
+    # The two presets of the issue: 128-64-32 and back; 32-16-8 with 4 latent numbers, batch norm and dropout 0.2.
+    dense = load_configuration({"sample": "s", "autoencoder": "dense"}, None).autoencoder
+    assert (dense.layers, dense.latent, dense.batch_norm, dense.dropout) == ((128, 64), 32, False, 0)
+    compact = load_configuration({"sample": "s", "autoencoder": "{preset: compact, epochs: 3}"}, None).autoencoder
+    assert (compact.layers, compact.latent, compact.batch_norm, compact.dropout) == ((32, 16, 8), 4, True, 0.2)
+    assert compact.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("autoencoder", "fault"),
+    [
+        ("compct", "preset: Input should be 'dense' or 'compact'"),
+        ("{latent: 0}", "latent: Input should be greater than or equal to 1"),
+        ("{latnt: 3}", "unknown key 'latnt'"),
+        ("{layers: [32, x]}", "layers.1: Input should be a valid integer"),
+        ("{activation: softmax}", "activation: Input should be 'relu', "),
+        ("{dropout: 1}", "dropout: Input should be less than 1"),
+    ],
+)
+def test_wrong_autoencoder_is_named(autoencoder: str, fault: str) -> None:
+    message = refused_option("autoencoder", autoencoder)
+    assert message.startswith("--autoencoder: ")
+    assert fault in message
+
+
+def test_all_events_can_be_trained_on() -> None:
+    assert load_configuration({"sample": "s", "train_events": "all"}, None).train_events is None
+    assert refused_option("train_events", "0") == "--train-events: Input should be greater than or equal to 1"
+    assert refused_option("train_events", "most") == "--train-events: 'most' is not a whole number"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"background": "b"}, {"signal": "s"}, {"sample": "a", "signal": "s"}, {"sample": "a", "background": "b"}],
+    ids=["none", "background", "signal", "sample and signal", "sample and background"],
+)
+def test_an_evaluation_needs_labels_or_two_samples(options: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="^name either one sample with labels"):
+        load_configuration_as(EvaluationConfiguration, options, None)
+
+
+def test_an_evaluation_trains_on_background() -> None:
+    two = load_configuration_as(EvaluationConfiguration, {"background": "b", "signal": "s"}, None)
+    one = load_configuration_as(EvaluationConfiguration, {"sample": "a", "train_on": "all"}, None)
+    assert (two.train_on, one.train_on) == ("background", "all")
+    assert load_configuration({"sample": "a"}, None).train_on == "all"

@@ -14,7 +14,7 @@ from analysis.summary import print_summary
 
 RUN: dict[str, Any] = {
     "sample": {"title": "Made-up sample", "doi": "10.1234/ABC", "simulated": False, "files": [{"path": "/data/a.csv"}]},
-    "training": {"simulated": False},
+    "training": {"samples": [{"simulated": False}]},
     "threads": 2,
     "cutflow": [{"name": "all", "events": 12345}, {"name": "finite", "events": 12000}],
     "counts": {"expected": 12345, "processed": 12345, "selected": 12000, "normal": 11400, "anomalous": 600},
@@ -22,6 +22,8 @@ RUN: dict[str, Any] = {
         "isolation_forest": {"threshold": 0.51239, "flagged": 600, "parity": 1e-7},
         "autoencoder": {"threshold": 3.25, "flagged": 1200, "parity": 1e-6},
     },
+    "ensemble": ["isolation_forest", "autoencoder"],
+    "min_votes": 1,
     "variations": {},
     "means": {
         "MR": {"normal": 100.0, "anomalous": 174.0, "ratio": 1.74},
@@ -32,9 +34,9 @@ RUN: dict[str, Any] = {
     "events_per_second": 34567,
 }
 ANOMALIES = """\
-place,sample,run,luminosityBlock,event,score_isolation_forest,score_autoencoder
-1,made_up,149181,42,970943320,0.712345,19.87654
-2,made_up,149181,43,1,0.7,18
+place,sample,run,luminosityBlock,event,score_isolation_forest,score_autoencoder,why
+1,made_up,149181,42,970943320,0.712345,19.87654,"MR 61%, HT 20%"
+2,made_up,149181,43,1,0.7,18,MR 55%
 """
 
 
@@ -55,12 +57,9 @@ def test_summary_is_what_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixt
     assert lines == [
         ["sample", "Made-up sample (DOI 10.1234/ABC)"],
         ["events", "12,345 read, 345 dropped (all 12,345, finite 12,000)"],
-        ["flagged", "600 (5.00%) by isolation_forest, score above 0.5124"],
-        ["flagged", "1,200 (10.00%) by autoencoder, score above 3.2500"],
-        [
-            "most unusual",
-            "run 149181 luminosityBlock 42 event 970943320: isolation_forest 0.7123, autoencoder 19.8765",
-        ],
+        ["flagged", "isolation_forest 600 (5.00%), autoencoder 1,200 (10.00%)"],
+        ["ensemble", "600 (5.00%) flagged by 1 or more of 2 detectors"],
+        ["most unusual", "run 149181 luminosityBlock 42 event 970943320 for its MR 61%, HT 20%"],
         ["means", "anomalous / normal: MR 1.74, HT 1.71"],
         ["speed", "34,567 events/s on 2 threads; 12.3 s in all (compilation 5.8 s)"],
         [
@@ -116,7 +115,7 @@ def test_means_without_a_ratio_are_left_out(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_simulated_sample_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = summary(tmp_path, capsys, sample={"simulated": True}, training={"simulated": True})
+    text = summary(tmp_path, capsys, sample={"simulated": True}, training={"samples": [{"simulated": True}]})
     first, *_, last = text.splitlines()
     assert re.split(r"\s{2,}", first)[1].strip() == "SIMULATED Made-up sample"
     assert "10.1234" not in text
@@ -129,7 +128,7 @@ def test_simulated_file_of_the_users_own_is_said_to_be(tmp_path: Path, capsys: p
 
 
 def test_real_events_scored_by_models_of_simulated_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first, *_, last = summary(tmp_path, capsys, training={"simulated": True}).splitlines()
+    first, *_, last = summary(tmp_path, capsys, training={"samples": [{"simulated": True}]}).splitlines()
     assert "SIMULATED" not in first
     assert "trained on SIMULATED events" in last
 

@@ -71,7 +71,7 @@ def test_top_rows_are_those_of_a_sort(slots: int) -> None:
     rows = ROOT.rows.TopRows(slots, 20, 2)
     for i in range(300):
         assert rows.add(int(random.integers(slots)), ids[i].tolist(), values[i].tolist())
-    assert rows.size() == 20 * slots
+    assert rows.size() == 20
     # Whatever the slots, the same events are at the top.
     assert ranked(copied(rows, 2, 3), 2, 20) == top_by_numpy(ids, values, 2, 20)
 
@@ -90,3 +90,63 @@ def test_copying_twice_gives_the_same() -> None:
     for i in range(9):
         rows.add(0, [i], [float(i)])
     assert copied(rows, 1, 1) == copied(rows, 1, 1) == [((6,), (6.0,)), ((7,), (7.0,)), ((8,), (8.0,))]
+
+
+def lots_of(seed: int, ids: np.ndarray, values: np.ndarray) -> list[tuple[int, int]]:
+    """By Python's own integers, from the published SplitMix64."""
+    mask = 2**64 - 1
+
+    def mix(x: int) -> int:
+        x = (x + 0x9E3779B97F4A7C15) & mask
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+        return x ^ (x >> 31)
+
+    lots = []
+    for row_ids, bits in zip(ids.tolist(), values.view(np.uint32).tolist(), strict=True):
+        by_ids = mix(seed)
+        for number in row_ids:
+            by_ids = mix(by_ids ^ number)
+        by_values = by_ids
+        for number in bits:
+            by_values = mix(by_values ^ number)
+        lots.append((by_ids, by_values))
+    return lots
+
+
+def test_the_mixing_is_splitmix64() -> None:
+    # The first numbers of the generator with the seed 1234567, as its authors' C code gives them.
+    golden = 0x9E3779B97F4A7C15
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert [int(ROOT.rows.mix((1234567 + i * golden) % 2**64)) for i in range(3)] == expected
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+@pytest.mark.parametrize("seed", [0, 42, 2**64 - 1])
+def test_a_sample_is_that_of_the_least_lots(seed: int, slots: int) -> None:
+    random = np.random.default_rng(slots)
+    # Ids that are equal in groups, some of them with equal values too, and one that a double does not hold.
+    ids = np.column_stack([random.integers(0, 60, 300), np.full(300, 2**63 + 1)]).astype(np.uint64)
+    values = np.column_stack([random.integers(0, 3, 300), np.where(random.random(300) < 0.1, np.nan, -0.0)])
+    values = values.astype(np.float32)
+    rows = ROOT.rows.SampledRows(slots, 50, seed)
+    assert rows.size() == 0
+    for i in random.permutation(300).tolist():
+        assert rows.add(int(random.integers(slots)), ids[i].tolist(), values[i].tolist())
+    assert rows.size() == 50
+    lots = lots_of(seed, ids, values)
+    chosen = sorted(range(300), key=lots.__getitem__)[:50]
+    found_ids, found_values = np.empty(100, dtype=np.uint64), np.empty(100, dtype=np.float32)
+    rows.copy(found_ids, found_values)
+    found = sorted(
+        zip(map(tuple, found_ids.reshape(50, 2).tolist()), found_values.view(np.uint64).tolist(), strict=True)
+    )
+    assert found == sorted((tuple(ids[i].tolist()), values[i].view(np.uint64).item()) for i in chosen)
+
+
+def test_a_sample_larger_than_what_there_is() -> None:
+    rows = ROOT.rows.SampledRows(3, 10, 1)
+    for i in range(7):
+        rows.add(i % 3, [i % 2], [1.5])  # of equal ids and values all are kept
+    assert rows.size() == 7
+    assert copied(rows, 1, 1) == [((0,), (1.5,))] * 4 + [((1,), (1.5,))] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 import ROOT
 from numpy.typing import NDArray
 
+from plotting.evaluation import Evaluation, read_evaluation
 from plotting.results import Results, read_results
+from tests.plotting.evaluations import DETECTORS, training_record, write_anomalies, write_evaluation, write_latent
 
 # name: (title, unit, bins, low, high); the ranges cut off the far tail on purpose.
 QUANTITIES = {
@@ -165,3 +168,45 @@ def quiet_results(tmp_path_factory: pytest.TempPathFactory, events: Events) -> R
 def empty_results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """A run whose selection left no event."""
     return read_results(write_run(tmp_path_factory.mktemp("plotting") / "run", make_events(0)))
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
+    """A run that trained four detectors, with all that it then leaves."""
+    folder = Path(shutil.copytree(run_folder, tmp_path_factory.mktemp("plotting") / "run"))
+    detectors = DETECTORS[:4]
+    file = ROOT.TFile.Open(str(folder / "histograms.root"), "UPDATE")
+    for name in detectors[1:]:
+        file.GetDirectory("scores").WriteObject(file.Get(f"scores/score_{DETECTOR}"), f"score_{name}")
+    file.Close()
+    record = json.loads((folder / "run.json").read_text())
+    record["detectors"] = dict.fromkeys(detectors, record["detectors"][DETECTOR])
+    (folder / "run.json").write_text(json.dumps(record | training_record(detectors)))
+    write_anomalies(folder / "anomalies.csv", detectors, FEATURES)
+    write_latent(folder / "latent.csv", labels=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_results(trained_folder: Path) -> Results:
+    return read_results(trained_folder)
+
+
+@pytest.fixture(scope="session")
+def evaluation_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plotting") / "evaluation"
+    write_evaluation(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def evaluation(evaluation_folder: Path) -> Evaluation:
+    return read_evaluation(evaluation_folder)
+
+
+@pytest.fixture(scope="session")
+def small_evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """One supervised detector and many features, of simulated events."""
+    folder = tmp_path_factory.mktemp("plotting") / "evaluation"
+    write_evaluation(folder, ("mlp",), 28, simulated=True)
+    return read_evaluation(folder)

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from plotting.errors import FigureFolderError
-from plotting.figures import list_figures, save_figure
+from plotting.evaluation import Evaluation
+from plotting.figures import list_evaluation_figures, list_figures, save_figure
 from plotting.results import Results
 from plotting.style import house_style
 
@@ -25,6 +26,28 @@ NAMES = [
     "feature_centrality",
     "correlation",
     "means",
+]
+
+OF_THE_TRAINING = [
+    "loss_autoencoder",
+    "agreement",
+    "votes",
+    "contributions_isolation_forest",
+    "contributions_autoencoder",
+    "contributions_one_class_svm",
+    "contributions_elliptic_envelope",
+    "latent_ranks",
+]
+OF_AN_EVALUATION = [
+    "roc",
+    "roc_log",
+    "significance",
+    "metrics",
+    "confusion",
+    "score_mlp",
+    "importance_mlp",
+    "latent_ranks",
+    "latent_labels",
 ]
 
 
@@ -44,6 +67,8 @@ def visible_texts(figure: Figure) -> list[Text]:
             ]
         if legend := axes.get_legend():
             texts += legend.get_texts()
+    for legend in figure.legends:
+        texts += legend.get_texts()
     return [text for text in texts if text.get_visible() and text.get_text().strip()]
 
 
@@ -56,9 +81,36 @@ def test_a_run_has_these_figures(results: Results) -> None:
     assert [name for name, _ in list_figures(results)] == NAMES
 
 
+def test_a_training_adds_these_figures(trained_results: Results) -> None:
+    assert [name for name, _ in list_figures(trained_results)][-len(OF_THE_TRAINING) :] == OF_THE_TRAINING
+
+
+def test_an_evaluation_has_these_figures(small_evaluation: Evaluation, evaluation: Evaluation) -> None:
+    assert [name for name, _ in list_evaluation_figures(small_evaluation)] == OF_AN_EVALUATION
+    names = [name for name, _ in list_evaluation_figures(evaluation)]
+    assert [name for name in names if name.startswith("importance")] == ["importance_decision_tree", "importance_mlp"]
+    assert sum(name.startswith("score_") for name in names) == 7
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_overlaps_or_is_cut_off_and_the_header_tells_the_sample(any_results: Results, name: str) -> None:
-    figure = dict(list_figures(any_results))[name]()
+    check_texts(dict(list_figures(any_results))[name](), simulated=any_results.caption.simulated)
+
+
+@pytest.mark.parametrize("name", OF_THE_TRAINING)
+def test_the_figures_of_a_training_are_as_tidy(trained_results: Results, name: str) -> None:
+    check_texts(dict(list_figures(trained_results))[name](), simulated=False)
+
+
+@pytest.mark.parametrize("which", ["evaluation", "small_evaluation"])
+@pytest.mark.parametrize("name", OF_AN_EVALUATION)
+def test_the_figures_of_an_evaluation_are_as_tidy(which: str, name: str, request: pytest.FixtureRequest) -> None:
+    evaluation: Evaluation = request.getfixturevalue(which)
+    check_texts(dict(list_evaluation_figures(evaluation))[name](), simulated=evaluation.caption.simulated)
+
+
+def check_texts(figure: Figure, *, simulated: bool) -> None:
+    """Assert that the header tells the sample, that no text is cut off and that no two overlap."""
     with house_style():
         figure.draw_without_rendering()
         texts = visible_texts(figure)
@@ -78,7 +130,7 @@ def test_nothing_overlaps_or_is_cut_off_and_the_header_tells_the_sample(any_resu
     assert "Synthetic multijet events" in header
     assert "DOI 10.7483/OPENDATA.TEST.0001" in header
     assert r"32 pb$^{\mathrm{-1}}$ (7 TeV)" in header
-    assert ("SIMULATED" in header) == any_results.caption.simulated
+    assert ("SIMULATED" in header) == simulated
     for axes in figure.axes:
         # The matrix of correlations names each row and column instead.
         assert axes.get_xlabel() or axes.get_ylabel() or axes.images

@@ -14,7 +14,6 @@ import pytest
 import uproot
 
 from rdf.columns import (
-    PHYSICS,
     define,
     define_columns,
     define_feature_vector,
@@ -24,11 +23,12 @@ from rdf.columns import (
 )
 from rdf.errors import CompileError, EventLoopFailed, SchemaError
 from rdf.execution import EventLoop, use_threads
-from rdf.features import FEATURES
+from rdf.features import FEATURES, choose_features
 from rdf.interpreter import ROOT
+from rdf.physics import PHYSICS
 from rdf.schema import SCHEMAS, Definition, Objects, Schema, load_schema, names_in
 from rdf.selection import define_non_finite, non_finite_counts, select_finite
-from rdf.sources import open_source
+from rdf.sources import Source, open_source
 from rdf.variations import VARIATIONS
 from tests.rdf import reference
 from tests.rdf.trees import (
@@ -748,3 +748,104 @@ def test_a_selection_of_what_the_sample_does_not_have_is_refused(opendata: Path,
     source = open_source([str(opendata / "cmscsv" / "Zmumu_Run2011A.csv")], schema, tmp_path, [None])
     with pytest.raises(SchemaError, match=r"^--objects: the sample has no jets; leave them out$"):
         effective_selection(schema, source.available, {"jet": Objects(pt=30)})
+
+
+def table_of(path: Path, sets: dict[str, np.ndarray], **keys: Any) -> tuple[Source, Schema]:
+    """A table with these columns, and a schema with these keys."""
+    schema = Schema.model_validate(
+        {
+            "name": "made_up",
+            "title": "made up",
+            "tree": "events",
+            "features": "razor",
+            "quantities": {},
+            "columns": {name: str(values.dtype) for name, values in sets.items()},
+            **keys,
+        }
+    )
+    np.savez(path / "table.npz", **sets)  # type: ignore[arg-type]
+    return opened(path / "table.npz", schema), schema
+
+
+def in_order(source: Source, schema: Schema, *wanted: str) -> dict[str, np.ndarray]:
+    found = arrays(graph_of(source, schema, [*wanted]), ["source_row", *wanted])
+    order = np.argsort(found["source_row"])
+    return {name: values[order] for name, values in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("ids", "background", "labels"),
+    [
+        (np.int32([0, 3, 1, -2, 3, 7]), [0, 3], [0, 0, 1, 1, 0, 1]),
+        (np.int8([0, 3, 1, -1, 127, -128]), [256, 3, -1], [1, 0, 1, 0, 1, 1]),
+        (np.uint64([0, 2**64 - 1, 2**63, 1, 5, 2**53]), [-1, 5, 2**53], [1, 1, 1, 1, 0, 0]),
+        (np.float64([0, np.nan, np.inf, -np.inf, 2.5, 3]), [0, 3], [0, -1, -1, -1, 1, 0]),
+        (np.float32([16777216, 0, 1, 2, 3, 4]), [16777217], [1, 1, 1, 1, 1, 1]),
+        (np.bool_([0, 1, 1, 0, 1, 0]), [0], [0, 1, 1, 0, 1, 0]),
+        (np.int32([0, 1, 2, -1, 1, 0]), None, [0, 1, -1, -1, 1, 0]),
+        (np.uint8([0, 1, 2, 255, 1, 0]), None, [0, 1, -1, -1, 1, 0]),
+        (np.float64([0, 1, 0.5, np.nan, np.inf, -0.0]), None, [0, 1, -1, -1, -1, 0]),
+        (np.bool_([0, 1, 1, 0, 1, 0]), None, [0, 1, 1, 0, 1, 0]),
+    ],
+)
+@pytest.mark.parametrize("column", ["Dataset_ID", "label"])
+def test_labels(column: str, ids: np.ndarray, background: list[int] | None, labels: list[int], tmp_path: Path) -> None:
+    label = {"expression": column, "optional": True} | ({} if background is None else {"background": background})
+    source, schema = table_of(tmp_path, {"weight": np.ones(6), column: ids}, quantities={"label": label})
+    found = in_order(source, schema, "label")["label"]
+    assert found.dtype == np.int32
+    assert found.tolist() == labels
+
+
+def test_there_is_a_label_only_where_the_source_has_one(tmp_path: Path) -> None:
+    label = {"label": {"expression": "Dataset_ID", "optional": True}}
+    source, schema = table_of(tmp_path, {"Dataset_ID": np.arange(2)}, quantities=label)
+    assert "label" in columns_of(source, schema)
+    ttree = write_ttree(tmp_path / "t.root", "events", {"x": np.arange(2)}, {"x": "float64"})
+    assert "label" not in columns_of(opened(ttree, schema), schema)
+    source, schema = table_of(tmp_path, {"label": np.arange(2)})
+    assert "label" not in columns_of(source, schema)
+
+
+def test_weight_and_label_of_a_file_that_has_columns_of_these_names_for_something_else(tmp_path: Path) -> None:
+    """Quantities are over the file's columns, also where a feature or another quantity has their name."""
+    sets = {
+        "event": np.array([5, 6, 7, 8]),
+        "weight": np.array([1.5, -2.0, 3.0, -4.0]),
+        "label": np.array([10.0, 11.0, 10.0, 11.0]),
+        "kind": np.array([3, 4, 4, 3]),
+        "mass": np.array([0.25, 0.5, 0.75, 1.0]),
+    }
+    quantities = {
+        "event": {"expression": "event * 2"},
+        "weight": {"expression": "label - 10"},
+        "label": {"expression": "weight * mass > event - 7", "background": [0]},
+    }
+    define = {"mass": "mass * 1000", "kind": "kind"}
+    source, schema = table_of(tmp_path, sets, quantities=quantities, define=define)
+    columns = rounded(columns_of(source, schema), ["mass", "kind"])
+    names = ["event", "weight", "label", "mass", "kind"]
+    found = arrays(define_columns(source.open(), columns, names), [*names, "source_row"])
+    order = np.argsort(found["source_row"])
+    assert found["event"][order].tolist() == [10, 12, 14, 16]
+    assert found["weight"][order].tolist() == [0, 1, 0, 1]
+    assert found["label"][order].tolist() == [1, 0, 1, 0]
+    assert found["mass"][order].tolist() == [250, 500, 750, 1000]
+    assert found["kind"][order].tolist() == [3, 4, 4, 3]
+
+
+def test_columns_that_a_feature_set_names_as_they_are(tmp_path: Path) -> None:
+    sets = {"input_1": np.array([0.1, 0.2]), "n": np.array([3, 5]), "MET": np.array([7.0, 8.0])}
+    features = {"mine": {"features": ["n", "input_1", "sum"], "plane": ["n", "sum"]}}
+    define = {"sum": {"expression": "n + input_1 + MET", "title": "#Sigma"}}
+    source, schema = table_of(tmp_path, sets, define=define, feature_sets=features, features="mine")
+    chosen = choose_features(None, schema, {}, columns_of(source, schema))
+    assert chosen.chosen.features == ("n", "input_1", "sum")
+    assert [chosen.described[name].title for name in chosen.chosen.features] == ["n", "input_1", "#Sigma"]
+    columns = rounded(columns_of(source, schema), chosen.chosen.features)
+    found = arrays(define_columns(source.open(), columns, chosen.chosen.features), chosen.chosen.features)
+    order = np.argsort(found["n"])
+    assert [found[name].dtype for name in found] == [np.float32] * 3
+    assert found["n"][order].tolist() == [3, 5]
+    assert found["input_1"][order].tolist() == np.float32([0.1, 0.2]).tolist()
+    assert found["sum"][order].tolist() == np.float32([10.1, 13.2]).tolist()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema
 from rdf.features import FEATURE_SETS, FEATURES
@@ -259,3 +261,93 @@ def test_objects_that_are_whole(parts: str, schemas: Path) -> None:
     quantities = ", ".join(f"{part}: {{expression: a}}" for part in parts.split())
     (schemas / "format.yaml").write_text(FOUR_VECTORS % quantities)
     assert set(load_schema("format").quantities) == set(parts.split())
+
+
+BACKGROUND = """\
+title: a format
+tree: Events
+columns: {Dataset_ID: int32, x: float64, y: float32, hits: "int32[]", MR: float64, HT: float64, jets: int32}
+quantities:
+  label: {expression: Dataset_ID, background: [0, 3]}
+define:
+  y: {expression: y * 2, title: Y}
+feature_sets:
+  mine: {features: [x, y, MR, HT, jets], observables: [Dataset_ID], plane: [x, y]}
+features: mine
+"""
+
+
+def test_the_meaning_changes_with_the_background_and_is_that_of_old_where_there_is_none(schemas: Path) -> None:
+    path = schemas / "format.yaml"
+    meanings = []
+    for text in (", background: [0, 3]", ", background: [3]", ""):
+        path.write_text(BACKGROUND.replace(", background: [0, 3]", text))
+        meanings.append(load_schema("format").meaning())
+    assert len(set(meanings)) == 3
+    path.write_text(TABLE)
+    # sha256 of what it was before there was a `background`.
+    written = '{"quantities":{"met_pt":{"expression":["met"],"unit":"MeV","optional":false}},"define":{}}'
+    assert load_schema("format").meaning() == hashlib.sha256(written.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  label:", "  weight:", r"key 'quantities': weight\.background: only label can have it; remove it"),
+        ("[0, 3]", "[]", r"key 'quantities\.label\.background': Tuple should have at least 1 item"),
+        ("[0, 3]", "[0.5]", r"key 'quantities\.label\.background\.0': Input should be a valid integer"),
+        ("[0, 3]", "[true]", r"key 'quantities\.label\.background\.0': Input should be a valid integer"),
+        ("[0, 3]", "3", r"key 'quantities\.label\.background': Input should be a valid tuple"),
+        (
+            "[0, 3]",
+            "[9007199254740993]",
+            r"key 'quantities\.label\.background\.0': .*less than or equal to 9007199254740992",
+        ),
+        ("tree:", "dataset: ''\ntree:", r"key 'dataset': String should have at least 1 character"),
+        (
+            "[x, y, MR",
+            "[hits, y, MR",
+            r"key 'define': a feature set names 'hits', of which an event has several; define",
+        ),
+    ],
+)
+def test_keys_of_labelled_tables(schemas: Path, old: str, new: str, message: str) -> None:
+    (schemas / "format.yaml").write_text(BACKGROUND.replace(old, new, 1))
+    with pytest.raises(SchemaError, match=message):
+        load_schema("format")
+
+
+def test_columns_that_a_feature_set_names_are_defined_by_themselves(schemas: Path) -> None:
+    (schemas / "format.yaml").write_text(BACKGROUND)
+    define = load_schema("format").define
+    # y has a definition of its own, and stands behind what it may be made of.
+    names = ["x", "MR", "HT", "jets", "Dataset_ID", "y"]
+    assert [(name, d.expression) for name, d in define.items()] == [(n, "y * 2" if n == "y" else n) for n in names]
+    assert (define["x"].title, define["x"].unit, define["y"].title) == (None, "", "Y")
+
+
+@pytest.mark.parametrize(
+    ("quantities", "names"),
+    [
+        ("label: {expression: x}", {"x", "MR", "lepton_eta", "MET", "jets", "jet_pt"}),  # nothing is made of a label
+        ("met_pt: {expression: x}", {"x", "lepton_eta", "jet_pt"}),
+        ("lepton_eta: {expression: x}", {"x", "jet_pt"}),
+        ("muon_eta: {expression: x}", {"x", "jet_pt"}),
+        ("jet_pt: {expression: x}", {"x", "lepton_eta"}),
+    ],
+)
+def test_names_that_the_quantities_leave_to_the_file(quantities: str, names: set[str]) -> None:
+    columns = ("x", "MR", "lepton_eta", "MET", "jets", "jet_pt", "event", "label")
+    table = {
+        "columns": dict.fromkeys(columns, "float64"),
+        "quantities": yaml.safe_load(quantities),
+        "feature_sets": {"mine": {"features": columns, "plane": columns[:2]}},
+    }
+    assert set(Schema(name="n", title="t", tree="e", features="mine", **table).define) == names
+
+
+def test_the_digest_changes_with_the_data_set_and_is_that_of_old_where_there_is_none(schema: Schema) -> None:
+    old = hashlib.sha256(repr((schema.tree, list(schema.columns.items()))).encode()).hexdigest()
+    digests = [schema.model_copy(update={"dataset": name}).digest() for name in (None, "a", "b")]
+    assert digests[0] == old
+    assert len(set(digests)) == 3

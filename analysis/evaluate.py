@@ -1,0 +1,340 @@
+"""Evaluation: how well detectors tell signal from background, where labels or two samples say which is which.
+
+python -m analysis.evaluate --background higgs_background --signal higgs_signal
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.configuration import (
+    AnalysisConfiguration,
+    EvaluationConfiguration,
+    RunConfiguration,
+    add_options,
+    load_configuration_as,
+)
+from analysis.errors import ConfigurationError, DataError
+from analysis.inputs import RunInput, resolve_input
+from analysis.job import LABEL, Compiled, Job, Scored
+from analysis.output import staged_output, write_record
+from analysis.preparation import prepare, read_models
+from analysis.program import DONE, OptionParser, error_console, run_program
+from analysis.progress import progress_bar, spinner
+from analysis.provenance import git_commit, library_versions, machine
+from analysis.summary import print_rows, rows
+from analysis.timings import Timings
+from analysis.training import train_models
+from models.folder import ModelFolder, copy_model_folder
+from models.registry import DETECTORS, SUPERVISED
+
+DESCRIPTION = """\
+Say how well detectors tell signal from background: ROC curve and AUC, significance improvement, accuracy and the like,
+each with a bootstrap uncertainty. Detectors are trained on the events of even number and evaluated on the others; with
+--models they are those of an earlier run, and all events are evaluated."""
+
+EPILOG = """\
+examples:
+  python -m analysis.evaluate --background higgs_background --signal higgs_signal
+  python -m analysis.evaluate --sample tracks.root --schema tracks --detectors decision_tree,mlp,autoencoder
+  python -m analysis.run --sample lhco_train --output output/lhco
+  python -m analysis.evaluate --sample lhco_test --models output/lhco/models --output output/lhco_evaluation
+
+Every option can stand in the file of --config, as `key: value` with _ for -; the command line takes precedence.
+exit codes: 0 done, 2 bad command or configuration, 3 data missing or unreadable, 4 a result failed its own check,
+130 interrupted"""
+
+TRAINING_HALF, TEST_HALF = "event % 2 == 0", "event % 2 == 1"
+"""Events that detectors are trained on, and events that they are evaluated on."""
+
+ENSEMBLE = "ensemble"
+
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Scored events of known kind.
+
+    Attributes:
+        columns: name -> values, shape (events,).
+        labels: 1 for signal and 0 for background, shape (events,).
+        samples: what they were taken from, each with its cutflow.
+    """
+
+    columns: Mapping[str, Values]
+    labels: npt.NDArray[np.int8]
+    samples: list[dict[str, Any]]
+
+
+def option_parser() -> OptionParser:
+    """Return the parser of the command line; what is not given is not in its result."""
+    parser = OptionParser("analysis.evaluate", DESCRIPTION, EPILOG)
+    add_options(parser, EvaluationConfiguration)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Evaluate with these command-line arguments."""
+    given = {key: value for key, value in vars(option_parser().parse_args(arguments)).items() if value is not None}
+    configuration = load_configuration_as(EvaluationConfiguration, given, given.pop("config", None))
+    evaluate(configuration, shlex.join(["python", "-m", "analysis.evaluate", *arguments]))
+    return DONE
+
+
+def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
+    """Do what a configuration says and print the summary.
+
+    Args:
+        configuration: checked.
+        command: recorded in run.json.
+
+    Raises:
+        AnalysisError, rdf.errors.*, models.errors.*: as those say.
+    """
+    started, timings, console = datetime.now(UTC), Timings(), error_console()
+    begin = time.perf_counter()
+    models = read_models(configuration)
+    inputs = _inputs(configuration)
+    name = "_".join(data.name for data in inputs)
+    folder = configuration.output or Path("output") / f"evaluation_{name}"
+
+    with staged_output(folder) as staging:
+        part = _part_to_test(models, inputs)
+        jobs = _prepare_all(configuration, inputs, models, staging, timings)
+        explained: dict[str, list[float]] = {}
+        if models and configuration.models:
+            copy_model_folder(models, configuration.models, staging / "models")
+        else:
+            models, explained = _train(configuration, jobs, staging, timings)
+        jobs = [replace(job, recipe=models, part=part) for job in jobs]
+        compiled = jobs[0].compile(models)
+        tested = _score_all(jobs, compiled)
+        with timings.stage("metrics"):
+            metrics = _metrics(configuration, models, compiled, tested, staging)
+        text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
+        (staging / "metrics.json").write_text(text, encoding="utf-8")
+        record = {
+            "command": command,
+            "configuration": {**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
+            "started": started.isoformat(timespec="seconds"),
+            "versions": library_versions(),
+            "commit": git_commit(),
+            "machine": machine(),
+            "sample": _together(inputs),
+            "samples": tested.samples,
+            "part": part,
+            "training": models.training.model_dump(),
+            "threads": jobs[0].threads,
+            "features": [asdict(jobs[0].described[feature]) for feature in models.features],
+            "ensemble": compiled.ensemble.detectors,
+            "min_votes": compiled.ensemble.min_votes,
+            "detectors": {
+                name: {"parity": parity, "notes": models.detectors[name].notes}
+                for name, parity in compiled.parity.items()
+            },
+            "history": models.histories(),
+            "latent": explained,
+            "timings": timings.rounded(),
+        }
+        write_record(staging, record)
+        with timings.stage("figures"), spinner(console, "drawing figures") as say:
+            from plotting.figures import draw_figures
+
+            draw_figures(staging, lambda name: say(f"drawing figures: {name}"))
+        timings.add("total", time.perf_counter() - begin)
+        write_record(staging, {**record, "timings": timings.rounded()})
+    print_evaluation(folder)
+
+
+def _inputs(configuration: EvaluationConfiguration) -> list[RunInput]:
+    """Find the samples: the one with labels, or the background and the signal."""
+    named = [configuration.background, configuration.signal] if configuration.background else [configuration.sample]
+    return [resolve_input(_of_sample(configuration, name)) for name in named if name]
+
+
+def _of_sample(configuration: AnalysisConfiguration, sample: str, **changes: Any) -> RunConfiguration:
+    """Return the configuration of a run over one of the samples."""
+    common = {name: getattr(configuration, name) for name in AnalysisConfiguration.model_fields}
+    return RunConfiguration.model_validate({**common, "sample": sample, **changes})
+
+
+def _part_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str | None:
+    """Return which events to test: all, or those that the models were not trained on."""
+    if models is None:
+        return TEST_HALF
+    checksums = {file.sha256 for data in inputs for file in data.files if file.sha256}
+    if models.training.folds > 1 or not checksums & {c for s in models.training.samples for c in s.sha256}:
+        return None
+    if models.training.part == TRAINING_HALF:
+        return TEST_HALF
+    error_console().print(
+        "[bold yellow]note[/]: these are events that the models were trained on; what is evaluated is how well they know "
+        "these, and not how well they do on others (train with --folds 2, or evaluate another sample)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return None
+
+
+def _prepare_all(
+    configuration: EvaluationConfiguration,
+    inputs: Sequence[RunInput],
+    models: ModelFolder | None,
+    staging: Path,
+    timings: Timings,
+) -> list[Job]:
+    """Open the samples; the first one decides what is computed of all of them."""
+    jobs: list[Job] = []
+    for data in inputs:
+        changes = {"features": tuple(jobs[0].recipe.features)} if jobs and not models else {}
+        jobs.append(prepare(_of_sample(configuration, data.name, **changes), data, models, staging, timings))
+    first = jobs[0]
+    if len(jobs) == 1 and not first.labelled:
+        raise ConfigurationError(
+            f"--sample: {first.data.title} has no labels; give its schema the quantity `label`, or evaluate two samples "
+            "with --background and --signal"
+        )
+    for other in jobs[1:]:
+        if other.recipe.schema_sha256 != first.recipe.schema_sha256:
+            raise ConfigurationError(
+                f"--signal: its schema is {other.recipe.schema_name}, that of the background {first.recipe.schema_name}; "
+                "evaluate samples of one schema"
+            )
+    return [replace(job, recipe=first.recipe) for job in jobs]
+
+
+def _train(
+    configuration: EvaluationConfiguration, jobs: Sequence[Job], staging: Path, timings: Timings
+) -> tuple[ModelFolder, dict[str, list[float]]]:
+    """Train on one half of the events; of two samples, on as many of each at most."""
+    limit = configuration.train_events and max(configuration.train_events // len(jobs), 1)
+    collected = [replace(job, part=TRAINING_HALF).collect(limit) for job in jobs]
+    if len(jobs) > 1:
+        collected = [replace(c, labels=np.full(len(c.X), kind, np.int8)) for kind, c in enumerate(collected)]
+    detectors = configuration.detectors or tuple(DETECTORS)
+    with timings.stage("training"):
+        return train_models(collected, jobs[0].recipe, configuration, detectors, staging, part=TRAINING_HALF)
+
+
+def _score_all(jobs: Sequence[Job], compiled: Compiled) -> Tested:
+    """Score all samples, and put them together with their labels."""
+    scored = [job.collect_scores(compiled) for job in jobs]
+    if len(jobs) == 1:
+        labels = scored[0].columns[LABEL]
+        if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
+            raise DataError(
+                f"{jobs[0].data.title}: {wrong} events have a label that is neither 0 nor 1; mend the labels, or list "
+                f"the ids of the background in the schema ({LABEL}: {{expression: ..., background: [...]}})"
+            )
+    else:
+        labels = np.concatenate([np.full(_events(part), kind) for kind, part in enumerate(scored)])
+    if len(kinds := set(labels.tolist())) < 2:
+        kind = "signal" if 1 in kinds else "background"
+        raise DataError(f"{jobs[0].data.title}: all {len(labels)} events are {kind}; an evaluation needs both kinds")
+    names = [name for name in scored[0].columns if name != LABEL]
+    return Tested(
+        {name: np.concatenate([part.columns[name] for part in scored]) for name in names},
+        labels.astype(np.int8),
+        [{**job.data.describe(), "cutflow": part.cutflow} for job, part in zip(jobs, scored, strict=True)],
+    )
+
+
+def _events(scored: Scored) -> int:
+    return len(next(iter(scored.columns.values())))
+
+
+def _metrics(
+    configuration: EvaluationConfiguration, models: ModelFolder, compiled: Compiled, tested: Tested, staging: Path
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of merit of each detector and of the ensemble, and write the curves."""
+    with spinner(error_console(), "starting the evaluation"):
+        from models.metrics import curves, figures_of_merit, permutation_importance
+        from rdf.curves import write_curves
+        from rdf.provenance import Provenance
+
+    names = (*compiled.detectors, *(ENSEMBLE,) * (len(compiled.ensemble.detectors) > 1))
+    scores = {name: tested.columns[f"score_{name}"] for name in names}
+    X = np.stack([tested.columns[feature] for feature in models.features], axis=1)
+    # A network is asked about events that it has not seen.
+    of_first = tested.columns["fold"] == 0 if compiled.folds > 1 else np.ones(len(X), dtype=np.bool_)
+    metrics: dict[str, dict[str, Any]] = {}
+    with progress_bar(error_console(), "evaluating", "detectors") as move:
+        for done, name in enumerate(names):
+            flagged = tested.columns[f"flag_{name}"] > 0
+            metrics[name] = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
+            if name in SUPERVISED:
+                metrics[name]["importance"] = permutation_importance(
+                    compiled.detectors[name][0].scores,
+                    *(X[of_first], tested.labels[of_first], models.features),
+                    seed=configuration.seed,
+                )
+            move(done + 1, len(names))
+    simulated = any(sample["simulated"] for sample in tested.samples)
+    provenance = Provenance(json.dumps({"samples": tested.samples, "commit": git_commit()}), simulated)
+    drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
+    write_curves(staging / "curves.root", drawn, scores, tested.labels, provenance)
+    return metrics
+
+
+def _together(inputs: Sequence[RunInput]) -> dict[str, Any]:
+    """Describe the samples as one, for the header of the figures."""
+    if len(inputs) == 1:
+        return inputs[0].describe()
+    background, signal = inputs
+    return {
+        "name": f"{background.name}_{signal.name}",
+        "title": f"{background.title} (background) and {signal.title} (signal)",
+        "doi": background.doi if background.doi == signal.doi else None,
+        "energy": background.energy if background.energy == signal.energy else None,
+        "luminosity": None,
+        "simulated": background.simulated or signal.simulated,
+    }
+
+
+def print_evaluation(folder: Path) -> None:
+    """Print what was found and where it lies.
+
+    Args:
+        folder: a finished evaluation's output folder.
+    """
+    run, metrics = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("run.json", "metrics.json"))
+    table = rows()
+    simulated = "SIMULATED " if run["sample"]["simulated"] else ""
+    table.add_row("sample", f"{simulated}{run['sample']['title']}")
+    counts = next(iter(metrics.values()))
+    tested = f"{counts['signal']:,} signal, {counts['background']:,} background"
+    table.add_row("events", f"{tested} ({run['part'] or 'all'}); trained on {run['training']['events']:,}")
+    for name, values in metrics.items():
+        merits = {"AUC": "auc", "max SIC": "max_sic", "accuracy": "accuracy", "F1": "f1"}
+        table.add_row(name, ", ".join(f"{title} {_with_error(values[key])}" for title, key in merits.items()))
+        if "importance" in values:
+            drops = {feature: drop["value"] for feature, drop in values["importance"].items()}
+            best = sorted(drops, key=lambda feature: drops[feature], reverse=True)[:5]
+            table.add_row("", f"AUC lost without {', '.join(f'{feature} {drops[feature]:.3f}' for feature in best)}")
+    table.add_row("metrics", f"{folder / 'metrics.json'}; curves in {folder / 'curves.root'}")
+    table.add_row("figures", f"{folder / 'figures'}")
+    table.add_row("models", f"{folder / 'models'}")
+    print_rows(table)
+
+
+def _with_error(metric: Mapping[str, float | None]) -> str:
+    value, error = metric["value"], metric["error"]
+    if value is None:
+        return "undefined"
+    return f"{value:.4f}" + (f" ± {error:.4f}" if error is not None else "")
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("analysis.evaluate", main, sys.argv[1:]))

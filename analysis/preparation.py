@@ -1,0 +1,197 @@
+"""From a configuration to a job: the sample is found and opened, and what is computed of it is settled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from analysis.configuration import AnalysisConfiguration, RunConfiguration
+from analysis.errors import ConfigurationError
+from analysis.inputs import InputFile, RunInput
+from analysis.job import Job
+from analysis.program import cache_folder, error_console
+from analysis.progress import progress_bar, spinner
+from analysis.timings import Timings
+from models.folder import Columns, ModelFolder, read_model_folder
+from rdf.features import choose_features
+from rdf.schema import Definitions, Schema, Selection, load_schema
+from rdf.variations import check_variations
+
+if TYPE_CHECKING:
+    from rdf.sources import Source
+
+STAND_IN_EVENTS = 100_000
+"""Simulated events that stand in for a sample, at most."""
+
+OF_TRAINING = ("features", "define", "objects", "train_events", "train_on", "folds", "threshold", "autoencoder")
+"""Keys that models bring with them."""
+
+
+def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
+    """Read the model folder that is configured, which has to have the detectors that are asked for.
+
+    Raises:
+        ModelFolderError: as `read_model_folder` says.
+        ConfigurationError: something is configured that the models decide, or a detector that they do not have.
+    """
+    if configuration.models is None:
+        return None
+    models = read_model_folder(configuration.models)
+    for key in OF_TRAINING:
+        if key in configuration.model_fields_set and getattr(configuration, key):
+            raise ConfigurationError(
+                f"--{key.replace('_', '-')}: with --models it is what the models were trained with; leave it out"
+            )
+    for name in configuration.detectors or ():
+        if name not in models.detectors:
+            raise ConfigurationError(
+                f"--detectors: {configuration.models} has no {name}, only {', '.join(models.detectors)}"
+            )
+    return models
+
+
+def prepare(
+    configuration: RunConfiguration,
+    data: RunInput,
+    models: ModelFolder | None,
+    staging: Path,
+    timings: Timings,
+    part: str | None = None,
+) -> Job:
+    """Open a sample and settle what is computed of it.
+
+    Args:
+        configuration: of the run.
+        data: what it reads.
+        models: that will score it, or None where some are to be trained.
+        staging: folder that results are written to.
+        timings: counts the stages.
+        part: C++ condition that an event has to fulfil beyond the cuts, or None.
+
+    Raises:
+        ConfigurationError: the models were trained on another schema, or an option does not fit the sample.
+        SourceError, SchemaError: as `open_source` and `choose_features` say.
+    """
+    console = error_console()
+    schema = load_schema(data.schema_name)
+    if data.tree:
+        schema = schema.model_copy(update={"tree": data.tree})
+    if models:
+        _check_schema(models, schema, configuration)
+    with timings.stage("import"), spinner(console, "starting ROOT"):
+        from rdf.interpreter import check_interpreter
+    check_interpreter()
+    data, source = _open(data, schema, configuration, timings)
+    entries = _entries(configuration, source.events)
+    # The loop of a part of a sample, as a batch job runs it, has one thread: RDataFrame's Range allows no more.
+    threads = configuration.threads if entries == (0, source.events) else 1
+    job = _job(configuration, data, schema, source, entries, threads, models, part, staging, timings)
+    if job.left_out:
+        names = ", ".join(job.left_out)
+        console.print(f"left out, for want of what they are made of: {names}", highlight=False, soft_wrap=True)
+    return job
+
+
+def _check_schema(models: ModelFolder, schema: Schema, configuration: RunConfiguration) -> None:
+    if models.schema_name != schema.name:
+        raise ConfigurationError(
+            f"--models: {configuration.models} was trained on the schema {models.schema_name}, the sample has the "
+            f"schema {schema.name}; name models of that schema, or train"
+        )
+    if models.schema_sha256 != schema.meaning():
+        raise ConfigurationError(
+            f"--models: {configuration.models} was trained on another schema of the name {schema.name}, with other "
+            "quantities; train again"
+        )
+
+
+def _job(
+    configuration: RunConfiguration,
+    data: RunInput,
+    schema: Schema,
+    source: Source,
+    entries: tuple[int, int],
+    threads: int,
+    models: ModelFolder | None,
+    part: str | None,
+    staging: Path,
+    timings: Timings,
+) -> Job:
+    """Settle which columns are computed: by the configuration, or as they were for the models to score with."""
+    from rdf.columns import effective_selection, needed_columns, physics_columns
+
+    define, objects = configuration.define, configuration.objects
+    if models:
+        define = TypeAdapter(Definitions).validate_python(models.define)
+        objects = TypeAdapter(Selection).validate_python(models.objects)
+    selection = objects if models else effective_selection(schema, source.available, objects)
+    columns = physics_columns(schema, source.available, selection, define, configuration.vary)
+    wanted = tuple(models.features) if models else configuration.features
+    if wanted is None and data.features:
+        schema = schema.model_copy(update={"features": (data.features, *schema.features)})
+    choice = choose_features(wanted, schema, define, columns)
+    recorded = (*choice.chosen.features, *choice.chosen.observables)
+    check_variations(configuration.vary, needed_columns(columns, recorded))
+    recipe = models or Columns(
+        schema=schema.name,
+        schema_sha256=schema.meaning(),
+        define={name: definition.model_dump() for name, definition in define.items()},
+        objects={kind: which.model_dump() for kind, which in selection.items()},
+        features=list(choice.chosen.features),
+        observables=list(choice.chosen.observables),
+        plane=choice.chosen.plane,
+    )
+    return Job(
+        configuration=configuration,
+        data=data,
+        source=source,
+        columns=columns,
+        recipe=recipe,
+        described=choice.described,
+        left_out=choice.left_out,
+        entries=entries,
+        threads=threads,
+        part=part,
+        staging=staging,
+        timings=timings,
+    )
+
+
+def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timings: Timings) -> tuple[RunInput, Source]:
+    """Make the input readable as trees: simulate it where that is allowed and needed, convert it where it is text."""
+    from rdf.simulation import simulate
+    from rdf.sources import open_source
+
+    console = error_console()
+    if data.simulation:
+        console.print(
+            f"[bold red]SIMULATED[/]: {data.name} is neither at hand nor downloadable; what follows is simulated",
+            highlight=False,
+            soft_wrap=True,
+        )
+        events = min(data.events or STAND_IN_EVENTS, STAND_IN_EVENTS)
+        with timings.stage("simulation"), spinner(console, "simulating events"):
+            path = simulate(data.simulation, schema, events, configuration.seed, cache_folder() / "simulated")
+        data = replace(data, files=(InputFile(str(path), path.stat().st_size, None),))
+    with timings.stage("conversion"), progress_bar(console, "reading", "bytes") as move:
+        source = open_source(
+            [file.path for file in data.files],
+            schema,
+            cache_folder() / "converted",
+            [file.sha256 for file in data.files],
+            move,
+        )
+    return replace(data, simulated=data.simulated or source.simulated), source
+
+
+def _entries(configuration: RunConfiguration, available: int) -> tuple[int, int]:
+    """Return the half-open range of entries to read."""
+    first, last = configuration.entries or (0, available)
+    if last > available:
+        raise ConfigurationError(f"--entries {first}:{last}: the sample has {available} events")
+    if configuration.max_events is not None:
+        last = min(last, first + configuration.max_events)
+    return first, last

@@ -1,0 +1,67 @@
+"""Which detectors flag the same events."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
+
+from plotting.results import Agreement
+from plotting.style import NORMAL, Caption, count_text, house_style, log_counts, new_figure, words
+
+
+@house_style()
+def draw_agreement(agreement: Agreement, caption: Caption) -> Figure:
+    """Draw how far the flagged events of each pair of detectors overlap, in numbers and as a fraction.
+
+    Args:
+        agreement: of N detectors.
+        caption: of the sample.
+    """
+    number = len(agreement.detectors)
+    side = max(3.6, 1.02 * number)
+    figure = new_figure(caption, side + 3.4, side + 1.2)
+    axes = figure.subplots()
+    overlap = agreement.overlap
+    image = axes.imshow(np.ma.masked_invalid(overlap), cmap="Blues", vmin=0, vmax=1)
+    axes.set_facecolor("0.92")  # where neither flags an event
+    names = [words(name) for name in agreement.detectors]
+    axes.set_xticks(range(number), names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(number), names)
+    axes.tick_params(which="both", length=0)
+    axes.minorticks_off()
+    for (row, column), fraction in np.ndenumerate(overlap):
+        share = f"{100 * fraction:.3g} %" if np.isfinite(fraction) else "–"
+        axes.text(
+            column,
+            row,
+            f"{count_text(float(agreement.flagged[row, column]))}\n{share}",
+            ha="center",
+            va="center",
+            size=12,
+            color="white" if fraction > 0.6 else "black",
+        )
+    figure.colorbar(image, ax=axes, label="Flagged by both / by one at least", shrink=0.9)
+    return figure
+
+
+@house_style()
+def draw_votes(agreement: Agreement, caption: Caption) -> Figure:
+    """Draw how many events have no vote, one vote, and so on, with their share of all events."""
+    figure = new_figure(caption, 7.0, 4.6)
+    axes = figure.subplots()
+    votes = agreement.votes
+    places = range(len(votes))
+    axes.bar(places, votes, width=0.7, color=NORMAL, alpha=0.8)
+    positive = votes[votes > 0]
+    log_counts(axes, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=0.25)
+    floor = axes.get_ylim()[0]
+    total = votes.sum()
+    for place, events in zip(places, votes, strict=True):
+        share = f"\n{100 * events / total:.3g} %" if total else ""
+        axes.text(place, max(events, floor) * 1.08, f"{count_text(events)}{share}", ha="center", va="bottom", size=12)
+    axes.xaxis.set_major_locator(FixedLocator(list(places)))
+    axes.xaxis.minorticks_off()
+    axes.set_xlabel("Detectors that flag an event")
+    axes.set_ylabel("Events")
+    return figure

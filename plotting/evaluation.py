@@ -1,0 +1,139 @@
+"""The files of an evaluation, read once and checked before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plotting.moments import FloatArray
+from plotting.results import (
+    Reader,
+    Spectrum,
+    check_files,
+    checked_keys,
+    read_caption,
+    read_record,
+    read_root,
+)
+from plotting.style import Caption
+from plotting.tables import LatentSpace, read_latent
+
+METRICS = "metrics.json"
+
+_REMEDY = "repeat the evaluation that wrote it (python -m analysis.evaluate)"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number and its error, one standard deviation; None for what is not known."""
+
+    value: float | None
+    error: float | None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Events by what they are and by what they were taken for."""
+
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a curve, both of shape (n,)."""
+
+    x: FloatArray
+    y: FloatArray
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """How well one detector, or the "ensemble", tells signal from background.
+
+    Attributes:
+        metrics: by name: auc, max_sic, accuracy, precision, recall, f1, tpr and tnr.
+        max_sic_tpr: signal efficiency at the maximum significance improvement, or None without one.
+        threshold: events with a higher score are flagged.
+        confusion: at that threshold.
+        roc: signal efficiency (y) against background efficiency (x).
+        significance: significance improvement (y) against signal efficiency (x).
+        background: scores of the background events.
+        signal: scores of the signal events, with the same edges.
+        importance: for a supervised detector, of each feature by name; otherwise empty.
+    """
+
+    metrics: Mapping[str, Metric]
+    max_sic_tpr: float | None
+    threshold: float
+    confusion: Confusion
+    roc: Curve
+    significance: Curve
+    background: Spectrum
+    signal: Spectrum
+    importance: Mapping[str, Metric]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the figures of an evaluation are drawn from.
+
+    Attributes:
+        caption: the sample, for the header of each figure.
+        feature_titles: by the name of the feature, in TLatex, without unit.
+        detectors: by name.
+        latent: events in two dimensions, or None if they were not projected.
+    """
+
+    caption: Caption
+    feature_titles: Mapping[str, str]
+    detectors: Mapping[str, Evaluated]
+    latent: LatentSpace | None
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Tell whether a folder is what an evaluation left, and not a run."""
+    return (folder / METRICS).exists()
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """Read `metrics.json`, `curves.root`, `run.json` and, where it is there, `latent.csv`.
+
+    Raises:
+        MissingResult: the folder, a file, or something in a file is not there.
+        UnreadableResult: a file is truncated or not what its name says.
+    """
+    check_files(folder, (METRICS, "curves.root", "run.json"), _REMEDY)
+    metrics, record = (read_record(folder / name, _REMEDY) for name in (METRICS, "run.json"))
+    with checked_keys(folder / "run.json", _REMEDY):
+        caption = read_caption(record)
+        titles = {feature["name"]: feature["title"] for feature in record["features"]}
+        explained = dict(record.get("latent") or {})
+    with read_root(folder / "curves.root", _REMEDY) as reader, checked_keys(folder / METRICS, _REMEDY):
+        detectors = {name: _evaluated(name, table, reader) for name, table in metrics.items()}
+    return Evaluation(caption, titles, detectors, read_latent(folder / "latent.csv", explained, _REMEDY))
+
+
+def _evaluated(name: str, table: Mapping[str, Any], reader: Reader) -> Evaluated:
+    return Evaluated(
+        metrics={
+            metric: _metric(table[metric])
+            for metric in ("auc", "max_sic", "accuracy", "precision", "recall", "f1", "tpr", "tnr")
+        },
+        max_sic_tpr=table["max_sic"]["tpr"],
+        threshold=table["threshold"],
+        confusion=Confusion(**table["confusion"]),
+        roc=Curve(*reader.graph(f"roc/{name}")),
+        significance=Curve(*reader.graph(f"significance/{name}")),
+        background=reader.spectrum(f"scores/{name}_background"),
+        signal=reader.spectrum(f"scores/{name}_signal"),
+        importance={feature: _metric(drop) for feature, drop in table.get("importance", {}).items()},
+    )
+
+
+def _metric(table: Mapping[str, float | None]) -> Metric:
+    return Metric(table["value"], table["error"])
