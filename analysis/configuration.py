@@ -1,6 +1,4 @@
-"""The configuration of a program: every option of `analysis.run` and `analysis.evaluate` is a key of its YAML file and the
-reverse.
-"""
+"""The configuration of a program: each option of `run` and of `evaluate` is a key of its YAML file and the reverse."""
 
 from __future__ import annotations
 
@@ -19,7 +17,6 @@ from models.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.schema import Definitions, Selection
 from rdf.variations import VARIATIONS
-
 
 C = TypeVar("C", bound="AnalysisConfiguration")
 

@@ -180,8 +180,8 @@ def _part_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str
     if models.training.part == TRAINING_HALF:
         return TEST_HALF
     error_console().print(
-        "[bold yellow]note[/]: these are events that the models were trained on; what is evaluated is how well they know "
-        "these, and not how well they do on others (train with --folds 2, or evaluate another sample)",
+        "[bold yellow]note[/]: these are events that the models were trained on; what is evaluated is how well they "
+        "know these, and not how well they do on others (train with --folds 2, or evaluate another sample)",
         highlight=False,
         soft_wrap=True,
     )
@@ -203,14 +203,14 @@ def _prepare_all(
     first = jobs[0]
     if len(jobs) == 1 and not first.labelled:
         raise ConfigurationError(
-            f"--sample: {first.data.title} has no labels; give its schema the quantity `label`, or evaluate two samples "
-            "with --background and --signal"
+            f"--sample: {first.data.title} has no labels; give its schema the quantity `label`, or evaluate two "
+            "samples with --background and --signal"
         )
     for other in jobs[1:]:
         if other.recipe.schema_sha256 != first.recipe.schema_sha256:
             raise ConfigurationError(
-                f"--signal: its schema is {other.recipe.schema_name}, that of the background {first.recipe.schema_name}; "
-                "evaluate samples of one schema"
+                f"--signal: its schema is {other.recipe.schema_name}, that of the background "
+                f"{first.recipe.schema_name}; evaluate samples of one schema"
             )
     return [replace(job, recipe=first.recipe) for job in jobs]
 
@@ -274,6 +274,8 @@ def _metrics(
         for done, name in enumerate(names):
             flagged = tested.columns[f"flag_{name}"] > 0
             metrics[name] = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
+            if name in models.detectors and compiled.folds == 1:
+                metrics[name]["threshold"] = models.detectors[name].networks[0].threshold
             if name in SUPERVISED:
                 metrics[name]["importance"] = permutation_importance(
                     compiled.detectors[name][0].scores,

@@ -1,4 +1,4 @@
-"""What a run says of its results: numbers for run.json out of its histograms, and the list of the most unusual events."""
+"""What a run says of its results: numbers for run.json out of its histograms, and the most unusual events."""
 
 from __future__ import annotations
 

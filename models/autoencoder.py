@@ -29,6 +29,9 @@ from models.thresholds import ThresholdRule
 
 DEFAULTS = AutoencoderSettings()
 
+MIN_STEPS = 20
+"""Steps of an epoch, at least: few events come in smaller batches, or an epoch would teach nothing."""
+
 CHUNK = 16384
 """Events that go through the network at once where nothing is learned."""
 
@@ -95,13 +98,14 @@ class Autoencoder(Detector):
         """Train the encoder and the decoder until the validation loss falls no more, and keep the best of them."""
         settings = self.settings
         validation, training = self._split(scaled)
+        batch_size = min(settings.batch_size, max(len(training) // MIN_STEPS, 2))
         net = torch.nn.Sequential(self.encoder, self.decoder).to(scaled.device)
         best = copy.deepcopy(net.state_dict())
         optimiser = torch.optim.Adam(net.parameters(), lr=settings.learning_rate, fused=True)
         self.history = History([], [])
         best_epoch = 0
         for epoch in range(1, settings.epochs + 1):
-            self.history.training.append(_train_epoch(net, optimiser, training, settings.batch_size))
+            self.history.training.append(_train_epoch(net, optimiser, training, batch_size))
             self.history.validation.append(loss := _validation_loss(net, validation))
             if not math.isfinite(self.history.training[-1] + loss):
                 raise TrainingError(

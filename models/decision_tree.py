@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.tree import DecisionTreeClassifier
 
-from models.detector import Detector, Features, Labels, Scores
+from models.detector import Detector, Features, Labels, Progress, Scores
 from models.thresholds import ThresholdRule
 from models.tree_tables import PathAttribution, TreeTables, TreeWalk, Values
 
@@ -27,7 +27,7 @@ class DecisionTree(Detector):
     supervised: ClassVar[bool] = True
     default_rule: ClassVar[ThresholdRule] = ThresholdRule(score=0.5)
 
-    def _fit(self, X: Features, labels: Labels | None, *_: object) -> None:
+    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         self.tree = DecisionTreeClassifier(
             max_depth=MAX_DEPTH, min_samples_leaf=MIN_LEAF_FRACTION, random_state=self.seed
         ).fit(X, labels)

@@ -20,6 +20,10 @@ Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all, where a training has steps."""
 
 
+def _tell_nobody(done: int, total: int) -> None:
+    """Take note of progress that nobody wants to see."""
+
+
 class Detector(ABC):
     """Learns what events usually look like and says how unusual an event is; or, from labels, how like the signal.
 
@@ -51,7 +55,7 @@ class Detector(ABC):
         self.rule = rule or self.default_rule
         self.seed = seed
 
-    def fit(self, X: Features, labels: Labels | None = None, progress: Progress = lambda done, total: None) -> Self:
+    def fit(self, X: Features, labels: Labels | None = None, progress: Progress | None = None) -> Self:
         """Train, and set the threshold.
 
         Args:
@@ -65,7 +69,7 @@ class Detector(ABC):
         X = np.asarray(X, dtype=np.float32)
         self.notes = []
         self._check_events(X, labels)
-        self._fit(X, labels, progress)
+        self._fit(X, labels, progress or _tell_nobody)
         self.training_scores = self.score(X)
         self.threshold = self.rule.threshold(self.training_scores)
         return self

@@ -15,7 +15,7 @@ import torch
 from sklearn.covariance import EllipticEnvelope as SklearnEllipticEnvelope
 from sklearn.preprocessing import StandardScaler
 
-from models.detector import Detector, Features, Scores
+from models.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
 from models.scaling import Standardise
 
@@ -40,7 +40,7 @@ class EllipticEnvelope(Detector):
         """Twice as many as span the features' space, as about half of them make the covariance."""
         return 2 * (len(self.features) + 1)
 
-    def _fit(self, X: Features, *_: object) -> None:
+    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         scaled = self._scaled(X)
         self._check_independent(scaled)
@@ -76,13 +76,13 @@ class EllipticEnvelope(Detector):
         null = values <= len(values) * np.finfo(np.float64).eps * values[-1]
         if null.any():
             self.notes.append(
-                f"{self.name}: the robust covariance of {self._involved(vectors[:, null])} is singular; directions "
+                f"the robust covariance of {self._involved(vectors[:, null])} is singular; directions "
                 "without variance among the usual events are ignored"
             )
         small = ~null & (values < DOMINANT * values[-1])
         if small.any():
             self.notes.append(
-                f"{self.name}: among the usual events {self._involved(vectors[:, small])} are nearly linearly "
+                f"among the usual events {self._involved(vectors[:, small])} are nearly linearly "
                 "dependent; how far an event is off that dependence dominates its score"
             )
 

@@ -13,7 +13,7 @@ import torch
 from sklearn.ensemble import IsolationForest as SklearnIsolationForest
 from sklearn.preprocessing import StandardScaler
 
-from models.detector import Detector, Features, Scores
+from models.detector import Detector, Features, Labels, Progress, Scores
 from models.tree_tables import PathAttribution, TreeTables, TreeWalk
 
 
@@ -22,7 +22,7 @@ class IsolationForest(Detector):
 
     name: ClassVar[str] = "isolation_forest"
 
-    def _fit(self, X: Features, *_: object) -> None:
+    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         # In float64, so that the scaled features do not depend on how a float32 sum over millions is rounded.
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         self.forest = SklearnIsolationForest(n_estimators=100, random_state=self.seed).fit(self._scaled(X))

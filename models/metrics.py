@@ -77,46 +77,48 @@ class _WorkingPoints:
 
 
 @dataclass(frozen=True)
-class _Sample:
-    """Events by their place among the distinct scores; place 0 is the highest.
+class _Kind:
+    """Events of one kind.
 
     Attributes:
-        background: places of the background events.
-        signal: places of the signal events.
-        distinct: the distinct scores, descending.
+        places: of their scores among all distinct scores, shape (events,); place 0 is the highest.
+        flagged: shape (events,).
     """
 
-    background: Counts
-    signal: Counts
-    distinct: npt.NDArray[Any]
+    places: Counts
+    flagged: npt.NDArray[np.bool_]
 
-    @classmethod
-    def of(cls, scores: Scores, labels: Labels) -> _Sample:
-        if np.isnan(scores).any():
-            raise ValueError(f"{np.isnan(scores).sum()} scores are not a number; leave these events out")
-        distinct, places = np.unique(scores, return_inverse=True)
-        places = len(distinct) - 1 - places
-        kinds = {int(label) for label in np.unique(labels)}
-        if kinds != {0, 1}:
-            raise ValueError(f"the labels are {sorted(kinds)}; an evaluation needs signal (1) and background (0)")
-        return cls(places[labels == 0], places[labels == 1], distinct[::-1])
-
-    def working_points(self) -> _WorkingPoints:
-        return self._points(self.background, self.signal)
-
-    def resampled(self, random: np.random.Generator) -> _WorkingPoints:
-        """Draw as many events of each kind, with replacement."""
-        kinds = (self.background, self.signal)
-        return self._points(*(kind[random.integers(0, len(kind), len(kind))] for kind in kinds))
-
-    def _points(self, background: Counts, signal: Counts) -> _WorkingPoints:
-        number = len(self.distinct)
-        # Place 0 of the sums is a cut above all scores.
-        sums = (np.cumsum(np.bincount(kind + 1, minlength=number + 1)) for kind in (background, signal))
-        return _WorkingPoints(*(passed.astype(np.float64) for passed in sums))
+    def resampled(self, random: np.random.Generator) -> _Kind:
+        """Draw as many events, with replacement."""
+        chosen = random.integers(0, len(self.places), len(self.places))
+        return _Kind(self.places[chosen], self.flagged[chosen])
 
 
-def evaluate(scores: Scores, labels: Labels, threshold: float, *, seed: int, resamplings: int = 200) -> dict[str, Any]:
+def _working_points(scores: Scores, labels: Labels) -> _WorkingPoints:
+    places, number = _places(scores, labels)
+    return _passing(places[labels == 0], places[labels == 1], number)
+
+
+def _places(scores: Scores, labels: Labels) -> tuple[Counts, int]:
+    """Return the place of each score among the distinct ones, 0 for the highest, and the number of these."""
+    if np.isnan(scores).any():
+        raise ValueError(f"{np.isnan(scores).sum()} scores are not a number; leave these events out")
+    kinds = {int(label) for label in np.unique(labels)}
+    if kinds != {0, 1}:
+        raise ValueError(f"the labels are {sorted(kinds)}; an evaluation needs signal (1) and background (0)")
+    distinct, places = np.unique(scores, return_inverse=True)
+    return len(distinct) - 1 - places, len(distinct)
+
+
+def _passing(background: Counts, signal: Counts, number: int) -> _WorkingPoints:
+    # Before place 0, the highest score, is a cut above all scores.
+    sums = (np.cumsum(np.bincount(places + 1, minlength=number + 1)) for places in (background, signal))
+    return _WorkingPoints(*(passed.astype(np.float64) for passed in sums))
+
+
+def figures_of_merit(
+    scores: Scores, labels: Labels, flagged: npt.NDArray[np.bool_], *, seed: int, resamplings: int = 200
+) -> dict[str, Any]:
     """Return the figures of merit of one detector.
 
     An error is the standard deviation over resamplings of the events with replacement, signal and background apart. The
@@ -125,25 +127,29 @@ def evaluate(scores: Scores, labels: Labels, threshold: float, *, seed: int, res
     Args:
         scores: shape (events,), higher is more like the signal; ties and infinities are fine.
         labels: 1 for signal and 0 for background, shape (events,).
-        threshold: events with a higher score are flagged.
+        flagged: whether the detector takes the event for signal, shape (events,).
         seed: of the resamplings.
         resamplings: their number, at least 2.
 
     Returns:
         `auc`, `max_sic`, `accuracy`, `precision`, `recall`, `f1`, `tpr` and `tnr`, each as {"value", "error"} with None
         for what is not defined; `max_sic` also has `tpr` and `fpr` of its working point, and `min_background`.
-        `confusion` ({"true_positive", "false_positive", "true_negative", "false_negative"}: events), `threshold`, and
-        `signal` and `background`: events.
+        `confusion` ({"true_positive", "false_positive", "true_negative", "false_negative"}: events), and `signal` and
+        `background`: events.
 
     Raises:
         ValueError: there is no signal or no background, or a score is NaN.
     """
-    sample = _Sample.of(scores, labels)
-    flagged = int((sample.distinct > threshold).sum())
-    points = sample.working_points()
-    values = _figures_of_merit(points, flagged)
+    places, number = _places(scores, labels)
+    background, signal = (_Kind(places[labels == label], flagged[labels == label]) for label in (0, 1))
+    points = _passing(background.places, signal.places, number)
+    values = _values(points, background, signal)
+
     random = np.random.default_rng(seed)
-    repeated = [_figures_of_merit(sample.resampled(random), flagged) for _ in range(resamplings)]
+    repeated = []
+    for _ in range(resamplings):
+        drawn = background.resampled(random), signal.resampled(random)
+        repeated.append(_values(_passing(drawn[0].places, drawn[1].places, number), *drawn))
     result: dict[str, Any] = {
         name: {"value": _known(value), "error": _known(_spread([values[name] for values in repeated], value))}
         for name, value in values.items()
@@ -154,29 +160,25 @@ def evaluate(scores: Scores, labels: Labels, threshold: float, *, seed: int, res
         "fpr": None if best is None else float(points.fpr[best]),
         "min_background": MIN_BACKGROUND,
     }
-    true_positive, false_positive = int(points.signal[flagged]), int(points.background[flagged])
-    signal, background = len(sample.signal), len(sample.background)
-    return {
-        **result,
-        "confusion": {
-            "true_positive": true_positive,
-            "false_positive": false_positive,
-            "true_negative": background - false_positive,
-            "false_negative": signal - true_positive,
-        },
-        "threshold": float(threshold),
-        "signal": signal,
-        "background": background,
+    confusion = {
+        "true_positive": int(signal.flagged.sum()),
+        "false_positive": int(background.flagged.sum()),
+        "true_negative": int((~background.flagged).sum()),
+        "false_negative": int((~signal.flagged).sum()),
     }
+    return {**result, "confusion": confusion, "signal": len(signal.places), "background": len(background.places)}
 
 
-def _figures_of_merit(points: _WorkingPoints, flagged: int) -> dict[str, float]:
-    """Return the value of each figure of merit, NaN where it is not defined; `flagged` distinct scores are flagged."""
-    signal, background = points.signal[-1], points.background[-1]
-    true_positive, false_positive = points.signal[flagged], points.background[flagged]
+def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> dict[str, float]:
+    """Return the value of each figure of merit, NaN where it is not defined."""
     # Four events stand for all, by their weight: what they are, and what they are taken for.
     truth, taken_for = [1, 1, 0, 0], [1, 0, 1, 0]
-    weights = [true_positive, signal - true_positive, false_positive, background - false_positive]
+    weights = [
+        np.count_nonzero(signal.flagged),
+        np.count_nonzero(~signal.flagged),
+        np.count_nonzero(background.flagged),
+        np.count_nonzero(~background.flagged),
+    ]
     precision, recall, f1, _ = precision_recall_fscore_support(
         truth, taken_for, sample_weight=weights, labels=[0, 1], zero_division=np.nan
     )
@@ -221,7 +223,7 @@ def curves(scores: Scores, labels: Labels) -> Curves:
     Raises:
         ValueError: there is no signal or no background, or a score is NaN.
     """
-    points = _Sample.of(scores, labels).working_points()
+    points = _working_points(scores, labels)
     best = _best_point(points)
     roc = _thinned(points, 0, best)
     populated = np.flatnonzero(points.populated)
@@ -296,7 +298,7 @@ def _drops(
 
 
 def _area(scores: Scores, labels: Labels) -> float:
-    points = _Sample.of(scores, labels).working_points()
+    points = _working_points(scores, labels)
     return float(auc(points.fpr, points.tpr))
 
 

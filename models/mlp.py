@@ -10,7 +10,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from models.dense import BOUND, BoundedStandardise, linear
 from models.detector import Detector, Features, Labels, Progress, Scores
@@ -54,7 +54,7 @@ class MLP(Detector):
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.classifier.fit(self.scaler.transform(exact), labels)
         if self.classifier.n_iter_ == EPOCHS:
-            self.notes.append(f"mlp: training ended after {EPOCHS} epochs, before the accuracy had settled.")
+            self.notes.append(f"training ended after {EPOCHS} epochs, before the accuracy had settled")
 
     def score(self, X: Features) -> Scores:
         """Return the probability of being signal, shape (events,), by scikit-learn in float64."""

@@ -14,10 +14,10 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM as SklearnOneClassSVM
 
-from models.detector import Detector, Features, Scores
+from models.detector import Detector, Features, Labels, Progress, Scores
 from models.scaling import Standardise
 
-MAX_EVENTS = 50_000
+MAX_EVENTS = 60_000
 """Most events that it is trained on: the time of a training grows with their square."""
 OUTSIDE = 0.05
 """nu: the largest fraction of the training events outside of the support."""
@@ -38,7 +38,7 @@ class OneClassSVM(Detector):
 
     name: ClassVar[str] = "one_class_svm"
 
-    def _fit(self, X: Features, *_: object) -> None:
+    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         scaled = self._scaled(self._drawn(X))
         # What scikit-learn calls gamma="scale".
@@ -50,7 +50,7 @@ class OneClassSVM(Detector):
         if len(X) <= MAX_EVENTS:
             return X
         self.notes.append(
-            f"{self.name}: trained on {MAX_EVENTS} of the {len(X)} training events, drawn at random, as its training "
+            f"trained on {MAX_EVENTS} of the {len(X)} training events, drawn at random, as its training "
             "time grows with their square"
         )
         drawn = np.random.default_rng(self.seed).choice(len(X), MAX_EVENTS, replace=False)

@@ -62,6 +62,6 @@ def draw_votes(agreement: Agreement, caption: Caption) -> Figure:
         axes.text(place, max(events, floor) * 1.08, f"{count_text(events)}{share}", ha="center", va="bottom", size=12)
     axes.xaxis.set_major_locator(FixedLocator(list(places)))
     axes.xaxis.minorticks_off()
-    axes.set_xlabel("Detectors that flag an event")
+    axes.set_xlabel("Votes")
     axes.set_ylabel("Events")
     return figure

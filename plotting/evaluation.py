@@ -9,11 +9,13 @@ from typing import Any
 
 from plotting.moments import FloatArray
 from plotting.results import (
+    History,
     Reader,
     Spectrum,
     check_files,
     checked_keys,
     read_caption,
+    read_history,
     read_record,
     read_root,
 )
@@ -58,8 +60,8 @@ class Evaluated:
     Attributes:
         metrics: by name: auc, max_sic, accuracy, precision, recall, f1, tpr and tnr.
         max_sic_tpr: signal efficiency at the maximum significance improvement, or None without one.
-        threshold: events with a higher score are flagged.
-        confusion: at that threshold.
+        threshold: events with a higher score are flagged; None where that is decided by votes, or differs by fold.
+        confusion: of the events that it flags.
         roc: signal efficiency (y) against background efficiency (x).
         significance: significance improvement (y) against signal efficiency (x).
         background: scores of the background events.
@@ -69,7 +71,7 @@ class Evaluated:
 
     metrics: Mapping[str, Metric]
     max_sic_tpr: float | None
-    threshold: float
+    threshold: float | None
     confusion: Confusion
     roc: Curve
     significance: Curve
@@ -86,12 +88,14 @@ class Evaluation:
         caption: the sample, for the header of each figure.
         feature_titles: by the name of the feature, in TLatex, without unit.
         detectors: by name.
+        history: of each training in epochs, by detector; one for each fold.
         latent: events in two dimensions, or None if they were not projected.
     """
 
     caption: Caption
     feature_titles: Mapping[str, str]
     detectors: Mapping[str, Evaluated]
+    history: Mapping[str, tuple[History, ...]]
     latent: LatentSpace | None
 
 
@@ -112,10 +116,12 @@ def read_evaluation(folder: Path) -> Evaluation:
     with checked_keys(folder / "run.json", _REMEDY):
         caption = read_caption(record)
         titles = {feature["name"]: feature["title"] for feature in record["features"]}
+        history = read_history(record)
         explained = dict(record.get("latent") or {})
     with read_root(folder / "curves.root", _REMEDY) as reader, checked_keys(folder / METRICS, _REMEDY):
         detectors = {name: _evaluated(name, table, reader) for name, table in metrics.items()}
-    return Evaluation(caption, titles, detectors, read_latent(folder / "latent.csv", explained, _REMEDY))
+    latent = read_latent(folder / "latent.csv", explained, _REMEDY)
+    return Evaluation(caption, titles, detectors, history, latent)
 
 
 def _evaluated(name: str, table: Mapping[str, Any], reader: Reader) -> Evaluated:
@@ -125,7 +131,7 @@ def _evaluated(name: str, table: Mapping[str, Any], reader: Reader) -> Evaluated
             for metric in ("auc", "max_sic", "accuracy", "precision", "recall", "f1", "tpr", "tnr")
         },
         max_sic_tpr=table["max_sic"]["tpr"],
-        threshold=table["threshold"],
+        threshold=table.get("threshold"),
         confusion=Confusion(**table["confusion"]),
         roc=Curve(*reader.graph(f"roc/{name}")),
         significance=Curve(*reader.graph(f"significance/{name}")),

@@ -108,6 +108,8 @@ def list_evaluation_figures(evaluation: Evaluation) -> Figures:
         if detector.importance:
             titles = evaluation.feature_titles
             yield f"importance_{name}", partial(draw_importance, name, detector.importance, titles, caption)
+    for name, folds in evaluation.history.items():
+        yield f"loss_{name}", partial(draw_loss, name, folds, caption)
     if evaluation.latent:
         yield from _list_latent(evaluation.latent, caption)
 

@@ -84,9 +84,14 @@ class Split(Generic[T]):
 
 @dataclass(frozen=True)
 class Detector:
-    """What a run says of one detector: events with a score above the threshold are flagged."""
+    """What a run says of one detector.
 
-    threshold: float
+    Attributes:
+        thresholds: events with a higher score are flagged; one for each fold of the training sample.
+        flagged: events.
+    """
+
+    thresholds: tuple[float, ...]
     flagged: int
 
 
@@ -242,9 +247,10 @@ def _assemble(record: dict[str, Any], reader: Reader, folder: Path) -> Results:
         features = {feature["name"]: feature["title"] for feature in record["features"]}
         observables = [observable["name"] for observable in record["observables"]]
         detectors = {
-            name: Detector(detector["threshold"], detector["flagged"]) for name, detector in record["detectors"].items()
+            name: Detector(tuple(np.atleast_1d(detector["threshold"]).tolist()), detector["flagged"])
+            for name, detector in record["detectors"].items()
         }
-        history = {name: tuple(map(_history, folds)) for name, folds in record.get("history", {}).items()}
+        history = read_history(record)
         agreement = _agreement(record["agreement"], tuple(detectors)) if "agreement" in record else None
         explained = dict(record.get("latent") or {})
 
@@ -273,8 +279,14 @@ def _assemble(record: dict[str, Any], reader: Reader, folder: Path) -> Results:
     )
 
 
-def _history(fold: Mapping[str, Any]) -> History:
-    return History(np.array(fold["training"], dtype=float), np.array(fold["validation"], dtype=float))
+def read_history(record: Mapping[str, Any]) -> dict[str, tuple[History, ...]]:
+    """Return what run.json says of each training in epochs, by detector; one history for each fold."""
+    return {
+        name: tuple(
+            History(*(np.array(fold[kind], dtype=float) for kind in ("training", "validation"))) for fold in folds
+        )
+        for name, folds in record.get("history", {}).items()
+    }
 
 
 def _agreement(record: Mapping[str, Any], detectors: tuple[str, ...]) -> Agreement:

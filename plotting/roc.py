@@ -24,6 +24,7 @@ def draw_roc(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure:
     axes.plot([0, 1], [0, 1], **_DIAGONAL)
     _draw_curves(axes, detectors)
     axes.set_xlim(0, 1)
+    axes.tick_params(axis="x", pad=10)  # the zeros of both axes meet in the corner
     axes.set_aspect("equal")
     figure.legend(handles=_legend(detectors), loc="outside lower center", ncols=1)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plotting.results import Detector, Spectrum
@@ -27,12 +28,12 @@ def score_title(name: str) -> str:
 
 @house_style()
 def draw_scores(name: str, scores: Spectrum, detector: Detector | None, caption: Caption) -> Figure:
-    """Draw the scores of all events, with the part above the threshold shaded.
+    """Draw the scores of all events, with the part above the threshold shaded; with folds, above the lowest of theirs.
 
     Args:
         name: of the detector, or "ensemble".
         scores: the higher, the more anomalous.
-        detector: its threshold and how many events are above it; None for the ensemble, which flags by votes.
+        detector: its thresholds and how many events are above them; None for the ensemble, which flags by votes.
         caption: of the sample.
     """
     figure = new_figure(caption, 7.0, 4.8)
@@ -45,22 +46,8 @@ def draw_scores(name: str, scores: Spectrum, detector: Detector | None, caption:
     )
     low, high = occupied(edges, values)
     if detector is not None:
-        threshold = detector.threshold
-        # The threshold lies inside a bin; the shade begins there and not at the edge of that bin.
-        above = np.searchsorted(edges, threshold, side="right")
-        if above < len(edges):
-            start = max(int(above) - 1, 0)
-            axes.stairs(
-                values[start:],
-                np.concatenate(([max(threshold, edges[0])], edges[start + 1 :])),
-                fill=True,
-                color=ANOMALOUS,
-                alpha=0.35,
-                lw=0,
-                label=f"flagged ({count_text(detector.flagged)})",
-            )
-        axes.axvline(threshold, color=ANOMALOUS, lw=1.8, ls="--", label=f"threshold {threshold:.4g}")
-        low, high = min(low, threshold), max(high, threshold)
+        _draw_thresholds(axes, scores, detector)
+        low, high = min(low, *detector.thresholds), max(high, *detector.thresholds)
     margin = 0.02 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     positive = values[filled]
@@ -69,3 +56,24 @@ def draw_scores(name: str, scores: Spectrum, detector: Detector | None, caption:
     axes.set_ylabel(f"Events / {edges[1] - edges[0]:.3g}")
     axes.legend(loc="upper right")
     return figure
+
+
+def _draw_thresholds(axes: Axes, scores: Spectrum, detector: Detector) -> None:
+    """Draw the threshold of each fold, and shade what lies above the lowest of them."""
+    edges, lowest = scores.edges, min(detector.thresholds)
+    # The threshold lies inside a bin; the shade begins there and not at the edge of that bin.
+    above = np.searchsorted(edges, lowest, side="right")
+    if above < len(edges):
+        start = max(int(above) - 1, 0)
+        axes.stairs(
+            scores.values[start:],
+            np.concatenate(([max(lowest, edges[0])], edges[start + 1 :])),
+            fill=True,
+            color=ANOMALOUS,
+            alpha=0.35,
+            lw=0,
+            label=f"flagged ({count_text(detector.flagged)})",
+        )
+    for fold, threshold in enumerate(detector.thresholds, start=1):
+        of_fold = f" of fold {fold}" if len(detector.thresholds) > 1 else ""
+        axes.axvline(threshold, color=ANOMALOUS, lw=1.8, ls="--", label=f"threshold{of_fold} {threshold:.4g}")

@@ -1,4 +1,4 @@
-"""The scores of signal and of background, and where the threshold cuts them."""
+"""The scores of signal and of background, and where a threshold cuts them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw_separation(name: str, detector: Evaluated, caption: Caption) -> Figure:
         )
         peak, smallest = max(peak, shape.max(initial=0)), min(smallest, shape[filled].min(initial=np.inf))
     low, high = occupied(edges, detector.background.values + detector.signal.values)
-    if low <= detector.threshold <= high:
+    if detector.threshold is not None and low <= detector.threshold <= high:
         text = f"threshold {detector.threshold:.4g}"
         # Up to where the legend may begin.
         axes.axvline(detector.threshold, ymax=1 / (1 + _HEADROOM), color="black", lw=1.5, ls="--", label=text)

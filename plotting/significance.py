@@ -32,6 +32,7 @@ def draw_significance(detectors: Mapping[str, Evaluated], caption: Caption) -> F
         handles.append(Line2D([], [], color=colour, lw=2, marker="o", ms=8, mec="black", label=text))
     axes.set_xlim(0, 1)
     axes.set_ylim(0, None)
+    axes.tick_params(axis="x", pad=10)  # the zeros of both axes meet in the corner
     axes.set_xlabel(r"Signal efficiency $\epsilon_S$")
     axes.set_ylabel(r"Significance improvement $\epsilon_S$ / $\sqrt{\epsilon_B}$")
     figure.legend(handles=[*handles, *random], loc="outside lower center", ncols=1)

@@ -92,12 +92,16 @@ def _graph(name: str, x: Numbers, y: Numbers, title: str, xtitle: str, ytitle: s
 
 
 def _axis(scores: npt.NDArray[np.floating]) -> tuple[float, float]:
-    """Return the range of a score's axis: from the lowest to where only the tail is left."""
+    """Return the range of a score's axis: from the lowest to where only the tail is left, in bins of a round width."""
     finite = scores[np.isfinite(scores)].astype(np.float64)
     if not finite.size:
         return 0.0, 1.0
     low, high = float(finite.min()), float(np.percentile(finite, TAIL))
-    return low, high + ((high - low) or abs(high) or 1.0) / BINS
+    step = ((high - low) or abs(high) or 1.0) / (BINS - 2)
+    digit = 10.0 ** (np.floor(np.log10(step)) - 1)
+    step = float(np.ceil(step / digit) * digit)
+    first = float(np.floor(low / step) * step)
+    return first, first + BINS * step
 
 
 def _spectrum(name: str, title: str, axis: tuple[float, float], scores: npt.NDArray[np.floating]) -> Any:

@@ -124,7 +124,10 @@ def choose_features(
     """
     described = {
         **FEATURES,
-        **{name: Feature(name, d.title or name, d.unit) for name, d in (schema.define | dict(definitions)).items()},
+        **{
+            name: Feature(name, d.title or name.replace("_", " "), d.unit)
+            for name, d in (schema.define | dict(definitions)).items()
+        },
     }
     sets = {**FEATURE_SETS, **schema.feature_sets}
     if wanted is None or isinstance(wanted, str):

@@ -238,8 +238,8 @@ class Schema(_Table):
         objects: which objects count unless the configuration says otherwise.
         feature_sets: sets that only this format has.
         define: physics columns that only this format has. Columns of the file that a feature set names are among them
-            as they are, unless there is a definition of that name, or the quantities make a canonical or physics column
-            of that name.
+            as they are, each with its name as title, unless there is a definition of that name or the quantities may
+            make a canonical or physics column of it.
         features: names of the feature sets that suit its samples, best first.
     """
 
@@ -286,8 +286,9 @@ class Schema(_Table):
                 raise ValueError(
                     f"a feature set names {name!r}, of which an event has several; define a number of them"
                 )
-        # First: the other definitions may be made of them.
-        return {**{name: Definition(expression=name) for name in plain}, **define}
+        # In TLatex an underscore begins an index.
+        added = {name: Definition(expression=name, title=name.replace("_", " ")) for name in plain}
+        return {**added, **define}  # these first: the others may be made of them
 
     def digest(self) -> str:
         """Return a sha256 of what is converted, which changes when converted files have to be converted anew."""

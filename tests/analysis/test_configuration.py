@@ -43,8 +43,17 @@ EVERYTHING: dict[str, Any] = {
     "train_on": "background",
     "threshold": {"isolation_forest": {"sigma": 3.0}, "mlp": {"score": 0.9}},
     "autoencoder": {
-        **{"preset": "compact", "layers": (16, 8), "latent": 3, "activation": "elu", "dropout": 0.1},
-        **{"batch_norm": False, "learning_rate": 0.01, "batch_size": 64, "epochs": 7, "patience": 2, "validation": 0.1},
+        "preset": "compact",
+        "layers": (16, 8),
+        "latent": 3,
+        "activation": "elu",
+        "dropout": 0.1,
+        "batch_norm": False,
+        "learning_rate": 0.01,
+        "batch_size": 64,
+        "epochs": 7,
+        "patience": 2,
+        "validation": 0.1,
     },
     "folds": 2,
     "vary": {"jes": 0.02, "met": 0.1},
@@ -93,8 +102,16 @@ def test_defaults_are_those_of_the_help() -> None:
         "threshold": {},
         # The preset dense: 128-64-32 and back.
         "autoencoder": {
-            **{"preset": "dense", "layers": (128, 64), "latent": 32, "activation": "relu", "dropout": 0.0},
-            **{"batch_norm": False, "learning_rate": 1e-3, "batch_size": 256, "epochs": 50, "patience": 5},
+            "preset": "dense",
+            "layers": (128, 64),
+            "latent": 32,
+            "activation": "relu",
+            "dropout": 0.0,
+            "batch_norm": False,
+            "learning_rate": 1e-3,
+            "batch_size": 256,
+            "epochs": 50,
+            "patience": 5,
             "validation": 0.2,
         },
         "folds": 1,
@@ -129,8 +146,8 @@ def test_all_options_of_the_command_line_arrive() -> None:
         """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
         "--train-events 5000 --train-on background --folds 2 "
         "--threshold '{isolation_forest: {sigma: 3}, mlp: {score: 0.9}}' "
-        "--autoencoder '{preset: compact, layers: [16, 8], latent: 3, activation: elu, dropout: 0.1, batch_norm: false, "
-        "learning_rate: 0.01, batch_size: 64, epochs: 7, patience: 2, validation: 0.1}'"
+        "--autoencoder '{preset: compact, layers: [16, 8], latent: 3, activation: elu, dropout: 0.1, "
+        "batch_norm: false, learning_rate: 0.01, batch_size: 64, epochs: 7, patience: 2, validation: 0.1}'"
     )
     given = {key: value for key, value in vars(option_parser().parse_args(shlex.split(command))).items() if value}
     assert load_configuration(given, None).model_dump(by_alias=True) == EVERYTHING
@@ -610,7 +627,7 @@ def test_all_events_can_be_trained_on() -> None:
     ids=["none", "background", "signal", "sample and signal", "sample and background"],
 )
 def test_an_evaluation_needs_labels_or_two_samples(options: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="^name either one sample with labels"):
+    with pytest.raises(ConfigurationError, match=r"^name either one sample with labels"):
         load_configuration_as(EvaluationConfiguration, options, None)
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
 
-from models.folder import Columns, ModelFolder, TrainingSample
+from models.folder import Columns, ModelFolder
 from models.isolation_forest import IsolationForest
 from models.onnx_export import export_onnx
-from models.training import write_model_folder
+from tests.models.trained import write_forest
 
 FEATURES = ("MR", "Rsq", "HT")
 COLUMNS = Columns(
@@ -67,22 +67,8 @@ def folder(tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.floa
 
 
 def written(folder: Path, forest: IsolationForest, X: npt.NDArray[np.float32]) -> ModelFolder:
-    return write_model_folder(
-        folder,
-        [forest],
-        X,
-        np.linspace(0, 1, len(X), dtype=np.float32)[:, np.newaxis],
-        COLUMNS,
-        training=TrainingSample(
-            sample="made_up",
-            title="made-up events",
-            simulated=True,
-            sha256=["0" * 64],
-            entries=(0, len(X)),
-            events=len(X),
-        ),
-        versions={"python": "3.11.2"},
-    )
+    observables = np.linspace(0, 1, len(X), dtype=np.float32)[:, np.newaxis]
+    return write_forest(folder, forest, X, observables, COLUMNS, simulated=True)
 
 
 @pytest.fixture(scope="session")

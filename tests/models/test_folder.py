@@ -21,7 +21,7 @@ from models.isolation_forest import IsolationForest
 from tests.models.conftest import FEATURES, written
 
 PROJECT = Path(__file__).parents[2]
-ONNX = "isolation_forest.onnx"
+ONNX, WHY = "isolation_forest.onnx", "isolation_forest_contributions.onnx"
 REMEDY = "train again, or take a whole copy of the folder"
 
 
@@ -42,7 +42,7 @@ def alter(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> None:
     models = written(tmp_path / "new" / "models", forest, made_up)
-    assert sorted(path.name for path in (tmp_path / "new" / "models").iterdir()) == [ONNX, "models.json"]
+    assert sorted(path.name for path in (tmp_path / "new" / "models").iterdir()) == [ONNX, WHY, "models.json"]
     read = read_model_folder(tmp_path / "new" / "models")
     assert read == models
     assert read.features == list(FEATURES)
@@ -59,8 +59,8 @@ def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_
         "observables": ["centrality"],
         "plane": ("MR", "Rsq"),
     }
-    assert read.detectors["isolation_forest"].threshold == forest.threshold
-    assert (read.training.entries, read.training.events, read.training.simulated) == ((0, 3000), 3000, True)
+    assert read.detectors["isolation_forest"].networks[0].threshold == forest.threshold
+    assert (read.training.samples[0].entries, read.training.events, read.training.simulated) == ((0, 3000), 3000, True)
 
 
 def test_sha256_is_that_of_the_contents(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_copy_takes_the_folders_own_files_only(folder: Path, tmp_path: Path) -> 
     (folder / "notes.txt").write_text("mine")
     models = read_model_folder(folder)
     copy_model_folder(models, folder, tmp_path / "copy")
-    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == [ONNX, "models.json"]
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == [ONNX, WHY, "models.json"]
     assert read_model_folder(tmp_path / "copy") == models
 
 
@@ -136,14 +136,14 @@ def test_onnx_without_feature_names_is_refused(folder: Path) -> None:
     del model.metadata_props[:]
     onnx.save(model, folder / ONNX)
     checksum = hashlib.sha256((folder / ONNX).read_bytes()).hexdigest()
-    alter(folder, lambda content: content["detectors"]["isolation_forest"].update(sha256=checksum))
+    alter(folder, lambda content: network(content).update(sha256=checksum))
     assert "was trained on the features , models.json lists MR, Rsq, HT" in refused(folder)
 
 
 def test_file_that_is_no_onnx_is_refused_even_with_its_checksum(folder: Path) -> None:
     (folder / ONNX).write_bytes(b"not a network")
     checksum = hashlib.sha256(b"not a network").hexdigest()
-    alter(folder, lambda content: content["detectors"]["isolation_forest"].update(sha256=checksum))
+    alter(folder, lambda content: network(content).update(sha256=checksum))
     assert refused(folder) == f"{folder / ONNX} is not an ONNX file; {REMEDY}"
 
 
@@ -152,11 +152,16 @@ def detector(content: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
+def network(content: dict[str, Any]) -> dict[str, Any]:
+    (only,) = detector(content)["networks"]
+    return only
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
         (lambda content: content.update(colour="red"), "colour: Extra inputs are not permitted"),
-        (lambda content: content.update(format=3), "format 3, where this version of the toolkit reads format 2"),
+        (lambda content: content.update(format=4), "format 4, where this version of the toolkit reads format 3"),
         (lambda content: content.pop("schema"), "schema: Field required"),
         (lambda content: content.pop("define"), "define: Field required"),
         (lambda content: content.update(objects=[]), "objects: Input should be"),
@@ -168,26 +173,35 @@ def detector(content: dict[str, Any]) -> dict[str, Any]:
         (lambda content: content.update(min_votes=0), "min_votes: "),
         (lambda content: content.update(detectors={}), "models.json names no detector"),
         (lambda content: content.update(detectors={"A; b": detector(content)}), "detectors.A; b"),
-        (lambda content: detector(content).update(file="../isolation_forest.onnx"), "isolation_forest.file: "),
-        (lambda content: detector(content).update(threshold="high"), "isolation_forest.threshold: "),
-        (lambda content: detector(content).update(threshold=float("nan")), "isolation_forest.threshold: "),
         (
-            lambda content: detector(content)["rank_table"]["ranks"].pop(),
+            lambda content: network(content).update(file="../isolation_forest.onnx"),
+            "isolation_forest.networks.0.file: ",
+        ),
+        (lambda content: network(content).update(contributions="why.txt"), "networks.0.contributions: "),
+        (lambda content: network(content).update(threshold="high"), "isolation_forest.networks.0.threshold: "),
+        (lambda content: network(content).update(threshold=float("nan")), "isolation_forest.networks.0.threshold: "),
+        (lambda content: content["training"].update(folds=2), "isolation_forest has 1 networks for 2 folds"),
+        (lambda content: detector(content).update(networks=[]), "isolation_forest.networks: "),
+        (lambda content: detector(content).update(rule={}), "isolation_forest.rule: give exactly one of"),
+        (lambda content: content.update(ensemble=[]), "ensemble: "),
+        (lambda content: content.update(ensemble=["mlp"]), "mlp of the ensemble is not among the detectors"),
+        (
+            lambda content: network(content)["rank_table"]["ranks"].pop(),
             "3000 scores and 2999 ranks",
         ),
-        (lambda content: detector(content)["rank_table"]["ranks"].reverse(), "not in ascending order"),
-        (lambda content: detector(content)["rank_table"]["scores"].sort(reverse=True), "not in ascending order"),
-        (lambda content: detector(content).update(rank_table={"scores": [], "ranks": []}), "rank_table.scores: "),
+        (lambda content: network(content)["rank_table"]["ranks"].reverse(), "not in ascending order"),
+        (lambda content: network(content)["rank_table"]["scores"].sort(reverse=True), "not in ascending order"),
+        (lambda content: network(content).update(rank_table={"scores": [], "ranks": []}), "rank_table.scores: "),
         (lambda content: detector(content)["score_axis"].update(bins=0), "score_axis.bins: "),
         (lambda content: detector(content)["score_axis"].update(low=9), "score_axis: low is not below"),
         (lambda content: content["feature_axes"].pop("Rsq"), "feature_axes has no Rsq"),
         (lambda content: content.pop("reference"), "reference: Field required"),
         (
-            lambda content: content.update(reference={"features": [], "scores": {"isolation_forest": []}}),
+            lambda content: content.update(reference={"features": [], "scores": {"isolation_forest": [[]]}}),
             "holds no reference events",
         ),
         (lambda content: content["reference"]["scores"].clear(), "not every reference event has a score of isolation"),
-        (lambda content: content["reference"]["scores"]["isolation_forest"].pop(), "not every reference event"),
+        (lambda content: content["reference"]["scores"]["isolation_forest"][0].pop(), "not every reference event"),
         (lambda content: content["reference"]["features"][5].pop(), "the reference events do not have 3 features"),
     ],
 )
@@ -209,7 +223,7 @@ def test_a_folder_of_the_first_format_is_refused_for_its_format(folder: Path) ->
 
     alter(folder, as_it_was)
     assert refused(folder) == (
-        f"{folder / 'models.json'}: (the whole file): format 1, where this version of the toolkit reads format 2; "
+        f"{folder / 'models.json'}: (the whole file): format 1, where this version of the toolkit reads format 3; "
         f"{REMEDY}"
     )
 

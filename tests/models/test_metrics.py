@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from models.metrics import CURVE_POINTS, MIN_BACKGROUND, Curves, curves, evaluate, permutation_importance
+from models.metrics import CURVE_POINTS, MIN_BACKGROUND, Curves, curves, figures_of_merit, permutation_importance
 
 SIGNAL, BACKGROUND = 600, 20_000
 THRESHOLD = 1.5
@@ -21,6 +21,11 @@ def sample(signal: int = SIGNAL, background: int = BACKGROUND, seed: int = 11) -
     return (random.normal(size=len(labels)) + 1.2 * labels).astype(np.float32), labels
 
 
+def evaluate(scores: np.ndarray, labels: np.ndarray, threshold: float = THRESHOLD, **options: int) -> dict:
+    """Evaluate a detector that flags events above a threshold."""
+    return figures_of_merit(scores, labels, scores > np.float32(threshold), **options)
+
+
 @pytest.fixture(scope="module", params=[None, 1], ids=["distinct", "ties"])
 def events(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
     """The sample, also with scores of one decimal, of which most are equal to many others."""
@@ -30,7 +35,7 @@ def events(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def result(events: tuple[np.ndarray, np.ndarray]) -> dict:
-    return evaluate(*events, THRESHOLD, seed=1)
+    return evaluate(*events, seed=1)
 
 
 def test_values_are_scikit_learns(events: tuple[np.ndarray, np.ndarray], result: dict) -> None:
@@ -53,7 +58,7 @@ def test_values_are_scikit_learns(events: tuple[np.ndarray, np.ndarray], result:
         "true_negative": true_negative,
         "false_negative": false_negative,
     }
-    assert (result["signal"], result["background"], result["threshold"]) == (SIGNAL, BACKGROUND, THRESHOLD)
+    assert (result["signal"], result["background"]) == (SIGNAL, BACKGROUND)
 
 
 def test_maximum_improvement_is_that_of_the_points_with_enough_background(
@@ -88,8 +93,8 @@ def test_errors_of_rates_are_binomial(result: dict) -> None:
 
 
 def test_errors_are_the_spread_of_repeated_experiments() -> None:
-    experiments = [evaluate(*sample(seed=seed), THRESHOLD, seed=1, resamplings=2) for seed in range(100, 250)]
-    result = evaluate(*sample(), THRESHOLD, seed=1)
+    experiments = [evaluate(*sample(seed=seed), seed=1, resamplings=2) for seed in range(100, 250)]
+    result = evaluate(*sample(), seed=1)
     for name in ("auc", "accuracy", "precision", "f1"):
         spread = np.std([experiment[name]["value"] for experiment in experiments])
         assert result[name]["error"] == pytest.approx(spread, rel=0.25), name
@@ -117,6 +122,18 @@ def test_without_a_flagged_event_precision_is_not_defined() -> None:
     assert result["precision"] == {"value": None, "error": None}
     assert result["recall"]["value"] == 0
     assert result["tnr"] == {"value": 1, "error": 0}
+
+
+def test_flags_need_not_follow_the_score() -> None:
+    # As those of an ensemble that counts votes: here every other event is flagged.
+    scores, labels = sample(100, 200)
+    flagged = np.arange(300) % 2 == 0
+    result = figures_of_merit(scores, labels, flagged, seed=1)
+    assert result["accuracy"]["value"] == pytest.approx((flagged == (labels == 1)).mean())
+    rate = flagged[labels == 1].mean()
+    assert result["tpr"]["value"] == pytest.approx(rate)
+    assert result["tpr"]["error"] == pytest.approx(np.sqrt(rate * (1 - rate) / 100), rel=0.2)
+    assert result["auc"] == evaluate(scores, labels, seed=1)["auc"]
 
 
 def test_seed_decides() -> None:

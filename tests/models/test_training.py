@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,16 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 
-from models.folder import Axis, ModelFolder
+from models.decision_tree import DecisionTree
+from models.elliptic_envelope import EllipticEnvelope
+from models.errors import TrainingError
+from models.folder import Axis, ModelFolder, read_model_folder
 from models.isolation_forest import IsolationForest
-from models.training import train, write_model_folder
+from models.thresholds import ThresholdRule
+from models.training import TrainingEvents, constant_features, mean_ranks, train, write_model_folder
 from tests.models.conftest import COLUMNS as COLUMNS_OF_A_RUN
 from tests.models.conftest import FEATURES, written
+from tests.models.trained import RECIPE, trained_on, without_labels, write_forest
 
 RANDOM = np.random.default_rng(11)
 COLUMNS = {
@@ -49,14 +55,12 @@ def axes(
     observables["infinite"] = np.where(np.arange(3000) % 2, np.inf, observables["fraction"])
     observables |= {name: values.astype(np.float32) for name, values in COUNTS.items()}
     observables["not_finite"] = np.full(3000, np.nan, dtype=np.float32)
-    models = write_model_folder(
+    models = write_forest(
         tmp_path_factory.mktemp("axes"),
-        [forest],
+        forest,
         made_up,
         np.column_stack(list(observables.values())),
         COLUMNS_OF_A_RUN.model_copy(update={"observables": list(observables)}),
-        training=written(tmp_path_factory.mktemp("other"), forest, made_up).training,
-        versions={},
     )
     return models.feature_axes
 
@@ -105,28 +109,28 @@ def test_features_and_observables_have_axes(folder: Path) -> None:
 def test_entry_describes_the_detector(folder: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> None:
     described = json.loads((folder / "models.json").read_text())
     entry = described["detectors"]["isolation_forest"]
-    assert (folder / entry["file"]).name == "isolation_forest.onnx"
-    assert entry["sha256"] == hashlib.sha256((folder / "isolation_forest.onnx").read_bytes()).hexdigest()
+    (network,) = entry["networks"]
+    assert (network["file"], network["events"]) == ("isolation_forest.onnx", 3000)
+    assert network["sha256"] == hashlib.sha256((folder / "isolation_forest.onnx").read_bytes()).hexdigest()
     scores = -forest.forest.score_samples(forest.scaler.transform(made_up.astype(np.float64))).astype(np.float32)
-    assert (scores > entry["threshold"]).sum() == 150
+    assert (scores > network["threshold"]).sum() == 150
     assert entry["score_axis"]["low"] <= scores.min()
     assert scores.max() < entry["score_axis"]["high"]
-    np.testing.assert_allclose(entry["rank_table"]["scores"], np.unique(scores), rtol=0, atol=0)
-    ranks = np.interp(scores, entry["rank_table"]["scores"], entry["rank_table"]["ranks"])
+    np.testing.assert_allclose(network["rank_table"]["scores"], np.unique(scores), rtol=0, atol=0)
+    ranks = np.interp(scores, network["rank_table"]["scores"], network["rank_table"]["ranks"])
     fewer = (scores[:, np.newaxis] > scores).sum(axis=1)
     np.testing.assert_array_equal(ranks, fewer / 3000)
-    assert described["contamination"] == 0.05
-    assert described["seed"] == 42
-    assert described["min_votes"] == 1
+    assert entry["rule"] == {"contamination": 0.05}
+    assert (entry["supervised"], described["seed"]) == (False, 42)
+    assert (described["ensemble"], described["min_votes"]) == (["isolation_forest"], 1)
 
 
 def test_reference_events_span_the_scores(folder: Path, made_up: npt.NDArray[np.float32]) -> None:
     reference = json.loads((folder / "models.json").read_text())["reference"]
-    X, scores = np.array(reference["features"], dtype=np.float32), reference["scores"]["isolation_forest"]
+    X, scores = np.array(reference["features"], dtype=np.float32), reference["scores"]["isolation_forest"][0]
     assert X.shape == (64, 3)
     events = {tuple(event) for event in made_up}
     assert all(tuple(event) in events for event in X)
-    assert scores == sorted(scores)
     session = onnxruntime.InferenceSession(folder / "isolation_forest.onnx")
     found = [session.run(None, {"features": event[np.newaxis]})[0].item() for event in X]
     np.testing.assert_allclose(found, scores, rtol=0, atol=1e-6)
@@ -135,15 +139,120 @@ def test_reference_events_span_the_scores(folder: Path, made_up: npt.NDArray[np.
     assert (min(found), max(found)) == (min(all_scores), max(all_scores))
 
 
+def labelled(X: npt.NDArray[np.float32]) -> TrainingEvents:
+    """Events numbered from 1000, every seventh of them signal."""
+    labels = (np.arange(len(X)) % 7 == 0).astype(np.int8)
+    return TrainingEvents(FEATURES, X, np.arange(1000, 1000 + len(X), dtype=np.uint64), labels)
+
+
 def test_train_trains_what_is_named(made_up: npt.NDArray[np.float32]) -> None:
-    told: list[str] = []
-    (detector,) = train(made_up[:200], ["isolation_forest"], seed=3, progress=told.append)
-    assert told == ["isolation_forest"]
-    np.testing.assert_array_equal(detector.score(made_up), IsolationForest(seed=3).fit(made_up[:200]).score(made_up))
+    told: list[tuple[str, int, int]] = []
+    recipe = replace(RECIPE, seed=3)
+    events = without_labels(list(FEATURES), made_up[:200])
+    trained = train(events, ["isolation_forest"], recipe, lambda *progress: told.append(progress))
+    assert told == [("isolation_forest", 0, 0)]
+    ((detector,),) = trained.values()
+    expected = IsolationForest(FEATURES, seed=3).fit(made_up[:200])
+    np.testing.assert_array_equal(detector.score(made_up), expected.score(made_up))
+
+
+def test_each_fold_is_trained_without_its_own_events(made_up: npt.NDArray[np.float32]) -> None:
+    events = labelled(made_up)
+    recipe = replace(RECIPE, folds=3, rules={"isolation_forest": ThresholdRule(percentile=90)})
+    trained = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
+    for fold in range(3):
+        others = [i for i in range(len(made_up)) if (1000 + i) % 3 != fold]
+        forest = IsolationForest(FEATURES).fit(made_up[others])
+        found = trained["isolation_forest"][fold]
+        np.testing.assert_array_equal(found.score(made_up), forest.score(made_up))
+        assert found.threshold == np.float32(np.quantile(forest.score(made_up[others]), 0.9))
+        assert events.labels is not None
+        tree = DecisionTree(FEATURES).fit(made_up[others], events.labels[others])
+        np.testing.assert_array_equal(trained["decision_tree"][fold].score(made_up), tree.score(made_up))
+
+
+def test_background_is_learned_from_by_those_that_need_no_labels(made_up: npt.NDArray[np.float32]) -> None:
+    events = labelled(made_up)
+    recipe = replace(RECIPE, train_on="background")
+    trained = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
+    assert events.labels is not None
+    background = made_up[events.labels == 0]
+    expected = IsolationForest(FEATURES).fit(background)
+    np.testing.assert_array_equal(trained["isolation_forest"][0].score(made_up), expected.score(made_up))
+    assert len(trained["decision_tree"][0].training_scores) == len(made_up)
+    with pytest.raises(TrainingError, match="train_on: background needs labels"):
+        train(without_labels(list(FEATURES), made_up), ["isolation_forest"], recipe, lambda *_: None)
+
+
+def test_constant_features_are_those_of_any_fold(made_up: npt.NDArray[np.float32]) -> None:
+    X = made_up.copy()
+    X[:, 1] = 4.5
+    assert constant_features(labelled(X), RECIPE) == {"Rsq": 4.5}
+    X[1::2, 1] = 7  # odd events differ, so that only a training on all of them can learn from it
+    assert constant_features(labelled(X), RECIPE) == {}
+    assert constant_features(labelled(X), replace(RECIPE, folds=2)).keys() == {"Rsq"}
+    kept = labelled(X).without({"Rsq": 4.5})
+    assert kept.features == ("MR", "HT")
+    np.testing.assert_array_equal(kept.X, X[:, [0, 2]])
+
+
+def test_a_folder_of_folds_has_a_network_for_each(tmp_path: Path, made_up: npt.NDArray[np.float32]) -> None:
+    events, recipe = labelled(made_up), replace(RECIPE, folds=2)
+    trained = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
+    training = trained_on(len(made_up)).model_copy(update={"folds": 2})
+    observables = np.zeros((len(made_up), 1), dtype=np.float32)
+    models = write_model_folder(
+        tmp_path, trained, events, observables, COLUMNS_OF_A_RUN, recipe=recipe, training=training, versions={}
+    )
+    assert read_model_folder(tmp_path) == models
+    assert models.ensemble == ["isolation_forest"]  # what learned from labels does not vote
+    for name, of_folds in trained.items():
+        for fold, network in enumerate(models.detectors[name].networks):
+            assert network.file == f"{name}_fold{fold}.onnx"
+            assert network.events == 1500
+            session = onnxruntime.InferenceSession(tmp_path / network.file)
+            X = np.array(models.reference.features, dtype=np.float32)
+            found = [session.run(None, {"features": event[np.newaxis]})[0].item() for event in X]
+            np.testing.assert_allclose(found, of_folds[fold].score(X), atol=1e-6)
+            np.testing.assert_allclose(models.reference.scores[name][fold], found, atol=1e-6)
+
+
+@pytest.mark.parametrize("far", [1.0, 100.0])
+def test_axis_of_a_score_shows_the_threshold(tmp_path: Path, made_up: npt.NDArray[np.float32], far: float) -> None:
+    """Scores of an envelope go on for orders of magnitude beyond it."""
+    X = made_up.copy()
+    X[0] *= far
+    envelope = EllipticEnvelope(FEATURES).fit(X)
+    models = write_model_folder(
+        tmp_path,
+        {"elliptic_envelope": [envelope]},
+        without_labels(list(FEATURES), X),
+        np.zeros((len(X), 1), dtype=np.float32),
+        COLUMNS_OF_A_RUN,
+        recipe=RECIPE,
+        training=trained_on(len(X)),
+        versions={},
+    )
+    axis = models.detectors["elliptic_envelope"].score_axis
+    scores = envelope.score(X)
+    median, threshold = np.median(scores), np.quantile(scores, 0.95)
+    assert scores.max() > median + 3 * (threshold - median)
+    assert axis.high == pytest.approx(median + 3 * (threshold - median), rel=0.1)
+    assert axis.low == 0
+
+
+def test_mean_ranks_by_counting(made_up: npt.NDArray[np.float32]) -> None:
+    X = made_up[:300]
+    trained = train(labelled(X), ["isolation_forest", "elliptic_envelope", "mlp"], RECIPE, lambda *_: None)
+    ranks = [
+        (scores[:, np.newaxis] > scores).mean(axis=1)
+        for scores in (trained[name][0].score(X) for name in ("isolation_forest", "elliptic_envelope"))
+    ]
+    np.testing.assert_allclose(mean_ranks(X, trained), np.mean(ranks, axis=0), atol=1e-6)
 
 
 def test_same_training_writes_the_same_files(tmp_path: Path, folder: Path, made_up: npt.NDArray[np.float32]) -> None:
-    written(tmp_path / "again", IsolationForest().fit(made_up), made_up)
+    written(tmp_path / "again", IsolationForest(FEATURES).fit(made_up), made_up)
     for name in ("models.json", "isolation_forest.onnx"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
     assert isinstance(ModelFolder.model_validate_json((folder / "models.json").read_bytes()), ModelFolder)

@@ -101,7 +101,8 @@ def write_evaluation(
                 "true_negative": BACKGROUND - false_positive,
                 "false_negative": SIGNAL - true_positive,
             },
-            "threshold": 1.5,
+            # An ensemble flags by votes.
+            **({} if name == "ensemble" else {"threshold": 1.5}),
             "signal": SIGNAL,
             "background": BACKGROUND,
         }
@@ -115,6 +116,7 @@ def write_evaluation(
     record = {
         "sample": sample(simulated=simulated),
         "features": features(number),
+        "history": training_record(())["history"],
         "latent": {"features": [0.51, 0.22], "latent": [0.6, 0.3]},
     }
     (folder / "run.json").write_text(json.dumps(record))

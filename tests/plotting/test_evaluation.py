@@ -89,6 +89,8 @@ def test_scores_of_both_kinds_have_unit_area_with_the_tails(evaluation: Evaluati
         f"signal (400, {beyond[1]} beyond the axis)",
         "threshold 1.5",
     ]
+    ensemble = draw_separation("ensemble", evaluation.detectors["ensemble"], evaluation.caption).axes[0]
+    assert len(ensemble.get_legend().get_texts()) == 2
     assert axes.get_yscale() == "log"
     assert axes.get_ylabel() == "Fraction of events / 0.14"
 

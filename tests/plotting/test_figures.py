@@ -46,6 +46,7 @@ OF_AN_EVALUATION = [
     "confusion",
     "score_mlp",
     "importance_mlp",
+    "loss_autoencoder",
     "latent_ranks",
     "latent_labels",
 ]

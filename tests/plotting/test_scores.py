@@ -39,7 +39,7 @@ def test_the_ensemble_flags_by_votes_and_has_no_threshold(results) -> None:
 
 @pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.5, 1.0, 1.5])
 def test_a_threshold_at_an_edge_or_beyond_the_axis_is_seen(results, threshold: float) -> None:
-    detector = Detector(threshold, 0)
+    detector = Detector((threshold,), 0)
     axes = draw_scores("isolation_forest", results.scores["isolation_forest"], detector, results.caption).axes[0]
     low, high = axes.get_xlim()
     assert low < threshold < high
@@ -47,3 +47,12 @@ def test_a_threshold_at_an_edge_or_beyond_the_axis_is_seen(results, threshold: f
     assert len(shade) == (threshold < 1)
     if shade:
         assert shade[0].get_data().edges[0] == max(threshold, 0)
+
+
+def test_each_fold_has_its_threshold(results) -> None:
+    detector = Detector((0.6, 0.5), 40)
+    axes = draw_scores("isolation_forest", results.scores["isolation_forest"], detector, results.caption).axes[0]
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.6, 0.5]
+    assert drawn(axes)[1].get_data().edges[0] == 0.5
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[1:] == ["flagged (40)", "threshold of fold 1 0.6", "threshold of fold 2 0.5"]

@@ -100,9 +100,7 @@ def test_projections_coloured_by_rank_and_by_label(trained_results: Results, tmp
     assert latent is not None
     assert latent.labels is not None
     order = np.argsort(columns["rank"])
-    panels = [
-        axes for axes in draw_latent_ranks(latent, trained_results.caption).axes if axes.get_label() != "<colorbar>"
-    ]
+    *panels, _ = draw_latent_ranks(latent, trained_results.caption).axes
     labelled = draw_latent_labels(latent, latent.labels, trained_results.caption).axes
     names = ["pca_features", "tsne_features", *(["pca_latent", "tsne_latent"] if autoencoder else [])]
     for name, axes, by_label in zip(names, panels, labelled, strict=True):

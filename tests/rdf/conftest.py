@@ -13,9 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.folder import Columns as Recipe
-from models.folder import ModelFolder, TrainingSample
+from models.folder import ModelFolder
 from models.isolation_forest import IsolationForest
-from models.training import train, write_model_folder
 from rdf import RNode
 from rdf.columns import define_columns, define_feature_vector, rounded
 from rdf.events import book_events
@@ -24,11 +23,12 @@ from rdf.features import FEATURE_SETS, FEATURES
 from rdf.histograms import book_histograms, complete, write_histograms
 from rdf.provenance import Provenance
 from rdf.schema import ID_QUANTITIES, Schema, load_schema
-from rdf.scoring import define_scores, event_columns
+from rdf.scoring import Ensemble, define_scores, event_columns
 from rdf.selection import Cut, cutflow, define_non_finite, non_finite_counts, select_finite
 from rdf.snapshot import Snapshot, book_snapshot, book_top_events
 from rdf.sofie import CompiledDetector, compile_detector
 from rdf.sources import Source, open_source
+from tests.models.trained import write_forest
 from tests.rdf.trees import columns_of
 
 Columns = dict[str, NDArray[Any]]
@@ -227,14 +227,10 @@ class Trained:
     X: NDArray[np.float32]
 
     def compiled(self, slots: int = 2) -> CompiledDetector:
-        entry = self.models.detectors[DETECTOR]
+        (network,) = self.models.detectors[DETECTOR].networks
+        table = network.rank_table
         return compile_detector(
-            DETECTOR,
-            self.folder / entry.file,
-            entry.threshold,
-            entry.rank_table.scores,
-            entry.rank_table.ranks,
-            slots,
+            DETECTOR, self.folder / network.file, network.threshold, table.scores, table.ranks, slots
         )
 
 
@@ -242,28 +238,18 @@ class Trained:
 def trained(made_up: Sample, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """An isolation forest of the first 500 usable events, by numpy's columns."""
     X = made_up.matrix(RAZOR.features)[:500]
-    (detector,) = train(X, [DETECTOR], seed=42, progress=lambda _: None)
-    assert isinstance(detector, IsolationForest)
+    detector = IsolationForest(RAZOR.features).fit(X)
     folder = tmp_path_factory.mktemp("models")
-    models = write_model_folder(
-        folder,
-        [detector],
-        X,
-        made_up.matrix(RAZOR.observables)[:500],
-        Recipe(
-            schema="cms_razor",
-            schema_sha256="0" * 64,
-            define={},
-            objects={},
-            features=list(RAZOR.features),
-            observables=list(RAZOR.observables),
-            plane=RAZOR.plane,
-        ),
-        training=TrainingSample(
-            sample="made_up", title="made up", simulated=False, sha256=[], entries=(0, EVENTS), events=len(X)
-        ),
-        versions={},
+    columns = Recipe(
+        schema="cms_razor",
+        schema_sha256="0" * 64,
+        define={},
+        objects={},
+        features=list(RAZOR.features),
+        observables=list(RAZOR.observables),
+        plane=RAZOR.plane,
     )
+    models = write_forest(folder, detector, X, made_up.matrix(RAZOR.observables)[:500], columns)
     return Trained(detector, folder, models, X)
 
 
@@ -286,7 +272,7 @@ def scored(
     """The scoring loop by number of threads; that with two is written down as one over simulated events."""
     found = {}
     models = trained.models
-    columns = event_columns(RAZOR.features, RAZOR.observables, [DETECTOR])
+    columns = event_columns([*RAZOR.features, *RAZOR.observables], [DETECTOR])
     detector = trained.compiled(slots=2)
     for threads in (2, 1):
         folder = tmp_path_factory.mktemp(f"scored{threads}")
@@ -294,11 +280,13 @@ def scored(
         provenance = Provenance('{"sample": "made up"}', simulated=threads == 2)
         loop = EventLoop(made_up.source, (0, made_up.source.events))
         events = recorded(loop.events, made_up.source, schema)
-        selected = define_scores(select_finite(events), [detector], models.min_votes)
+        selected = define_scores(select_finite(events), {DETECTOR: [detector]}, Ensemble((DETECTOR,), models.min_votes))
         written = book_events(selected, folder / "events.root", columns, provenance)
         top = book_top_events(selected, ("score_ensemble", f"score_{DETECTOR}"), columns, TOP, slots)
         axes = {name: entry.score_axis for name, entry in models.detectors.items()}
-        histograms = book_histograms(events, selected, RAZOR.features, FEATURES, models.feature_axes, axes, RAZOR.plane)
+        histograms = book_histograms(
+            events, selected, RAZOR.features, FEATURES, models.feature_axes, axes, RAZOR.plane, 1
+        )
         report = selected.Report()
         loop.run([written, top.booked, *histograms.results(), report])
         cuts = cutflow(report)

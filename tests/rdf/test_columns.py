@@ -841,7 +841,7 @@ def test_columns_that_a_feature_set_names_as_they_are(tmp_path: Path) -> None:
     source, schema = table_of(tmp_path, sets, define=define, feature_sets=features, features="mine")
     chosen = choose_features(None, schema, {}, columns_of(source, schema))
     assert chosen.chosen.features == ("n", "input_1", "sum")
-    assert [chosen.described[name].title for name in chosen.chosen.features] == ["n", "input_1", "#Sigma"]
+    assert [chosen.described[name].title for name in chosen.chosen.features] == ["n", "input 1", "#Sigma"]
     columns = rounded(columns_of(source, schema), chosen.chosen.features)
     found = arrays(define_columns(source.open(), columns, chosen.chosen.features), chosen.chosen.features)
     order = np.argsort(found["n"])

@@ -323,7 +323,7 @@ def test_columns_that_a_feature_set_names_are_defined_by_themselves(schemas: Pat
     # y has a definition of its own, and stands behind what it may be made of.
     names = ["x", "MR", "HT", "jets", "Dataset_ID", "y"]
     assert [(name, d.expression) for name, d in define.items()] == [(n, "y * 2" if n == "y" else n) for n in names]
-    assert (define["x"].title, define["x"].unit, define["y"].title) == (None, "", "Y")
+    assert [define[name].title for name in ("x", "Dataset_ID", "y")] == ["x", "Dataset ID", "Y"]
 
 
 @pytest.mark.parametrize(

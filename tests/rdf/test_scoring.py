@@ -11,7 +11,7 @@ import uproot
 from rdf.columns import VECTOR, define
 from rdf.execution import use_threads
 from rdf.interpreter import ROOT, declare, include_kernels
-from rdf.scoring import define_scores, event_columns
+from rdf.scoring import Ensemble, define_scores, event_columns
 from rdf.sofie import CompiledDetector
 
 DETECTOR = "isolation_forest"
@@ -103,8 +103,8 @@ scoring::Detector<First> c{"", 1, 3.f, {0.f, 16.f}, {0.f, 1.f}};
         "the test's detectors",
     )
     events = define(ROOT.RDataFrame(5), VECTOR, "std::array<float, 1>{static_cast<float>(rdfentry_)}")
-    detectors = [CompiledDetector(name, f"three_detectors::{name}") for name in "abc"]
-    found = define_scores(events, detectors, 2).AsNumpy(
+    detectors = {name: [CompiledDetector(name, f"three_detectors::{name}")] for name in "abc"}
+    found = define_scores(events, detectors, Ensemble(("a", "b", "c"), 2)).AsNumpy(
         ["votes", "score_ensemble", "flag_ensemble", "rank_c", "flag_a"]
     )
     assert found["votes"].tolist() == [0, 0, 1, 2, 3]
@@ -115,8 +115,31 @@ scoring::Detector<First> c{"", 1, 3.f, {0.f, 16.f}, {0.f, 1.f}};
     np.testing.assert_allclose(found["score_ensemble"], 7 * np.arange(5) / 48, rtol=1e-6)
 
 
+def test_only_the_ensemble_votes() -> None:
+    """Of the three detectors above; the third has its score, rank and flag, and no vote."""
+    events = define(ROOT.RDataFrame(5), VECTOR, "std::array<float, 1>{static_cast<float>(rdfentry_)}")
+    detectors = {name: [CompiledDetector(name, f"three_detectors::{name}")] for name in "abc"}
+    found = define_scores(events, detectors, Ensemble(("a", "b"), 1)).AsNumpy(["votes", "score_ensemble", "flag_c"])
+    assert found["votes"].tolist() == [0, 0, 1, 2, 2]
+    np.testing.assert_allclose(found["score_ensemble"], 3 * np.arange(5) / 16, rtol=1e-6)  # (x/4 + x/8) / 2
+    assert found["flag_c"].astype(bool).tolist() == [False, False, False, False, True]
+
+
+def test_each_event_is_scored_by_the_network_of_its_fold() -> None:
+    """The three networks above as those of three folds: which of them scored shows in the rank and the flag."""
+    events = define(ROOT.RDataFrame(6), VECTOR, "std::array<float, 1>{static_cast<float>(rdfentry_)}")
+    events = define(events, "event", "rdfentry_ + 3000000000ull")  # divisible by 3, and beyond 32 bits
+    networks = [CompiledDetector(name, f"three_detectors::{name}") for name in "abc"]
+    found = define_scores(events, {"a": networks}, Ensemble(("a",), 1), folds=3).AsNumpy(["fold", "rank_a", "flag_a"])
+    assert found["fold"].tolist() == [0, 1, 2, 0, 1, 2]
+    # Score x has the rank x/4, x/8 and x/16, and is flagged above 1, 2 and 3.
+    assert found["rank_a"].tolist() == [0, 1 / 8, 2 / 16, 3 / 4, 4 / 8, 5 / 16]
+    assert found["flag_a"].astype(bool).tolist() == [False, False, False, True, True, True]
+
+
 def test_columns_of_the_events() -> None:
-    assert event_columns(["MR", "HT"], ["centrality"], ["a", "b"]) == [
+    assert event_columns(["MR", "HT", "centrality"], ["a", "b"]) == [
         *("MR", "HT", "centrality", "score_a", "score_b", "rank_a", "rank_b", "flag_a", "flag_b"),
         *("votes", "score_ensemble", "flag_ensemble"),
     ]
+    assert event_columns(["label", "MR"], ["a"], folds=2)[:4] == ["label", "MR", "fold", "score_a"]

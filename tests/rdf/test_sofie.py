@@ -80,7 +80,7 @@ def test_the_same_network_with_another_threshold_and_rank_table_is_another_detec
 def test_parity_with_the_reference_scores(trained: Any, by_sklearn: np.ndarray, X: np.ndarray) -> None:
     detector = trained.compiled()
     reference = np.array(trained.models.reference.features, dtype=np.float32)
-    expected = np.array(trained.models.reference.scores[DETECTOR], dtype=np.float32)
+    expected = np.array(trained.models.reference.scores[DETECTOR][0], dtype=np.float32)
     assert check_parity(detector, reference, expected) < 1e-6
     assert check_parity(detector, X, by_sklearn.astype(np.float32)) < 1e-6
 
@@ -88,7 +88,7 @@ def test_parity_with_the_reference_scores(trained: Any, by_sklearn: np.ndarray, 
 @pytest.mark.parametrize("change", [1e-3, -1e-3, np.nan, np.inf])
 def test_altered_reference_scores_are_a_mismatch(change: float, trained: Any) -> None:
     reference = np.array(trained.models.reference.features, dtype=np.float32)
-    altered = np.array(trained.models.reference.scores[DETECTOR], dtype=np.float32)
+    altered = np.array(trained.models.reference.scores[DETECTOR][0], dtype=np.float32)
     altered[17] += np.float32(change)
     with np.errstate(invalid="ignore"), pytest.raises(ScoreMismatch, match="isolation_forest: compiled scores differ"):
         check_parity(trained.compiled(), reference, altered)
@@ -96,7 +96,7 @@ def test_altered_reference_scores_are_a_mismatch(change: float, trained: Any) ->
 
 def test_altered_reference_events_are_a_mismatch(trained: Any) -> None:
     reference = np.array(trained.models.reference.features, dtype=np.float32)
-    expected = np.array(trained.models.reference.scores[DETECTOR], dtype=np.float32)
+    expected = np.array(trained.models.reference.scores[DETECTOR][0], dtype=np.float32)
     with pytest.raises(ScoreMismatch, match=r"is allowed; run `python -m analysis\.doctor`"):
         check_parity(trained.compiled(), reference[::-1].copy(), expected)
 

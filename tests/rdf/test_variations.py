@@ -14,9 +14,7 @@ import uproot
 from numpy.typing import NDArray
 
 from models.folder import Columns as Recipe
-from models.folder import TrainingSample
 from models.isolation_forest import IsolationForest
-from models.training import train, write_model_folder
 from rdf.columns import define_columns, define_feature_vector, rounded
 from rdf.errors import SchemaError
 from rdf.execution import EventLoop, use_threads
@@ -25,11 +23,12 @@ from rdf.histograms import book_histograms, complete, write_histograms
 from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
 from rdf.schema import Objects, Schema, load_schema
-from rdf.scoring import define_scores
+from rdf.scoring import Ensemble, define_scores
 from rdf.selection import define_non_finite, select_finite
 from rdf.sofie import compile_detector
 from rdf.sources import Source
 from rdf.variations import VARIATIONS, check_variations, vary_scales
+from tests.models.trained import write_forest
 from tests.rdf import reference
 from tests.rdf.trees import NANOAOD_KINDS, WRITERS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_rntuple
 
@@ -299,32 +298,29 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
         observables[varied] = np.column_stack([expected[name] for name in OBSERVABLES]).astype(np.float32)
     nominal = np.isfinite(matrices["nominal"]).all(axis=1)
     X = matrices["nominal"][nominal]
-    (forest,) = train(X, [DETECTOR], seed=1, progress=lambda _: None)
-    assert isinstance(forest, IsolationForest)
+    forest = IsolationForest(FEATURE_NAMES).fit(X)
     folder = tmp_path_factory.mktemp("run")
     recipe = Recipe(
         schema="cms_nanoaod", schema_sha256="0" * 64, define={}, objects={},
         features=list(FEATURE_NAMES), observables=list(OBSERVABLES),
         plane=("MR", "Rsq"),
     )  # fmt: skip
-    training = TrainingSample(sample="a", title="a", simulated=False, sha256=[], entries=(0, EVENTS), events=len(X))
-    models = write_model_folder(
-        folder, [forest], X, observables["nominal"][nominal], recipe, training=training, versions={}
-    )
+    models = write_forest(folder, forest, X, observables["nominal"][nominal], recipe)
     entry = models.detectors[DETECTOR]
+    (network,) = entry.networks
 
     slots = use_threads(request.param)
-    table = entry.rank_table
-    compiled = compile_detector(DETECTOR, folder / entry.file, entry.threshold, table.scores, table.ranks, slots)
+    table = network.rank_table
+    compiled = compile_detector(DETECTOR, folder / network.file, network.threshold, table.scores, table.ranks, slots)
     loop = EventLoop(sample.source, (0, EVENTS))
     recorded = (*FEATURE_NAMES, *OBSERVABLES)
     columns = rounded(columns_of(sample.source, sample.schema, varied=tuple(SIZES)), recorded)
     events = define_columns(vary_scales(loop.events, SIZES), columns, recorded)
     events = define_non_finite(define_feature_vector(events, FEATURE_NAMES))
-    selected = define_scores(select_finite(events), [compiled], 1)
+    selected = define_scores(select_finite(events), {DETECTOR: [compiled]}, Ensemble((DETECTOR,), 1))
     histograms = book_histograms(
         events, selected, FEATURE_NAMES, FEATURES, models.feature_axes, {DETECTOR: entry.score_axis}, ("MR", "Rsq"),
-        tuple(SIZES),
+        1, tuple(SIZES),
     )  # fmt: skip
     report = selected.Report()
     loop.run([*histograms.results(), report])
@@ -333,7 +329,7 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
     return Run(
         folder / "histograms.root",
         forest,
-        entry.threshold,
+        network.threshold,
         matrices,
         observables,
         models.feature_axes,

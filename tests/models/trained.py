@@ -1,0 +1,54 @@
+"""A model folder of one isolation forest, as a run would write it, for tests that need one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.folder import Columns, ModelFolder, Training, TrainingSample
+from models.isolation_forest import IsolationForest
+from models.settings import AutoencoderSettings
+from models.training import Recipe, TrainingEvents, write_model_folder
+
+RECIPE = Recipe(rules={}, autoencoder=AutoencoderSettings(), train_on="all", folds=1, seed=42)
+
+
+def without_labels(features: list[str], X: npt.NDArray[np.float32]) -> TrainingEvents:
+    """Events numbered from 0."""
+    return TrainingEvents(tuple(features), X, np.arange(len(X), dtype=np.uint64), None)
+
+
+def trained_on(events: int, simulated: bool = False) -> Training:
+    """A description of so many made-up training events."""
+    sample = TrainingSample(
+        sample="made_up",
+        title="made-up events",
+        simulated=simulated,
+        sha256=["0" * 64],
+        entries=(0, events),
+        events=events,
+    )
+    return Training(samples=[sample], part=None, train_events=None, events=events, train_on="all", folds=1)
+
+
+def write_forest(
+    folder: Path,
+    forest: IsolationForest,
+    X: npt.NDArray[np.float32],
+    observables: npt.NDArray[np.float32],
+    columns: Columns,
+    simulated: bool = False,
+) -> ModelFolder:
+    """Write the folder of a forest that was trained on X."""
+    return write_model_folder(
+        folder,
+        {forest.name: [forest]},
+        without_labels(columns.features, X),
+        observables,
+        columns,
+        recipe=RECIPE,
+        training=trained_on(len(X), simulated),
+        versions={"python": "3.11.2"},
+    )
