@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 PERPLEXITY = 30.0
 """Effective number of neighbours that t-SNE keeps together; less where there are few events."""
