@@ -297,7 +297,7 @@ def _together(inputs: Sequence[RunInput]) -> dict[str, Any]:
     background, signal = inputs
     return {
         "name": f"{background.name}_{signal.name}",
-        "title": f"{background.title} (background) and {signal.title} (signal)",
+        "title": f"{signal.title} against {background.title}",
         "doi": background.doi if background.doi == signal.doi else None,
         "energy": background.energy if background.energy == signal.energy else None,
         "luminosity": None,

@@ -17,6 +17,7 @@ from plotting.style import (
     log_counts,
     new_figure,
     occupied,
+    set_score_axis,
     words,
 )
 
@@ -52,7 +53,7 @@ def draw_scores(name: str, scores: Spectrum, detector: Detector | None, caption:
     axes.set_xlim(low - margin, high + margin)
     positive = values[filled]
     log_counts(axes, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0))
-    axes.set_xlabel(score_title(name))
+    set_score_axis(axes, score_title(name))
     axes.set_ylabel(f"Events / {edges[1] - edges[0]:.3g}")
     axes.legend(loc="upper right")
     return figure

@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from plotting.evaluation import Evaluated
 from plotting.scores import score_title
-from plotting.style import ANOMALOUS, NORMAL, Caption, count_text, house_style, log_counts, new_figure, occupied
+from plotting.style import (
+    ANOMALOUS,
+    NORMAL,
+    Caption,
+    count_text,
+    house_style,
+    log_counts,
+    new_figure,
+    occupied,
+    set_score_axis,
+)
 
 _HEADROOM = 0.5  # above the histograms, for the legend
 
@@ -51,7 +61,7 @@ def draw_separation(name: str, detector: Evaluated, caption: Caption) -> Figure:
         axes.axvline(detector.threshold, ymax=1 / (1 + _HEADROOM), color="black", lw=1.5, ls="--", label=text)
     axes.set_xlim(low, high)
     log_counts(axes, peak=peak or 1.0, smallest=smallest if np.isfinite(smallest) else 1.0, headroom=_HEADROOM)
-    axes.set_xlabel(score_title(name))
+    set_score_axis(axes, score_title(name))
     axes.set_ylabel(f"Fraction of events / {width:.3g}")
     axes.legend(loc="upper right")
     return figure

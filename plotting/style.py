@@ -214,6 +214,14 @@ def count_text(events: float) -> str:
     return f"{events:,.0f}" if float(events).is_integer() else f"{events:,.1f}"
 
 
+def set_score_axis(axes: Axes, title: str) -> None:
+    """Give the horizontal axis its title, on the right, and a common factor of its numbers, if any, room on the left."""
+    axes.set_xlabel(title)
+    factor = axes.xaxis.get_offset_text()
+    factor.set_x(0)
+    factor.set_horizontalalignment("left")
+
+
 def log_counts(axes: Axes, peak: float, smallest: float = 1.0, headroom: float = 0.5) -> None:
     """Make the vertical axis logarithmic, from half of the smallest content up, with room for a legend on top.
 

@@ -78,8 +78,8 @@ def open_source(
     """Make a sample's files readable as trees and check that they hold the columns of the schema.
 
     Args:
-        files: paths or root:// addresses. ROOT files (TTree or RNTuple) are read as they are; tables (CSV, HDF5, numpy) are
-            converted once to `cache`.
+        files: paths or root:// addresses. ROOT files (TTree or RNTuple) are read as they are; tables (CSV, HDF5, numpy)
+            are converted once to `cache`.
         schema: names the tree and the columns with their types.
         cache: folder of converted files.
         checksums: sha256 of each file where it is known already.
