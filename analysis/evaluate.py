@@ -36,7 +36,7 @@ from analysis.provenance import git_commit, library_versions, machine
 from analysis.summary import print_rows, rows
 from analysis.timings import Timings
 from analysis.training import train_models
-from models.folder import ModelFolder, copy_model_folder
+from models.folder import ModelFolder, TrainingSample, copy_model_folder
 from models.registry import DETECTORS, SUPERVISED
 
 DESCRIPTION = """\
@@ -132,7 +132,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             "versions": library_versions(),
             "commit": git_commit(),
             "machine": machine(),
-            "sample": _together(inputs),
+            "sample": _together([job.data for job in jobs]),
             "samples": tested.samples,
             "part": part,
             "training": models.training.model_dump(),
@@ -174,8 +174,7 @@ def _part_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str
     """Return which events to test: all, or those that the models were not trained on."""
     if models is None:
         return TEST_HALF
-    checksums = {file.sha256 for data in inputs for file in data.files if file.sha256}
-    if models.training.folds > 1 or not checksums & {c for s in models.training.samples for c in s.sha256}:
+    if models.training.folds > 1 or not any(_was_read(sample, inputs) for sample in models.training.samples):
         return None
     if models.training.part == TRAINING_HALF:
         return TEST_HALF
@@ -186,6 +185,12 @@ def _part_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str
         soft_wrap=True,
     )
     return None
+
+
+def _was_read(sample: TrainingSample, inputs: Sequence[RunInput]) -> bool:
+    """Say whether a training sample is among the inputs: by its files' checksums or, where they have none, its name."""
+    checksums = {file.sha256 for data in inputs for file in data.files if file.sha256}
+    return bool(checksums & set(sample.sha256)) or (not sample.sha256 and sample.sample in {i.name for i in inputs})
 
 
 def _prepare_all(

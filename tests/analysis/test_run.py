@@ -143,7 +143,7 @@ def one_thread(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Fini
 
 
 @pytest.fixture(scope="module")
-def X(table: Columns, features: Columns) -> np.ndarray:
+def inputs(table: Columns, features: Columns) -> np.ndarray:
     """The features as the detectors get them, with MR of massless megajets, in the order of the event numbers."""
     momenta = [np.sqrt(table[f"Px{i}"] ** 2 + table[f"Py{i}"] ** 2 + table[f"Pz{i}"] ** 2) for i in (1, 2)]
     MR = np.sqrt((momenta[0] + momenta[1]) ** 2 - (table["Pz1"] + table["Pz2"]) ** 2)
@@ -151,9 +151,9 @@ def X(table: Columns, features: Columns) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def by_scikit_learn(X: np.ndarray, table: Columns) -> Columns:
+def by_scikit_learn(inputs: np.ndarray, table: Columns) -> Columns:
     """The scores of its own detectors, in the order of the event numbers."""
-    scaled = StandardScaler().fit(X.astype(float)).transform(X.astype(float))
+    scaled = StandardScaler().fit_transform(inputs.astype(float))
     in_file_order = scaled[np.argsort(table["row"])]  # what is drawn in a training depends on the order of the events
     forest = IsolationForest(random_state=42).fit(in_file_order)
     machine = OneClassSVM(nu=0.05, gamma="scale").fit(in_file_order)
@@ -214,10 +214,10 @@ def test_scores_equal_scikit_learn(name: str, two_threads: Finished, by_scikit_l
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_scores_equal_onnx_runtime(name: str, two_threads: Finished, X: np.ndarray) -> None:
+def test_scores_equal_onnx_runtime(name: str, two_threads: Finished, inputs: np.ndarray) -> None:
     scores = two_threads.events()[f"score_{name}"]
     session = onnxruntime.InferenceSession(two_threads.folder / "models" / f"{name}.onnx")
-    found = [session.run(None, {"features": event[np.newaxis]})[0].item() for event in X[::7]]
+    found = [session.run(None, {"features": event[np.newaxis]})[0].item() for event in inputs[::7]]
     assert np.mean(np.abs(found - scores[::7]) < 1e-5 * np.ptp(scores)) >= 0.9995
 
 
@@ -327,7 +327,7 @@ def test_reasons_are_the_largest_mean_shares(two_threads: Finished) -> None:
         assert row["why"] == ", ".join(f"{feature} {share[FEATURES.index(feature)]:.0%}" for feature in named)
 
 
-def test_latent_space_and_features_in_two_dimensions(two_threads: Finished, X: np.ndarray) -> None:
+def test_latent_space_and_features_in_two_dimensions(two_threads: Finished, inputs: np.ndarray) -> None:
     events, rows = two_threads.events(), two_threads.table("latent.csv")
     place = {event: i for i, event in enumerate(zip(events["run"].tolist(), events["event"].tolist(), strict=True))}
     shown = [place[int(row["run"]), int(row["event"])] for row in rows]
@@ -339,7 +339,7 @@ def test_latent_space_and_features_in_two_dimensions(two_threads: Finished, X: n
         found
     )
     analysis = PCA(2)
-    expected = analysis.fit_transform(StandardScaler().fit_transform(X[shown].astype(float)))
+    expected = analysis.fit_transform(StandardScaler().fit_transform(inputs[shown].astype(float)))
     for i in range(2):
         assert np.allclose(np.abs(found[f"pca_features_{i + 1}"]), np.abs(expected[:, i]), atol=1e-4)
     explained = two_threads.record()["latent"]["features"]

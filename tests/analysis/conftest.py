@@ -1,0 +1,16 @@
+"""What the tests that run programs in this process share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def apart(opendata: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let programs convert into a cache of their own, and draw nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("plotting.figures.draw_figures", lambda *_: None)
+        yield
