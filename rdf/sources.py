@@ -53,7 +53,8 @@ class Source:
     def open(self) -> RNode:
         """Return the head of a new graph over all events; where these have no numbers, with `source_row` for them."""
         head = ROOT.RDataFrame(self.tree, list(self.files))
-        if "event" in self.available.quantities or SOURCE_ROW in self.available.columns:
+        converted = SOURCE_ROW in self.available.columns
+        if "event" in self.available.quantities or (converted and len(self.files) == 1):
             return head
         include_kernels("entry_numbers")
         slots = int(head.GetNSlots())
@@ -65,7 +66,9 @@ class Source:
         kept = f"reinterpret_cast<entry_numbers::EntryNumbers *>({ROOT.addressof(numbers)}ull)"
         head = head.DefinePerSample("part_begun", f"{kept}->begin(rdfslot_, rdfsampleinfo_)")
         head = head.Filter(f"part_begun && {kept}->note(rdfslot_, rdfentry_)")
-        return head.Define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)")
+        # Converted tables have rows of their own, each from 0.
+        define = head.Redefine if converted else head.Define
+        return define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)")
 
 
 def open_source(

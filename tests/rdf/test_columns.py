@@ -211,6 +211,21 @@ def test_rows_name_the_events_of_a_table_without_numbers(tmp_path: Path) -> None
     assert found["MET"].tolist() == [10, 20, 30]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_are_those_of_the_sample_where_it_has_several_tables(threads: int, tmp_path: Path) -> None:
+    """Each table has rows from 0 in the cache; events of two tables must not share a number."""
+    use_threads(threads)
+    paths = [tmp_path / f"{name}.csv" for name in ("first", "second", "third")]
+    for i, path in enumerate(paths):
+        path.write_text("met,eta\n" + "".join(f"{5 * i + j},1\n" for j in range(5)))
+    schema = table_schema(define={"x": "met"}, columns={"met": "float64", "eta": "float64"})
+    source = open_source([str(path) for path in paths], schema, tmp_path / "cache", [None] * 3)
+    found = arrays(graph_of(source, schema, ["event", "x"]), ["event", "x"])
+    assert sorted(found["event"].tolist()) == list(range(15))
+    np.testing.assert_array_equal(found["x"], found["event"])
+    use_threads(1)
+
+
 def test_an_expression_that_does_not_compile_names_the_column_and_the_compilers_reason() -> None:
     events = ROOT.RDataFrame(3)
     with pytest.raises(CompileError, match=r"column 'HT' = 'jet_sum \* 2': use of undeclared identifier 'jet_sum'"):
