@@ -40,7 +40,8 @@ def draw_scores(name: str, scores: Spectrum, detector: Detector | None, caption:
     figure = new_figure(caption, 7.0, 4.8)
     axes = figure.subplots()
     edges, values = scores.edges, scores.values
-    axes.stairs(values, edges, color=NORMAL, lw=1.8, label=f"all events ({count_text(scores.total)})")
+    beyond = f", {count_text(scores.outside)} beyond the axis" if scores.outside else ""
+    axes.stairs(values, edges, color=NORMAL, lw=1.8, label=f"all events ({count_text(scores.total)}{beyond})")
     centres, filled = (edges[1:] + edges[:-1]) / 2, values > 0
     axes.errorbar(
         centres[filled], values[filled], np.sqrt(scores.variances[filled]), fmt="none", ecolor=NORMAL, elinewidth=1

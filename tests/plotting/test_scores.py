@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.patches import StepPatch
@@ -56,3 +58,21 @@ def test_each_fold_has_its_threshold(results) -> None:
     assert drawn(axes)[1].get_data().edges[0] == 0.5
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[1:] == ["flagged (40)", "threshold of fold 1 0.6", "threshold of fold 2 0.5"]
+
+
+def test_scores_beyond_the_axis_are_counted(results) -> None:
+    scores = replace(results.scores["isolation_forest"], outside=1234.0)
+    axes = draw_scores("isolation_forest", scores, None, results.caption).axes[0]
+    (label,) = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert label == "all events (5,234, 1,234 beyond the axis)"
+
+
+def test_a_common_factor_of_the_numbers_stands_apart_from_the_title(results) -> None:
+    """Scores of some detectors are tiny, or huge; matplotlib writes the factor at the end of the axis, as the title."""
+    spectrum = results.scores["isolation_forest"]
+    figure = draw_scores("elliptic_envelope", replace(spectrum, edges=spectrum.edges * 1e11), None, results.caption)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    factor, title = axes.xaxis.get_offset_text(), axes.xaxis.label
+    assert factor.get_text()
+    assert not factor.get_window_extent().overlaps(title.get_window_extent())
