@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path
@@ -130,7 +131,10 @@ class AnalysisConfiguration(BaseModel):
         for name in value:
             if name not in _RULES_AND_DETECTORS:
                 raise ValueError(f"unknown detector or rule {name!r}; {near_names(str(name), _RULES_AND_DETECTORS)}")
-        return dict.fromkeys(DETECTORS, value) if value.keys() & ThresholdRule.model_fields.keys() else value
+        for_all = value.keys() & ThresholdRule.model_fields.keys()
+        if for_all and len(for_all) < len(value):
+            raise ValueError("give either one rule for all detectors, or a rule for each; not both")
+        return dict.fromkeys(DETECTORS, value) if for_all else value
 
     @field_validator("autoencoder", mode="before")
     @classmethod
@@ -308,6 +312,10 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+# YAML 1.1 takes 1e-3 for text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from analysis.timings import Timings
 from analysis.training import train_models
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
 from models.registry import DETECTORS, SUPERVISED
+from rdf.schema import load_schema
 
 DESCRIPTION = """\
 Say how well detectors tell signal from background: ROC curve and AUC, significance improvement, accuracy and the like,
@@ -118,7 +119,8 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             copy_model_folder(models, configuration.models, staging / "models")
         else:
             models, explained = _train(configuration, jobs, staging, timings)
-        jobs = [replace(job, recipe=models, part=part) for job in jobs]
+        recipe = models.model_copy(update={"observables": []})
+        jobs = [replace(job, recipe=recipe, part=part) for job in jobs]
         compiled = jobs[0].compile(models)
         tested = _score_all(jobs, compiled)
         with timings.stage("metrics"):
@@ -188,9 +190,13 @@ def _part_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str
 
 
 def _was_read(sample: TrainingSample, inputs: Sequence[RunInput]) -> bool:
-    """Say whether a training sample is among the inputs: by its files' checksums or, where they have none, its name."""
-    checksums = {file.sha256 for data in inputs for file in data.files if file.sha256}
-    return bool(checksums & set(sample.sha256)) or (not sample.sha256 and sample.sample in {i.name for i in inputs})
+    """Say whether a training sample's files are among the inputs, by checksum or path, and read for the same tree."""
+    read = {*sample.sha256, *sample.files}
+    return any(
+        (data.tree or load_schema(data.schema_name).tree) == sample.tree
+        and not read.isdisjoint(part for file in data.files for part in (file.sha256, file.path))
+        for data in inputs
+    )
 
 
 def _prepare_all(
@@ -201,6 +207,13 @@ def _prepare_all(
     timings: Timings,
 ) -> list[Job]:
     """Open the samples; the first one decides what is computed of all of them."""
+    first_schema, *others = (load_schema(data.schema_name) for data in inputs)
+    for other in others:
+        if other.meaning() != first_schema.meaning():
+            raise ConfigurationError(
+                f"--signal: its schema is {other.name}, that of the background {first_schema.name}; "
+                "evaluate samples of one schema"
+            )
     jobs: list[Job] = []
     for data in inputs:
         changes = {"features": tuple(jobs[0].recipe.features)} if jobs and not models else {}
@@ -211,13 +224,11 @@ def _prepare_all(
             f"--sample: {first.data.title} has no labels; give its schema the quantity `label`, or evaluate two "
             "samples with --background and --signal"
         )
-    for other in jobs[1:]:
-        if other.recipe.schema_sha256 != first.recipe.schema_sha256:
-            raise ConfigurationError(
-                f"--signal: its schema is {other.recipe.schema_name}, that of the background "
-                f"{first.recipe.schema_name}; evaluate samples of one schema"
-            )
-    return [replace(job, recipe=first.recipe) for job in jobs]
+    # Only the features are compared, so that a sample may lack what is recorded beside them.
+    features = first.recipe.features
+    plane = first.recipe.plane if set(first.recipe.plane) <= set(features) else (features[0], features[1])
+    recipe = first.recipe.model_copy(update={"observables": [], "plane": plane})
+    return [replace(job, recipe=recipe) for job in jobs]
 
 
 def _train(
@@ -227,7 +238,9 @@ def _train(
     limit = configuration.train_events and max(configuration.train_events // len(jobs), 1)
     collected = [replace(job, part=TRAINING_HALF).collect(limit) for job in jobs]
     if len(jobs) > 1:
-        collected = [replace(c, labels=np.full(len(c.X), kind, np.int8)) for kind, c in enumerate(collected)]
+        collected = [
+            replace(c, labels=_role(kind, len(c.X), c.labels, c.sample.title)) for kind, c in enumerate(collected)
+        ]
     detectors = configuration.detectors or tuple(DETECTORS)
     with timings.stage("training"):
         return train_models(collected, jobs[0].recipe, configuration, detectors, staging, part=TRAINING_HALF)
@@ -244,7 +257,12 @@ def _score_all(jobs: Sequence[Job], compiled: Compiled) -> Tested:
                 f"the ids of the background in the schema ({LABEL}: {{expression: ..., background: [...]}})"
             )
     else:
-        labels = np.concatenate([np.full(_events(part), kind) for kind, part in enumerate(scored)])
+        labels = np.concatenate(
+            [
+                _role(kind, _events(part), part.columns.get(LABEL), job.data.title)
+                for kind, (job, part) in enumerate(zip(jobs, scored, strict=True))
+            ]
+        )
     if len(kinds := set(labels.tolist())) < 2:
         kind = "signal" if 1 in kinds else "background"
         raise DataError(f"{jobs[0].data.title}: all {len(labels)} events are {kind}; an evaluation needs both kinds")
@@ -254,6 +272,17 @@ def _score_all(jobs: Sequence[Job], compiled: Compiled) -> Tested:
         labels.astype(np.int8),
         [{**job.data.describe(), "cutflow": part.cutflow} for job, part in zip(jobs, scored, strict=True)],
     )
+
+
+def _role(kind: int, events: int, labels: npt.NDArray[Any] | None, title: str) -> npt.NDArray[np.int8]:
+    """Return the labels of a sample that was named as background (0) or signal (1); its own may not contradict."""
+    if labels is not None and (other := int(np.count_nonzero(labels == 1 - kind))):
+        named, found = ("background", "signal") if kind == 0 else ("signal", "background")
+        raise DataError(
+            f"{title}, named as {named}, has {other} events that its labels call {found}; evaluate it alone, with "
+            "--sample"
+        )
+    return np.full(events, kind, dtype=np.int8)
 
 
 def _events(scored: Scored) -> int:
@@ -272,8 +301,7 @@ def _metrics(
     names = (*compiled.detectors, *(ENSEMBLE,) * (len(compiled.ensemble.detectors) > 1))
     scores = {name: tested.columns[f"score_{name}"] for name in names}
     X = np.stack([tested.columns[feature] for feature in models.features], axis=1)
-    # A network is asked about events that it has not seen.
-    of_first = tested.columns["fold"] == 0 if compiled.folds > 1 else np.ones(len(X), dtype=np.bool_)
+    fold_of = tested.columns["fold"] if compiled.folds > 1 else np.zeros(len(X), dtype=np.float32)
     metrics: dict[str, dict[str, Any]] = {}
     with progress_bar(error_console(), "evaluating", "detectors") as move:
         for done, name in enumerate(names):
@@ -282,17 +310,35 @@ def _metrics(
             if name in models.detectors and compiled.folds == 1:
                 metrics[name]["threshold"] = models.detectors[name].networks[0].threshold
             if name in SUPERVISED:
-                metrics[name]["importance"] = permutation_importance(
-                    compiled.detectors[name][0].scores,
-                    *(X[of_first], tested.labels[of_first], models.features),
-                    seed=configuration.seed,
-                )
+                of_folds = [
+                    permutation_importance(
+                        network.scores,
+                        *(X[fold_of == fold], tested.labels[fold_of == fold], models.features),
+                        seed=configuration.seed,
+                    )
+                    for fold, network in enumerate(compiled.detectors[name])  # asked about what it has not seen
+                    if len(np.unique(tested.labels[fold_of == fold])) == 2
+                ]
+                if of_folds:
+                    metrics[name]["importance"] = _average(of_folds)
             move(done + 1, len(names))
     simulated = any(sample["simulated"] for sample in tested.samples)
     provenance = Provenance(json.dumps({"samples": tested.samples, "commit": git_commit()}), simulated)
     drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
     write_curves(staging / "curves.root", drawn, scores, tested.labels, provenance)
     return metrics
+
+
+def _average(importances: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """Return the mean importance of each feature over the folds."""
+    return {
+        feature: {
+            "value": float(np.mean([of_fold[feature]["value"] for of_fold in importances])),
+            "error": float(np.sqrt(np.sum([of_fold[feature]["error"] ** 2 for of_fold in importances])))
+            / len(importances),
+        }
+        for feature in importances[0]
+    }
 
 
 def _together(inputs: Sequence[RunInput]) -> dict[str, Any]:

@@ -126,6 +126,11 @@ class Job:
         """Columns of an event that are recorded beside those that name it."""
         return (*(LABEL,) * self.labelled, *self.recipe.features, *self.recipe.observables)
 
+    @property
+    def _conditions(self) -> str:
+        """Say what an event has to fulfil to be used."""
+        return "with finite features" if self.part is None else f"with finite features and {self.part}"
+
     def _define_columns(self, events: RNode) -> RNode:
         """Define all columns of an event, up to the features that are not finite."""
         from rdf.columns import define_columns, define_feature_vector, rounded
@@ -168,7 +173,7 @@ class Job:
         self.timings.add("snapshot", took.loop_seconds)
         ids, values = snapshot.arrays()
         if not len(values):
-            raise NoEvents(f"{self.data.title}: no event with finite features is left to train on; check the sample")
+            raise NoEvents(f"{self.data.title}: no event {self._conditions} is left to train on; check the sample")
         first = int(self.labelled)
         return Collected(
             ids=ids[:, -len(ID_QUANTITIES) :],
@@ -179,6 +184,8 @@ class Job:
                 sample=self.data.name,
                 title=self.data.title,
                 simulated=self.data.simulated,
+                tree=self.source.tree,
+                files=[file.path for file in self.data.files],
                 sha256=[file.sha256 for file in self.data.files if file.sha256],
                 entries=self.entries,
                 events=snapshot.seen,
@@ -209,7 +216,8 @@ class Job:
                     detectors.setdefault(name, []).append(compiled)
                 parity[name] = max(differences)
         voting = tuple(name for name in names if name in models.ensemble) or tuple(names)
-        ensemble = Ensemble(voting, min(models.min_votes, len(voting)))
+        of_all = set(voting) == set(models.ensemble)
+        ensemble = Ensemble(voting, models.min_votes if of_all else (len(voting) + 1) // 2)
         return Compiled(detectors, ensemble, models.training.folds, parity)
 
     def collect_scores(self, compiled: Compiled) -> Scored:
@@ -233,7 +241,7 @@ class Job:
         self.timings.add("scoring_loop", took.loop_seconds)
         _, values = snapshot.arrays()
         if not len(values):
-            raise NoEvents(f"{self.data.title}: no event with finite features, nothing was scored; check the sample")
+            raise NoEvents(f"{self.data.title}: no event {self._conditions}, nothing was scored; check the sample")
         cuts = [asdict(cut) for cut in cutflow(report)]
         return Scored(dict(zip(columns, values.T, strict=True)), cuts)
 
@@ -267,7 +275,10 @@ class Job:
                 selected,
                 features,
                 self.described,
-                models.feature_axes,
+                {
+                    name: models.feature_axes[name]
+                    for name in dict.fromkeys((*features, *observables, *self.recipe.plane))
+                },
                 {name: models.detectors[name].score_axis for name in names},
                 self.recipe.plane,
                 len(ensemble.detectors),

@@ -18,6 +18,11 @@ STAGING = ".staging"
 CHOOSE_ANOTHER = "choose another one with --output"
 RESULT_FOLDERS = {"models": (".onnx", ".json"), "figures": (".png", ".pdf")}
 """Folders that a run replaces as a whole, with the endings of the files that it writes there."""
+RESULT_FILES = (
+    *("histograms.root", "events.root", "anomalies.csv", "latent.csv"),
+    *("metrics.json", "curves.root"),
+)
+"""Files that runs and evaluations write beside run.json."""
 BYTES_PER_VALUE = 4
 CLUSTER_BYTES = 32_000_000
 """Rows that a thread collects before it writes them."""
@@ -92,6 +97,8 @@ def _publish(staging: Path, folder: Path) -> None:
     """
     if (staging / "run.json").exists():
         (folder / "run.json").unlink(missing_ok=True)
+        for name in RESULT_FILES:  # it does not vouch for what an earlier run or evaluation left either
+            (folder / name).unlink(missing_ok=True)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == "run.json"):
         target = folder / path.name
         if target.is_dir() and not target.is_symlink():
@@ -103,7 +110,7 @@ def _publish(staging: Path, folder: Path) -> None:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `run.json`, which says what was done and found."""
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / "run.json").write_text(text, encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,10 @@ def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
         return None
     models = read_model_folder(configuration.models)
     for key in OF_TRAINING:
-        if key in configuration.model_fields_set and getattr(configuration, key):
+        given = key in configuration.model_fields_set
+        if given and getattr(configuration, key) != type(configuration).model_fields[key].get_default(
+            call_default_factory=True
+        ):
             raise ConfigurationError(
                 f"--{key.replace('_', '-')}: with --models it is what the models were trained with; leave it out"
             )
@@ -133,17 +137,21 @@ def _job(
     if wanted is None and data.features:
         schema = schema.model_copy(update={"features": (data.features, *schema.features)})
     choice = choose_features(wanted, schema, define, columns)
-    recorded = (*choice.chosen.features, *choice.chosen.observables)
-    check_variations(configuration.vary, needed_columns(columns, recorded))
-    recipe = models or Columns(
-        schema=schema.name,
-        schema_sha256=schema.meaning(),
-        define={name: definition.model_dump() for name, definition in define.items()},
-        objects={kind: which.model_dump() for kind, which in selection.items()},
-        features=list(choice.chosen.features),
-        observables=list(choice.chosen.observables),
-        plane=choice.chosen.plane,
-    )
+    recipe: Columns
+    if models:
+        recipe, left_out = _available(models, columns)
+        choice = replace(choice, left_out=left_out)
+    else:
+        recipe = Columns(
+            schema=schema.name,
+            schema_sha256=schema.meaning(),
+            define={name: definition.model_dump() for name, definition in define.items()},
+            objects={kind: which.model_dump() for kind, which in selection.items()},
+            features=list(choice.chosen.features),
+            observables=list(choice.chosen.observables),
+            plane=choice.chosen.plane,
+        )
+    check_variations(configuration.vary, needed_columns(columns, (*recipe.features, *recipe.observables)))
     return Job(
         configuration=configuration,
         data=data,
@@ -158,6 +166,14 @@ def _job(
         staging=staging,
         timings=timings,
     )
+
+
+def _available(models: ModelFolder, columns: Collection[str]) -> tuple[ModelFolder, tuple[str, ...]]:
+    """Return the models' columns without the observables that the sample has not, and these."""
+    left_out = tuple(name for name in models.observables if name not in columns)
+    observables = [name for name in models.observables if name in columns]
+    plane = models.plane if set(models.plane) <= set(columns) else (models.features[0], models.features[1])
+    return models.model_copy(update={"observables": observables, "plane": plane}), left_out
 
 
 def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timings: Timings) -> tuple[RunInput, Source]:

@@ -38,6 +38,8 @@ def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, d
         last_below_zero = spectrum.FindBin(0) - 1
         has_both_signs = last_below_zero >= 0 and spectrum.Integral(0, last_below_zero) > 0
         ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
+        if ratio is not None and ratio < 0:  # the sign of one is lost beyond the axis
+            ratio = None
         means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
     return means
 

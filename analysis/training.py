@@ -80,17 +80,23 @@ def train_models(
     with spinner(error_console(), "starting the training"):
         from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
 
-    labels = _labels(collected)
+    needed = configuration.train_on == "background" or any(name in SUPERVISED for name in detectors)
+    labels = _labels(collected, needed)
     ids, X, observables = (
         np.concatenate([getattr(c, name) for c in collected]) for name in ("ids", "X", "observables")
     )
     events = TrainingEvents(tuple(recipe.features), X, ids[:, -1], labels)
     how = Recipe(configuration.threshold, configuration.autoencoder, configuration.train_on, folds, configuration.seed)
-    constant = constant_features(events, how)
+    if len(X) < 2:
+        raise DataError(
+            f"{collected[0].sample.title}: {len(X)} training event, from which nothing can be learned; read more of "
+            "the sample, or train on more of it (--train-events)"
+        )
+    constant = constant_features(events, detectors, how)
     if constant and not isinstance(configuration.features, tuple):
         console = error_console()
         for name, value in constant.items():
-            console.print(f"not learned from: {name}, which is {value:g} in all training events", highlight=False)
+            console.print(f"not learned from: {name}, which is {value:g} in all {_learned_from(how)}", highlight=False)
         recorded = np.stack([X[:, recipe.features.index(name)] for name in constant], axis=1)
         observables = np.concatenate([observables, recorded], axis=1)
         events, recipe = events.without(constant), _without(recipe, constant)
@@ -122,12 +128,19 @@ def train_models(
         return models, _write_latent(staging / "latent.csv", events, ids, trained, how)
 
 
-def _labels(collected: Sequence[Collected]) -> npt.NDArray[np.int8] | None:
-    """Return the labels of all events, which have to be 0 or 1; None where there are none."""
+def _learned_from(how: Recipe) -> str:
+    background = "background " if how.train_on == "background" else ""
+    return f"{background}training events{' of a fold' if how.folds > 1 else ''}"
+
+
+def _labels(collected: Sequence[Collected], needed: bool) -> npt.NDArray[np.int8] | None:
+    """Return the labels of all events; None where there are none, or others than 0 and 1 and none is needed."""
     if any(c.labels is None for c in collected):
         return None
     for c in collected:
         if wrong := int(np.count_nonzero((c.labels != 0) & (c.labels != 1))):
+            if not needed:
+                return None
             raise DataError(
                 f"{c.sample.title}: {wrong} training events have a label that is neither 0 nor 1; mend the labels, or "
                 f"list the ids of the background in the schema ({LABEL}: {{expression: ..., background: [...]}})"
@@ -168,7 +181,7 @@ def _write_latent(
     columns: dict[str, npt.NDArray[Any]] = dict(zip(ID_QUANTITIES, ids[picked].T, strict=True))
     if events.labels is not None:
         columns[LABEL] = events.labels[picked]
-    columns["rank"] = mean_ranks(X, trained)
+    columns["rank"] = mean_ranks(X, events.numbers[picked], trained)
     explained = {}
     for name, values in points.items():
         embedding = embed(values, recipe.seed)

@@ -87,8 +87,8 @@ class Autoencoder(Detector):
     def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         if self.settings.latent >= len(self.features):
             self.notes.append(
-                f"a latent layer of {self.settings.latent} for {len(self.features)} features can let every event pass as "
-                "it is; fewer, as in the preset compact, may find more"
+                f"a latent layer of {self.settings.latent} for {len(self.features)} features can let every event pass "
+                "as it is; fewer, as in the preset compact, may find more"
             )
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         scaled = torch.from_numpy(self.scaler.transform(X.astype(np.float64)).astype(np.float32))

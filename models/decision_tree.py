@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from models.detector import Detector, Features, Labels, Progress, Scores
 from models.thresholds import ThresholdRule
-from models.tree_tables import PathAttribution, TreeTables, TreeWalk, Values
+from models.tree_tables import PathAttribution, TreeTables, TreeWalk, Values, refuse_without_cuts
 
 MAX_DEPTH = 8
 MIN_LEAF_FRACTION = 0.005
@@ -21,7 +21,11 @@ MIN_LEAF_FRACTION = 0.005
 
 
 class DecisionTree(Detector):
-    """scikit-learn's DecisionTreeClassifier of limited depth; the score is its P(signal), in [0, 1]."""
+    """scikit-learn's DecisionTreeClassifier of limited depth.
+
+    The score is the probability of signal, in [0, 1], if there were as much signal as background: each kind has the
+    same weight in the training, however many events it has.
+    """
 
     name: ClassVar[str] = "decision_tree"
     supervised: ClassVar[bool] = True
@@ -29,11 +33,12 @@ class DecisionTree(Detector):
 
     def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         self.tree = DecisionTreeClassifier(
-            max_depth=MAX_DEPTH, min_samples_leaf=MIN_LEAF_FRACTION, random_state=self.seed
+            max_depth=MAX_DEPTH, min_samples_leaf=MIN_LEAF_FRACTION, class_weight="balanced", random_state=self.seed
         ).fit(X, labels)
+        refuse_without_cuts(self.name, [self.tree.tree_])
 
     def score(self, X: Features) -> Scores:
-        """Return P(signal), shape (events,): the fraction of signal among the training events in an event's leaf."""
+        """Return P(signal), shape (events,): the weight of signal among the training events in an event's leaf."""
         scores: Scores = self.tree.predict_proba(X)[:, 1].astype(np.float32)
         return scores
 
@@ -44,7 +49,7 @@ class DecisionTree(Detector):
     def contributions(self) -> torch.nn.Module:
         """Return by how much the cuts on each feature raised P(signal), as a torch module.
 
-        The contributions add up to the score less the fraction of signal among all training events.
+        The contributions add up to the score less 1/2, which is P(signal) before any cut.
         """
         return PathAttribution(self._tables(), self._signal_fractions())
 

@@ -31,8 +31,8 @@ class Detector(ABC):
         name: of the detector, as in the columns `score_<name>`, `rank_<name>` and `flag_<name>`.
         supervised: whether it learns from labels.
         default_rule: for the threshold.
-        threshold: events with a higher score are flagged; set by `fit`.
-        training_scores: of the events it was trained on, shape (events,); set by `fit`.
+        threshold: events with a higher score are flagged; set by `fit` and `calibrate`.
+        scores: of the events that the threshold and ranks refer to, shape (events,); set by `fit` and `calibrate`.
         notes: what the user should know of the training, a sentence each; set by `fit`.
     """
 
@@ -40,7 +40,7 @@ class Detector(ABC):
     supervised: ClassVar[bool] = False
     default_rule: ClassVar[ThresholdRule] = ThresholdRule(contamination=0.05)
     threshold: float
-    training_scores: Scores
+    scores: Scores
     notes: list[str]
 
     def __init__(self, features: Sequence[str], *, rule: ThresholdRule | None = None, seed: int = 42) -> None:
@@ -70,8 +70,16 @@ class Detector(ABC):
         self.notes = []
         self._check_events(X, labels)
         self._fit(X, labels, progress or _tell_nobody)
-        self.training_scores = self.score(X)
-        self.threshold = self.rule.threshold(self.training_scores)
+        return self.calibrate(X)
+
+    def calibrate(self, X: Features) -> Self:
+        """Let the threshold and ranks refer to these events, in place of those that it was trained on.
+
+        Args:
+            X: features, shape (events, features), at least one event.
+        """
+        self.scores = self.score(X)
+        self.threshold = self.rule.threshold(self.scores)
         return self
 
     def _check_events(self, X: Features, labels: Labels | None) -> None:

@@ -19,9 +19,9 @@ from models.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
 from models.scaling import Standardise
 
-DEPENDENT = 1e-10
-"""Smallest eigenvalue of the features' correlation matrix below which they are linearly dependent: what float32 rounds
-off features that are leaves about 1e-14."""
+DEPENDENT = 1e-7
+"""Smallest eigenvalue of the features' correlation matrix below which they are linearly dependent: one of them is the
+others within 3e-4 of its spread, and float32 does not leave enough of what is between."""
 DOMINANT = 1e-8
 """Smallest eigenvalue of the robust correlation matrix below which one combination of features makes the score."""
 INVOLVED = 0.01

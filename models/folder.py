@@ -115,11 +115,24 @@ class DetectorEntry(_Table):
 
 
 class TrainingSample(_Table):
-    """A sample that the detectors were trained on: the entries read (half-open) and the events that passed all cuts."""
+    """A sample that the detectors were trained on.
+
+    Attributes:
+        sample: its name.
+        title: in words.
+        simulated: whether its events are.
+        tree: name of the tree.
+        files: paths or addresses, as they were.
+        sha256: of the files, as far as known.
+        entries: that were read, half-open.
+        events: that passed all cuts.
+    """
 
     sample: str
     title: str
     simulated: bool
+    tree: str
+    files: list[str]
     sha256: list[str]
     entries: tuple[int, int]
     events: int

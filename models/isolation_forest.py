@@ -14,7 +14,7 @@ from sklearn.ensemble import IsolationForest as SklearnIsolationForest
 from sklearn.preprocessing import StandardScaler
 
 from models.detector import Detector, Features, Labels, Progress, Scores
-from models.tree_tables import PathAttribution, TreeTables, TreeWalk
+from models.tree_tables import PathAttribution, TreeTables, TreeWalk, refuse_without_cuts
 
 
 class IsolationForest(Detector):
@@ -26,6 +26,7 @@ class IsolationForest(Detector):
         # In float64, so that the scaled features do not depend on how a float32 sum over millions is rounded.
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         self.forest = SklearnIsolationForest(n_estimators=100, random_state=self.seed).fit(self._scaled(X))
+        refuse_without_cuts(self.name, [tree.tree_ for tree in self.forest.estimators_])
 
     def _scaled(self, X: Features) -> npt.NDArray[np.float64]:
         scaled: npt.NDArray[np.float64] = self.scaler.transform(X.astype(np.float64))

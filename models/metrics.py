@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import accuracy_score, auc, precision_recall_fscore_support
 
-from models.detector import Features, Labels, Scores
+if TYPE_CHECKING:  # an evaluation of trained models needs no torch
+    from models.detector import Features, Labels, Scores
 
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 MIN_BACKGROUND = 25
-"""Background events that have to pass a cut for its significance improvement to count: their number is then known to
-20 %, a limit that the literature on anomaly searches uses."""
+"""Background events that a significance improvement is computed with, at least: a cut that fewer pass counts as if this
+many did. Their number then has a relative statistical error of 20 % at most, 1 / sqrt(25)."""
+
+MIN_FOR_ERROR = 5
+"""Events of each kind that a bootstrap error needs. Resampling fewer gives too little of their true spread; that of a
+single event gives none."""
 
 CURVE_POINTS = 1000
 """Points of a curve, at most."""
@@ -36,8 +41,10 @@ class Curves:
     Attributes:
         fpr: fraction of the background that passes, shape (n,); from 0 to 1.
         tpr: fraction of the signal that passes, shape (n,); from 0 to 1.
-        efficiency: fraction of the signal that passes, shape (m,), where MIN_BACKGROUND background events pass.
-        improvement: significance improvement there, efficiency / sqrt(fraction of the background), shape (m,).
+        efficiency: fraction of the signal that passes, as `tpr`; empty with fewer than MIN_BACKGROUND background
+            events in all.
+        improvement: significance improvement, efficiency / sqrt(max(fpr, MIN_BACKGROUND / background events)), of the
+            shape of `efficiency`.
     """
 
     fpr: Numbers
@@ -64,15 +71,15 @@ class _WorkingPoints:
         return fraction
 
     @property
-    def populated(self) -> npt.NDArray[np.bool_]:
-        """Where enough background passes for a significance improvement."""
-        return self.background >= MIN_BACKGROUND
-
-    @property
     def improvement(self) -> Numbers:
-        """Signal efficiency over the root of the background efficiency, where `populated`."""
-        chosen = self.populated
-        improvement: Numbers = self.tpr[chosen] / np.sqrt(self.fpr[chosen])
+        """Signal efficiency over the root of the background efficiency, which MIN_BACKGROUND events bound from below.
+
+        It is empty with fewer of them in all.
+        """
+        total = self.background[-1]
+        if total < MIN_BACKGROUND:
+            return np.empty(0)
+        improvement: Numbers = self.tpr / np.sqrt(np.maximum(self.background, MIN_BACKGROUND) / total)
         return improvement
 
 
@@ -121,8 +128,10 @@ def figures_of_merit(
 ) -> dict[str, Any]:
     """Return the figures of merit of one detector.
 
-    An error is the standard deviation over resamplings of the events with replacement, signal and background apart. The
-    maximum significance improvement is looked for anew in each of them.
+    An error is the standard deviation over resamplings of the events with replacement, signal and background apart; it
+    is None with fewer than MIN_FOR_ERROR events of either kind. The maximum of the significance improvement,
+    eps_S / sqrt(max(eps_B, MIN_BACKGROUND / background events)), is looked for anew in each of them; it is None with
+    fewer than MIN_BACKGROUND background events.
 
     Args:
         scores: shape (events,), higher is more like the signal; ties and infinities are fine.
@@ -147,7 +156,8 @@ def figures_of_merit(
 
     random = np.random.default_rng(seed)
     repeated = []
-    for _ in range(resamplings):
+    enough = min(len(background.places), len(signal.places)) >= MIN_FOR_ERROR
+    for _ in range(resamplings if enough else 0):
         drawn = background.resampled(random), signal.resampled(random)
         repeated.append(_values(_passing(drawn[0].places, drawn[1].places, number), *drawn))
     result: dict[str, Any] = {
@@ -182,9 +192,10 @@ def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> dict[st
     precision, recall, f1, _ = precision_recall_fscore_support(
         truth, taken_for, sample_weight=weights, labels=[0, 1], zero_division=np.nan
     )
+    improvement = points.improvement
     return {
         "auc": auc(points.fpr, points.tpr),
-        "max_sic": points.improvement.max(initial=-np.inf) if points.populated.any() else np.nan,
+        "max_sic": improvement.max() if len(improvement) else np.nan,
         "accuracy": accuracy_score(truth, taken_for, sample_weight=weights),
         "precision": precision[1],
         "recall": recall[1],
@@ -195,9 +206,9 @@ def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> dict[st
 
 
 def _best_point(points: _WorkingPoints) -> int | None:
-    """Return the working point of the greatest significance improvement."""
-    populated = np.flatnonzero(points.populated)
-    return int(populated[np.argmax(points.improvement)]) if len(populated) else None
+    """Return the working point of the greatest significance improvement, the loosest of equals: most background."""
+    improvement = points.improvement
+    return len(improvement) - 1 - int(np.argmax(improvement[::-1])) if len(improvement) else None
 
 
 def _spread(values: Sequence[float], value: float) -> float:
@@ -225,25 +236,24 @@ def curves(scores: Scores, labels: Labels) -> Curves:
     """
     points = _working_points(scores, labels)
     best = _best_point(points)
-    roc = _thinned(points, 0, best)
-    populated = np.flatnonzero(points.populated)
-    significance = _thinned(points, int(populated[0]), best) if len(populated) else populated
-    efficiency, fraction = points.tpr[significance], points.fpr[significance]
-    return Curves(points.fpr[roc], points.tpr[roc], efficiency, efficiency / np.sqrt(fraction))
+    chosen = _thinned(points, best)
+    fpr, tpr = points.fpr[chosen], points.tpr[chosen]
+    if best is None:
+        return Curves(fpr, tpr, np.empty(0), np.empty(0))
+    return Curves(fpr, tpr, tpr, points.improvement[chosen])
 
 
-def _thinned(points: _WorkingPoints, first: int, best: int | None) -> Counts:
-    """Choose working points from `first` on that keep the shape of a curve."""
+def _thinned(points: _WorkingPoints, best: int | None) -> Counts:
+    """Choose working points that keep the shape of a curve."""
     last = len(points.background) - 1
-    if last - first < CURVE_POINTS:
-        return np.arange(first, last + 1)
+    if last < CURVE_POINTS:
+        return np.arange(last + 1)
     half = (CURVE_POINTS - 3) // 2
-    background = points.background[first:]
-    logarithmic = np.searchsorted(background, np.geomspace(max(background[0], 1), background[-1], half))
-    chosen = np.concatenate([logarithmic, np.linspace(0, last - first, half).round().astype(np.int64)])
-    ends = [first, last] if best is None else [first, best, last]
+    logarithmic = np.searchsorted(points.background, np.geomspace(1, points.background[-1], half))
+    chosen = np.concatenate([logarithmic, np.linspace(0, last, half).round().astype(np.int64)])
+    kept = [0, last] if best is None else [0, best, last]
     # The end of a logarithmic range is rounded, up maybe.
-    return np.unique(np.concatenate([first + np.minimum(chosen, last - first), ends]))
+    return np.unique(np.concatenate([np.minimum(chosen, last), kept]))
 
 
 def permutation_importance(

@@ -38,6 +38,11 @@ class OneClassSVM(Detector):
 
     name: ClassVar[str] = "one_class_svm"
 
+    @property
+    def minimum_events(self) -> int:
+        """Ten: the support of fewer is no more than their places."""
+        return 10
+
     def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         scaled = self._scaled(self._drawn(X))

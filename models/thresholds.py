@@ -13,6 +13,10 @@ RANK_TABLE_POINTS = 4097
 """Points of a rank table, and some more where scores tie: between them a rank of a training event is off by less than
 1/4096, and the table fits the fastest cache."""
 
+CLEARANCE = 1e-5
+"""Of a threshold above the highest training score, if many events have it, as a fraction of that score."""
+LARGEST = float(np.finfo(np.float32).max)
+
 
 class ThresholdRule(BaseModel):
     """How a threshold follows from the scores of the training events; exactly one of these is given.
@@ -44,12 +48,23 @@ class ThresholdRule(BaseModel):
     def threshold(self, scores: npt.NDArray[np.float32]) -> float:
         """Return the threshold for these training scores, shape (events,)."""
         if self.score is not None:
-            return float(np.float32(self.score))
+            return _as_float32(self.score)
         if self.sigma is not None:
             exact = scores.astype(np.float64)
-            return float(np.float32(exact.mean() + self.sigma * exact.std()))
+            return _as_float32(float(exact.mean() + self.sigma * exact.std()))
         quantile = self.percentile / 100 if self.percentile is not None else 1 - (self.contamination or 0.0)
-        return float(np.float32(np.quantile(scores, quantile)))
+        threshold = float(np.quantile(scores, quantile))
+        if np.count_nonzero(scores == threshold) < 2:
+            return _as_float32(threshold)
+        # Several events have this very score. They are not above it, also where it is computed with other roundings.
+        above = scores[scores > threshold]
+        return _as_float32(
+            (threshold + float(above.min())) / 2 if len(above) else threshold + abs(threshold) * CLEARANCE
+        )
+
+
+def _as_float32(value: float) -> float:
+    return float(np.float32(np.clip(value, -LARGEST, LARGEST)))
 
 
 @dataclass(frozen=True)

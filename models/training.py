@@ -80,22 +80,74 @@ class Recipe:
         rows = np.ones(len(events.X), dtype=np.bool_)
         if self.folds > 1:
             rows = events.numbers % np.uint64(self.folds) != fold
+        return self._learned_from(events, rows, supervised)
+
+    def calibration_rows(self, events: TrainingEvents, fold: int, supervised: bool) -> npt.NDArray[np.bool_]:
+        """Say which events the threshold and ranks of a fold refer to, shape (events,).
+
+        With one fold those that it is trained on; with more, those of the fold, which its network has not seen.
+        """
+        if self.folds == 1:
+            return self.training_rows(events, fold, supervised)
+        return self._learned_from(events, events.numbers % np.uint64(self.folds) == fold, supervised)
+
+    def _learned_from(
+        self, events: TrainingEvents, rows: npt.NDArray[np.bool_], supervised: bool
+    ) -> npt.NDArray[np.bool_]:
         if self.train_on == "background" and not supervised:
             if events.labels is None:
                 raise TrainingError("train_on: background needs labels, which the sample does not have; leave it out")
-            rows &= events.labels == 0
+            rows = rows & (events.labels == 0)
         return rows
+
+    def check_folds(self, events: TrainingEvents) -> None:
+        """Refuse folds without events.
+
+        Raises:
+            TrainingError: a fold has none.
+        """
+        for fold in range(self.folds if self.folds > 1 else 0):
+            if not (events.numbers % np.uint64(self.folds) == fold).any():
+                raise TrainingError(
+                    f"none of the {len(events.X)} training events has event % {self.folds} == {fold}, so a fold is "
+                    "empty; take another number of folds, or none"
+                )
 
 
 Trained = dict[str, list[Detector]]
 """Name of a detector -> the detector for each fold."""
 
 
-def constant_features(events: TrainingEvents, recipe: Recipe) -> dict[str, float]:
-    """Return the features that are the same in all events that some network would learn from, with their values."""
+def constant_features(events: TrainingEvents, detectors: Sequence[str], recipe: Recipe) -> dict[str, float]:
+    """Return the features that some network could not learn from, as they are the same in all of its events.
+
+    Args:
+        events: to learn from.
+        detectors: names of those that will.
+        recipe: how.
+
+    Returns:
+        Name of the feature -> its value.
+
+    Raises:
+        TrainingError: a feature is the same in all background events, from which some detectors learn, and those with
+            labels could tell the signal by it.
+    """
+    of_kinds = {kind: _constant(events, recipe, kind) for kind in {name in SUPERVISED for name in detectors}}
+    if len(of_kinds) == 2 and (only := of_kinds[False].keys() - of_kinds[True].keys()):
+        feature = min(only)
+        raise TrainingError(
+            f"the feature {feature} is {of_kinds[False][feature]:g} in all background events: detectors that learn "
+            "from the background alone cannot use it, those with labels can; train them apart (--detectors), or with "
+            "--train-on all, or name --features without it"
+        )
+    return {name: value for constant in of_kinds.values() for name, value in constant.items()}
+
+
+def _constant(events: TrainingEvents, recipe: Recipe, supervised: bool) -> dict[str, float]:
     constant: dict[str, float] = {}
     for fold in range(recipe.folds):
-        X = events.X[recipe.training_rows(events, fold, supervised=False)]
+        X = events.X[recipe.training_rows(events, fold, supervised)]
         constant |= {
             name: float(values[0])
             for name, values in zip(events.features, X.T, strict=True)
@@ -121,6 +173,7 @@ def train(
     Raises:
         TrainingError: the events do not allow to train a detector.
     """
+    recipe.check_folds(events)
     trained: Trained = {}
     for name in detectors:
         supervised = name in SUPERVISED
@@ -131,6 +184,8 @@ def train(
             labels = None if events.labels is None else events.labels[rows]
             detector = _new_detector(name, events.features, recipe)
             detector.fit(events.X[rows], labels, partial(progress, title))
+            if recipe.folds > 1:  # what it has not seen is what it will score
+                detector.calibrate(events.X[recipe.calibration_rows(events, fold, supervised)])
             trained.setdefault(name, []).append(detector)
     return trained
 
@@ -175,7 +230,15 @@ def write_model_folder(
         seed=recipe.seed,
         ensemble=ensemble,
         min_votes=(len(ensemble) + 1) // 2,
-        detectors={name: _write_networks(folder, of_folds, columns.features) for name, of_folds in trained.items()},
+        detectors={
+            name: _write_networks(
+                folder,
+                of_folds,
+                columns.features,
+                [int(recipe.training_rows(events, k, name in SUPERVISED).sum()) for k in range(recipe.folds)],
+            )
+            for name, of_folds in trained.items()
+        },
         reference=_reference(events, trained, recipe),
         versions=dict(versions),
     )
@@ -183,8 +246,10 @@ def write_model_folder(
     return models
 
 
-def _write_networks(folder: Path, of_folds: Sequence[Detector], features: Sequence[str]) -> DetectorEntry:
-    """Export the detectors of all folds and describe them."""
+def _write_networks(
+    folder: Path, of_folds: Sequence[Detector], features: Sequence[str], trained_on: Sequence[int]
+) -> DetectorEntry:
+    """Export the detectors of all folds, trained on so many events, and describe them."""
     first, networks = of_folds[0], []
     for fold, detector in enumerate(of_folds):
         stem = f"{detector.name}_fold{fold}" if len(of_folds) > 1 else detector.name
@@ -197,9 +262,9 @@ def _write_networks(folder: Path, of_folds: Sequence[Detector], features: Sequen
                 sha256=file_sha256(score),
                 contributions=contributions.name,
                 contributions_sha256=file_sha256(contributions),
-                events=len(detector.training_scores),
+                events=trained_on[fold],
                 threshold=detector.threshold,
-                rank_table=RankPoints(**asdict(rank_table(detector.training_scores))),
+                rank_table=RankPoints(**asdict(rank_table(detector.scores))),
                 history=History(**asdict(detector.history)) if isinstance(detector, Autoencoder) else None,
             )
         )
@@ -220,7 +285,7 @@ def _score_axis(of_folds: Sequence[Detector]) -> Axis:
     The scores of most detectors have no upper bound, and a few events lie far out: the axis ends where the threshold is
     a third of the way from the median, and holds all scores where they end before that.
     """
-    scores = np.concatenate([detector.training_scores for detector in of_folds])
+    scores = np.concatenate([detector.scores for detector in of_folds])
     median, threshold = float(np.median(scores)), max(detector.threshold for detector in of_folds)
     end = median + 3 * (threshold - median)
     return _axis(scores if of_folds[0].supervised or end <= median else np.minimum(scores, np.float32(end)))
@@ -254,8 +319,8 @@ def _reference(events: TrainingEvents, trained: Trained, recipe: Recipe) -> Refe
     """Pick events from the least to the most anomalous by each detector, in equal steps of rank."""
     share, picked = max(REFERENCE_EVENTS // len(trained), 2), set[int]()
     for name, (first, *_) in trained.items():
-        order = np.flatnonzero(recipe.training_rows(events, 0, name in SUPERVISED))
-        order = order[np.argsort(first.training_scores, kind="stable")]
+        order = np.flatnonzero(recipe.calibration_rows(events, 0, name in SUPERVISED))
+        order = order[np.argsort(first.scores, kind="stable")]
         picked |= set(order[np.linspace(0, len(order) - 1, min(len(order), share)).round().astype(int)].tolist())
     chosen = events.X[sorted(picked)]
     return Reference(
@@ -267,11 +332,19 @@ def _reference(events: TrainingEvents, trained: Trained, recipe: Recipe) -> Refe
     )
 
 
-def mean_ranks(X: Features, trained: Trained) -> Scores:
-    """Return the mean rank of events over the detectors that do not learn from labels, or over all; shape (events,)."""
-    voting = [of_folds[0] for name, of_folds in trained.items() if name not in SUPERVISED]
-    ranks = [
-        np.searchsorted(np.sort(detector.training_scores), detector.score(X)) / len(detector.training_scores)
-        for detector in voting or [of_folds[0] for of_folds in trained.values()]
-    ]
-    return np.asarray(np.mean(ranks, axis=0), dtype=np.float32)
+def mean_ranks(X: Features, numbers: npt.NDArray[np.uint64], trained: Trained) -> Scores:
+    """Return the mean rank of events over the detectors that do not learn from labels, or over all; shape (events,).
+
+    Args:
+        X: features, shape (events, features).
+        numbers: event numbers, which say the fold whose network ranks an event, shape (events,).
+        trained: the detectors, for each fold.
+    """
+    voting = [of_folds for name, of_folds in trained.items() if name not in SUPERVISED] or list(trained.values())
+    ranks = np.zeros((len(voting), len(X)), dtype=np.float32)
+    for of_folds, of_detector in zip(voting, ranks, strict=True):
+        for fold, detector in enumerate(of_folds):
+            rows = numbers % np.uint64(len(of_folds)) == fold
+            below = np.searchsorted(np.sort(detector.scores), detector.score(X[rows])) if rows.any() else 0
+            of_detector[rows] = below / np.float32(len(detector.scores))
+    return np.asarray(ranks.mean(axis=0), dtype=np.float32)

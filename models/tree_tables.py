@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.errors import TrainingError
+
 Values = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.int64]
 
@@ -65,6 +67,23 @@ class TreeTables:
             children = np.stack([self.left[inner], self.right[inner]])
             means[inner] = np.average(means[children], axis=0, weights=self.samples[children])
         return means
+
+
+def refuse_without_cuts(name: str, trees: Sequence[Any]) -> None:
+    """Refuse trees of which none has a cut.
+
+    Args:
+        name: of the detector.
+        trees: scikit-learn's.
+
+    Raises:
+        TrainingError: no event can be told from another.
+    """
+    if all(tree.max_depth == 0 for tree in trees):
+        raise TrainingError(
+            f"{name}: no cut on any feature is possible, nearly all training events are alike in them; take other "
+            "features or more events"
+        )
 
 
 class TreeWalk(torch.nn.Module):

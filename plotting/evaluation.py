@@ -29,7 +29,7 @@ _REMEDY = "repeat the evaluation that wrote it (python -m analysis.evaluate)"
 
 @dataclass(frozen=True)
 class Metric:
-    """A number and its error, one standard deviation; None for what is not known."""
+    """A number and its error, one standard deviation; None for what is not known: the error of a few events, say."""
 
     value: float | None
     error: float | None
@@ -63,7 +63,7 @@ class Evaluated:
         threshold: events with a higher score are flagged; None where that is decided by votes, or differs by fold.
         confusion: of the events that it flags.
         roc: signal efficiency (y) against background efficiency (x).
-        significance: significance improvement (y) against signal efficiency (x).
+        significance: significance improvement (y) against signal efficiency (x); no points where it is not defined.
         background: scores of the background events.
         signal: scores of the signal events, with the same edges.
         importance: for a supervised detector, of each feature by name; otherwise empty.

@@ -24,7 +24,7 @@ _SHOWN = {
 
 @house_style()
 def draw_metrics(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure:
-    """Draw a point with its error for each detector and figure of merit; one that is not defined is left out."""
+    """Draw a point with its error for each detector and figure of merit; what is not defined is left out."""
     number = len(detectors)
     figure = new_figure(caption, 7.0, 1.4 + len(_SHOWN) * (0.3 + 0.14 * number) + 0.26 * number)
     axes = figure.subplots()
@@ -35,7 +35,7 @@ def draw_metrics(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure
             found = detectors[name].metrics[metric]
             if found.value is not None:
                 axes.errorbar(
-                    found.value, row + offset, xerr=found.error or 0.0, fmt="o", ms=6, color=colours[name], capsize=2.5
+                    found.value, row + offset, xerr=found.error, fmt="o", ms=6, color=colours[name], capsize=2.5
                 )
     for row in range(1, len(_SHOWN)):
         axes.axhline(row - 0.5, color="0.85", lw=0.8)

@@ -215,7 +215,7 @@ def count_text(events: float) -> str:
 
 
 def set_score_axis(axes: Axes, title: str) -> None:
-    """Give the horizontal axis its title, on the right, and a common factor of its numbers, if any, room on the left."""
+    """Give the horizontal axis its title, on the right, and room on the left to a common factor of its numbers."""
     axes.set_xlabel(title)
     factor = axes.xaxis.get_offset_text()
     factor.set_x(0)

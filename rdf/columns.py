@@ -46,7 +46,7 @@ _IDENTIFIERS: Mapping[str, str] = {
 
 _ELEMENT = re.compile(r"(?<![\w.:])([A-Za-z_]\w*)\s*\[")
 _RESERVED = re.compile(
-    r"(source|scaled|joined|unrounded|score|rank|flag|moment|part)_.*|.*_order|votes|non_finite|feature_vector"
+    r"(source|scaled|joined|unrounded|score|rank|flag|moment|part)_.*|.*_order|votes|fold|non_finite|feature_vector"
 )
 """Names of columns that are made on the way."""
 
@@ -128,6 +128,8 @@ def physics_columns(
                 columns[name] = expression
                 break
     for name, definition in schema.define.items():
+        if _RESERVED.fullmatch(name):
+            raise SchemaError(f"schema {schema.name}: a column {name!r} is made on the way; define it by another name")
         # Its names are those of the file's columns first, which are there.
         if names_in(definition.expression) & _MADE_OF - schema.columns.keys() <= columns.keys():
             columns[name] = with_checked_access(definition.expression)

@@ -109,9 +109,9 @@ def test_defaults_are_those_of_the_help() -> None:
             "dropout": 0.0,
             "batch_norm": False,
             "learning_rate": 1e-3,
-            "batch_size": 256,
+            "batch_size": 512,
             "epochs": 50,
-            "patience": 5,
+            "patience": 3,
             "validation": 0.2,
         },
         "folds": 1,
@@ -581,6 +581,7 @@ def test_one_threshold_rule_is_for_all_detectors(tmp_path: Path, rule: str) -> N
         ("{contamination: 1.5}", "contamination: Input should be less than 1"),
         ("{mlp: {score: high}}", "mlp.score: Input should be a valid number"),
         ("3", "'3' is not of the form {name: value, ...}"),
+        ("{sigma: 3, mlp: {score: 0.5}}", "give either one rule for all detectors, or a rule for each; not both"),
     ],
 )
 def test_wrong_threshold_is_named(threshold: str, fault: str) -> None:
@@ -636,3 +637,18 @@ def test_an_evaluation_trains_on_background() -> None:
     one = load_configuration_as(EvaluationConfiguration, {"sample": "a", "train_on": "all"}, None)
     assert (two.train_on, one.train_on) == ("background", "all")
     assert load_configuration({"sample": "a"}, None).train_on == "all"
+
+
+@pytest.mark.parametrize("written", ["1e-3", "1.0e-3", "0.001", "1E-3", "+1e-3"])
+def test_numbers_may_be_written_with_an_exponent(tmp_path: Path, written: str) -> None:
+    """YAML 1.1 takes some of these for text."""
+    assert (
+        configured(tmp_path, f"sample: s\nautoencoder: {{learning_rate: {written}}}\n").autoencoder.learning_rate
+        == 1e-3
+    )
+    option = {"sample": "s", "autoencoder": f"{{learning_rate: {written}}}"}
+    assert load_configuration(option, None).autoencoder.learning_rate == 1e-3
+
+
+def test_names_with_an_exponents_letter_stay_names(tmp_path: Path) -> None:
+    assert configured(tmp_path, "sample: 2e\noutput: e5\nfeatures: 1e5x\n").sample == "2e"

@@ -149,8 +149,9 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
     assert publish(old, "old", steps=100) == 0
     assert generations(old) == whole("old")
     seen = set()
-    # Six renames, the removal of the old run.json and of the old folder of figures with its file, and of the staging.
-    for steps in range(11):
+    # Six renames, the removal of the old run.json, of the other results that there can be (whether there or not), of the
+    # old folder of figures with its file, and of the staging.
+    for steps in range(18):
         folder = tmp_path / str(steps)
         shutil.copytree(old, folder)
         code = publish(folder, "new", steps)
@@ -159,6 +160,16 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
             assert found in (whole("old"), whole("new"))
         seen.add((code, found.get("run.json"), found.get("events.root")))
     assert {(9, "old", "old"), (9, None, "new"), (0, "new", "new")} <= seen
+
+
+def test_what_an_earlier_run_or_evaluation_left_goes_with_it(tmp_path: Path) -> None:
+    """A new run.json must not vouch for metrics or a projection that are not of its run; a file of the user's stays."""
+    for name in ("metrics.json", "curves.root", "latent.csv", "notes.txt", "run.json"):
+        (tmp_path / name).write_text("old")
+    with staged_output(tmp_path) as staging:
+        for name in ("run.json", "events.root"):
+            (staging / name).write_text("new")
+    assert generations(tmp_path) == {"run.json": "new", "events.root": "new", "notes.txt": "old"}
 
 
 def test_second_run_is_refused_while_the_first_holds_the_folder(tmp_path: Path) -> None:

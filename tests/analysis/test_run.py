@@ -462,7 +462,7 @@ def simulated(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Finis
     assert "--allow-simulated" in missing.stderr
     assert "OPENDATA_DIR" in missing.stderr
     assert not FINAL_NAMES & names(folder)
-    return Runner(environment)(folder, "--sample", "cms2010b", "--allow-simulated", *FOREST_ONLY)
+    return Runner(environment).without_figures(folder, "--sample", "cms2010b", "--allow-simulated", *FOREST_ONLY)
 
 
 def test_simulated_events_say_so_everywhere(simulated: Finished) -> None:

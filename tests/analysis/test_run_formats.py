@@ -13,14 +13,18 @@ import numpy as np
 import pytest
 import uproot
 from numpy.typing import NDArray
+from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
 
 from analysis.configuration import load_configuration
 from analysis.errors import ConfigurationError
 from analysis.run import run
+from models.errors import TrainingError
 from rdf.errors import SchemaError, UnknownFeature
+from tests.macros.test_rows import lots_of
 from tests.rdf import reference
 
 Columns = dict[str, NDArray[Any]]
@@ -138,8 +142,9 @@ def _apart(opendata: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch
 
 
 def start(options: dict[str, str], opendata: Path, folder: Path) -> Path:
-    """Run, and return the folder of the results."""
+    """Run, with the isolation forest only unless other detectors are named, and return the folder of the results."""
     (folder / "my_schema.yaml").write_text(MY_SCHEMA)
+    options = options if "models" in options else {"detectors": "isolation_forest"} | options
     filled = {
         key: value.replace("{opendata}", str(opendata)).replace("{folder}", str(folder))
         for key, value in options.items()
@@ -178,22 +183,30 @@ def features_of(columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path) -> None:
+def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = CASES[name]
     results = start(case.options, opendata, tmp_path)
     record = json.loads((results / "run.json").read_text())
-    assert tuple(feature["name"] for feature in record["features"]) == case.features
     assert set(record["left_out"]) == set(case.left_out)
 
     expected = expected_columns(case, opendata)
     X = features_of(expected, case.features)
     finite = np.isfinite(X).all(axis=1)
+    # What is the same in all events is recorded, but teaches nothing.
+    constant = {f: X[finite][0, i] for i, f in enumerate(case.features) if not np.ptp(X[finite][:, i])}
+    learned = tuple(feature for feature in case.features if feature not in constant)
+    assert tuple(feature["name"] for feature in record["features"]) == learned
+    assert set(constant) <= {feature["name"] for feature in record["observables"]}
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("not learned from")]
+    assert said == [
+        f"not learned from: {feature}, which is {value:g} in all training events" for feature, value in constant.items()
+    ]
     assert record["cutflow"] == [
         {"name": "all", "events": len(X)},
         {"name": "finite", "events": int(finite.sum())},
     ]
     assert record["non_finite"] == {
-        feature: int((~np.isfinite(X[:, i])).sum()) for i, feature in enumerate(case.features)
+        feature: int((~np.isfinite(X[:, i])).sum()) for i, feature in enumerate(case.features) if feature in learned
     }
 
     events = written(results)
@@ -205,12 +218,13 @@ def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path) -> None
     np.testing.assert_allclose(features_of(events, case.features)[found_order], X[finite][order], rtol=1e-5, atol=1e-6)
 
     forest = make_pipeline(StandardScaler(), IsolationForest(contamination=0.05, random_state=42))
-    forest.fit(X[finite])
-    scores = -forest.score_samples(X[finite])[order]
+    inputs = features_of(expected, learned)[finite]
+    forest.fit(inputs)
+    scores = -forest.score_samples(inputs)[order]
     found = events["score_isolation_forest"][found_order]
     assert np.mean(np.abs(found - scores) < 1e-5 * np.ptp(scores)) >= 0.99
     assert np.corrcoef(found, scores)[0, 1] > 0.9999
-    flagged = forest.predict(X[finite])[order] == -1
+    flagged = forest.predict(inputs)[order] == -1
     assert np.count_nonzero(events["flag_isolation_forest"][found_order] != flagged) <= 0.005 * flagged.sum() + 1
 
     with uproot.open(results / "histograms.root") as file:
@@ -220,6 +234,72 @@ def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path) -> None
             inside, _ = np.histogram(events[feature], edges)
             assert contents.sum() == finite.sum()
             assert contents[1:-1].tolist() == inside.tolist()
+
+
+UNSUPERVISED = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")
+
+
+def by_scikit_learn(training: NDArray[np.float32], X: NDArray[np.float32]) -> Columns:
+    """The scores of X by scikit-learn's own detectors, and for each the 95 % quantile of its training scores."""
+    scaler = StandardScaler().fit(training.astype(float))
+    learned, scaled = (scaler.transform(events.astype(float)) for events in (training, X))
+    forest = IsolationForest(random_state=42).fit(learned)
+    machine = OneClassSVM(nu=0.05, gamma="scale").fit(learned)
+    envelope = EllipticEnvelope(random_state=42).fit(learned)
+    methods = {
+        "isolation_forest": forest.score_samples,
+        "one_class_svm": machine.decision_function,
+        "elliptic_envelope": envelope.score_samples,
+    }
+    return {name: np.append(-method(scaled), np.quantile(-method(learned), 0.95)) for name, method in methods.items()}
+
+
+def check_scores(events: Columns, expected: Columns) -> None:
+    for name, (*scores, threshold) in expected.items():
+        score, flag = events[f"score_{name}"], events[f"flag_{name}"]
+        assert np.mean(np.abs(score - scores) < 1e-5 * np.ptp(scores)) >= 0.9995, name
+        flagged = np.array(scores) > threshold
+        assert np.count_nonzero(flag != flagged) <= max(1, 0.005 * flagged.sum()), name
+
+
+@pytest.mark.filterwarnings("ignore:Determinant has increased:RuntimeWarning")
+def test_all_detectors_on_an_atlas_sample(opendata: Path, tmp_path: Path) -> None:
+    case = CASES["ATLAS 2025"]
+    results = start({**case.options, "detectors": ",".join(UNSUPERVISED)}, opendata, tmp_path)
+    columns = expected_columns(case, opendata)
+    learned = [name for name in case.features if name != "n_leptons"]
+    X = features_of(columns, learned)
+    finite = np.isfinite(X).all(axis=1)
+    events = written(results)
+    order = np.lexsort([events["event"], events["run"]])
+    events = {name: values[order] for name, values in events.items()}
+    np.testing.assert_array_equal(events["event"], columns["event"][finite])
+    check_scores(events, by_scikit_learn(X[finite], X[finite]))
+    for name in UNSUPERVISED:
+        assert abs(events[f"flag_{name}"].mean() - 0.05) <= 0.001
+
+
+def test_all_detectors_on_training_events_that_were_drawn(opendata: Path, tmp_path: Path) -> None:
+    """5,000 of 60,000: those whose lots are least, by the generator written down in Python."""
+    options = {"sample": "lhco_train", "detectors": ",".join(UNSUPERVISED), "train_events": "5000"}
+    results = start(options, opendata, tmp_path)
+    X = features_of(lhco(opendata / "lhco" / "innerdata_train.npy"), LHCO)
+    ids = np.zeros((len(X), 4), dtype=np.uint64)  # row, run, luminosityBlock, event
+    ids[:, 0] = ids[:, 3] = np.arange(len(X))
+    lots = lots_of(42, ids, X[:, :0])
+    drawn = sorted(sorted(range(len(X)), key=lots.__getitem__)[:5_000])
+    events = written(results)
+    order = np.argsort(events["event"])
+    check_scores({name: values[order] for name, values in events.items()}, by_scikit_learn(X[drawn], X))
+    training = json.loads((results / "models" / "models.json").read_text())["training"]
+    assert (training["train_events"], training["events"]) == (5_000, 5_000)
+    assert [(sample["entries"], sample["events"]) for sample in training["samples"]] == [([0, 60_000], 60_000)]
+
+
+def test_a_constant_feature_is_refused_if_it_was_asked_for(opendata: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="the feature n_leptons is 4 in all 3424 training events; leave it out of"):
+        start({"sample": "atlas2025_4lep_period_d", "features": "mll,n_leptons"}, opendata, tmp_path)
+    assert not any((tmp_path / "results").iterdir())
 
 
 def test_features_that_need_jets_are_refused_by_name_if_they_were_asked_for(opendata: Path, tmp_path: Path) -> None:

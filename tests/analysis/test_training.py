@@ -15,7 +15,7 @@ from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from analysis.configuration import load_configuration
-from analysis.errors import AnalysisError, DataError
+from analysis.errors import AnalysisError
 from analysis.program import exit_code
 from analysis.run import run
 from models.errors import TrainingError
@@ -65,7 +65,7 @@ def test_no_event_is_scored_by_a_model_that_has_seen_it(folded: list[Path], open
         expected = -unseen.score_samples(X[own])
         assert agrees(score[own], expected) >= 0.9995
         assert agrees(score[own], -seen.score_samples(X[own])) < 0.01
-        threshold = np.quantile(-unseen.score_samples(X[~own]), 0.9)
+        threshold = np.quantile(expected, 0.9)  # of what it has not seen, too
         assert record["detectors"]["isolation_forest"]["threshold"][fold] == pytest.approx(threshold, abs=1e-6)
         assert np.count_nonzero(flag[own] != (expected > threshold)) <= 0.005 * flag[own].sum()
         assert networks[fold]["events"] == np.count_nonzero(~own)
@@ -95,7 +95,8 @@ def test_thresholds_by_detector_and_training_on_background(apart: None, opendata
     background = exact[labels == 0]
     forest = forest_of(background)
     machine = make_pipeline(StandardScaler(), OneClassSVM(nu=0.05, gamma="scale")).fit(background)
-    tree = DecisionTreeClassifier(max_depth=8, min_samples_leaf=0.005, random_state=42).fit(X, labels)
+    tree = DecisionTreeClassifier(max_depth=8, min_samples_leaf=0.005, class_weight="balanced", random_state=42)
+    tree.fit(X, labels)
     distances = -machine.decision_function(background)
     expected = {
         "isolation_forest": (-forest.score_samples(exact), np.quantile(-forest.score_samples(background), 0.9)),
@@ -121,10 +122,14 @@ def test_thresholds_by_detector_and_training_on_background(apart: None, opendata
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        ({"train_on": "background"}, 2, "--train-on: background needs labels, and Z -> mu mu.* has none"),
+        (
+            {"train_on": "background"},
+            2,
+            "--train-on: background needs labels, and CMS 2011 Run A, Z to two muons has none",
+        ),
         ({"detectors": "isolation_forest,mlp"}, 2, "--detectors: mlp learns from labels, and .* has none"),
         ({"features": "mll,n_leptons"}, 3, "the feature n_leptons is 2 in all 10583 training events"),
-        ({"features": "mll,pt_ll", "max_events": 1}, 3, "1 training events, at least 2 are needed"),
+        ({"max_events": 1}, 3, "1 training event, from which nothing can be learned; read more of the sample"),
         ({"features": "mll,pt_ll", "max_events": 5, "detectors": "elliptic_envelope"}, 3, "5 training events"),
     ],
 )
@@ -136,8 +141,3 @@ def test_what_cannot_be_learned_from(
         start(tmp_path, **options)
     assert exit_code(caught.value) == code
     assert not list(tmp_path.iterdir())
-
-
-def test_events_that_are_all_alike_teach_nothing(apart: None, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="only 0 of the features .* differ between the training events"):
-        start(tmp_path, sample="zmumu2011", detectors="isolation_forest", max_events=1)

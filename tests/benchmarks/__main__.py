@@ -11,11 +11,12 @@ from rich.console import Console
 
 from tests.benchmarks.megajets import measure_megajets
 from tests.benchmarks.scoring import measure_scoring
+from tests.benchmarks.training import measure_training
 
 
 def main() -> int:
     """Measure and print, table by table."""
-    for measure in (measure_megajets, measure_scoring):
+    for measure in (measure_megajets, measure_scoring, measure_training):
         Console().print(measure())
     return 0
 

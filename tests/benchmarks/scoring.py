@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from rich.table import Table
 
-from models.folder import Columns, TrainingSample
-from models.training import train, write_model_folder
+from models.folder import Columns, Training
+from models.settings import AutoencoderSettings
+from models.training import Recipe, TrainingEvents, train, write_model_folder
 from rdf import RNode
 from rdf.columns import define_columns, define_feature_vector, physics_columns, rounded
 from rdf.execution import EventLoop, use_threads
 from rdf.features import FEATURE_SETS
 from rdf.schema import ID_QUANTITIES, load_schema
-from rdf.scoring import define_scores
+from rdf.scoring import Ensemble, define_scores
 from rdf.selection import define_non_finite, select_finite
 from rdf.simulation import simulate
 from rdf.snapshot import book_snapshot
@@ -26,6 +26,8 @@ from rdf.sofie import CompiledDetector, compile_detector
 from rdf.sources import Source, open_source
 
 EVENTS, REPEATS, SEED = 200_000, 5, 1
+FOREST = "isolation_forest"
+RECIPE = Recipe(rules={}, autoencoder=AutoencoderSettings(), train_on="all", folds=1, seed=SEED)
 SCHEMA = load_schema("cms_razor")
 FEATURES = FEATURE_SETS["razor"].features
 
@@ -37,23 +39,30 @@ def define_features(events: RNode, source: Source) -> RNode:
     return select_finite(define_non_finite(events))
 
 
-def collect(source: Source) -> np.ndarray:
-    """Return the features of all events, shape (events, features)."""
+def simulated_source(events: int, folder: Path) -> Source:
+    """Return so many simulated events, made if need be."""
+    path = simulate("razor_multijet", SCHEMA, events, SEED, folder)
+    return open_source([str(path)], SCHEMA, folder, [None])
+
+
+def collect(source: Source) -> TrainingEvents:
+    """Return the features of all events, to be learned from without labels."""
     slots = use_threads(1)
     loop = EventLoop(source, (0, source.events))
     snapshot = book_snapshot(define_features(loop.events, source), FEATURES, slots)
     loop.run([snapshot.booked])
-    return snapshot.arrays()[1]
+    ids, X = snapshot.arrays()
+    return TrainingEvents(tuple(FEATURES), X, ids[:, -1], None)
 
 
-def loop_seconds(source: Source, detectors: list[CompiledDetector], threads: int) -> float:
-    """Run columns, and scores where there are detectors, over all events; compilation is not counted."""
+def loop_seconds(source: Source, forest: CompiledDetector | None, threads: int) -> float:
+    """Run columns, and scores where there is a detector, over all events; compilation is not counted."""
     use_threads(threads)
     loop = EventLoop(source, (0, source.events))
     events = define_features(loop.events, source)
-    if detectors:
-        events = define_scores(events, detectors, min_votes=1)
-    result = events.Sum("score_ensemble" if detectors else "MR")
+    if forest:
+        events = define_scores(events, {FOREST: [forest]}, Ensemble((FOREST,), 1))
+    result = events.Sum("score_ensemble" if forest else "MR")
     return loop.run([result]).loop_seconds
 
 
@@ -68,10 +77,9 @@ def measure_scoring() -> Table:
     """Measure, and return the table of medians."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = open_source([str(simulate("razor_multijet", SCHEMA, EVENTS, SEED, folder))], SCHEMA, folder, [None])
-        X = collect(source)
-        training = TrainingSample(sample="", title="", simulated=True, sha256=[], entries=(0, len(X)), events=len(X))
-        trained = train(X, ["isolation_forest"], seed=SEED, progress=lambda _: None)
+        source = simulated_source(EVENTS, folder)
+        events = collect(source)
+        trained = train(events, [FOREST], RECIPE, lambda *_: None)
         made = Columns(
             schema=SCHEMA.name,
             schema_sha256=SCHEMA.meaning(),
@@ -81,18 +89,23 @@ def measure_scoring() -> Table:
             observables=[],
             plane=("MR", "Rsq"),
         )
-        models = write_model_folder(folder, trained, X, X[:, :0], made, training=training, versions={})
-        entry = models.detectors["isolation_forest"]
-        table = entry.rank_table
+        training = Training(
+            samples=[], part=None, train_events=None, events=len(events.X), train_on="all", folds=RECIPE.folds
+        )
+        models = write_model_folder(
+            folder, trained, events, events.X[:, :0], made, recipe=RECIPE, training=training, versions={}
+        )
+        (network,) = models.detectors[FOREST].networks
+        table = network.rank_table
 
-        def compiled(slots: int) -> list[CompiledDetector]:
-            arguments = (folder / entry.file, entry.threshold, table.scores, table.ranks, slots)
-            return [compile_detector("isolation_forest", *arguments)]
+        def compiled(slots: int) -> CompiledDetector:
+            onnx = folder / network.file
+            return compile_detector(FOREST, onnx, network.threshold, table.scores, table.ranks, slots)
 
         one, two = compiled(1), compiled(2)
         ways: dict[str, Callable[[], float]] = {
-            "scikit-learn, all events in one batch": lambda: seconds(lambda: trained[0].score(X)),
-            "columns in the loop, 1 thread": lambda: loop_seconds(source, [], 1),
+            "scikit-learn, all events in one batch": lambda: seconds(lambda: trained[FOREST][0].score(events.X)),
+            "columns in the loop, 1 thread": lambda: loop_seconds(source, None, 1),
             "columns and forest in the loop, 1 thread": lambda: loop_seconds(source, one, 1),
             "columns and forest in the loop, 2 threads": lambda: loop_seconds(source, two, 2),
         }

@@ -155,7 +155,7 @@ def test_a_net_as_wide_as_the_data_learns_to_reconstruct_them() -> None:
     assert np.mean(two.score(X)) < 0.01  # of a variance of 1
     assert np.mean(one.score(X)) > 0.1
     # An event that breaks the sums, by features each of which is usual, is more anomalous than all of them.
-    assert two.score(np.array([[1.0, 1.0, 2.0, 4.0]], dtype=np.float32))[0] > two.training_scores.max()
+    assert two.score(np.array([[1.0, 1.0, 2.0, 4.0]], dtype=np.float32))[0] > two.scores.max()
 
 
 def test_best_epoch_is_kept_and_training_stops_when_it_is_long_past(made_up: npt.NDArray[np.float32]) -> None:
@@ -218,7 +218,7 @@ def test_extreme_events_have_finite_and_the_highest_scores(
     X[0, 0], X[1, 1], X[2], X[3], X[4, 2] = 1e30, -1e30, 3e38, -3e38, 3e38
     scores = detector.score(X)
     assert np.isfinite(scores).all()
-    assert (scores > detector.training_scores.max()).all()
+    assert (scores > detector.scores.max()).all()
     np.testing.assert_allclose(through(detector.network(), X)[:, 0], scores, rtol=1e-3)
     # Beyond the bound nothing changes any more.
     at_bound = X.copy()

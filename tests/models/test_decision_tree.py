@@ -47,7 +47,9 @@ def on_cuts(tree: DecisionTree, made_up: npt.NDArray[np.float32]) -> npt.NDArray
 def test_score_is_scikit_learns_probability_even_on_a_cut(
     tree: DecisionTree, made_up: npt.NDArray[np.float32], labels: Labels
 ) -> None:
-    direct = DecisionTreeClassifier(max_depth=8, min_samples_leaf=15, random_state=42).fit(made_up, labels)
+    direct = DecisionTreeClassifier(max_depth=8, min_samples_leaf=15, class_weight="balanced", random_state=42).fit(
+        made_up, labels
+    )
     X = np.concatenate([made_up, on_cuts(tree, made_up)])
     assert len(X) > 5000
     expected = direct.predict_proba(X)[:, 1].astype(np.float32)

@@ -79,8 +79,7 @@ def test_a_feature_that_is_one_value_for_most_events_is_ignored_and_said_so(made
     envelope = EllipticEnvelope(FEATURES).fit(X)
     (note,) = envelope.notes
     assert note == (
-        "elliptic_envelope: the robust covariance of Rsq is singular; directions without variance among the usual "
-        "events are ignored"
+        "the robust covariance of Rsq is singular; directions without variance among the usual events are ignored"
     )
     expected = -direct(X).score_samples(X.astype(np.float64))
     np.testing.assert_allclose(envelope.score(X), expected, rtol=1e-6)
@@ -98,11 +97,11 @@ def test_features_that_depend_on_one_another_in_usual_events_are_named(made_up: 
     envelope = EllipticEnvelope(FEATURES).fit(X)
     (note,) = envelope.notes
     assert note == (
-        "elliptic_envelope: among the usual events MR, HT are nearly linearly dependent; how far an event is off that "
+        "among the usual events MR, HT are nearly linearly dependent; how far an event is off that "
         "dependence dominates its score"
     )
     network = evaluated(envelope.network(), X)[:, 0]
-    assert np.abs(network - envelope.training_scores).max() < 1e-6 * np.ptp(envelope.training_scores)
+    assert np.abs(network - envelope.scores).max() < 1e-6 * np.ptp(envelope.scores)
 
 
 @pytest.mark.parametrize(

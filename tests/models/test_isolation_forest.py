@@ -187,7 +187,7 @@ def path_changes(tree: Any, events: npt.NDArray[np.float32]) -> tuple[npt.NDArra
 def test_contributions_are_what_shortened_the_paths(
     forest: IsolationForest, made_up: npt.NDArray[np.float32], tmp_path: Path
 ) -> None:
-    X = made_up[np.argsort(forest.training_scores)[[-1, -2, 1500, 0]]]
+    X = made_up[np.argsort(forest.scores)[[-1, -2, 1500, 0]]]
     scaled = forest.scaler.transform(X.astype(np.float64)).astype(np.float32)
     changes, roots = zip(*(path_changes(tree.tree_, scaled) for tree in forest.forest.estimators_), strict=True)
     normalisation = 100 * 10.2447709  # trees times c(256)

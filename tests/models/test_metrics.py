@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from models.metrics import CURVE_POINTS, MIN_BACKGROUND, Curves, curves, figures_of_merit, permutation_importance
+from models.metrics import CURVE_POINTS, Curves, curves, figures_of_merit, permutation_importance
 
 SIGNAL, BACKGROUND = 600, 20_000
 THRESHOLD = 1.5
@@ -61,17 +61,45 @@ def test_values_are_scikit_learns(events: tuple[np.ndarray, np.ndarray], result:
     assert (result["signal"], result["background"]) == (SIGNAL, BACKGROUND)
 
 
-def test_maximum_improvement_is_that_of_the_points_with_enough_background(
+def test_maximum_improvement_of_a_smooth_score_is_that_of_the_points_with_25_background_events(
     events: tuple[np.ndarray, np.ndarray], result: dict
 ) -> None:
     fpr, tpr, _ = reference.roc_curve(events[1], events[0], drop_intermediate=False)
-    enough = fpr * BACKGROUND > MIN_BACKGROUND - 0.5
+    enough = fpr * BACKGROUND > 24.5
     improvement = tpr[enough] / np.sqrt(fpr[enough])
     best = improvement.argmax()
     found = result["max_sic"]
     assert found["value"] == pytest.approx(improvement[best], rel=1e-12)
     assert (found["tpr"], found["fpr"]) == pytest.approx((tpr[enough][best], fpr[enough][best]))
     assert found["min_background"] == 25
+
+
+@pytest.mark.parametrize("passing", [0, 10, 40])
+def test_a_score_of_two_values_that_finds_all_signal(passing: int) -> None:
+    # Of 1,000 background events so many look like signal; fewer than 25 count as 25.
+    scores = np.repeat([0, 1, 1], [1000 - passing, passing, 50]).astype(np.float32)
+    labels = np.repeat([0, 1], [1000, 50])
+    expected = np.sqrt(1000 / {0: 25, 10: 25, 40: 40}[passing])
+    result = evaluate(scores, labels, 0.5, seed=1)["max_sic"]
+    assert result["value"] == pytest.approx(expected)
+    assert (result["tpr"], result["fpr"]) == (1, passing / 1000)
+    # Of 40 events the improvement is known to half of their 1 / sqrt(40); fluctuations of 10 do not reach 25.
+    assert result["error"] == pytest.approx(expected / 2 / np.sqrt(40) if passing == 40 else 0, rel=0.2)
+    found = curves(scores, labels)
+    np.testing.assert_array_equal(found.efficiency, [0, 1, 1])
+    np.testing.assert_allclose(found.improvement, [0, expected, 1])
+
+
+def test_improvement_by_hand() -> None:
+    # From the highest score down: a signal event, 24 background events, a signal event, a background event, 75 of them.
+    scores = np.repeat([4, 3, 2, 1, 0], [1, 24, 1, 1, 75]).astype(np.float32)
+    labels = np.repeat([1, 0, 1, 0, 0], [1, 24, 1, 1, 75])
+    found = curves(scores, labels)
+    np.testing.assert_array_equal(found.efficiency, [0, 0.5, 0.5, 1, 1, 1])
+    np.testing.assert_array_equal(found.improvement, [0, 1, 1, 2, 2, 1])
+    best = evaluate(scores, labels, 1.5, seed=1)["max_sic"]
+    # Of two equal points it is the one that 25 background events do pass.
+    assert best == {"value": 2, "error": None, "tpr": 1, "fpr": 0.25, "min_background": 25}
 
 
 def test_error_of_the_auc_is_that_of_hanley_and_mcneil() -> None:
@@ -122,6 +150,15 @@ def test_without_a_flagged_event_precision_is_not_defined() -> None:
     assert result["precision"] == {"value": None, "error": None}
     assert result["recall"]["value"] == 0
     assert result["tnr"] == {"value": 1, "error": 0}
+
+
+@pytest.mark.parametrize(("signal", "background"), [(4, 60), (60, 4), (5, 60), (60, 5)])
+def test_fewer_than_five_events_of_a_kind_have_no_errors(signal: int, background: int) -> None:
+    result = evaluate(*sample(signal, background), 0.5, seed=1)
+    enough = min(signal, background) == 5
+    for name in ("auc", "accuracy", "recall", "tpr", "tnr"):
+        assert result[name]["value"] is not None
+        assert (result[name]["error"] is not None) == enough, name
 
 
 def test_flags_need_not_follow_the_score() -> None:

@@ -69,14 +69,13 @@ def test_of_too_many_events_some_are_drawn_and_the_user_is_told(
     drawn, again, other = (OneClassSVM(FEATURES, seed=seed).fit(made_up) for seed in (1, 1, 2))
     (note,) = drawn.notes
     assert note == (
-        "one_class_svm: trained on 1000 of the 3000 training events, drawn at random, as its training time grows with "
-        "their square"
+        "trained on 1000 of the 3000 training events, drawn at random, as its training time grows with their square"
     )
-    np.testing.assert_array_equal(drawn.training_scores, again.training_scores)
-    assert (drawn.training_scores != other.training_scores).all()
+    np.testing.assert_array_equal(drawn.scores, again.scores)
+    assert (drawn.scores != other.scores).all()
     # alpha adds up to nu times the events trained on; the threshold is still over all 3000.
     assert drawn.machine.dual_coef_.sum() == pytest.approx(50)
-    assert abs(int((drawn.training_scores > drawn.threshold).sum()) - 150) <= 1
+    assert abs(int((drawn.scores > drawn.threshold).sum()) - 150) <= 1
     # From the whole sample and not from its start: more than 50 support vectors, each of them at an equal chance.
     scaled = drawn.scaler.transform(made_up.astype(np.float64))
     places = np.flatnonzero((scaled[:, None] == drawn.machine.support_vectors_).all(axis=2).any(axis=1))
@@ -108,7 +107,7 @@ def test_the_feature_that_is_unusual_contributes_most(machine: OneClassSVM, made
 
 
 def test_an_event_of_the_training_is_not_compared_with_itself(machine: OneClassSVM, made_up: Features) -> None:
-    top = made_up[[np.argmax(machine.training_scores)]]
+    top = made_up[[np.argmax(machine.scores)]]
     scaled = machine.scaler.transform(top.astype(np.float64))
     others = ((machine.machine.support_vectors_ - scaled) ** 2).sum(axis=1)
     assert others.min() < 1e-20

@@ -114,3 +114,16 @@ def test_sigma_is_taken_in_float64() -> None:
 def test_rule_that_makes_no_sense_is_refused(rule: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         ThresholdRule(**rule)
+
+
+def test_events_that_tie_at_the_threshold_are_not_above_it() -> None:
+    """Also not where their score is rounded otherwise: it is half way to the next score, or just above all."""
+    scores = np.array([0.1] * 90 + [0.5] * 8 + [0.9] * 2, dtype=np.float32)
+    assert ThresholdRule(percentile=95).threshold(scores) == pytest.approx((0.5 + 0.9) / 2)
+    assert ThresholdRule(percentile=99).threshold(scores) == pytest.approx(0.9 * (1 + 1e-5), rel=1e-7)
+
+
+@pytest.mark.parametrize(("rule", "limit"), [({"sigma": 1e40}, 3.4e38), ({"score": -1e300}, -3.4e38)])
+def test_thresholds_beyond_float32_end_there(rule: dict[str, float], limit: float) -> None:
+    scores = np.linspace(0, 1, 100, dtype=np.float32)
+    assert ThresholdRule(**rule).threshold(scores) == pytest.approx(limit, rel=1e-2)

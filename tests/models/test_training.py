@@ -165,7 +165,9 @@ def test_each_fold_is_trained_without_its_own_events(made_up: npt.NDArray[np.flo
         forest = IsolationForest(FEATURES).fit(made_up[others])
         found = trained["isolation_forest"][fold]
         np.testing.assert_array_equal(found.score(made_up), forest.score(made_up))
-        assert found.threshold == np.float32(np.quantile(forest.score(made_up[others]), 0.9))
+        # It refers to the events of the fold, which the network has not seen.
+        own = [i for i in range(len(made_up)) if (1000 + i) % 3 == fold]
+        assert found.threshold == np.float32(np.quantile(forest.score(made_up[own]), 0.9))
         assert events.labels is not None
         tree = DecisionTree(FEATURES).fit(made_up[others], events.labels[others])
         np.testing.assert_array_equal(trained["decision_tree"][fold].score(made_up), tree.score(made_up))
@@ -179,7 +181,7 @@ def test_background_is_learned_from_by_those_that_need_no_labels(made_up: npt.ND
     background = made_up[events.labels == 0]
     expected = IsolationForest(FEATURES).fit(background)
     np.testing.assert_array_equal(trained["isolation_forest"][0].score(made_up), expected.score(made_up))
-    assert len(trained["decision_tree"][0].training_scores) == len(made_up)
+    assert len(trained["decision_tree"][0].scores) == len(made_up)
     with pytest.raises(TrainingError, match="train_on: background needs labels"):
         train(without_labels(list(FEATURES), made_up), ["isolation_forest"], recipe, lambda *_: None)
 
@@ -187,10 +189,10 @@ def test_background_is_learned_from_by_those_that_need_no_labels(made_up: npt.ND
 def test_constant_features_are_those_of_any_fold(made_up: npt.NDArray[np.float32]) -> None:
     X = made_up.copy()
     X[:, 1] = 4.5
-    assert constant_features(labelled(X), RECIPE) == {"Rsq": 4.5}
+    assert constant_features(labelled(X), ["mlp"], RECIPE) == {"Rsq": 4.5}
     X[1::2, 1] = 7  # odd events differ, so that only a training on all of them can learn from it
-    assert constant_features(labelled(X), RECIPE) == {}
-    assert constant_features(labelled(X), replace(RECIPE, folds=2)).keys() == {"Rsq"}
+    assert constant_features(labelled(X), ["mlp"], RECIPE) == {}
+    assert constant_features(labelled(X), ["mlp"], replace(RECIPE, folds=2)).keys() == {"Rsq"}
     kept = labelled(X).without({"Rsq": 4.5})
     assert kept.features == ("MR", "HT")
     np.testing.assert_array_equal(kept.X, X[:, [0, 2]])
@@ -248,7 +250,37 @@ def test_mean_ranks_by_counting(made_up: npt.NDArray[np.float32]) -> None:
         (scores[:, np.newaxis] > scores).mean(axis=1)
         for scores in (trained[name][0].score(X) for name in ("isolation_forest", "elliptic_envelope"))
     ]
-    np.testing.assert_allclose(mean_ranks(X, trained), np.mean(ranks, axis=0), atol=1e-6)
+    numbers = np.arange(1000, 1300, dtype=np.uint64)
+    np.testing.assert_allclose(mean_ranks(X, numbers, trained), np.mean(ranks, axis=0), atol=1e-6)
+
+
+def test_mean_ranks_are_by_the_network_that_has_not_seen_the_event(made_up: npt.NDArray[np.float32]) -> None:
+    X, numbers = made_up[:400], np.arange(1000, 1400, dtype=np.uint64)
+    trained = train(labelled(X), ["isolation_forest"], replace(RECIPE, folds=2), lambda *_: None)
+    found = mean_ranks(X, numbers, trained)
+    for fold in (0, 1):
+        own, others = X[numbers % 2 == fold], X[numbers % 2 != fold]
+        scores = IsolationForest(FEATURES).fit(others).score(own)
+        expected = (scores[:, np.newaxis] > scores).mean(axis=1)
+        np.testing.assert_allclose(found[numbers % 2 == fold], expected, atol=1e-6)
+
+
+def test_what_only_labels_can_tell_is_refused_where_others_learn_too(made_up: npt.NDArray[np.float32]) -> None:
+    events = labelled(made_up)
+    assert events.labels is not None
+    X = np.where((events.labels == 0)[:, np.newaxis] & (np.arange(3) == 1), np.float32(3), made_up)
+    events = replace(events, X=X)
+    recipe = replace(RECIPE, train_on="background")
+    assert constant_features(events, ["decision_tree"], recipe) == {}
+    assert constant_features(events, ["isolation_forest"], recipe) == {"Rsq": 3}
+    with pytest.raises(TrainingError, match=r"the feature Rsq is 3 in all background events: .* train them apart"):
+        constant_features(events, ["isolation_forest", "decision_tree"], recipe)
+
+
+def test_empty_fold_is_refused(made_up: npt.NDArray[np.float32]) -> None:
+    events = replace(labelled(made_up), numbers=np.arange(0, 6000, 2, dtype=np.uint64))
+    with pytest.raises(TrainingError, match="none of the 3000 training events has event % 2 == 1, so a fold is empty"):
+        train(events, ["isolation_forest"], replace(RECIPE, folds=2), lambda *_: None)
 
 
 def test_same_training_writes_the_same_files(tmp_path: Path, folder: Path, made_up: npt.NDArray[np.float32]) -> None:

@@ -7,9 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.ensemble import IsolationForest
 from sklearn.tree import DecisionTreeRegressor
 
-from models.tree_tables import PathAttribution, TreeTables, TreeWalk, raw_cuts
+from models.decision_tree import DecisionTree
+from models.errors import TrainingError
+from models.tree_tables import PathAttribution, TreeTables, TreeWalk, raw_cuts, refuse_without_cuts
 from tests.models.conftest import evaluated
 
 INFINITY = np.float32(np.inf)
@@ -105,3 +108,15 @@ def test_raw_cut_at_the_edges_of_float32(cut: float, mean: float, scale: float) 
 def test_raw_cut_is_the_cut_where_there_is_no_scaling() -> None:
     assert raw_cuts(np.array([math.pi]), np.zeros(1), np.ones(1))[0] == np.float32(3.1415925)
     assert raw_cuts(np.array([-math.pi]), np.zeros(1), np.ones(1))[0] == np.float32(-3.1415927)
+
+
+def test_trees_without_a_cut_are_refused() -> None:
+    """20,000 events of which three differ, fewer than a leaf needs; and a forest of events that are all alike."""
+    X = np.zeros((20_000, 2), dtype=np.float32)
+    X[[7, 77, 777]] = [[1, 0], [0, 1], [1, 1]]
+    labels = (np.arange(20_000) % 2).astype(np.int8)
+    with pytest.raises(TrainingError, match="decision_tree: no cut on any feature is possible"):
+        DecisionTree(("a", "b")).fit(X, labels)
+    forest = IsolationForest(n_estimators=5).fit(np.zeros((300, 2)))
+    with pytest.raises(TrainingError, match="isolation_forest: no cut on any feature is possible"):
+        refuse_without_cuts("isolation_forest", [tree.tree_ for tree in forest.estimators_])

@@ -65,9 +65,8 @@ def write_evaluation(
     for place, name in enumerate(detectors):
         background, signal = scores(place)
         fpr, tpr = roc(background, signal)
-        enough = fpr * BACKGROUND >= 25
-        efficiency, improvement = tpr[enough], tpr[enough] / np.sqrt(fpr[enough])
-        for directory, x, y in (("roc", fpr, tpr), ("significance", efficiency, improvement)):
+        improvement = tpr / np.sqrt(np.maximum(fpr, 25 / BACKGROUND))
+        for directory, x, y in (("roc", fpr, tpr), ("significance", tpr, improvement)):
             directories[directory].WriteObject(ROOT.TGraph(len(x), x.copy(), y.copy()), name)
         for kind, values in (("background", background), ("signal", signal)):
             histogram = ROOT.TH1D(f"{name}_{kind}", f";score_{name};events", 50, -3.5, 3.5)
@@ -90,8 +89,8 @@ def write_evaluation(
         metrics[name] = {metric: {"value": float(rate), "error": 0.01 * float(rate)} for metric, rate in rates.items()}
         best = int(improvement.argmax())
         metrics[name]["max_sic"] |= {
-            "tpr": float(efficiency[best]),
-            "fpr": float(fpr[enough][best]),
+            "tpr": float(tpr[best]),
+            "fpr": float(fpr[best]),
             "min_background": 25,
         }
         metrics[name] |= {

@@ -66,8 +66,7 @@ def test_significance_improvement_and_its_maximum(evaluation: Evaluation, metric
     maxima = {line.get_color(): line.get_data() for line in axes.lines if line.get_marker() == "o"}
     for place, (name, colour) in enumerate(detector_colours(DETECTORS).items()):
         fpr, tpr = roc(*scores(place))
-        enough = fpr * BACKGROUND >= 25
-        np.testing.assert_allclose(drawn[colour], [tpr[enough], tpr[enough] / np.sqrt(fpr[enough])])
+        np.testing.assert_allclose(drawn[colour], [tpr, tpr / np.sqrt(np.maximum(fpr, 25 / BACKGROUND))])
         best = metrics[name]["max_sic"]
         assert [float(at[0]) for at in maxima[colour]] == [best["tpr"], best["value"]]
     (random,) = (line for line in axes.lines if line.get_linestyle() == ":")
@@ -126,6 +125,20 @@ def test_metrics_side_by_side_without_those_that_are_not_defined(tmp_path: Path)
     assert drawn == sorted(value for value in values if value is not None)
     figure = draw_significance(evaluation.detectors, evaluation.caption)
     assert [text.get_text() for text in figure.legends[0].get_texts()][1] == "Autoencoder, maximum –"
+
+
+def test_values_without_errors_are_drawn_without_bars(tmp_path: Path) -> None:
+    table = write_evaluation(tmp_path / "e", DETECTORS[:1])
+    forest = table["isolation_forest"]
+    for metric in ("auc", "max_sic", "accuracy", "precision", "recall", "f1", "tpr", "tnr"):
+        forest[metric]["error"] = None
+    (tmp_path / "e" / "metrics.json").write_text(json.dumps(table))
+    evaluation = read_evaluation(tmp_path / "e")
+    points = draw_metrics(evaluation.detectors, evaluation.caption).axes[0].containers
+    assert [point.has_xerr for point in points] == 6 * [False]
+    for draw, name, metric in ((draw_roc, "AUC", "auc"), (draw_significance, "maximum", "max_sic")):
+        texts = [text.get_text() for text in draw(evaluation.detectors, evaluation.caption).legends[0].get_texts()]
+        assert texts[0] == f"Isolation forest, {name} {forest[metric]['value']:.4g}"
 
 
 def test_importances_from_the_greatest_down(evaluation: Evaluation, metrics: dict) -> None:
