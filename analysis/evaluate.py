@@ -226,9 +226,25 @@ def _prepare_all(
         )
     # Only the features are compared, so that a sample may lack what is recorded beside them.
     features = first.recipe.features
+    for other in jobs[1:]:
+        _note_differences(first, other, features)
     plane = first.recipe.plane if set(first.recipe.plane) <= set(features) else (features[0], features[1])
     recipe = first.recipe.model_copy(update={"observables": [], "plane": plane})
     return [replace(job, recipe=recipe) for job in jobs]
+
+
+def _note_differences(first: Job, other: Job, features: Sequence[str]) -> None:
+    """Say where two samples make what the features are made of in different ways, as of columns that only one has."""
+    from rdf.columns import needed_columns
+
+    made = [needed_columns(job.columns, features) for job in (first, other)]
+    if differ := sorted(name for name in made[0].keys() | made[1].keys() if made[0].get(name) != made[1].get(name)):
+        error_console().print(
+            f"[bold yellow]note[/]: {first.data.title} and {other.data.title} do not have the same columns: "
+            f"{', '.join(differ)} are made of others",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _train(

@@ -60,6 +60,7 @@ class Evaluated:
     Attributes:
         metrics: by name: auc, max_sic, accuracy, precision, recall, f1, tpr and tnr.
         max_sic_tpr: signal efficiency at the maximum significance improvement, or None without one.
+        min_background: background events that a significance improvement is computed with, at least.
         threshold: events with a higher score are flagged; None where that is decided by votes, or differs by fold.
         confusion: of the events that it flags.
         roc: signal efficiency (y) against background efficiency (x).
@@ -71,6 +72,7 @@ class Evaluated:
 
     metrics: Mapping[str, Metric]
     max_sic_tpr: float | None
+    min_background: int
     threshold: float | None
     confusion: Confusion
     roc: Curve
@@ -131,6 +133,7 @@ def _evaluated(name: str, table: Mapping[str, Any], reader: Reader) -> Evaluated
             for metric in ("auc", "max_sic", "accuracy", "precision", "recall", "f1", "tpr", "tnr")
         },
         max_sic_tpr=table["max_sic"]["tpr"],
+        min_background=table["max_sic"]["min_background"],
         threshold=table.get("threshold"),
         confusion=Confusion(**table["confusion"]),
         roc=Curve(*reader.graph(f"roc/{name}")),

@@ -14,8 +14,11 @@ from plotting.style import Caption, capitalised, detector_colours, house_style, 
 
 @house_style()
 def draw_significance(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure:
-    """Draw the improvement against the signal efficiency, with a dot at each maximum, which the legend gives."""
-    figure = new_figure(caption, 7.0, 5.1 + 0.29 * (len(detectors) + 1))
+    """Draw the improvement against the signal efficiency, with a dot at each maximum, which the legend gives.
+
+    Where few background events pass, all curves are on one line through the origin; the legend says how few.
+    """
+    figure = new_figure(caption, 7.0, 5.1 + 0.29 * (len(detectors) + 2))
     axes = figure.subplots()
     efficiency = np.linspace(0, 1, 200)
     # As much signal as background passes: eps / sqrt(eps).
@@ -35,5 +38,11 @@ def draw_significance(detectors: Mapping[str, Evaluated], caption: Caption) -> F
     axes.tick_params(axis="x", pad=10)  # the zeros of both axes meet in the corner
     axes.set_xlabel(r"Signal efficiency $\epsilon_S$")
     axes.set_ylabel(r"Significance improvement $\epsilon_S$ / $\sqrt{\epsilon_B}$")
-    figure.legend(handles=[*handles, *random], loc="outside lower center", ncols=1)
+    fewest = max((detector.min_background for detector in detectors.values()), default=0)
+    figure.legend(
+        handles=[*handles, *random],
+        loc="outside lower center",
+        ncols=1,
+        title=rf"Fewer than {fewest} background events count as {fewest} in $\epsilon_B$",
+    )
     return figure

@@ -149,8 +149,8 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
     assert publish(old, "old", steps=100) == 0
     assert generations(old) == whole("old")
     seen = set()
-    # Six renames, the removal of the old run.json, of the other results that there can be (whether there or not), of the
-    # old folder of figures with its file, and of the staging.
+    # Six renames, the removal of the old run.json, of the other results that there can be (there or not), and of
+    # the old folder of figures with its file, and of the staging.
     for steps in range(18):
         folder = tmp_path / str(steps)
         shutil.copytree(old, folder)

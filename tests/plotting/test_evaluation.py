@@ -69,6 +69,8 @@ def test_significance_improvement_and_its_maximum(evaluation: Evaluation, metric
         np.testing.assert_allclose(drawn[colour], [tpr, tpr / np.sqrt(np.maximum(fpr, 25 / BACKGROUND))])
         best = metrics[name]["max_sic"]
         assert [float(at[0]) for at in maxima[colour]] == [best["tpr"], best["value"]]
+    title = figure.legends[0].get_title().get_text()
+    assert title == r"Fewer than 25 background events count as 25 in $\epsilon_B$"
     (random,) = (line for line in axes.lines if line.get_linestyle() == ":")
     np.testing.assert_allclose(random.get_ydata(), np.sqrt(random.get_xdata()))
     assert axes.get_ylim()[0] == 0
