@@ -226,8 +226,8 @@ def _prepare_all(
         )
     # Only the features are compared, so that a sample may lack what is recorded beside them.
     features = first.recipe.features
-    for other in jobs[1:]:
-        _note_differences(first, other, features)
+    for job in jobs[1:]:
+        _note_differences(first, job, features)
     plane = first.recipe.plane if set(first.recipe.plane) <= set(features) else (features[0], features[1])
     recipe = first.recipe.model_copy(update={"observables": [], "plane": plane})
     return [replace(job, recipe=recipe) for job in jobs]

@@ -115,7 +115,7 @@ class MLP(Detector):
         else:
             self.notes.append(f"training ended after {EPOCHS} epochs, before the validation loss had settled")
         if lowest >= GUESS:
-            self.notes.append("on the validation events the scores are no better than a guess")
+            self.notes.append("the log-loss of the validation events is no lower than that of a guess")
         self.classifier.coefs_, self.classifier.intercepts_ = best
 
     def score(self, X: Features) -> Scores:

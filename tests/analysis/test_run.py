@@ -364,6 +364,8 @@ def test_run_json_tells_all(two_threads: Finished) -> None:
                 "sample": "cms2010b",
                 "title": record["sample"]["title"],
                 "simulated": False,
+                "tree": "events",
+                "files": [record["sample"]["files"][0]["path"]],
                 "sha256": [record["sample"]["files"][0]["sha256"]],
                 "entries": [0, 21_726],
                 "events": 21_726,

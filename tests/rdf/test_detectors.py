@@ -53,7 +53,7 @@ def test_scores_are_the_same_in_scikit_learn_sofie_and_onnxruntime(name: str, X:
     path = tmp_path / f"{name}.onnx"
     export_onnx(detector.network(), FEATURES, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    expected = detector.training_scores.astype(np.float64)
+    expected = detector.scores.astype(np.float64)
     scores = {
         "SOFIE": compile_detector(name, path, detector.threshold, [0.0, 1.0], [0.0, 1.0], 1).scores(X),
         "ONNX Runtime": np.array([session.run(None, {"features": x[np.newaxis]})[0].item() for x in X]),
