@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +26,12 @@ from analysis.configuration import (
 from analysis.errors import ConfigurationError, DataError
 from analysis.inputs import RunInput, resolve_input
 from analysis.job import LABEL, Compiled, Job, Scored
-from analysis.output import staged_output, write_record
+from analysis.output import staged_output
 from analysis.preparation import prepare, read_models
 from analysis.program import DONE, OptionParser, error_console, run_program
 from analysis.progress import progress_bar, spinner
-from analysis.provenance import git_commit, library_versions, machine
+from analysis.provenance import git_commit
+from analysis.record import Record
 from analysis.summary import print_rows, rows
 from analysis.timings import Timings
 from analysis.training import train_models
@@ -104,36 +103,29 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
     Raises:
         AnalysisError, rdf.errors.*, models.errors.*: as those say.
     """
-    started, timings, console = datetime.now(UTC), Timings(), error_console()
-    begin = time.perf_counter()
     models = read_models(configuration)
     inputs = _inputs(configuration)
     name = "_".join(data.name for data in inputs)
     folder = configuration.output or Path("output") / f"evaluation_{name}"
+    record = Record(command, configuration, folder)
 
     with staged_output(folder) as staging:
         part = _part_to_test(models, inputs)
-        jobs = _prepare_all(configuration, inputs, models, staging, timings)
+        jobs = _prepare_all(configuration, inputs, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
         if models and configuration.models:
             copy_model_folder(models, configuration.models, staging / "models")
         else:
-            models, explained = _train(configuration, jobs, staging, timings)
+            models, explained = _train(configuration, jobs, staging, record.timings)
         recipe = models.model_copy(update={"observables": []})
         jobs = [replace(job, recipe=recipe, part=part) for job in jobs]
         compiled = jobs[0].compile(models)
         tested = _score_all(jobs, compiled)
-        with timings.stage("metrics"):
+        with record.timings.stage("metrics"):
             metrics = _metrics(configuration, models, compiled, tested, staging)
         text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
         (staging / "metrics.json").write_text(text, encoding="utf-8")
-        record = {
-            "command": command,
-            "configuration": {**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
-            "started": started.isoformat(timespec="seconds"),
-            "versions": library_versions(),
-            "commit": git_commit(),
-            "machine": machine(),
+        found = {
             "sample": _together([job.data for job in jobs]),
             "samples": tested.samples,
             "part": part,
@@ -148,15 +140,8 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             },
             "history": models.histories(),
             "latent": explained,
-            "timings": timings.rounded(),
         }
-        write_record(staging, record)
-        with timings.stage("figures"), spinner(console, "drawing figures") as say:
-            from plotting.figures import draw_figures
-
-            draw_figures(staging, lambda name: say(f"drawing figures: {name}"))
-        timings.add("total", time.perf_counter() - begin)
-        write_record(staging, {**record, "timings": timings.rounded()})
+        record.write(staging, found)
     print_evaluation(folder)
 
 

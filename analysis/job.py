@@ -342,7 +342,6 @@ class Job:
             "agreement": agreement(filled, names),
             "variations": variations(filled, self.configuration.vary, names, ensemble.min_votes),
             "means": means(filled, features),
-            "timings": self.timings.rounded(),
             "events_per_second": round(took.events / took.loop_seconds) if took.loop_seconds else None,
         }
 

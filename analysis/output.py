@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from analysis.errors import OutputFolderError
 from rdf.schema import ODD_IN_ROOT
@@ -106,12 +104,6 @@ def _publish(staging: Path, folder: Path) -> None:
         elif path.is_dir():  # a folder cannot take the place of a file or a link
             target.unlink(missing_ok=True)
         path.replace(target)
-
-
-def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write `run.json`, which says what was done and found."""
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    (folder / "run.json").write_text(text, encoding="utf-8")
 
 
 def check_space(folder: Path, events: int, columns: int, threads: int) -> None:

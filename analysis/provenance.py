@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    *("root", "sofie", "scipy-openblas32", "numpy", "scikit-learn", "torch", "onnx", "pyarrow", "uproot", "matplotlib"),
+    *("root", "sofie", "scipy-openblas32", "numpy", "scikit-learn", "torch", "onnx", "h5py"),
+    *("pyarrow", "uproot", "matplotlib"),
 )
 
 

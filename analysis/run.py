@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from analysis.configuration import RunConfiguration, add_options, load_configuration
 from analysis.inputs import resolve_input
-from analysis.output import staged_output, write_record
+from analysis.output import staged_output
 from analysis.preparation import prepare, read_models
-from analysis.program import DONE, OptionParser, error_console, run_program
-from analysis.progress import spinner
-from analysis.provenance import git_commit, library_versions, machine
+from analysis.program import DONE, OptionParser, run_program
+from analysis.record import Record
 from analysis.summary import print_summary
-from analysis.timings import Timings
 from analysis.training import check_labels, train_models
 from models.folder import copy_model_folder
 from models.registry import UNSUPERVISED
@@ -69,14 +65,13 @@ def run(configuration: RunConfiguration, command: str) -> None:
     Raises:
         AnalysisError, rdf.errors.*, models.errors.*: as those say.
     """
-    started, timings, console = datetime.now(UTC), Timings(), error_console()
-    begin = time.perf_counter()
     models = read_models(configuration)
     data = resolve_input(configuration)
     folder = configuration.output or Path("output") / data.name
+    record = Record(command, configuration, folder)
 
     with staged_output(folder) as staging:
-        job = prepare(configuration, data, models, staging, timings)
+        job = prepare(configuration, data, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
         if models and configuration.models:
             copy_model_folder(models, configuration.models, staging / "models")
@@ -84,29 +79,13 @@ def run(configuration: RunConfiguration, command: str) -> None:
             detectors = configuration.detectors or tuple(UNSUPERVISED)
             check_labels(configuration, detectors, job.labelled, data.title)
             collected = job.collect(configuration.train_events)
-            with timings.stage("training"):
+            with record.timings.stage("training"):
                 models, explained = train_models(
                     [collected], job.recipe, configuration, detectors, staging, folds=configuration.folds
                 )
             job = replace(job, recipe=models)
-        record = job.score(models, job.compile(models))
-        record = {
-            "command": command,
-            "configuration": {**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
-            "started": started.isoformat(timespec="seconds"),
-            "versions": library_versions(),
-            "commit": git_commit(),
-            "machine": machine(),
-            **record,
-            "latent": explained,
-        }
-        write_record(staging, record)
-        with timings.stage("figures"), spinner(console, "drawing figures") as say:
-            from plotting.figures import draw_figures
-
-            draw_figures(staging, lambda name: say(f"drawing figures: {name}"))
-        timings.add("total", time.perf_counter() - begin)
-        write_record(staging, {**record, "timings": timings.rounded()})
+        found = job.score(models, job.compile(models))
+        record.write(staging, {**found, "latent": explained})
     print_summary(folder)
 
 

@@ -1,0 +1,63 @@
+"""run.json: what was done, by what, and how long it took. It vouches for all else, and is written last."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from analysis.configuration import AnalysisConfiguration
+from analysis.program import error_console
+from analysis.progress import spinner
+from analysis.provenance import git_commit, library_versions, machine
+from analysis.timings import Timings
+
+
+class Record:
+    """What a program says in run.json; made when it starts.
+
+    Attributes:
+        timings: counts the stages.
+    """
+
+    def __init__(self, command: str, configuration: AnalysisConfiguration, folder: Path) -> None:
+        """Note what was asked for, and when.
+
+        Args:
+            command: that started the program.
+            configuration: as checked; what was left to defaults is filled in.
+            folder: of the results.
+        """
+        self.timings = Timings()
+        self._begin = time.perf_counter()
+        self._content = {
+            "command": command,
+            "configuration": {**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": library_versions(),
+            "commit": git_commit(),
+            "machine": machine(),
+        }
+
+    def write(self, staging: Path, found: Mapping[str, Any]) -> None:
+        """Write run.json, draw the figures, which need it, and write it again with the time that all of this took.
+
+        Args:
+            staging: folder that results are written to.
+            found: what else there is to say.
+        """
+        self._write(staging, found)
+        with self.timings.stage("figures"), spinner(error_console(), "drawing figures") as say:
+            from plotting.figures import draw_figures
+
+            draw_figures(staging, lambda name: say(f"drawing figures: {name}"))
+        self.timings.add("total", time.perf_counter() - self._begin)
+        self._write(staging, found)
+
+    def _write(self, staging: Path, found: Mapping[str, Any]) -> None:
+        record = {**self._content, **found, "timings": self.timings.rounded()}
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        (staging / "run.json").write_text(text, encoding="utf-8")
