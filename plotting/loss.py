@@ -33,7 +33,7 @@ def draw_loss(name: str, folds: Sequence[History], caption: Caption) -> Figure:
         if np.isfinite(history.validation).any():
             best = int(np.nanargmin(history.validation))
             axes.plot(epochs[best], history.validation[best], "o", color=colour, ms=8, mec="black", zorder=3)
-            fold = f"fold {number + 1}, " if len(folds) > 1 else ""
+            fold = f"fold {number}, " if len(folds) > 1 else ""
             text = f"{fold}best epoch {epochs[best]}: {history.validation[best]:.4g}"
             handles.append(Line2D([], [], color=colour, marker="o", mec="black", ms=8, label=text))
     axes.set_yscale("log")

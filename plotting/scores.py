@@ -76,6 +76,6 @@ def _draw_thresholds(axes: Axes, scores: Spectrum, detector: Detector) -> None:
             lw=0,
             label=f"flagged ({count_text(detector.flagged)})",
         )
-    for fold, threshold in enumerate(detector.thresholds, start=1):
+    for fold, threshold in enumerate(detector.thresholds):
         of_fold = f" of fold {fold}" if len(detector.thresholds) > 1 else ""
         axes.axvline(threshold, color=ANOMALOUS, lw=1.8, ls="--", label=f"threshold{of_fold} {threshold:.4g}")

@@ -57,7 +57,7 @@ def test_each_fold_has_its_threshold(results) -> None:
     assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.6, 0.5]
     assert drawn(axes)[1].get_data().edges[0] == 0.5
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels[1:] == ["flagged (40)", "threshold of fold 1 0.6", "threshold of fold 2 0.5"]
+    assert labels[1:] == ["flagged (40)", "threshold of fold 0 0.6", "threshold of fold 1 0.5"]
 
 
 def test_scores_beyond_the_axis_are_counted(results) -> None:

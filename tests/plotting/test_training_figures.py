@@ -36,7 +36,7 @@ def test_losses_of_each_fold_and_the_best_epoch(trained_results: Results) -> Non
     assert axes.get_ylabel() == "Autoencoder loss"
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts[:2] == ["training", "validation"]
-    assert [text.startswith(f"fold {i}, best epoch ") for i, text in enumerate(texts[2:], start=1)] == [True, True]
+    assert [text.startswith(f"fold {i}, best epoch ") for i, text in enumerate(texts[2:])] == [True, True]
 
 
 def test_a_training_without_folds_says_nothing_of_them(trained_results: Results) -> None:
