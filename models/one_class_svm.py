@@ -6,6 +6,9 @@ trained by scikit-learn (libsvm).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import ClassVar
 
 import numpy as np
@@ -48,7 +51,8 @@ class OneClassSVM(Detector):
         scaled = self._scaled(self._drawn(X))
         # What scikit-learn calls gamma="scale".
         self.gamma = float(1 / (scaled.shape[1] * scaled.var()))
-        self.machine = SklearnOneClassSVM(kernel="rbf", gamma=self.gamma, nu=OUTSIDE).fit(scaled)
+        machine = SklearnOneClassSVM(kernel="rbf", gamma=self.gamma, nu=OUTSIDE)
+        self.machine = _beside(lambda: machine.fit(scaled))
 
     def _drawn(self, X: Features) -> Features:
         """Return no more events than can be trained on, drawn at random, and say so."""
@@ -138,3 +142,20 @@ class KernelDistances(_SupportVectors):
         exponent = torch.where(distance < SAME, -(FARTHEST**2), self.log_alpha - distance * self.gamma)
         share = torch.softmax(exponent, dim=1)
         return (squared * share[:, :, None]).sum(dim=1)
+
+
+def _beside(fit: Callable[[], SklearnOneClassSVM]) -> SklearnOneClassSVM:
+    """Return what a fit returns; a Ctrl-C ends the wait for it, where it would only be heard after the fit.
+
+    libsvm does not come back to Python until it is done, which takes it up to a minute; it is left alone then.
+    """
+    ended: Future[SklearnOneClassSVM] = Future()
+
+    def run() -> None:
+        try:
+            ended.set_result(fit())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the result is asked for
+            ended.set_exception(error)
+
+    Thread(target=run, name="libsvm", daemon=True).start()
+    return ended.result()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +122,25 @@ def test_enormous_values_are_outside_of_the_support(machine: OneClassSVM) -> Non
     rho = -machine.machine.intercept_[0]
     np.testing.assert_allclose(evaluated(machine.network(), X)[:, 0], rho, rtol=1e-6)
     assert np.isfinite(evaluated(machine.contributions(), X)).all()
+
+
+def test_ctrl_c_does_not_wait_for_libsvm() -> None:
+    """The fit of 40,000 events takes seconds; an interruption after a quarter of one is heard while it goes on."""
+    X = np.random.default_rng(3).normal(size=(40_000, 6)).astype(np.float32)
+    fits: list[threading.Thread] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        fits.extend(thread for thread in threading.enumerate() if thread.name == "libsvm")
+        raise KeyboardInterrupt
+
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.25)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            OneClassSVM(tuple("abcdef")).fit(X)
+        assert [fit.is_alive() for fit in fits] == [True]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        for fit in fits:
+            fit.join()
