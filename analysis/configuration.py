@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -252,6 +252,12 @@ def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration]) -> No
         else:
             parser.add_argument(option, dest=key, metavar=_METAVARS.get(key, "N"), help=info.description)
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these options")
+
+
+def parse_configuration(parser: ArgumentParser, kind: type[C], arguments: Sequence[str]) -> C:
+    """Return the configuration that a command line gives, with the file that it names."""
+    given = {key: value for key, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    return load_configuration_as(kind, given, given.pop("config", None))
 
 
 def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConfiguration:

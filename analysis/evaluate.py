@@ -21,7 +21,7 @@ from analysis.configuration import (
     EvaluationConfiguration,
     RunConfiguration,
     add_options,
-    load_configuration_as,
+    parse_configuration,
 )
 from analysis.errors import ConfigurationError, DataError
 from analysis.inputs import RunInput, resolve_input
@@ -87,8 +87,7 @@ def option_parser() -> OptionParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate with these command-line arguments."""
-    given = {key: value for key, value in vars(option_parser().parse_args(arguments)).items() if value is not None}
-    configuration = load_configuration_as(EvaluationConfiguration, given, given.pop("config", None))
+    configuration = parse_configuration(option_parser(), EvaluationConfiguration, arguments)
     evaluate(configuration, shlex.join(["python", "-m", "analysis.evaluate", *arguments]))
     return DONE
 

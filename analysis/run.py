@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.configuration import RunConfiguration, add_options, load_configuration
+from analysis.configuration import RunConfiguration, add_options, parse_configuration
 from analysis.inputs import resolve_input
 from analysis.output import staged_output
 from analysis.preparation import prepare, read_models
@@ -48,10 +48,8 @@ def option_parser() -> OptionParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the main job with these command-line arguments."""
-    given = {key: value for key, value in vars(option_parser().parse_args(arguments)).items() if value is not None}
-    configuration = load_configuration(given, given.pop("config", None))
-    command = shlex.join(["python", "-m", "analysis.run", *arguments])
-    run(configuration, command)
+    configuration = parse_configuration(option_parser(), RunConfiguration, arguments)
+    run(configuration, shlex.join(["python", "-m", "analysis.run", *arguments]))
     return DONE
 
 

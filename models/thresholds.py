@@ -10,8 +10,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 RANK_TABLE_POINTS = 4097
-"""Points of a rank table, and some more where scores tie: between them a rank of a training event is off by less than
-1/4096, and the table fits the fastest cache."""
+"""Points of a rank table, and some more where scores tie: between them a rank of a training event is off by hardly more
+than 1/4096, and the table fits the fastest cache."""
 
 CLEARANCE = 1e-5
 """Of a threshold above the highest training score, if many events have it, as a fraction of that score."""

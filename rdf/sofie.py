@@ -19,12 +19,8 @@ import numpy.typing as npt
 from rdf.errors import CompileError, ScoreMismatch
 from rdf.interpreter import ROOT, captured_stderr, declare, include_kernels
 
-PARITY = 1e-4
-"""Largest difference between a score in the event loop and the detector's own, as a fraction of the scores' range.
-
-The loop computes in float32, most detectors in float64: they differ by up to about 1e-5. What is compiled or linked
-wrongly differs by far more.
-"""
+PARITY = 1e-5
+"""Largest difference between a score in the event loop and the detector's own, as a fraction of the scores' range."""
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def test_ranks_are_those_among_the_training_scores(two_threads: Finished, by_sci
     for name, scores in by_scikit_learn.items():
         less_anomalous = np.searchsorted(np.sort(scores), scores, side="left") / len(scores)
         # HT is nearly pt1 + pt2: usual events' distances are small differences of large numbers in float32.
-        tolerance = 0.005 if name == "elliptic_envelope" else 6 / len(scores)
+        tolerance = 0.005 if name == "elliptic_envelope" else 1 / 4096
         np.testing.assert_allclose(events[f"rank_{name}"], less_anomalous, atol=tolerance, err_msg=name)
 
 
