@@ -257,15 +257,10 @@ def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration]) -> No
 def parse_configuration(parser: ArgumentParser, kind: type[C], arguments: Sequence[str]) -> C:
     """Return the configuration that a command line gives, with the file that it names."""
     given = {key: value for key, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    return load_configuration_as(kind, given, given.pop("config", None))
+    return load_configuration(kind, given, given.pop("config", None))
 
 
-def load_configuration(options: Mapping[str, Any], file: Path | None) -> RunConfiguration:
-    """Return the configuration of a run; see `load_configuration_as`."""
-    return load_configuration_as(RunConfiguration, options, file)
-
-
-def load_configuration_as(kind: type[C], options: Mapping[str, Any], file: Path | None) -> C:
+def load_configuration(kind: type[C], options: Mapping[str, Any], file: Path | None) -> C:
     """Merge defaults, the YAML file and the options of the command line, the latter taking precedence.
 
     Args:

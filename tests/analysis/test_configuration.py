@@ -13,7 +13,6 @@ from analysis.configuration import (
     EvaluationConfiguration,
     RunConfiguration,
     load_configuration,
-    load_configuration_as,
     option_name,
 )
 from analysis.errors import ConfigurationError
@@ -65,7 +64,7 @@ EVERYTHING: dict[str, Any] = {
 def configured(tmp_path: Path, text: str, **options: Any) -> RunConfiguration:
     file = tmp_path / "run.yaml"
     file.write_text(text)
-    return load_configuration(options, file)
+    return load_configuration(RunConfiguration, options, file)
 
 
 def refused(tmp_path: Path, text: str, **options: Any) -> str:
@@ -77,13 +76,13 @@ def refused(tmp_path: Path, text: str, **options: Any) -> str:
 
 def refused_option(key: str, value: Any) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        load_configuration({"sample": "s", key: value}, None)
+        load_configuration(RunConfiguration, {"sample": "s", key: value}, None)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_defaults_are_those_of_the_help() -> None:
-    configuration = load_configuration({"sample": "cms2010b"}, None)
+    configuration = load_configuration(RunConfiguration, {"sample": "cms2010b"}, None)
     assert configuration.model_dump() == {
         "sample": "cms2010b",
         "schema_name": None,
@@ -150,7 +149,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
         "batch_norm: false, learning_rate: 0.01, batch_size: 64, epochs: 7, patience: 2, validation: 0.1}'"
     )
     given = {key: value for key, value in vars(option_parser().parse_args(shlex.split(command))).items() if value}
-    assert load_configuration(given, None).model_dump(by_alias=True) == EVERYTHING
+    assert load_configuration(RunConfiguration, given, None).model_dump(by_alias=True) == EVERYTHING
 
 
 def test_all_keys_of_the_file_arrive(tmp_path: Path) -> None:
@@ -239,7 +238,7 @@ def test_forms_of_entries(tmp_path: Path, written: str, entries: tuple[int, int]
 )
 def test_wrong_entries_are_named(entries: str, fault: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_configuration({"sample": "s", "entries": entries}, None)
+        load_configuration(RunConfiguration, {"sample": "s", "entries": entries}, None)
     assert str(caught.value) == f"--entries: {fault}"
 
 
@@ -265,7 +264,7 @@ def test_detectors_are_split(tmp_path: Path, written: str) -> None:
 )
 def test_wrong_detectors_are_named(detectors: Any, fault: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_configuration({"sample": "s", "detectors": detectors}, None)
+        load_configuration(RunConfiguration, {"sample": "s", "detectors": detectors}, None)
     assert str(caught.value).startswith(f"--detectors: {fault}")
 
 
@@ -301,7 +300,9 @@ def test_file_that_is_no_table_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_empty_file_says_nothing(tmp_path: Path) -> None:
-    assert configured(tmp_path, "# nothing yet\n", sample="s") == load_configuration({"sample": "s"}, None)
+    assert configured(tmp_path, "# nothing yet\n", sample="s") == load_configuration(
+        RunConfiguration, {"sample": "s"}, None
+    )
 
 
 @pytest.mark.parametrize(
@@ -336,19 +337,19 @@ def test_no_sample_names_the_option(tmp_path: Path) -> None:
 
 def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"none\.yaml: No such file or directory; check the path of --config"):
-        load_configuration({}, tmp_path / "none.yaml")
+        load_configuration(RunConfiguration, {}, tmp_path / "none.yaml")
     with pytest.raises(ConfigurationError, match="Is a directory; check the path of --config"):
-        load_configuration({}, tmp_path)
+        load_configuration(RunConfiguration, {}, tmp_path)
     (tmp_path / "binary.yaml").write_bytes(b"sample: \xff\xfe\n")
     with pytest.raises(ConfigurationError, match=r"binary\.yaml is not a text file: "):
-        load_configuration({}, tmp_path / "binary.yaml")
+        load_configuration(RunConfiguration, {}, tmp_path / "binary.yaml")
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("sample: cms2010b\nseed: 1\nseed: 2\n")
     with pytest.raises(ConfigurationError, match=r"run\.yaml, line 3: .*key 'seed' stands twice"):
-        load_configuration({}, file)
+        load_configuration(RunConfiguration, {}, file)
 
 
 @pytest.mark.parametrize(("key", "value"), [("threads", "true"), ("seed", "yes"), ("max_events", "1e3")])
@@ -356,13 +357,13 @@ def test_whole_numbers_are_whole_numbers(tmp_path: Path, key: str, value: str) -
     file = tmp_path / "run.yaml"
     file.write_text(f"sample: cms2010b\n{key}: {value}\n")
     with pytest.raises(ConfigurationError, match=f"key '{key}': .* is not a whole number"):
-        load_configuration({}, file)
+        load_configuration(RunConfiguration, {}, file)
 
 
 @pytest.mark.parametrize("key", ["output", "models"])
 def test_an_empty_path_is_refused(key: str) -> None:
     with pytest.raises(ConfigurationError, match=f"--{key}: an empty path"):
-        load_configuration({"sample": "cms2010b", key: ""}, None)
+        load_configuration(RunConfiguration, {"sample": "cms2010b", key: ""}, None)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +373,7 @@ def test_an_empty_path_is_refused(key: str) -> None:
 def test_features_are_a_set_or_a_list_with_commas(
     tmp_path: Path, written: str, features: str | tuple[str, ...]
 ) -> None:
-    assert load_configuration({"sample": "s", "features": written}, None).features == features
+    assert load_configuration(RunConfiguration, {"sample": "s", "features": written}, None).features == features
     assert configured(tmp_path, f"sample: s\nfeatures: '{written}'\n").features == features
 
 
@@ -393,7 +394,7 @@ def test_features_are_several_and_each_once(tmp_path: Path, names: tuple[str, ..
 
 def test_one_feature_alone_is_no_feature_set() -> None:
     # One name without a comma can only be that of a set.
-    wanted = load_configuration({"sample": "s", "features": "MR"}, None).features
+    wanted = load_configuration(RunConfiguration, {"sample": "s", "features": "MR"}, None).features
     with pytest.raises(UnknownFeature, match=r"^unknown feature set 'MR'; known: dilepton, razor$"):
         choose_features(wanted, load_schema("cms_razor"), {}, {"MR", "Rsq"})
 
@@ -503,7 +504,7 @@ def test_quoted_brackets_are_read(tmp_path: Path) -> None:
     for quote in "'\"":
         written = f"{{leading: {quote}jet_pt[0]{quote}}}"
         for configuration in (
-            load_configuration({"sample": "s", "define": written}, None),
+            load_configuration(RunConfiguration, {"sample": "s", "define": written}, None),
             configured(tmp_path, f"sample: s\ndefine: {written}\n"),
         ):
             assert {name: d.expression for name, d in configuration.define.items()} == {"leading": "jet_pt[0]"}
@@ -514,7 +515,7 @@ def test_objects_keep_apart_what_was_said_and_what_was_not(tmp_path: Path) -> No
     written = "{jet: {pt: 0}, electron: {eta: 2.5, where: }, muon: {}}"
     said = {"jet": {"pt": 0.0}, "electron": {"eta": 2.5, "where": None}, "muon": {}}
     for configuration in (
-        load_configuration({"sample": "s", "objects": written}, None),
+        load_configuration(RunConfiguration, {"sample": "s", "objects": written}, None),
         configured(tmp_path, f"sample: s\nobjects: {written}\n"),
     ):
         assert {kind: o.model_dump(exclude_unset=True) for kind, o in configuration.objects.items()} == said
@@ -532,7 +533,7 @@ def test_objects_keep_apart_what_was_said_and_what_was_not(tmp_path: Path) -> No
     ],
 )
 def test_forms_of_variations(tmp_path: Path, written: str, vary: dict[str, float]) -> None:
-    assert load_configuration({"sample": "s", "vary": written}, None).vary == vary
+    assert load_configuration(RunConfiguration, {"sample": "s", "vary": written}, None).vary == vary
     assert configured(tmp_path, f"sample: s\nvary: {written}\n").vary == vary
 
 
@@ -592,9 +593,11 @@ def test_wrong_threshold_is_named(threshold: str, fault: str) -> None:
 
 def test_autoencoder_by_its_preset_or_a_table() -> None:
     # The two presets of the issue: 128-64-32 and back; 32-16-8 with 4 latent numbers, batch norm and dropout 0.2.
-    dense = load_configuration({"sample": "s", "autoencoder": "dense"}, None).autoencoder
+    dense = load_configuration(RunConfiguration, {"sample": "s", "autoencoder": "dense"}, None).autoencoder
     assert (dense.layers, dense.latent, dense.batch_norm, dense.dropout) == ((128, 64), 32, False, 0)
-    compact = load_configuration({"sample": "s", "autoencoder": "{preset: compact, epochs: 3}"}, None).autoencoder
+    compact = load_configuration(
+        RunConfiguration, {"sample": "s", "autoencoder": "{preset: compact, epochs: 3}"}, None
+    ).autoencoder
     assert (compact.layers, compact.latent, compact.batch_norm, compact.dropout) == ((32, 16, 8), 4, True, 0.2)
     assert compact.epochs == 3
 
@@ -617,7 +620,7 @@ def test_wrong_autoencoder_is_named(autoencoder: str, fault: str) -> None:
 
 
 def test_all_events_can_be_trained_on() -> None:
-    assert load_configuration({"sample": "s", "train_events": "all"}, None).train_events is None
+    assert load_configuration(RunConfiguration, {"sample": "s", "train_events": "all"}, None).train_events is None
     assert refused_option("train_events", "0") == "--train-events: Input should be greater than or equal to 1"
     assert refused_option("train_events", "most") == "--train-events: 'most' is not a whole number"
 
@@ -629,14 +632,14 @@ def test_all_events_can_be_trained_on() -> None:
 )
 def test_an_evaluation_needs_labels_or_two_samples(options: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match=r"^name either one sample with labels"):
-        load_configuration_as(EvaluationConfiguration, options, None)
+        load_configuration(EvaluationConfiguration, options, None)
 
 
 def test_an_evaluation_trains_on_background() -> None:
-    two = load_configuration_as(EvaluationConfiguration, {"background": "b", "signal": "s"}, None)
-    one = load_configuration_as(EvaluationConfiguration, {"sample": "a", "train_on": "all"}, None)
+    two = load_configuration(EvaluationConfiguration, {"background": "b", "signal": "s"}, None)
+    one = load_configuration(EvaluationConfiguration, {"sample": "a", "train_on": "all"}, None)
     assert (two.train_on, one.train_on) == ("background", "all")
-    assert load_configuration({"sample": "a"}, None).train_on == "all"
+    assert load_configuration(RunConfiguration, {"sample": "a"}, None).train_on == "all"
 
 
 @pytest.mark.parametrize("written", ["1e-3", "1.0e-3", "0.001", "1E-3", "+1e-3"])
@@ -647,7 +650,7 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path: Path, written: str) -
         == 1e-3
     )
     option = {"sample": "s", "autoencoder": f"{{learning_rate: {written}}}"}
-    assert load_configuration(option, None).autoencoder.learning_rate == 1e-3
+    assert load_configuration(RunConfiguration, option, None).autoencoder.learning_rate == 1e-3
 
 
 def test_names_with_an_exponents_letter_stay_names(tmp_path: Path) -> None:

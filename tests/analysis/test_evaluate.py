@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from analysis.configuration import EvaluationConfiguration, RunConfiguration, load_configuration_as
+from analysis.configuration import EvaluationConfiguration, RunConfiguration, load_configuration
 from analysis.evaluate import evaluate
 from analysis.program import exit_code
 from analysis.run import run
@@ -43,7 +43,7 @@ Labels = NDArray[np.int64]
 
 def start(folder: Path, **options: Any) -> Path:
     """Evaluate, and return the folder of the results."""
-    evaluate(load_configuration_as(EvaluationConfiguration, {"output": str(folder), **options}, None), "test")
+    evaluate(load_configuration(EvaluationConfiguration, {"output": str(folder), **options}, None), "test")
     return folder
 
 
@@ -143,7 +143,7 @@ def test_a_sample_with_labels(apart: None, opendata: Path, tmp_path: Path) -> No
 def test_models_of_a_run_on_another_sample(apart: None, opendata: Path, tmp_path: Path) -> None:
     """Of the LHC Olympics, without torch: what is evaluated there was trained without labels on other events."""
     options = {"sample": "lhco_train", "detectors": "isolation_forest", "train_events": "all"}
-    run(load_configuration_as(RunConfiguration, {"output": str(tmp_path / "run"), **options}, None), "test")
+    run(load_configuration(RunConfiguration, {"output": str(tmp_path / "run"), **options}, None), "test")
     code = (
         "import sys, plotting.figures; plotting.figures.draw_figures = lambda *_: None;"
         "from analysis.evaluate import main; assert main(sys.argv[1:]) == 0; print('torch' in sys.modules)"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import analysis.samples
-from analysis.configuration import load_configuration
+from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable, UnknownSample
 from analysis.inputs import InputFile, RunInput, resolve_input
 from analysis.samples import Sample, find_sample
@@ -24,7 +24,7 @@ CONTENT = b"Run,Lumi,Event\n147926,1,1\n"
 
 
 def resolve(sample: object, **options: Any) -> RunInput:
-    return resolve_input(load_configuration({"sample": str(sample), **options}, None))
+    return resolve_input(load_configuration(RunConfiguration, {"sample": str(sample), **options}, None))
 
 
 @pytest.fixture

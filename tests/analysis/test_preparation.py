@@ -39,7 +39,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def configured(models: Path, **options: Any) -> RunConfiguration:
-    return load_configuration({"sample": "cms2010b", "models": str(models), **options}, None)
+    return load_configuration(RunConfiguration, {"sample": "cms2010b", "models": str(models), **options}, None)
 
 
 def test_every_key_of_the_training_is_the_models_to_decide(models: Path) -> None:
@@ -54,7 +54,7 @@ def test_what_is_not_configured_is_no_contradiction(models: Path) -> None:
     found = read_models(configured(models, seed=7, threads=1, detectors="isolation_forest"))
     assert found is not None
     assert found.features == list(FEATURES)
-    assert read_models(load_configuration({"sample": "cms2010b"}, None)) is None
+    assert read_models(load_configuration(RunConfiguration, {"sample": "cms2010b"}, None)) is None
     assert configured(models).autoencoder == AutoencoderSettings()
 
 
@@ -67,14 +67,14 @@ def test_models_of_another_schema_are_refused(models: Path, apart: None, tmp_pat
     options = {"models": str(models), "output": str(tmp_path)}
     message = f"--models: {models} was trained on the schema cms_razor, the sample has the schema cms_dimuon"
     with pytest.raises(ConfigurationError, match=message):
-        run(load_configuration({"sample": "zmumu2011", **options}, None), "test")
+        run(load_configuration(RunConfiguration, {"sample": "zmumu2011", **options}, None), "test")
     assert COLUMNS.schema_sha256 != load_schema("cms_razor").meaning()
     with pytest.raises(ConfigurationError, match="another schema of the name cms_razor, with other quantities"):
-        run(load_configuration({"sample": "cms2010b", **options}, None), "test")
+        run(load_configuration(RunConfiguration, {"sample": "cms2010b", **options}, None), "test")
     assert not list(tmp_path.iterdir())
 
 
 def test_entries_that_the_sample_has_not(apart: None, tmp_path: Path) -> None:
     options = {"sample": "cms2010b", "entries": "5:99999", "output": str(tmp_path)}
     with pytest.raises(ConfigurationError, match="--entries 5:99999: the sample has 21726 events"):
-        run(load_configuration(options, None), "test")
+        run(load_configuration(RunConfiguration, options, None), "test")

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from analysis.configuration import load_configuration
+from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import ConfigurationError
 from analysis.run import run
 from models.errors import TrainingError
@@ -150,7 +150,7 @@ def start(options: dict[str, str], opendata: Path, folder: Path) -> Path:
         for key, value in options.items()
     }
     results = folder / "results"
-    run(load_configuration({**filled, "output": str(results)}, None), "test")
+    run(load_configuration(RunConfiguration, {**filled, "output": str(results)}, None), "test")
     return results
 
 

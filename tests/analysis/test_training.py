@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from analysis.configuration import load_configuration
+from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import AnalysisError
 from analysis.program import exit_code
 from analysis.run import run
@@ -28,7 +28,7 @@ Values = NDArray[np.float64]
 
 def start(folder: Path, **options: Any) -> Path:
     """Run, and return the folder of the results."""
-    run(load_configuration({"output": str(folder), **options}, None), "test")
+    run(load_configuration(RunConfiguration, {"output": str(folder), **options}, None), "test")
     return folder
 
 
