@@ -51,13 +51,6 @@ print("\\n" + json.dumps(answer))
 
 SOFIE_PROBE = "import sofie; sofie.onnx.parse; print(sofie.__version__)"
 
-BLAS_PROBE = """
-import ctypes, importlib.metadata, pathlib
-import scipy_openblas32 as blas
-ctypes.CDLL(str(pathlib.Path(blas.get_lib_dir(), f"lib{blas.get_library()}.so"))).scipy_sgemm_
-print(importlib.metadata.version("scipy-openblas32"))
-"""
-
 
 def read_pins(requirements: Path) -> dict[str, str]:
     """Return the version that a requirements file pins for each package."""
@@ -171,12 +164,11 @@ def examine(machine: Machine) -> list[Finding]:
     packages = check_packages(pins, {package: installed_version(package) for package in pins})
     findings.append(packages)
     if packages.state != "missing":
-        from analysis.program import cache_folder
+        from rdf.cache import cache_folder
 
         findings += [
             check_cling(run_probe(CLING_PROBE)),
             check_import(run_probe(SOFIE_PROBE), "SOFIE", "a trained detector cannot become C++"),
-            check_import(run_probe(BLAS_PROBE), "BLAS", "SOFIE's C++ finds no scipy_sgemm_"),
             check_cache(cache_folder()),
         ]
     return [*findings, check_data(os.environ.get("OPENDATA_DIR"))]

@@ -23,11 +23,13 @@ from rdf import RNode
 from rdf.errors import NoEvents
 from rdf.features import Feature
 from rdf.schema import ID_QUANTITIES
-from rdf.variations import vary_scales
+from rdf.variations import scales, vary_scales
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from rdf.execution import EventLoop
     from rdf.scoring import Ensemble
     from rdf.sofie import CompiledDetector
     from rdf.sources import Source
@@ -63,12 +65,14 @@ class Compiled:
         ensemble: which of them vote, and how many votes flag an event.
         folds: of the events.
         parity: name -> largest difference from the trained detector on reference events.
+        compiled_by: name and version of the compiler.
     """
 
     detectors: Mapping[str, list[CompiledDetector]]
     ensemble: Ensemble
     folds: int
     parity: Mapping[str, float]
+    compiled_by: str
 
 
 @dataclass(frozen=True)
@@ -124,29 +128,52 @@ class Job:
     @property
     def _recorded(self) -> tuple[str, ...]:
         """Columns of an event that are recorded beside those that name it."""
-        return (*(LABEL,) * self.labelled, *self.recipe.features, *self.recipe.observables)
+        return (*(LABEL,) * self.labelled, *self._values)
 
     @property
     def _conditions(self) -> str:
         """Say what an event has to fulfil to be used."""
         return "with finite features" if self.part is None else f"with finite features and {self.part}"
 
-    def _define_columns(self, events: RNode) -> RNode:
-        """Define all columns of an event, up to the features that are not finite."""
-        from rdf.columns import define_columns, define_feature_vector, rounded
-        from rdf.selection import define_non_finite
+    @property
+    def _values(self) -> tuple[str, ...]:
+        """What of an event is kept side by side, the features first."""
+        return (*self.recipe.features, *self.recipe.observables)
 
-        features, observables = self.recipe.features, self.recipe.observables
-        events = vary_scales(events, self.configuration.vary)
-        columns = rounded(self.columns, (*features, *observables))
-        events = define_columns(events, columns, (*ID_QUANTITIES, *self._recorded))
-        return define_non_finite(define_feature_vector(events, features))
+    def _fields(self, detectors: Sequence[str] = ()) -> dict[str, str]:
+        """Return, for each column of an event and of what detectors say of it, how the compiled graph names it."""
+        from rdf.scoring import score_fields
+
+        return {
+            LABEL: "label",
+            **{name: f"value:{i}" for i, name in enumerate(self._values)},
+            **score_fields(detectors),
+        }
+
+    @property
+    def _wanted(self) -> tuple[str, ...]:
+        """What of an event is kept beside its values."""
+        return (*ID_QUANTITIES, *(LABEL,) * self.labelled)
+
+    def compile_columns(self) -> None:
+        """Have the columns compiled, which takes a while, before they are needed."""
+        from rdf.columns import compile_columns, rounded
+
+        columns = rounded(self.columns, self._values)
+        compile_columns(columns, self._wanted, self._values, self.source.types | scales(self.configuration.vary))
+
+    def _define_columns(self, loop: EventLoop) -> RNode:
+        """Define all columns of an event."""
+        from rdf.columns import define_columns, rounded
+
+        events = vary_scales(loop.events, self.configuration.vary)
+        return define_columns(events, rounded(self.columns, self._values), self._wanted, self._values, loop.watch)
 
     def _select(self, events: RNode) -> RNode:
         """Keep the events that can be used, and of these the part that is asked for."""
         from rdf.selection import select_finite
 
-        selected = select_finite(events)
+        selected = select_finite(events, len(self.recipe.features))
         return selected if self.part is None else selected.Filter(self.part, self.part)
 
     def collect(self, limit: int | None) -> Collected:
@@ -165,8 +192,9 @@ class Job:
         slots = use_threads(self.threads)
         loop = EventLoop(self.source, self.entries)
         with self.timings.stage("jit"):
-            selected = self._select(self._define_columns(loop.events))
-            snapshot = book_snapshot(selected, self._recorded, slots, limit, self.configuration.seed)
+            selected = self._select(self._define_columns(loop))
+            seed = self.configuration.seed
+            snapshot = book_snapshot(selected, self._fields(), self._recorded, slots, limit, seed)
         with progress_bar(error_console(), "collecting features", "events") as move:
             took = loop.run([snapshot.booked], move)
         self.timings.add("jit", took.jit_seconds)
@@ -196,7 +224,7 @@ class Job:
         """Compile the detectors of a model folder that are to score, and check each against its reference scores."""
         from rdf.execution import use_threads
         from rdf.scoring import Ensemble
-        from rdf.sofie import check_parity, compile_detector
+        from rdf.sofie import check_parity, compile_detector, translate_network
 
         wanted = self.configuration.detectors
         names = [name for name in models.detectors if wanted is None or name in wanted]
@@ -205,44 +233,50 @@ class Job:
         detectors: dict[str, list[CompiledDetector]] = {}
         parity: dict[str, float] = {}
         with self.timings.stage("compile"), spinner(error_console(), "compiling detectors") as say:
+            folder = self.staging / "models"
+            translated = {
+                network.file: translate_network(folder / network.file)
+                for name in names
+                for network in models.detectors[name].networks
+            }
             for name in names:
                 say(f"compiling detectors: {name}")
                 differences = []
                 for network, scores in zip(models.detectors[name].networks, models.reference.scores[name], strict=True):
-                    table = network.rank_table
-                    onnx = self.staging / "models" / network.file
-                    compiled = compile_detector(name, onnx, network.threshold, table.scores, table.ranks, slots)
+                    table, cpp = network.rank_table, translated[network.file]
+                    compiled = compile_detector(name, cpp, network.threshold, table.scores, table.ranks, slots)
                     differences.append(check_parity(compiled, X, np.array(scores, dtype=np.float32)))
                     detectors.setdefault(name, []).append(compiled)
                 parity[name] = max(differences)
         voting = tuple(name for name in names if name in models.ensemble) or tuple(names)
         of_all = set(voting) == set(models.ensemble)
         ensemble = Ensemble(voting, models.min_votes if of_all else (len(voting) + 1) // 2)
-        return Compiled(detectors, ensemble, models.training.folds, parity)
+        compiled_by = next(iter(translated.values())).compiled_by
+        return Compiled(detectors, ensemble, models.training.folds, parity, compiled_by)
 
     def collect_scores(self, compiled: Compiled) -> Scored:
         """Run an event loop that scores all events and keeps what it finds in memory."""
         from rdf.execution import EventLoop, use_threads
         from rdf.scoring import define_scores, event_columns
-        from rdf.selection import cutflow
+        from rdf.selection import book_cutflow
         from rdf.snapshot import book_snapshot
 
         slots = use_threads(self.threads)
         loop = EventLoop(self.source, self.entries)
         columns = event_columns(self._recorded, tuple(compiled.detectors), compiled.folds)
         with self.timings.stage("jit"):
-            selected = self._select(self._define_columns(loop.events))
-            selected = define_scores(selected, compiled.detectors, compiled.ensemble, compiled.folds)
-            snapshot = book_snapshot(selected, columns, slots, None, self.configuration.seed)
-            report = selected.Report()
+            selected = self._select(self._define_columns(loop))
+            selected = define_scores(selected, compiled.detectors, compiled.ensemble, compiled.folds, loop.watch)
+            snapshot = book_snapshot(selected, self._fields(tuple(compiled.detectors)), columns, slots)
+            cutflow = book_cutflow(selected)
         with progress_bar(error_console(), f"scoring {self.data.name}", "events") as move:
-            took = loop.run([snapshot.booked, report], move)
+            took = loop.run([snapshot.booked, cutflow.booked], move)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("scoring_loop", took.loop_seconds)
         _, values = snapshot.arrays()
         if not len(values):
             raise NoEvents(f"{self.data.title}: no event {self._conditions}, nothing was scored; check the sample")
-        cuts = [asdict(cut) for cut in cutflow(report)]
+        cuts = [asdict(cut) for cut in cutflow.cuts()]
         return Scored(dict(zip(columns, values.T, strict=True)), cuts)
 
     def score(self, models: ModelFolder, compiled: Compiled) -> dict[str, Any]:
@@ -252,7 +286,7 @@ class Job:
         from rdf.histograms import book_histograms, complete, write_histograms
         from rdf.provenance import Provenance
         from rdf.scoring import ENSEMBLE, define_scores, event_columns
-        from rdf.selection import cutflow, non_finite_counts
+        from rdf.selection import book_cutflow
         from rdf.snapshot import book_top_events
 
         features, observables = self.recipe.features, self.recipe.observables
@@ -262,17 +296,18 @@ class Job:
             json.dumps({"sample": self.data.describe(), "commit": git_commit()}), self.data.simulated
         )
         loop = EventLoop(self.source, self.entries)
-        columns = event_columns(self._recorded, names, compiled.folds)
+        columns, fields = event_columns(self._recorded, names, compiled.folds), self._fields(names)
         with self.timings.stage("jit"):
-            events = self._define_columns(loop.events)
-            selected = define_scores(self._select(events), compiled.detectors, ensemble, compiled.folds)
+            events = self._define_columns(loop)
+            selected = define_scores(self._select(events), compiled.detectors, ensemble, compiled.folds, loop.watch)
             written = book_events(selected, self.staging / "events.root", columns, provenance)
             # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
             key = (ENSEMBLE, *(f"score_{name}" for name in ensemble.detectors))
-            top = book_top_events(selected, key, columns, TOP_EVENTS, slots)
+            top = book_top_events(selected, fields, key, columns, TOP_EVENTS, slots)
             histograms = book_histograms(
                 events,
                 selected,
+                fields,
                 features,
                 self.described,
                 {
@@ -282,9 +317,11 @@ class Job:
                 {name: models.detectors[name].score_axis for name in names},
                 self.recipe.plane,
                 len(ensemble.detectors),
+                slots,
                 tuple(self.configuration.vary),
+                loop.watch,
             )
-            report = selected.Report()
+            cutflow = book_cutflow(selected)
         with progress_bar(error_console(), "scoring", "events") as move:
 
             def watch(done: int, total: int) -> None:
@@ -292,11 +329,11 @@ class Job:
                 move(done, total)
 
             watch(0, loop.expected)
-            took = loop.run([written, top.booked, *histograms.results(), report], watch)
+            took = loop.run([written, top.booked, *histograms.results(), cutflow.booked], watch, names)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("scoring_loop", took.loop_seconds)
 
-        cuts = cutflow(report)
+        cuts = cutflow.cuts()
         selected_events = cuts[-1].events
         check_events(self.staging / "events.root", selected_events)
         if not selected_events:
@@ -319,7 +356,7 @@ class Job:
             "objects": self.recipe.objects,
             "define": self.recipe.define,
             "cutflow": [asdict(cut) for cut in cuts],
-            "non_finite": non_finite_counts(filled["cutflow/non_finite"], features),
+            "non_finite": histograms.non_finite.counts(),
             "counts": {
                 "expected": loop.expected,
                 "processed": took.events,
@@ -343,6 +380,8 @@ class Job:
             "variations": variations(filled, self.configuration.vary, names, ensemble.min_votes),
             "means": means(filled, features),
             "events_per_second": round(took.events / took.loop_seconds) if took.loop_seconds else None,
+            "loop_seconds": {stage: round(seconds, 6) for stage, seconds in took.stage_seconds.items()},
+            "compiled_by": compiled.compiled_by,
         }
 
 

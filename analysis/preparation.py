@@ -13,10 +13,12 @@ from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.errors import ConfigurationError
 from analysis.inputs import InputFile, RunInput
 from analysis.job import Job
-from analysis.program import cache_folder, error_console
+from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.timings import Timings
 from models.folder import Columns, ModelFolder, read_model_folder
+from rdf.cache import cache_folder
+from rdf.compiler import graph_library
 from rdf.features import choose_features
 from rdf.schema import Definitions, Schema, Selection, load_schema
 from rdf.variations import check_variations
@@ -85,6 +87,7 @@ def prepare(
         schema = schema.model_copy(update={"tree": data.tree})
     if models:
         _check_schema(models, schema, configuration)
+    graph_library("events")  # the compiler, if it has to, works while ROOT starts
     with timings.stage("import"), spinner(console, "starting ROOT"):
         from rdf.interpreter import check_interpreter
     check_interpreter()
@@ -93,6 +96,7 @@ def prepare(
     # The loop of a part of a sample, as a batch job runs it, has one thread: RDataFrame's Range allows no more.
     threads = configuration.threads if entries == (0, source.events) else 1
     job = _job(configuration, data, schema, source, entries, threads, models, part, staging, timings)
+    job.compile_columns()
     if job.left_out:
         names = ", ".join(job.left_out)
         console.print(f"left out, for want of what they are made of: {names}", highlight=False, soft_wrap=True)

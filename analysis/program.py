@@ -24,15 +24,9 @@ import models.errors
 import plotting.errors
 import rdf.errors
 from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
+from rdf.cache import APPLICATION
 
 DONE, BAD_COMMAND, BAD_DATA, FAILED_CHECK, INTERRUPTED = 0, 2, 3, 4, 130
-
-APPLICATION = "root-anomaly-search"
-
-
-def cache_folder() -> Path:
-    """Return the user's cache folder for downloads and converted files (`XDG_CACHE_HOME` moves it)."""
-    return Path(platformdirs.user_cache_dir(APPLICATION))
 
 
 def error_console() -> Console:

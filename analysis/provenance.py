@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    *("root", "sofie", "scipy-openblas32", "numpy", "scikit-learn", "torch", "onnx", "h5py"),
+    *("root", "sofie", "numpy", "scikit-learn", "torch", "onnx", "h5py"),
     *("pyarrow", "uproot", "matplotlib"),
 )
 

@@ -57,8 +57,11 @@ def print_summary(folder: Path) -> None:
     table.add_row(
         "speed",
         f"{run['events_per_second'] or 0:,} events/s on {run['threads']} thread{'s' if run['threads'] > 1 else ''}; "
-        f"{timings['total']:.1f} s in all (compilation {timings['jit'] + timings['compile']:.1f} s)",
+        f"an event's time: {_shares(run['loop_seconds'])}",
     )
+    stages = {stage: seconds for stage, seconds in timings.items() if stage not in ("jit", "compile", "total")}
+    compilation = {"compilation": timings["jit"] + timings["compile"]}
+    table.add_row("time", f"{timings['total']:.1f} s: {_shares(compilation | stages, timings['total'])}")
     table.add_row("histograms", f"{folder / 'histograms.root'} (open it with: root --web=off {folder}/histograms.root)")
     table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
     table.add_row("figures", f"{folder / 'figures'}")
@@ -87,6 +90,15 @@ def print_rows(table: Table) -> None:
 
 def _share(flagged: int, counts: dict[str, int]) -> str:
     return f"{flagged:,} ({flagged / counts['selected']:.2%})"
+
+
+def _shares(seconds: dict[str, float], total: float | None = None) -> str:
+    """Write seconds of stages, those that take longest first, and their parts of a total or of their sum."""
+    whole = sum(seconds.values()) if total is None else total
+    longest_first = sorted(seconds.items(), key=lambda stage: stage[1], reverse=True)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {took:.3g} s ({took / whole:.0%})" for name, took in longest_first if took > 0
+    )
 
 
 def _cuts(cutflow: list[dict[str, int]]) -> list[str]:

@@ -154,10 +154,10 @@ def check_headers(machine: Machine, folders: Iterable[Path]) -> Finding:
 
 
 def check_compiler(machine: Machine, compiler: str | None) -> Finding:
-    """Check for g++: ACLiC needs it, and without it ROOT complains at every start."""
+    """Check for g++: what it compiles is faster than Cling's code, and without it ROOT complains at every start."""
     if compiler:
         return Finding("C++ compiler", "ok", compiler)
-    why = 'none: a macro cannot be compiled with .L macro.C+, and ROOT starts with "cannot extract ... include paths"'
+    why = "none: Cling takes its place, at every start anew and for slower code; no macro can be compiled with .L m.C+"
     return machine.lacks("C++ compiler", why, ["g++"], optional=True)
 
 

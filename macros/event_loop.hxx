@@ -39,8 +39,7 @@ public:
    ~EventLoop()
    {
       stop();
-      if (fThread.joinable())
-         fThread.join();
+      join();
    }
 
    // Count an event; to be called once for each, as the first filter of the graph. Always true.
@@ -81,11 +80,16 @@ public:
          std::this_thread::sleep_for(std::chrono::milliseconds(2));
       if (!fFinished)
          return false;
-      if (fThread.joinable())
-         fThread.join();
+      join();
       if (fError)
          std::rethrow_exception(std::exchange(fError, nullptr));
       return true;
+   }
+
+   void join()
+   {
+      if (fThread.joinable())
+         fThread.join();
    }
 
    // Ask the loop to end at the next event.

@@ -1,22 +1,19 @@
 // Rows of an event's ids and values, collected by the event loop in memory: all of them, the top of them, or some at
 // random.
-//
-// A graph collects by a filter on add(), which lets every event through.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 namespace rows {
 
-using Ids = std::initializer_list<std::uint64_t>;
-using Values = std::initializer_list<float>;
+using Ids = std::vector<std::uint64_t>;
+using Values = std::vector<float>;
 
 // All rows.
 class AllRows {
@@ -31,11 +28,11 @@ public:
    // ids, values: of a row.
    AllRows(std::size_t slots, std::size_t ids, std::size_t values) : fSlots(slots), fIds(ids), fValues(values) {}
 
-   bool add(unsigned int slot, Ids ids, Values values)
+   bool add(unsigned int slot, const Ids &ids, const Values &values)
    {
       auto &rows = fSlots[slot];
-      rows.ids.insert(rows.ids.end(), ids);
-      rows.values.insert(rows.values.end(), values);
+      rows.ids.insert(rows.ids.end(), ids.begin(), ids.end());
+      rows.values.insert(rows.values.end(), values.begin(), values.end());
       return true;
    }
 
@@ -134,7 +131,7 @@ class TopRows : public FirstRows<TopRow> {
 public:
    TopRows(std::size_t slots, std::size_t wanted, std::size_t key) : FirstRows(slots, wanted), fKey(key) {}
 
-   bool add(unsigned int slot, Ids ids, Values values)
+   bool add(unsigned int slot, const Ids &ids, const Values &values)
    {
       const auto *least = last(slot);
       if (!least || !std::lexicographical_compare(values.begin(), values.begin() + fKey, least->values.begin(),
@@ -171,7 +168,7 @@ class SampledRows : public FirstRows<SampledRow> {
 public:
    SampledRows(std::size_t slots, std::size_t wanted, std::uint64_t seed) : FirstRows(slots, wanted), fSeed(seed) {}
 
-   bool add(unsigned int slot, Ids ids, Values values)
+   bool add(unsigned int slot, const Ids &ids, const Values &values)
    {
       auto by_ids = mix(fSeed);
       for (const auto id : ids)

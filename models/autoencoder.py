@@ -21,7 +21,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import mse_loss
 
-from models.dense import ACTIVATIONS, BoundedStandardise, linear, one_thread
+from models.dense import ACTIVATIONS, BoundedStandardise, Dense, one_thread
 from models.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
 from models.settings import AutoencoderSettings
@@ -209,21 +209,23 @@ def folded(net: Iterable[torch.nn.Module]) -> torch.nn.Sequential:
     """
     result = torch.nn.Sequential()
     for layer in net:
-        if isinstance(layer, torch.nn.BatchNorm1d):
+        if isinstance(layer, torch.nn.Linear):
+            result.append(Dense(layer.weight.detach().numpy().T, layer.bias.detach().numpy()))
+        elif isinstance(layer, torch.nn.BatchNorm1d):
             result[-1] = _folded(result[-1], layer)
         elif not isinstance(layer, torch.nn.Dropout):
             result.append(layer)
     return result
 
 
-def _folded(layer: torch.nn.Module, norm: torch.nn.BatchNorm1d) -> torch.nn.Linear:
-    """Return the linear layer that does what a linear layer and a batch norm after it do, in float64 up to the end."""
+def _folded(layer: torch.nn.Module, norm: torch.nn.BatchNorm1d) -> Dense:
+    """Return the layer that does what a layer and a batch norm after it do, in float64 up to the end."""
     before, after = (
         {name: tensor.double().numpy() for name, tensor in module.state_dict().items()} for module in (layer, norm)
     )
     factor = after["weight"] / np.sqrt(after["running_var"] + norm.eps)
     bias = (before["bias"] - after["running_mean"]) * factor + after["bias"]
-    return linear(before["weight"] * factor[:, np.newaxis], bias)
+    return Dense(before["weight"] * factor, bias)
 
 
 def _train_epoch(

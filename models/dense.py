@@ -34,13 +34,25 @@ class BoundedStandardise(Standardise):
         return super().forward(features).clamp(-BOUND, BOUND)
 
 
-def linear(weight: npt.NDArray[np.floating], bias: npt.NDArray[np.floating]) -> torch.nn.Linear:
-    """Return the layer of these weights, shape (outputs, inputs), and biases, shape (outputs,), in float32."""
-    layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(weight))
-        layer.bias.copy_(torch.from_numpy(bias))
-    return layer
+class Dense(torch.nn.Module):
+    """A trained linear layer in float32, with the weights of an input side by side.
+
+    One event at a time, that is the order in which they can be read as they lie in memory while the sums of all outputs
+    grow together. torch.nn.Linear has the weights of an output side by side.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def __init__(self, weight: npt.NDArray[np.floating], bias: npt.NDArray[np.floating]) -> None:
+        """Take the weights, shape (inputs, outputs), and the biases, shape (outputs,)."""
+        super().__init__()
+        self.register_buffer("weight", torch.tensor(weight, dtype=torch.float32).contiguous())
+        self.register_buffer("bias", torch.tensor(bias, dtype=torch.float32))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Map shape (..., inputs) to (..., outputs)."""
+        return values @ self.weight + self.bias
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from models.dense import BOUND, BoundedStandardise, linear
+from models.dense import BOUND, BoundedStandardise, Dense
 from models.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
 from models.thresholds import ThresholdRule
@@ -139,7 +139,7 @@ class MLP(Detector):
     def _layers(self) -> torch.nn.Sequential:
         net = torch.nn.Sequential()
         for weight, bias in zip(self.classifier.coefs_, self.classifier.intercepts_, strict=True):
-            net.extend([linear(weight.T, bias), torch.nn.ReLU()])
+            net.extend([Dense(weight, bias), torch.nn.ReLU()])
         net[-1] = torch.nn.Sigmoid()
         return net
 

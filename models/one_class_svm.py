@@ -6,6 +6,7 @@ trained by scikit-learn (libsvm).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
@@ -29,7 +30,7 @@ CHUNK = 65_536
 SAME = 1e-6
 """Squared scaled distance below which a support vector is the event itself."""
 FARTHEST = 1e15
-"""Scaled features are cut off there for the contributions, so that distances stay finite."""
+"""Scaled features are cut off there, so that their squares stay finite."""
 
 
 class OneClassSVM(Detector):
@@ -92,45 +93,50 @@ class OneClassSVM(Detector):
         return KernelDistances(self.scaler, self.machine, self.gamma)
 
 
-class _SupportVectors(torch.nn.Module):
-    """Scaled features and support vectors."""
+class KernelNetwork(torch.nn.Module):
+    """A one-class support vector machine's score as tensor operations.
+
+    With u = sqrt(2 gamma) z and t = sqrt(2 gamma) s, the exponent of a kernel is -|u|^2 / 2 + u.t - |t|^2 / 2: all of
+    them are one product of |u|^2, u and 1 with a matrix, which is read once an event. The sums are taken in that order,
+    and |t|^2 is that of the rounded t, for little to be lost where large terms cancel. A support vector lies far out at
+    the price of a large n, as none of n training events is beyond sqrt(n - 1), and a score grows with n too.
+    """
+
+    exponents: torch.Tensor
+    alpha: torch.Tensor
+    rho: torch.Tensor
+
+    def __init__(self, scaler: StandardScaler, machine: SklearnOneClassSVM, gamma: float) -> None:
+        super().__init__()
+        self.standardise = Standardise(scaler)
+        self.unit = math.sqrt(2 * gamma)
+        vectors = (self.unit * machine.support_vectors_.T).astype(np.float32).astype(np.float64)
+        halves = np.full((1, vectors.shape[1]), -0.5)
+        exponents = np.vstack([halves, vectors, halves * (vectors**2).sum(axis=0)])
+        self.register_buffer("exponents", torch.tensor(exponents, dtype=torch.float32))
+        self.register_buffer("alpha", torch.tensor(machine.dual_coef_.T, dtype=torch.float32))
+        self.register_buffer("rho", torch.tensor(-machine.intercept_[np.newaxis], dtype=torch.float32))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features, shape (events, features), to scores, shape (events, 1)."""
+        scaled = self.standardise(features).clamp(-FARTHEST, FARTHEST) * self.unit
+        square = (scaled * scaled).sum(dim=1, keepdim=True)
+        kernel = torch.exp(torch.cat([square, scaled, torch.ones_like(square)], dim=1) @ self.exponents)
+        score: torch.Tensor = self.rho - kernel @ self.alpha
+        return score
+
+
+class KernelDistances(torch.nn.Module):
+    """Squared distances from the support vectors, each weighted by its share in the kernel sum."""
 
     vectors: torch.Tensor
+    log_alpha: torch.Tensor
 
     def __init__(self, scaler: StandardScaler, machine: SklearnOneClassSVM, gamma: float) -> None:
         super().__init__()
         self.standardise = Standardise(scaler)
         self.gamma = gamma
         self.register_buffer("vectors", torch.tensor(machine.support_vectors_[np.newaxis], dtype=torch.float32))
-
-
-class KernelNetwork(_SupportVectors):
-    """A one-class support vector machine's score as tensor operations."""
-
-    alpha: torch.Tensor
-    rho: torch.Tensor
-
-    def __init__(self, scaler: StandardScaler, machine: SklearnOneClassSVM, gamma: float) -> None:
-        super().__init__(scaler, machine, gamma)
-        self.register_buffer("alpha", torch.tensor(machine.dual_coef_.T, dtype=torch.float32))
-        self.register_buffer("rho", torch.tensor(-machine.intercept_[np.newaxis], dtype=torch.float32))
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Map raw features, shape (events, features), to scores, shape (events, 1)."""
-        # The differences themselves: |z|^2 - 2 z.s + |s|^2 would lose small distances to rounding.
-        difference = self.standardise(features)[:, None, :] - self.vectors
-        kernel = torch.exp((difference * difference).sum(dim=2) * -self.gamma)
-        score: torch.Tensor = self.rho - kernel @ self.alpha
-        return score
-
-
-class KernelDistances(_SupportVectors):
-    """Squared distances from the support vectors, each weighted by its share in the kernel sum."""
-
-    log_alpha: torch.Tensor
-
-    def __init__(self, scaler: StandardScaler, machine: SklearnOneClassSVM, gamma: float) -> None:
-        super().__init__(scaler, machine, gamma)
         self.register_buffer("log_alpha", torch.tensor(np.log(machine.dual_coef_), dtype=torch.float32))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

@@ -5,14 +5,17 @@ A graph gets the columns that a run asks for and what these need, so that nothin
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from rdf import RNode
+from rdf.compiler import Library, compile_library, graph_library
 from rdf.errors import CompileError, SchemaError, near_names
-from rdf.interpreter import captured_stderr, include_kernels
+from rdf.interpreter import ROOT
 from rdf.physics import FLAVOURS, MADE_ON_THE_WAY, PHYSICS
 from rdf.schema import (
     CANONICAL,
@@ -32,12 +35,6 @@ from rdf.schema import (
 )
 from rdf.variations import VARIATIONS
 
-VECTOR = "feature_vector"
-"""Column with an event's features as `std::array<float, N>`, made once an event and shared by all detectors."""
-
-KERNELS = ("identifiers", "objects", "razor", "dilepton", "met", "event_shape")
-"""Headers in `macros/` that definitions call."""
-
 _IDENTIFIERS: Mapping[str, str] = {
     "run": "identifiers::as_run",
     "luminosityBlock": "identifiers::as_luminosity_block",
@@ -45,28 +42,11 @@ _IDENTIFIERS: Mapping[str, str] = {
 }
 
 _ELEMENT = re.compile(r"(?<![\w.:])([A-Za-z_]\w*)\s*\[")
-_RESERVED = re.compile(
-    r"(source|scaled|joined|unrounded|score|rank|flag|moment|part)_.*|.*_order|votes|fold|non_finite|feature_vector"
-)
+_RESERVED = re.compile(r"(source|scaled|joined|unrounded|score|rank|flag|part|recorded|columns)_.*|.*_order|votes|fold")
 """Names of columns that are made on the way."""
 
 _MADE_OF = frozenset({*CANONICAL, *MADE_ON_THE_WAY, *PHYSICS})
 """What an expression can name that a sample may not have."""
-
-
-def define(events: RNode, name: str, expression: str) -> RNode:
-    """Define a column, also where the file has one of that name, whose place it then takes.
-
-    Raises:
-        CompileError: the expression is not valid C++ over the columns there are; with the compiler's first error line.
-    """
-    with captured_stderr() as stderr:
-        try:
-            return events.Redefine(name, expression) if events.HasColumn(name) else events.Define(name, expression)
-        except Exception as error:  # noqa: BLE001 - cppyy raises TypeError and std::runtime_error alike
-            failure = error
-    reason = stderr.first_error() if stderr.text.strip() else str(failure).splitlines()[-1].strip()
-    raise CompileError(f"column {name!r} = {expression!r}", reason) from failure
 
 
 def effective_selection(schema: Schema, available: Available, configured: Mapping[str, Objects]) -> dict[str, Objects]:
@@ -329,29 +309,141 @@ def _megajets(columns: Mapping[str, str], scales: Mapping[str, str]) -> dict[str
     return made
 
 
-def define_columns(events: RNode, columns: Mapping[str, str], wanted: Iterable[str]) -> RNode:
-    """Define the columns that are wanted, and those that they are made of; others cost nothing.
+def define_columns(
+    events: RNode, columns: Mapping[str, str], wanted: Sequence[str], values: Sequence[str] = (), watch: Any = None
+) -> RNode:
+    """Define the columns that are wanted; what they are made of is computed with them, other columns cost nothing.
+
+    All of it is one C++ function of the file's columns, compiled once and kept, whose local variables are the columns.
 
     Args:
         events: head of a graph; has the scales that are varied.
         columns: what there can be, as `physics_columns` gives it.
         wanted: names out of it.
+        values: names out of it, of float32 columns, that are wanted too; with run, luminosityBlock, event and, if it is
+            wanted, label they make the column `recorded_event`, which selections, detectors and histograms read.
+        watch: the event loop's stopwatch, or None.
 
     Raises:
         SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
     """
-    for topic in KERNELS:
-        include_kernels(topic)
-    for name, expression in needed_columns(columns, wanted).items():
-        try:
-            events = define(events, name, expression)
-        except CompileError as error:
-            # The kernels compile, so it is what the schema or the user has written.
-            known = {str(column) for column in events.GetColumnNames()}
-            known = known - columns.keys() if _of_file(name) else known | {*columns}
-            message = f"{_origin(name)} {expression!r}: {error.reason}; {_remedy(error, known)}"
-            raise SchemaError(message.replace("unrounded_", "")) from error
-    return events
+    needed = needed_columns(columns, (*wanted, *values))
+    known = {str(column) for column in events.GetColumnNames()}
+    types = {name: str(events.GetColumnType(name)) for name in _read(needed, known, values)}
+    name, library = _compiled(needed, wanted, values, known, types)
+    graph_library("events").load()  # the interface is written in its terms
+    try:
+        library.load()
+    except CompileError as error:
+        column = error.place.removeprefix(_PLACE)
+        if column not in needed:
+            raise
+        # The kernels compile, so it is what the schema or the user has written.
+        reason = _LOCAL.sub("", error.reason)
+        known = known - columns.keys() if _of_file(column) else known | {*columns}
+        message = f"{_origin(column)} {needed[column]!r}: {reason}; {_remedy(reason, known)}"
+        raise SchemaError(message.replace("unrounded_", "")) from error
+    return getattr(ROOT, name).define(ROOT.RDF.AsRNode(events), watch or ROOT.nullptr)
+
+
+def compile_columns(
+    columns: Mapping[str, str], wanted: Sequence[str], values: Sequence[str], types: Mapping[str, str]
+) -> None:
+    """Have what `define_columns` will need compiled, while the caller does something else.
+
+    Args:
+        columns, wanted, values: as there.
+        types: every column that there will be in the graph, with its C++ type.
+    """
+    _compiled(needed_columns(columns, (*wanted, *values)), wanted, values, types.keys(), types)
+
+
+def _compiled(
+    needed: Mapping[str, str],
+    wanted: Sequence[str],
+    values: Sequence[str],
+    known: Collection[str],
+    types: Mapping[str, str],
+) -> tuple[str, Library]:
+    """Return the namespace that has the columns in C++, and the library that has that."""
+    read = {name: types[name] for name in _read(needed, known, values)}
+    members = [name for name in dict.fromkeys(wanted) if name not in values]
+    body = _body(needed, read, members, values, known)
+    name = f"columns_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
+    interface = f"namespace {name} {{ ROOT::RDF::RNode define(ROOT::RDF::RNode, stopwatch::Stopwatch *); }}"
+    code = f'#include "columns.hxx"\n\nnamespace {name} {{\n{body}}} // namespace {name}\n'
+    return name, compile_library(code, "columns", interface)
+
+
+_PLACE = "column "
+"""What the code calls the place of a column's expression, by which an error is told to be in it."""
+
+_LOCAL = re.compile(r"\b(?:column|file)_(?=\w)")
+
+
+def _read(needed: Mapping[str, str], known: Collection[str], values: Sequence[str]) -> list[str]:
+    """Return which of the columns that there are already the expressions read."""
+    read: dict[str, None] = {}
+    made: set[str] = set()
+    for name, expression in needed.items():
+        read |= dict.fromkeys(sorted((names_in(expression) - made) & {*known}))
+        made.add(name)
+    if values and SOURCE_ROW in known:
+        read[SOURCE_ROW] = None
+    return list(read)
+
+
+def _body(
+    needed: Mapping[str, str],
+    read: Mapping[str, str],
+    members: Sequence[str],
+    values: Sequence[str],
+    known: Collection[str],
+) -> str:
+    """Return the C++ that computes columns, and that defines them in a graph; see macros/columns.hxx.
+
+    Args:
+        needed: each column with its expression, after those that it is made of.
+        read: columns that there are already, and that are read, with their C++ types.
+        members: columns that are wanted as what they are.
+        values: columns that are wanted as float32.
+        known: names of all columns that there are already.
+    """
+    # In an expression a name is that of a column made before, else of one that is read.
+    local = {name: f"file_{name}" for name in read}
+    statements = []
+    for name, expression in needed.items():
+        renamed = NAME.sub(partial(_renamed, local), expression)
+        statements.append(f'#line 1 "{_PLACE}{name}"\n   const auto column_{name} = ({renamed});\n')
+        local[name] = f"column_{name}"
+    event = "recorded::Event{}"
+    if values:
+        row, label = local.get(SOURCE_ROW, "0"), local["label"] if "label" in members else "-1"
+        ids = ", ".join(local[name] for name in ID_QUANTITIES)
+        event = f"recorded::Event{{{row}, {ids}, {label}, nullptr}}"
+    array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
+    made = ", ".join([array, event, *(local[name] for name in members)])
+    there = [name for name in (*members, *values) if name in known]
+    parameters = ", ".join(f"const {kind} &file_{name}" for name, kind in read.items())
+    defined = ", ".join(_names(names) for names in (values, members, there))
+    return f"""
+auto compute({parameters})
+{{
+{"".join(statements)}#line 1 "row"
+   return columns::make_row({made});
+}}
+
+ROOT::RDF::RNode define(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
+{{
+   const columns::Defined defined{{"recorded_row", {defined}}};
+   return columns::define_columns(events, &compute, {_names(list(read))}, defined, watch);
+}}
+"""
+
+
+def _names(names: Sequence[str]) -> str:
+    """Return a list of names in C++."""
+    return "{" + ", ".join(f'"{name}"' for name in names) + "}"
 
 
 def needed_columns(columns: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:
@@ -387,12 +479,13 @@ def _origin(name: str) -> str:
     return f"column {name.removeprefix('unrounded_')!r} ="
 
 
-def _remedy(error: CompileError, known: Collection[str]) -> str:
-    unknown = re.search(r"undeclared identifier '(\w+)'", error.reason)
+def _remedy(reason: str, known: Collection[str]) -> str:
+    # Cling's words, and g++'s.
+    unknown = re.search(r"undeclared identifier '(\w+)'|[‘'](\w+)[’'] was not declared", reason)
     if not unknown:
         return "correct the expression"
     seen = (name for name in known if not name.startswith(("source_", "scaled_", "joined_")))
-    return near_names(unknown[1].removeprefix("unrounded_"), seen)
+    return near_names((unknown[1] or unknown[2]).removeprefix("unrounded_"), seen)
 
 
 def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
@@ -414,8 +507,3 @@ def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str
 
 def _renamed(names: Mapping[str, str], found: re.Match[str]) -> str:
     return names.get(found[0], found[0])
-
-
-def define_feature_vector(events: RNode, features: Sequence[str]) -> RNode:
-    """Define the vector of an event's features, which are float32 columns."""
-    return define(events, VECTOR, f"std::array<float, {len(features)}>{{{', '.join(features)}}}")

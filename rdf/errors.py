@@ -62,12 +62,13 @@ class CompileError(ComputationError):
 
     Attributes:
         reason: the compiler's first error.
+        place: file of that error, or what the code calls itself there.
     """
 
-    def __init__(self, what: str, reason: str) -> None:
+    def __init__(self, what: str, reason: str, place: str = "") -> None:
         """Say what does not compile, and the compiler's reason."""
         super().__init__(f"{what}: {reason}")
-        self.reason = reason
+        self.reason, self.place = reason, place
 
 
 class LostEvents(ComputationError):

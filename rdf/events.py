@@ -23,14 +23,7 @@ def book_events(events: RNode, path: Path, columns: Sequence[str], provenance: P
     # In this order: ROOT cannot add anything to a file that RNTuple has created by itself.
     with provenance.created_file(path):
         pass
-    options = ROOT.RDF.RSnapshotOptions()
-    options.fLazy = True
-    options.fMode = "UPDATE"
-    # Small clusters bound what is lost to memory by each thread, and what a nearly full disk has to take at the end.
-    options.fApproxZippedClusterSize = 16_000_000
-    options.fMaxUnzippedClusterSize = 32_000_000
-    options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
-    return events.Snapshot(TABLE, str(path), [*ID_QUANTITIES, *columns], options)
+    return ROOT.graph.book_snapshot(events, TABLE, str(path), [*ID_QUANTITIES, *columns])
 
 
 def check_events(path: Path, expected: int) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents
-from rdf.interpreter import ROOT, first_reason, include_kernels
+from rdf.interpreter import ROOT, first_reason
 from rdf.selection import ALL
 from rdf.sources import Source
 
@@ -34,11 +34,14 @@ class Loop:
         events: events processed.
         jit_seconds: just-in-time compilation and opening of files, before the first event.
         loop_seconds: from the first event to the end.
+        stage_seconds: of that what it took, over all slots, to read columns, to compute columns, to ask each detector,
+            to fill histograms, and for all the rest, which is to write and to collect.
     """
 
     events: int
     jit_seconds: float
     loop_seconds: float
+    stage_seconds: Mapping[str, float]
 
 
 class EventLoop:
@@ -51,26 +54,26 @@ class EventLoop:
 
     def __init__(self, source: Source, entries: tuple[int, int]) -> None:
         """Open the source; a part of it can be read by one thread only (RDataFrame's Range)."""
-        include_kernels("event_loop")
-        first, last = entries
         head = source.open()
-        if entries != (0, source.events):
-            head = head.Range(first, last)
+        first, last = entries
         self.expected = last - first
         self._source = source
-        self._loop = ROOT.event_loop.EventLoop(int(head.GetNSlots()))
-        address = ROOT.addressof(self._loop)
-        # The graph is code compiled at run time: the address is how it gets to this loop's counters.
-        self.events: RNode = head.Filter(
-            f"reinterpret_cast<event_loop::EventLoop *>({address}ull)->tick(rdfslot_)", ALL
-        )
+        self._loop = ROOT.graph.EventLoop(int(head.GetNSlots()))
+        part = (0, 0) if entries == (0, source.events) else entries
+        self.events: RNode = self._loop.begin(head, ALL, *part)
 
-    def run(self, results: Sequence[Any], progress: Progress | None = None) -> Loop:
+    @property
+    def watch(self) -> Any:
+        """The stopwatch that columns and detectors tell what they have done."""
+        return self._loop.watch()
+
+    def run(self, results: Sequence[Any], progress: Progress | None = None, detectors: Sequence[str] = ()) -> Loop:
         """Run the loop once for all booked results.
 
         Args:
             results: what was booked on graphs that start at `events`.
             progress: an exception that it raises ends the loop.
+            detectors: names of those that score, in their order.
 
         Raises:
             Interrupted: on Ctrl-C or SIGTERM, once the loop has ended.
@@ -79,7 +82,7 @@ class EventLoop:
         """
         handles = ROOT.std.vector["ROOT::RDF::RResultHandle"]()
         for result in results:
-            handles.push_back(ROOT.RDF.RResultHandle(result))
+            handles.push_back(result if isinstance(result, ROOT.RDF.RResultHandle) else ROOT.RDF.RResultHandle(result))
         self._loop.start(handles)
         try:
             self._wait(progress)
@@ -96,7 +99,9 @@ class EventLoop:
                 "a file changed or is damaged, check it and run again"
             )
         before = float(self._loop.seconds_before_first_event())
-        return Loop(processed, before, float(self._loop.seconds_in_all()) - before)
+        stages = ("writing", "read", "columns", "histograms", *detectors)
+        took = {stage: float(self._loop.seconds_of(number)) for number, stage in enumerate(stages)}
+        return Loop(processed, before, float(self._loop.seconds_in_all()) - before, took)
 
     def _stop(self) -> None:
         self._loop.stop()

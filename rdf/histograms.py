@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rdf import RNode
-from rdf.columns import VECTOR, define
 from rdf.features import Feature
-from rdf.interpreter import ROOT, include_kernels
+from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
 from rdf.scoring import ENSEMBLE
-from rdf.selection import Cut
+from rdf.selection import Cut, NonFinite, book_non_finite
 
 VARIATIONS = "variations"
 """Directory of what systematic variations change."""
 
-SELECTIONS: Mapping[str, str] = {"normal": "!flag_ensemble", "anomalous": "flag_ensemble"}
+SELECTIONS = ("normal", "anomalous")
 
 
 class Binning(Protocol):
@@ -40,93 +39,104 @@ class Histograms:
     """Booked histograms by their path in the file; those of all events are added up when they are written.
 
     Attributes:
-        booked: path -> what the loop fills.
-        varied: path -> what the loop fills once for each variation and direction.
+        numbers: path -> the number under which it is found when it is filled.
+        filling: what the loop fills.
+        booked: what the event loop has to run.
+        non_finite: what the loop counts of all events.
         features: what the detectors learned from.
         detectors: their names.
     """
 
-    booked: dict[str, Any]
-    varied: dict[str, Any]
+    numbers: dict[str, int]
+    filling: Any
+    booked: Any
+    non_finite: NonFinite
     features: tuple[str, ...]
     detectors: tuple[str, ...]
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
-        return list(self.booked.values())
+        return [self.booked, self.non_finite.booked]
+
+    def filled(self, variation: str) -> dict[str, Any]:
+        """Return the histograms of a variation, or of "nominal", by their path, after the loop."""
+        return {path: self.filling.filled(variation, number).Clone() for path, number in self.numbers.items()}
 
 
 def book_histograms(
     read: RNode,
     selected: RNode,
+    fields: Mapping[str, str],
     features: Sequence[str],
     described: Mapping[str, Feature],
     feature_axes: Mapping[str, Binning],
     score_axes: Mapping[str, Binning],
     plane: tuple[str, str],
     voters: int,
+    slots: int,
     variations: Sequence[str] = (),
+    watch: Any = None,
 ) -> Histograms:
-    """Book all histograms of a run.
+    """Book all histograms of a run; an event fills them in one go.
 
     Args:
-        read: node of all events, with `non_finite`.
+        read: node of all events, with `recorded_event`.
         selected: node of the scored events.
+        fields: column -> how `macros/fields.hxx` names it.
         features: what the detectors learned from.
         described: how each of them, and of the columns below, is written.
         feature_axes: binning of the features and of whatever else is drawn like one.
         score_axes: binning of each detector's score.
         plane: columns (horizontal, vertical) in which events are drawn.
         voters: detectors of the ensemble.
+        slots: of the event loop.
         variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
+        watch: the event loop's stopwatch, or None.
     """
-    include_kernels("moments")
     width, detectors = len(features), tuple(score_axes)
-    booked: dict[str, Any] = {
-        "cutflow/non_finite": read.Histo1D(
-            ("non_finite", "Features that are not finite;;events", width, -0.5, width - 0.5), "non_finite"
-        )
-    }
-    selected = define(selected, "moment_row", f"moments::pair_first<{width}>()")
-    selected = define(selected, "moment_column", f"moments::pair_second<{width}>()")
-    selected = define(selected, "moment_product", f"moments::pair_products({VECTOR})")
-    for selection, condition in SELECTIONS.items():
-        events = selected.Filter(condition)
+    filling = ROOT.graph.Histograms()
+    numbers: dict[str, int] = {}
+
+    def add(path: str, empty: Any, columns: Sequence[str], selection: int = filling.kAll) -> None:
+        numbers[path] = int(filling.add(empty, [fields[name] for name in columns], selection))
+
+    def add_products(path: str, empty: Any, columns: Sequence[str], with_one: bool, selection: int) -> None:
+        numbers[path] = int(filling.add_products(empty, [fields[name] for name in columns], with_one, selection))
+
+    for selection, which in zip(SELECTIONS, (filling.kNormal, filling.kAnomalous), strict=True):
         for name, axis in feature_axes.items():
             title = f"{described[name].title}, {selection} events;{described[name].axis_title};events"
-            booked[f"features/{selection}/{name}"] = events.Histo1D((name, title, *_bins(axis)), name)
-        booked[f"planes/{selection}/{'_'.join(plane)}"] = events.Histo2D(
-            _plane_model(plane, selection, described, feature_axes), *plane
-        )
-        booked[f"moments/{selection}"] = events.Histo2D(
-            (selection, f"Sums of products of features, {selection} events", *2 * (width + 1, -0.5, width + 0.5)),
-            *("moment_row", "moment_column", "moment_product"),
-        )
+            add(f"features/{selection}/{name}", ROOT.TH1D(name, title, *_bins(axis)), [name], which)
+        empty = ROOT.TH2D(*_plane_model(plane, selection, described, feature_axes))
+        add(f"planes/{selection}/{'_'.join(plane)}", empty, plane, which)
+        title = f"Sums of products of features, {selection} events"
+        empty = ROOT.TH2D(selection, title, *2 * (width + 1, -0.5, width + 0.5))
+        add_products(f"moments/{selection}", empty, features, True, which)
 
     ranks = (100, 0.0, 1.0)
     for name, bins in {**{f"score_{d}": _bins(axis) for d, axis in score_axes.items()}, ENSEMBLE: ranks}.items():
-        booked[f"scores/{name}"] = selected.Histo1D((name, f"{name};{name};events", *bins), name)
+        add(f"scores/{name}", ROOT.TH1D(name, f"{name};{name};events", *bins), [name])
         model = (
             f"{name}_{'_'.join(plane)}",
             f"mean {name};{described[plane[0]].axis_title};{described[plane[1]].axis_title};mean {name}",
         )
         axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
-        booked[f"planes/{model[0]}"] = selected.Profile2D((*model, *axes), *plane, name)
+        add(f"planes/{model[0]}", ROOT.TProfile2D(*model, *axes), [*plane, name])
 
     count = len(detectors)
     votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)
-    booked["agreement/votes"] = selected.Histo1D(votes, "votes")
-    flags = ", ".join(f"static_cast<float>(flag_{name})" for name in detectors)
-    flagged = define(selected, "flag_vector", f"std::array<float, {count}>{{{flags}}}")
-    flagged = define(flagged, "flag_row", f"moments::pair_first<{count}>()")
-    flagged = define(flagged, "flag_column", f"moments::pair_second<{count}>()")
-    flagged = define(flagged, "flag_product", "moments::pair_products(flag_vector)")
-    # Bin 0 of the pairs counts events, so the axes begin at the first detector.
+    add("agreement/votes", ROOT.TH1D(*votes), ["votes"])
     agreement = ("flagged", "Events flagged by both;;", *2 * (count, 0.5, count + 0.5))
-    booked["agreement/flagged"] = flagged.Histo2D(agreement, "flag_row", "flag_column", "flag_product")
-    # RDataFrame fills these in the same loop; they have to be booked before it runs.
-    varied = {path: ROOT.RDF.Experimental.VariationsFor(result) for path, result in booked.items() if _is_varied(path)}
-    return Histograms(booked, varied if variations else {}, tuple(features), detectors)
+    flags = [f"flag_{name}" for name in detectors]
+    add_products("agreement/flagged", ROOT.TH2D(*agreement), flags, False, filling.kAll)
+    return Histograms(
+        numbers,
+        filling,
+        filling.book(selected, slots, bool(variations), watch or ROOT.nullptr),
+        book_non_finite(read, features, slots),
+        tuple(features),
+        detectors,
+    )
 
 
 def _is_varied(path: str) -> bool:
@@ -147,16 +157,23 @@ def _plane_model(
 
 
 def complete(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
-    """Return all histograms of the file by their path, after the loop: sums made, matrices mirrored, bins named.
+    """Return all histograms of the file by their path, after the loop: sums made, bins named.
 
     What was varied lies in `variations/<name>_<direction>`, by the same paths.
     """
-    filled = {path: result.GetValue() for path, result in histograms.booked.items()}
+    filled = histograms.filled("nominal")
     _add_sums(filled)
     for selection in ("all", *SELECTIONS):
-        _mirror(filled[f"moments/{selection}"], ("1", *histograms.features))
-    _mirror(filled["agreement/flagged"], histograms.detectors)
-    _label(filled["cutflow/non_finite"].GetXaxis(), histograms.features)
+        _label_matrix(filled[f"moments/{selection}"], ("1", *histograms.features))
+    _label_matrix(filled["agreement/flagged"], histograms.detectors)
+
+    counts = histograms.non_finite.counts()
+    title, width = "Features that are not finite;;events", len(counts)
+    non_finite = ROOT.TH1D("non_finite", title, width, -0.5, width - 0.5)
+    for i, (feature, events) in enumerate(counts.items(), start=1):
+        non_finite.SetBinContent(i, events)
+        non_finite.GetXaxis().SetBinLabel(i, feature)
+    filled["cutflow/non_finite"] = non_finite
 
     cutflow = ROOT.TH1D("cutflow", "Cutflow;;events", len(cuts), 0, len(cuts))
     for i, cut in enumerate(cuts, start=1):
@@ -164,12 +181,12 @@ def complete(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
         cutflow.GetXaxis().SetBinLabel(i, cut.name)
     filled["cutflow/cutflow"] = cutflow
 
-    for key in next(iter(histograms.varied.values())).GetKeys() if histograms.varied else ():
-        if str(key) != "nominal":
-            name = str(key).replace(":", "_")
-            varied = {path: result[key] for path, result in histograms.varied.items()}
+    for key in (str(name) for name in histograms.filling.variations()):
+        if key != "nominal":
+            varied = {path: filled for path, filled in histograms.filled(key).items() if _is_varied(path)}
             _add_sums(varied)
-            _mirror(varied["agreement/flagged"], histograms.detectors)
+            _label_matrix(varied["agreement/flagged"], histograms.detectors)
+            name = key.replace(":", "_")
             filled |= {f"{VARIATIONS}/{name}/{path}": histogram for path, histogram in varied.items()}
     return filled
 
@@ -187,20 +204,10 @@ def _add_sums(filled: dict[str, Any]) -> None:
         filled[target] = total
 
 
-def _label(axis: Any, labels: Sequence[str]) -> None:
-    for i, label in enumerate(labels, start=1):
-        axis.SetBinLabel(i, label)
-
-
-def _mirror(matrix: Any, labels: Sequence[str]) -> None:
-    """Fill the lower half of a symmetric matrix of which the loop filled the upper."""
-    size = len(labels)
-    for i in range(1, size + 1):
-        for j in range(i + 1, size + 1):
-            matrix.SetBinContent(j, i, matrix.GetBinContent(i, j))
-            matrix.SetBinError(j, i, matrix.GetBinError(i, j))
-    _label(matrix.GetXaxis(), labels)
-    _label(matrix.GetYaxis(), labels)
+def _label_matrix(matrix: Any, labels: Sequence[str]) -> None:
+    for axis in (matrix.GetXaxis(), matrix.GetYaxis()):
+        for i, label in enumerate(labels, start=1):
+            axis.SetBinLabel(i, label)
 
 
 def write_histograms(path: Path, histograms: Mapping[str, Any], provenance: Provenance) -> None:

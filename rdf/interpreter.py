@@ -14,8 +14,9 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
+from rdf import RNode
+from rdf.compiler import MACROS
 from rdf.errors import BrokenInterpreter, CompileError
 
 # Cling compiles for any x86-64 and without optimising by default; these flags make dense loops about four times and
@@ -44,7 +45,9 @@ ROOT.TH1.AddDirectory(False)
 # What ROOT only warns about is told by this toolkit's own checks and errors.
 ROOT.gErrorIgnoreLevel = ROOT.kError
 
-MACROS = Path(__file__).resolve().parent.parent / "macros"
+# Compiled code of ours finds ROOT's in the process.
+ROOT.gSystem.Load("libROOTDataFrame")
+ROOT.gInterpreter.AddIncludePath(str(MACROS))
 
 
 class CapturedStderr:
@@ -54,9 +57,17 @@ class CapturedStderr:
 
     def first_error(self) -> str:
         """Return the compiler's first error line without its location, or the first line there is."""
+        return self._first()[1]
+
+    def place(self) -> str:
+        """Return the location of the first error as far as the file's name."""
+        return self._first()[0]
+
+    def _first(self) -> tuple[str, str]:
         lines = [line for line in self.text.splitlines() if line.strip()]
         error = next((line for line in lines if "error:" in line), lines[0] if lines else "no message")
-        return re.sub(r"^.*?error:\s*", "", error)
+        found = re.match(r"(?:(.*?):\d+:(?:\d+:)?)?.*?error:\s*(.*)", error)
+        return (found[1] or "", found[2]) if found else ("", error)
 
 
 @contextmanager
@@ -96,7 +107,22 @@ def declare(code: str, what: str) -> None:
     with captured_stderr() as stderr:
         declared = ROOT.gInterpreter.Declare(code)
     if not declared:
-        raise CompileError(f"{what} does not compile", stderr.first_error())
+        raise CompileError(f"{what} does not compile", stderr.first_error(), stderr.place())
+
+
+def define(events: RNode, name: str, expression: str) -> RNode:
+    """Define a column that Cling compiles, also where there is one of that name already, whose place it then takes.
+
+    Raises:
+        CompileError: the expression is not valid C++ over the columns there are; with the compiler's first error line.
+    """
+    with captured_stderr() as stderr:
+        try:
+            return events.Redefine(name, expression) if events.HasColumn(name) else events.Define(name, expression)
+        except Exception as error:  # noqa: BLE001 - cppyy raises TypeError and std::runtime_error alike
+            failure = error
+    reason = stderr.first_error() if stderr.text.strip() else str(failure).splitlines()[-1].strip()
+    raise CompileError(f"column {name!r} = {expression!r}", reason) from failure
 
 
 def include_kernels(topic: str) -> None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
-from rdf.columns import VECTOR, define
-from rdf.interpreter import include_kernels
+from rdf.interpreter import ROOT
 
 ALL, FINITE = "all", "finite"
 """First and last cut: every event read, and every event whose features are all finite."""
@@ -22,26 +21,64 @@ class Cut:
     events: int
 
 
-def define_non_finite(events: RNode) -> RNode:
-    """Define `non_finite`, the indices of an event's features that are NaN or infinite."""
-    include_kernels("selection")
-    return define(events, "non_finite", f"selection::non_finite({VECTOR})")
-
-
-def select_finite(events: RNode) -> RNode:
-    """Keep events whose features are all finite: the same cut for training and for scoring."""
-    return events.Filter("non_finite.empty()", FINITE)
-
-
-def cutflow(report: Any) -> list[Cut]:
-    """Return the cutflow of a graph after its loop.
+def select_finite(events: RNode, features: int) -> RNode:
+    """Keep events whose first `features` values are all finite: the same cut for training and for scoring.
 
     Args:
-        report: result of `Report()` of a node below the last cut.
+        events: node with `recorded_event`.
+        features: their number.
     """
-    return [Cut(str(cut.GetName()), int(cut.GetPass())) for cut in report.GetValue()]
+    return ROOT.graph.select_finite(events, features, FINITE)
 
 
-def non_finite_counts(histogram: Any, features: Sequence[str]) -> dict[str, int]:
-    """Return how many events each feature was not finite in; an event can count for several."""
-    return {name: int(histogram.GetBinContent(i + 1)) for i, name in enumerate(features)}
+@dataclass(frozen=True)
+class Cutflow:
+    """The cutflow of a graph."""
+
+    report: Any
+
+    @property
+    def booked(self) -> Any:
+        """What the event loop has to run."""
+        return self.report.booked()
+
+    def cuts(self) -> list[Cut]:
+        """Return the cuts in their order, after the loop."""
+        return [Cut(str(n), int(p)) for n, p in zip(self.report.names(), self.report.passed(), strict=True)]
+
+
+def book_cutflow(events: RNode) -> Cutflow:
+    """Book the counting of all named cuts above a node."""
+    return Cutflow(ROOT.graph.Cutflow(events))
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """How many events each feature was not finite in.
+
+    Attributes:
+        features: their names.
+    """
+
+    features: tuple[str, ...]
+    counted: Any
+
+    @property
+    def booked(self) -> Any:
+        """What the event loop has to run."""
+        return self.counted.booked()
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of events for each feature, after the loop; an event can count for several."""
+        return {name: int(count) for name, count in zip(self.features, self.counted.counts(), strict=True)}
+
+
+def book_non_finite(events: RNode, features: Sequence[str], slots: int) -> NonFinite:
+    """Book the counting of features that are NaN or infinite.
+
+    Args:
+        events: node with `recorded_event`, whose first values the features are.
+        features: their names.
+        slots: of the event loop.
+    """
+    return NonFinite(tuple(features), ROOT.graph.NonFinite(events, len(features), slots))

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rdf import RNode
-from rdf.columns import define
 from rdf.errors import CacheUnusable, EventLoopFailed, LostEvents, SchemaError, near_names
 from rdf.execution import EventLoop, Progress, use_threads
-from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
+from rdf.interpreter import ROOT, captured_stderr, define, first_reason, include_kernels
 from rdf.processes import PROCESSES, FileFormat
 from rdf.provenance import SIMULATED, Provenance
 from rdf.schema import SOURCE_ROW, Available, Schema

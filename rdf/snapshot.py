@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rdf import RNode
-from rdf.interpreter import ROOT, include_kernels
+from rdf.interpreter import ROOT
 from rdf.schema import ID_QUANTITIES, SOURCE_ROW
+from rdf.scoring import SCORES
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Snapshot:
     @property
     def seen(self) -> int:
         """Number of events that there were to collect from, after the loop."""
-        return int(self.booked.GetValue())
+        return int(self.rows.seen())
 
     def arrays(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
         """Return ids, shape (events, ids), and values, shape (events, values), in the order of the ids.
@@ -50,19 +51,13 @@ class Snapshot:
         return ids[order], values[order]
 
 
-def _book(events: RNode, rows: Any, kind: str, ids: Sequence[str], values: Sequence[str]) -> Snapshot:
-    row = (
-        ", ".join(f"static_cast<std::uint64_t>({name})" for name in ids),
-        ", ".join(f"static_cast<float>({name})" for name in values),
-    )
-    # The graph is code compiled at run time: the address is how it gets to this object.
-    collector = f"reinterpret_cast<rows::{kind} *>({ROOT.addressof(rows)}ull)"
-    collected = events.Filter(f"{collector}->add(rdfslot_, {{{row[0]}}}, {{{row[1]}}})")
-    return Snapshot(tuple(ids), tuple(values), rows, collected.Count())
-
-
 def book_snapshot(
-    events: RNode, values: Sequence[str], slots: int, sample: int | None = None, seed: int = 0
+    events: RNode,
+    fields: Mapping[str, str],
+    values: Sequence[str],
+    slots: int,
+    sample: int | None = None,
+    seed: int = 0,
 ) -> Snapshot:
     """Book columns of all events, or of a sample of them.
 
@@ -70,7 +65,8 @@ def book_snapshot(
     table or have no numbers of their own.
 
     Args:
-        events: node that has the columns.
+        events: node with `recorded_event`, and `recorded_scores` if one of the values is made of it.
+        fields: column -> how `macros/fields.hxx` names it.
         values: columns wanted.
         slots: of the event loop.
         sample: number of events to draw at random without replacement, at least 1, each event with the same
@@ -79,23 +75,29 @@ def book_snapshot(
             Each slot holds that many events in memory.
         seed: of the draw, 0 to 2^64 - 1.
     """
-    include_kernels("rows")
-    ids = (*([SOURCE_ROW] if events.HasColumn(SOURCE_ROW) else []), *ID_QUANTITIES)
+    with_row = bool(events.HasColumn(SOURCE_ROW))
+    ids = (*([SOURCE_ROW] if with_row else []), *ID_QUANTITIES)
+    wanted = [fields[name] for name in values]
     if sample is None:
-        return _book(events, ROOT.rows.AllRows(slots, len(ids), len(values)), "AllRows", ids, values)
-    return _book(events, ROOT.rows.SampledRows(slots, sample, seed), "SampledRows", ids, values)
+        rows = ROOT.graph.Rows.all(slots, wanted, with_row)
+    else:
+        rows = ROOT.graph.Rows.sampled(slots, wanted, with_row, sample, seed)
+    return Snapshot(ids, tuple(values), rows, rows.book(events, bool(events.HasColumn(SCORES))))
 
 
-def book_top_events(events: RNode, key: Sequence[str], values: Sequence[str], size: int, slots: int) -> Snapshot:
+def book_top_events(
+    events: RNode, fields: Mapping[str, str], key: Sequence[str], values: Sequence[str], size: int, slots: int
+) -> Snapshot:
     """Book columns of the events with the greatest key; of those with equal keys, of the first by their ids.
 
     Args:
-        events: node that has the columns.
+        events: node with `recorded_event` and `recorded_scores`.
+        fields: column -> how `macros/fields.hxx` names it.
         key: columns compared, first column first.
         values: columns wanted.
         size: number of events; all of them where there are no more.
         slots: of the event loop.
     """
-    include_kernels("rows")
-    rows = ROOT.rows.TopRows(slots, size, len(key))
-    return _book(events, rows, "TopRows", tuple(ID_QUANTITIES), (*key, *values))
+    wanted = [fields[name] for name in (*key, *values)]
+    rows = ROOT.graph.Rows.top(slots, wanted, size, len(key))
+    return Snapshot(tuple(ID_QUANTITIES), (*key, *values), rows, rows.book(events, True))

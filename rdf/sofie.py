@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import math
-import os
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rdf.compiler import Library, compile_library, graph_library
 from rdf.errors import CompileError, ScoreMismatch
-from rdf.interpreter import ROOT, captured_stderr, declare, include_kernels
+from rdf.interpreter import ROOT, captured_stderr
 
 PARITY = 1e-5
 """Largest difference between a score in the event loop and the detector's own, as a fraction of the scores' range."""
@@ -29,19 +27,11 @@ class CompiledDetector:
 
     Attributes:
         name: of the detector.
-        variable: name of the C++ object (`scoring::Detector`) that definitions can use.
+        instance: the C++ object, a `scoring::Detector`.
     """
 
     name: str
-    variable: str
-
-    @property
-    def instance(self) -> Any:
-        """The C++ object."""
-        instance = ROOT
-        for part in self.variable.split("::"):
-            instance = getattr(instance, part)
-        return instance
+    instance: Any
 
     def scores(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Score events of shape (events, features) outside of an event loop."""
@@ -51,99 +41,198 @@ class CompiledDetector:
         return out
 
 
+@dataclass(frozen=True)
+class Network:
+    """A detector's network as C++, which is being compiled.
+
+    Attributes:
+        library: has it.
+        maker: name of the function that makes one.
+        weights: text of the file that this function reads.
+    """
+
+    library: Library
+    maker: str
+    weights: str
+
+    @property
+    def compiled_by(self) -> str:
+        """Name and version of the compiler."""
+        return self.library.compiled_by
+
+
+def translate_network(onnx: Path) -> Network:
+    """Translate a network to C++ with SOFIE, and have that compiled while the caller does something else.
+
+    Args:
+        onnx: the network, from features of shape (1, features) to a score.
+
+    Raises:
+        CompileError: the file is not ONNX that SOFIE can translate.
+    """
+    source, weights = network_source(onnx, _UNNAMED)
+    # Named by its code, so that another one does not get in its way, and the same one, of another fold or training, is
+    # compiled once.
+    model = f"network_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    source, maker = source.replace(_UNNAMED, model), f"make_{model}"
+    code = f"""#include "network.hxx"
+{source}
+namespace {{
+struct Compiled_{model} final : scoring::Network {{
+   SOFIE_{model}::Session session;
+   explicit Compiled_{model}(const char *weights) : session(weights) {{}}
+   float score(const float *features) override
+   {{
+      float score;
+      SOFIE_{model}::doInfer(session, features, &score);
+      return score;
+   }}
+}};
+}}
+extern "C" scoring::Network *{maker}(const char *weights) {{ return new Compiled_{model}(weights); }}
+"""
+    return Network(compile_library(code, f"SOFIE's C++ for {onnx}"), maker, weights)
+
+
+_UNNAMED = "UNNAMED_NETWORK"
+
+
 def compile_detector(
-    name: str, onnx: Path, threshold: float, table_scores: list[float], table_ranks: list[float], slots: int
+    name: str, network: Network, threshold: float, table_scores: list[float], table_ranks: list[float], slots: int
 ) -> CompiledDetector:
-    """Translate a detector with SOFIE and compile it with Cling for the CPU at hand.
+    """Wait for a network's compiler, and make a detector of it.
 
     Args:
         name: of the detector.
-        onnx: its network, from features of shape (1, features) to a score.
+        network: from features to a score.
         threshold: a higher score is flagged.
         table_scores, table_ranks: the rank table.
         slots: of the event loops that it will run in.
 
     Raises:
-        CompileError: the file is not ONNX that SOFIE can translate, or the C++ does not compile.
+        CompileError: the C++ does not compile.
     """
+    graph_library("scores").load()
+    network.library.load()
+    with tempfile.TemporaryDirectory(prefix="sofie-") as folder:
+        weights = Path(folder) / "weights.dat"
+        weights.write_text(network.weights, encoding="utf-8")
+        instance = ROOT.scoring.Detector(
+            network.library.address(network.maker), str(weights), slots, threshold, table_scores, table_ranks
+        )
+    return CompiledDetector(name, instance)
+
+
+def network_source(onnx: Path, model: str) -> tuple[str, str]:
+    """Return a network as C++, in a namespace SOFIE_<model>, and the text of its file of weights.
+
+    The namespace has a class `Session`, made from the name of that file, and a function
+    `doInfer(session, features, &score)`. The code is SOFIE's, the same each time and for each training of as many
+    numbers; but its matrix products (for which it would call a BLAS), its exponentials and its walks down decision
+    trees (for which it would have five look-ups a level) are functions of `macros/`.
+
+    Args:
+        onnx: the network, from features of shape (1, features) to a score.
+        model: name for it in C++.
+
+    Raises:
+        CompileError: the file is not ONNX that SOFIE can translate.
+    """
+    with captured_stderr() as stderr:
+        try:
+            trees, rest = _split_off_trees(onnx.read_bytes())
+            name = f"{model}_of_leaves" if trees else model
+            code, weights = _translated(rest, name)
+        except Exception as error:
+            reason = " ".join(str(error).split()) or stderr.first_error()
+            raise CompileError(f"SOFIE cannot translate {onnx}", reason) from error
+    for theirs, ours in KERNELS.items():
+        code = re.sub(theirs, ours, code)
+    code = f'#include "dense.hxx"\n#include "exponential.hxx"\n{code}'
+    if trees:
+        return code + _walk_before(name, model, trees), weights + _tables(trees)
+    return code, weights
+
+
+Trees = dict[str, npt.NDArray[Any]]
+"""Tables of nodes, as `models.tree_tables.TreeWalk` has them."""
+
+
+def _split_off_trees(network: bytes) -> tuple[Trees, bytes]:
+    """Return the trees that a network walks down, if it does, and what it makes of the leaves' numbers."""
+    import onnx
+    from onnx.utils import Extractor
+
+    model = onnx.load_from_string(network)
+    walk = [node for node in model.graph.node if node.name.startswith("/walk/")]
+    if not walk:
+        return {}, network
+    trees = {
+        table.name: onnx.numpy_helper.to_array(table).ravel()
+        for table in model.graph.initializer
+        if table.name.startswith("walk.")
+    }
+    leaves = onnx.helper.make_tensor_value_info(
+        walk[-1].output[0], onnx.TensorProto.INT64, (1, len(trees["walk.roots"]))
+    )
+    model.graph.value_info.append(leaves)
+    rest = Extractor(model).extract_model([leaves.name], [output.name for output in model.graph.output])
+    return trees, rest.SerializeToString()
+
+
+def _translated(network: bytes, name: str) -> tuple[str, str]:
+    """Return SOFIE's code and weights."""
     from sofie import onnx as sofie_onnx
 
-    include_kernels("scoring")
-    # Named by content: the same model compiled again is the same variable, another one does not get in its way.
-    content = hashlib.sha256(
-        repr((onnx.read_bytes(), threshold, table_scores, table_ranks, slots)).encode()
-    ).hexdigest()
-    model = f"{name}_{content[:12]}"
-    compiled = CompiledDetector(name, f"detectors::{model}")
-    if hasattr(ROOT, "detectors") and hasattr(ROOT.detectors, model):
-        return compiled
-
     with tempfile.TemporaryDirectory(prefix="sofie-") as folder:
-        header, weights = Path(folder) / f"{model}.hxx", Path(folder) / f"{model}.dat"
         # SOFIE names the generated code after the file.
-        network = Path(folder) / f"{model}.onnx"
-        shutil.copyfile(onnx, network)
-        with captured_stderr() as stderr:
-            try:
-                translated = sofie_onnx.parse(str(network))
-                translated.generate()
-                translated.output_generated(str(header))
-            except Exception as error:
-                reason = " ".join(str(error).split()) or stderr.first_error()
-                raise CompileError(f"SOFIE cannot translate {onnx}", reason) from error
-        declare(_code(model, header, weights, threshold, table_scores, table_ranks, slots), f"SOFIE's C++ for {onnx}")
-    return compiled
+        file, header, weights = (Path(folder) / f"{name}.{kind}" for kind in ("onnx", "hxx", "dat"))
+        file.write_bytes(network)
+        translated = sofie_onnx.parse(str(file))
+        translated.generate()
+        translated.output_generated(str(header))
+        return header.read_text(), weights.read_text() if weights.exists() else ""
 
 
-def _with_blas(text: str) -> str:
-    """Load a BLAS and let SOFIE's code, which calls sgemm_ and sgemv_, find it under the names that it has there.
-
-    Left to itself, Cling takes whatever BLAS some other library has brought, or runs code that calls nothing.
-    """
-    if not re.search(r"\bsgem[mv]_", text):
-        return text
-    import scipy_openblas32
-
-    library = Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True)
-    # DEEPBIND: it takes its own functions, and not those of numpy's BLAS that have the same names and longer integers.
-    mode = os.RTLD_NOW | os.RTLD_GLOBAL | os.RTLD_DEEPBIND
-    try:
-        blas = ctypes.CDLL(str(library), mode)
-    except OSError as error:
-        raise CompileError(f"{library}", f"{error}; run `python -m analysis.doctor`") from error
-    blas.scipy_openblas_set_num_threads(1)  # the event loop's slots are the threads
-    return f"#define sgemm_ scipy_sgemm_\n#define sgemv_ scipy_sgemv_\n{text}\n#undef sgemm_\n#undef sgemv_"
-
-
-def _code(
-    model: str,
-    header: Path,
-    weights: Path,
-    threshold: float,
-    table_scores: list[float],
-    table_ranks: list[float],
-    slots: int,
-) -> str:
-    # Its text and not its path: Cling tells files by their inodes, and a temporary file can get that of an earlier one.
-    text = header.read_text()
-    session = re.search(r"namespace (SOFIE_\w+)\s*{", text)
-    if not session:
-        raise CompileError(f"SOFIE's header for {model}", "it has no namespace; the installed sofie is another version")
-    vector = "std::vector<float>{%s}"
+def _walk_before(rest: str, model: str, trees: Trees) -> str:
+    """Return the namespace of a network that walks down trees before SOFIE's code for the rest of it."""
     return f"""
-{_with_blas(text)}
-namespace detectors {{
-scoring::Detector<{session[1]}::Session> {model}{{
-    "{weights}", {slots}, {_float(threshold)},
-    {vector % ", ".join(map(_float, table_scores))},
-    {vector % ", ".join(map(_float, table_ranks))}}};
+#include "forest.hxx"
+namespace SOFIE_{model} {{
+struct Session {{
+   forest::Walk walk;
+   SOFIE_{rest}::Session rest;
+   explicit Session(const std::string &weights) : walk(forest::read_tables(weights)), rest(weights) {{}}
+}};
+inline void doInfer(const Session &session, const float *features, float *score)
+{{
+   std::int64_t leaves[{len(trees["walk.roots"])}];
+   session.walk(features, leaves);
+   SOFIE_{rest}::doInfer(session.rest, leaves, score);
+}}
 }}
 """
 
 
-def _float(value: float) -> str:
-    """Write a float32 so that C++ reads back the same bits."""
-    return f"{float(np.float32(value)).hex()}f"
+def _tables(trees: Trees) -> str:
+    """Write tables of nodes as macros/forest.hxx reads them: integers, and float32 by their bits."""
+    lines = []
+    for name in ("roots", "left", "right", "feature", "cut"):
+        table = trees[f"walk.{name}"]
+        integers = table.view(np.uint32) if table.dtype == np.float32 else table
+        lines.append(f"walk.{name} {len(table)}\n{' '.join(map(str, integers.tolist()))}\n")
+    return "".join(lines)
+
+
+KERNELS = {
+    # Comment with the time, by which the same code would be another one each time.
+    r"^//Code generated automatically.*\n": "",
+    r"BLAS::sgemm_\(": "dense::sgemm(",
+    r"std::exp\(": "exponential::exp(",
+    r"std::vector<float> (fTensor_\w+) = std::vector<float>": r"dense::Tensor<float> \1 = dense::Tensor<float>",
+    r"std::vector<char> (fIntermediate\w+) = std::vector<char>": r"dense::Tensor<char> \1 = dense::Tensor<char>",
+}
+"""What SOFIE writes, and what takes its place."""
 
 
 def check_parity(detector: CompiledDetector, X: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rdf import RNode
+from rdf.compiler import graph_library
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
 from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
 from rdf.provenance import SIMULATED
@@ -37,6 +38,7 @@ class Source:
         entries: events in each file.
         available: what they offer of the schema.
         simulated: whether a file says of itself that its events are simulated.
+        types: C++ type of each column that the schema knows.
     """
 
     tree: str
@@ -44,6 +46,7 @@ class Source:
     entries: tuple[int, ...]
     available: Available
     simulated: bool
+    types: Mapping[str, str] = field(compare=False, default_factory=dict)
 
     @property
     def events(self) -> int:
@@ -52,7 +55,8 @@ class Source:
 
     def open(self) -> RNode:
         """Return the head of a new graph over all events; where these have no numbers, with `source_row` for them."""
-        head = ROOT.RDataFrame(self.tree, list(self.files))
+        graph_library("events").load()
+        head = ROOT.graph.open(self.tree, list(self.files))
         converted = SOURCE_ROW in self.available.columns
         if "event" in self.available.quantities or (converted and len(self.files) == 1):
             return head
@@ -68,7 +72,7 @@ class Source:
         head = head.Filter(f"part_begun && {kept}->note(rdfslot_, rdfentry_)")
         # Converted tables have rows of their own, each from 0.
         define = head.Redefine if converted else head.Define
-        return define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)")
+        return ROOT.RDF.AsRNode(define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)"))
 
 
 def open_source(
@@ -98,7 +102,7 @@ def open_source(
     found = [_find_tree(tree, schema.tree) for tree in trees]
     if not sum(tree.entries for tree in found):
         raise NoEvents(f"{', '.join(files)}: the tree {schema.tree!r} holds no events; check the file")
-    offers = [_available(tree, schema) for tree in trees]
+    offers, types = zip(*(_available(tree, schema) for tree in trees), strict=True)
     unlike: set[str] = set()
     stored = _branch_types(trees[0], schema.tree) if found[0].kind == "TTree" and len(trees) > 1 else {}
     for i in range(1, len(trees)):
@@ -115,6 +119,7 @@ def open_source(
         tuple(tree.entries for tree in found),
         Available(offers[0].quantities, offers[0].columns - unlike, frozenset(unlike)),
         any(tree.simulated for tree in found),
+        types[0],
     )
 
 
@@ -192,13 +197,16 @@ def _find_tree(path: str, tree: str) -> _Tree:
     return _Tree(kind.removeprefix("ROOT::"), entries, simulated)
 
 
-def _available(file: str, schema: Schema) -> Available:
-    """Find out what a file offers of the schema, and refuse columns of another kind."""
-    events = ROOT.RDataFrame(schema.tree, file)
+def _available(file: str, schema: Schema) -> tuple[Available, dict[str, str]]:
+    """Find out what a file offers of the schema, and the types of its columns; refuse columns of another kind."""
+    events = ROOT.RDataFrame(schema.tree, file)  # and not the compiled graph's, which may not be ready yet
     available = schema.resolve([str(name) for name in events.GetColumnNames()], file)
+    types = {
+        name: str(events.GetColumnType(name)) for name in (*schema.columns, SOURCE_ROW) if name in available.columns
+    }
     used = {name for expression in _expressions(schema, available) for name in schema.used_columns(expression)}
     for name in sorted(used & available.columns):
-        wanted, found = schema.columns[name], str(events.GetColumnType(name))
+        wanted, found = schema.columns[name], types[name]
         array = _ARRAY.fullmatch(found)
         kind = array[1].strip() if array else found
         numbers = _INTEGERS if "int" in wanted or wanted.startswith("bool") else _INTEGERS | _REALS
@@ -207,7 +215,7 @@ def _available(file: str, schema: Schema) -> Available:
                 f"{file}: column {name!r} is a {found}, where schema {schema.name} says {wanted}; "
                 "name the schema that fits, or mend it"
             )
-    return available
+    return available, types
 
 
 _APART = "analyse such files separately"

@@ -51,6 +51,11 @@ def check_variations(names: Iterable[str], recorded: Mapping[str, str]) -> None:
             raise SchemaError(f"--vary {name}: nothing of what is recorded depends on the {VARIATIONS[name].what}")
 
 
+def scales(names: Iterable[str]) -> dict[str, str]:
+    """Return the columns of the scales of these variations, with their C++ type."""
+    return {VARIATIONS[name].column: "double" for name in names}
+
+
 def vary_scales(events: RNode, sizes: Mapping[str, float]) -> RNode:
     """Define the columns of the scales, 1 and varied up and down by their relative sizes.
 

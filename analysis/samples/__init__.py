@@ -16,10 +16,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
 
 from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable, UnknownSample, near_names
-from analysis.program import cache_folder
 from analysis.samples.checks import check
 from analysis.samples.connection import check_streams
 from analysis.samples.model import Sample, SampleFile, read_sample
+from rdf.cache import cache_folder
 
 __all__ = [
     "Sample",

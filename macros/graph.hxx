@@ -1,0 +1,142 @@
+// The nodes of the graph, as Python sees them; what they do is in graph_events.cxx and graph_scores.cxx.
+//
+// These are compiled once, by the system's compiler. Built from strings, Cling would compile them anew at every start.
+#pragma once
+
+#include "recorded.hxx"
+#include "scoring.hxx"
+#include "stopwatch.hxx"
+
+#include <ROOT/RDataFrame.hxx>
+#include <ROOT/RResultHandle.hxx>
+#include <TH1.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace graph {
+
+using Names = std::vector<std::string>;
+using Results = std::vector<ROOT::RDF::RResultHandle>;
+using ROOT::RDF::RNode;
+using ROOT::RDF::RResultHandle;
+
+using recorded::kEvent;
+
+// Column with an event's scores.
+constexpr const char *kScores = "recorded_scores";
+
+// Head of a graph over trees.
+RNode open(const std::string &tree, const Names &files);
+
+// An event loop that runs in a thread of its own, so that the thread that started it can show progress and stop it.
+//
+// RDataFrame does not react to Ctrl-C. Here every event passes a filter that counts it and throws once the loop is to
+// stop; RDataFrame then unwinds cleanly, with and without implicit multi-threading.
+class EventLoop {
+   struct State;
+   std::shared_ptr<State> fState; // the graph's filter has it too
+
+public:
+   explicit EventLoop(unsigned int slots);
+   EventLoop(const EventLoop &) = delete;
+   EventLoop &operator=(const EventLoop &) = delete;
+   ~EventLoop();
+   // The graph's first filter, called `name`, which every event passes; of the entries in a half-open range only, if
+   // that is not all of them.
+   RNode begin(RNode head, const std::string &name, unsigned int first, unsigned int last);
+   void start(const Results &results);
+   // Wait at most this long for the end. True once the loop has ended; throws what ended it, if something did.
+   bool wait(unsigned int milliseconds);
+   // Ask the loop to end at the next event.
+   void stop();
+   unsigned long long events() const;
+   // Seconds from the start to the first event: just-in-time compilation and opening of files.
+   double seconds_before_first_event() const;
+   // Seconds from the start to the end, once wait() has returned true.
+   double seconds_in_all() const;
+   // What the stages took, over all slots.
+   double seconds_of(std::size_t stage) const;
+   stopwatch::Stopwatch *watch() const;
+};
+
+// The number of cuts and of events that passed each, once the loop has ended.
+class Cutflow {
+   ROOT::RDF::RResultPtr<ROOT::RDF::RCutFlowReport> fReport;
+
+public:
+   explicit Cutflow(RNode events);
+   RResultHandle booked() const;
+   Names names() const;
+   std::vector<unsigned long long> passed() const;
+};
+
+// Keep events whose first `features` values are all finite.
+RNode select_finite(RNode events, unsigned int features, const std::string &name);
+
+// How many events each of the first `features` values was not finite in.
+class NonFinite {
+   std::shared_ptr<std::vector<unsigned long long>> fCounts;
+   ROOT::RDF::RResultPtr<std::vector<unsigned long long>> fResult;
+
+public:
+   NonFinite(RNode events, unsigned int features, unsigned int slots);
+   RResultHandle booked() const;
+   std::vector<unsigned long long> counts() const;
+};
+
+// Rows of an event's ids and fields, collected in memory. A field is "value:<i>" or "label", and where events have
+// scores "score:<i>", "rank:<i>", "flag:<i>", "fold", "votes", "ensemble" or "flagged".
+class Rows {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   // All rows; with the published table's row number before run, luminosityBlock and event if `with_row`.
+   static Rows all(unsigned int slots, const Names &fields, bool with_row);
+   // So many of them, drawn at random.
+   static Rows sampled(unsigned int slots, const Names &fields, bool with_row, unsigned long long size,
+                       unsigned long long seed);
+   // So many of those whose first `key` fields are the greatest.
+   static Rows top(unsigned int slots, const Names &fields, unsigned long long size, unsigned int key);
+   RResultHandle book(RNode events, bool scored);
+   unsigned long long seen() const; // events that there were to collect from
+   unsigned long long size() const;
+   void copy(std::uint64_t *ids, float *values) const;
+};
+
+// Define the column kScores, and of it columns with the names that are given of fields as Rows has them.
+RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
+                    const Names &fields);
+
+// Book the writing of columns to an RNTuple in a file that is there already.
+RResultHandle book_snapshot(RNode events, const std::string &table, const std::string &path, const Names &columns);
+
+// Histograms of fields, as Rows has them, filled in one go: of all events, of the normal ones, or of the anomalous ones.
+class Histograms {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   enum Selection { kAll, kNormal, kAnomalous };
+
+   Histograms();
+   // Each returns the number under which the histogram is found when it is filled. The empty histogram that is given is
+   // copied.
+   std::size_t add(const TH1 &empty, const Names &fields, Selection selection);
+   // Bin (i, j) of a two-dimensional histogram gets the sum of the products of the fields i and j, i <= j. The first
+   // field of all, 0, is 1.
+   std::size_t add_products(const TH1 &empty, const Names &fields, bool with_one, Selection selection);
+   // Of the variations of the graph's scales too, if `varied`.
+   // `watch` may be null.
+   RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *watch);
+   // "nominal", and the others if there are.
+   Names variations() const;
+   // A filled histogram, which stays this object's.
+   TH1 *filled(const std::string &variation, std::size_t number) const;
+};
+
+} // namespace graph

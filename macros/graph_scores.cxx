@@ -1,0 +1,257 @@
+// Scores, histograms and the events on disk; see graph.hxx.
+#include "graph.hxx"
+
+#include "fields.hxx"
+
+#include <ROOT/RDFHelpers.hxx>
+#include <TH2.h>
+#include <TProfile2D.h>
+
+#include <optional>
+#include <utility>
+
+namespace graph {
+
+RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
+                    const Names &names)
+{
+   const auto score = [ensemble, watch](unsigned int slot, const recorded::Event &event) {
+      return ensemble(slot, event.event, event.values, [slot, watch](std::size_t i) {
+         if (watch)
+            watch->mark(slot, stopwatch::kDetectors + i);
+      });
+   };
+   events = events.DefineSlot(kScores, score, {kEvent});
+   for (std::size_t i = 0; i < columns.size(); ++i) {
+      const fields::Field field(names[i]);
+      const std::string kind = names[i].substr(0, names[i].find(':'));
+      if (kind == "flag" || kind == "flagged")
+         events = events.Define(
+            columns[i], [field](const scoring::Scores &scores) -> bool { return field.of({}, scores); }, {kScores});
+      else if (kind == "votes" || kind == "fold")
+         events = events.Define(
+            columns[i], [field](const scoring::Scores &scores) -> int { return field.of({}, scores); }, {kScores});
+      else
+         events = events.Define(
+            columns[i], [field](const scoring::Scores &scores) { return field.of({}, scores); }, {kScores});
+   }
+   return events;
+}
+
+RResultHandle book_snapshot(RNode events, const std::string &table, const std::string &path, const Names &columns)
+{
+   ROOT::RDF::RSnapshotOptions options;
+   options.fLazy = true;
+   options.fMode = "UPDATE";
+   // Small clusters bound what is lost to memory by each thread, and what a nearly full disk has to take at the end.
+   options.fApproxZippedClusterSize = 16'000'000;
+   options.fMaxUnzippedClusterSize = 32'000'000;
+   options.fOutputFormat = ROOT::RDF::ESnapshotOutputFormat::kRNTuple;
+   return events.Snapshot(table, path, columns, options);
+}
+
+namespace {
+
+struct Fill {
+   std::vector<fields::Field> of; // one, two or three
+   std::size_t number;            // of the histogram
+};
+
+// Sums of products of pairs: of N fields the N (N + 1) / 2 pairs i <= j, row by row.
+struct Products {
+   std::vector<fields::Field> of;
+   bool with_one; // field 0 is 1
+   std::size_t number;
+   std::size_t size() const { return of.size() + with_one; }
+};
+
+struct Plan {
+   std::vector<std::shared_ptr<TH1>> empty;
+   std::vector<Fill> fills[3]; // of a selection
+   std::vector<Products> products[3];
+};
+
+std::shared_ptr<TH1> copy(const TH1 &histogram)
+{
+   std::shared_ptr<TH1> made(static_cast<TH1 *>(histogram.Clone()));
+   made->SetDirectory(nullptr);
+   return made;
+}
+
+struct Filled {
+   std::vector<std::shared_ptr<TH1>> histograms;
+};
+
+class FillHistograms : public ROOT::Detail::RDF::RActionImpl<FillHistograms> {
+public:
+   using Result_t = Filled;
+
+private:
+   struct alignas(64) Slot {
+      std::vector<std::shared_ptr<TH1>> histograms;
+      std::vector<std::vector<double>> sums, squares; // of products, all selections one after the other
+      std::vector<double> x;
+   };
+   std::shared_ptr<const Plan> fPlan;
+   std::shared_ptr<Filled> fResult;
+   std::vector<Slot> fSlots;
+   stopwatch::Stopwatch *fWatch;
+
+   void fill(Slot &slot, int selection, const recorded::Event &event, const scoring::Scores &scores)
+   {
+      for (const auto &fill : fPlan->fills[selection]) {
+         auto &histogram = *slot.histograms[fill.number];
+         const auto x = [&](std::size_t i) { return fill.of[i].of(event, scores); };
+         switch (fill.of.size()) {
+         case 1: histogram.Fill(x(0)); break;
+         case 2: static_cast<TH2 &>(histogram).Fill(x(0), x(1)); break;
+         default: static_cast<TProfile2D &>(histogram).Fill(x(0), x(1), x(2));
+         }
+      }
+      for (const auto &products : fPlan->products[selection]) {
+         slot.x.clear();
+         if (products.with_one)
+            slot.x.push_back(1.);
+         for (const auto &field : products.of)
+            slot.x.push_back(field.of(event, scores));
+         const std::size_t n = slot.x.size();
+         const double *x = slot.x.data();
+         double *sum = slot.sums[products.number].data(), *square = slot.squares[products.number].data();
+         for (std::size_t i = 0; i < n; sum += n, square += n, ++i) { // all pairs, which vector instructions like
+            for (std::size_t j = 0; j < n; ++j) {
+               const double product = x[i] * x[j];
+               sum[j] += product;
+               square[j] += product * product;
+            }
+         }
+      }
+   }
+
+public:
+   FillHistograms(std::shared_ptr<const Plan> plan, std::shared_ptr<Filled> result, unsigned int slots,
+                  stopwatch::Stopwatch *watch)
+      : fPlan(std::move(plan)), fResult(std::move(result)), fSlots(slots), fWatch(watch)
+   {
+      for (auto &slot : fSlots) {
+         for (const auto &empty : fPlan->empty)
+            slot.histograms.push_back(copy(*empty));
+         slot.sums.resize(fPlan->empty.size());
+         slot.squares.resize(fPlan->empty.size());
+         for (const auto &of_selection : fPlan->products) {
+            for (const auto &products : of_selection) {
+               slot.sums[products.number].resize(products.size() * products.size());
+               slot.squares[products.number].resize(products.size() * products.size());
+            }
+         }
+      }
+   }
+   FillHistograms(FillHistograms &&) = default;
+   FillHistograms(const FillHistograms &) = delete;
+
+   void Initialize() {}
+   void InitTask(TTreeReader *, unsigned int) {}
+   void Exec(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores)
+   {
+      if (fWatch)
+         fWatch->mark(slot, stopwatch::kWriting); // by what was booked before
+      fill(fSlots[slot], Histograms::kAll, event, scores);
+      fill(fSlots[slot], scores.flagged ? Histograms::kAnomalous : Histograms::kNormal, event, scores);
+      if (fWatch)
+         fWatch->mark(slot, stopwatch::kHistograms);
+   }
+   void Finalize()
+   {
+      fResult->histograms = fSlots[0].histograms;
+      for (std::size_t slot = 1; slot < fSlots.size(); ++slot)
+         for (std::size_t i = 0; i < fResult->histograms.size(); ++i)
+            fResult->histograms[i]->Add(fSlots[slot].histograms[i].get());
+      for (const auto &of_selection : fPlan->products)
+         for (const auto &products : of_selection)
+            set_products(*fResult->histograms[products.number], products);
+   }
+   std::shared_ptr<Filled> GetResultPtr() const { return fResult; }
+   std::string GetActionName() const { return "FillHistograms"; }
+   FillHistograms MakeNew(void *result, std::string_view = "nominal")
+   {
+      auto &made = *static_cast<std::shared_ptr<Filled> *>(result);
+      made->histograms.clear(); // those of the nominal result
+      return {fPlan, made, static_cast<unsigned int>(fSlots.size()), fWatch};
+   }
+
+private:
+   // Add the slots' sums, and write them to the bins of both halves of a symmetric matrix.
+   void set_products(TH1 &matrix, const Products &products) const
+   {
+      const std::size_t n = products.size();
+      auto *squares = (matrix.Sumw2(), matrix.GetSumw2());
+      double entries = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+         for (std::size_t j = 0; j < n; ++j) {
+            const int bin = matrix.GetBin(i + 1, j + 1);
+            double sum = 0, square = 0;
+            for (const auto &slot : fSlots) {
+               sum += slot.sums[products.number][i * n + j];
+               square += slot.squares[products.number][i * n + j];
+            }
+            matrix.SetBinContent(bin, sum);
+            squares->SetAt(square, bin);
+         }
+      }
+      matrix.ResetStats();
+   }
+};
+
+} // namespace
+
+struct Histograms::State {
+   std::shared_ptr<Plan> plan = std::make_shared<Plan>();
+   std::optional<ROOT::RDF::RResultPtr<Filled>> result;
+   std::optional<ROOT::RDF::Experimental::RResultMap<Filled>> varied;
+};
+
+Histograms::Histograms() : fState(std::make_shared<State>()) {}
+
+std::size_t Histograms::add(const TH1 &empty, const Names &names, Selection selection)
+{
+   auto &plan = *fState->plan;
+   Fill fill{{}, plan.empty.size()};
+   for (const auto &name : names)
+      fill.of.emplace_back(name);
+   plan.empty.push_back(copy(empty));
+   plan.fills[selection].push_back(std::move(fill));
+   return plan.empty.size() - 1;
+}
+
+std::size_t Histograms::add_products(const TH1 &empty, const Names &names, bool with_one, Selection selection)
+{
+   auto &plan = *fState->plan;
+   Products products{{}, with_one, plan.empty.size()};
+   for (const auto &name : names)
+      products.of.emplace_back(name);
+   plan.empty.push_back(copy(empty));
+   plan.products[selection].push_back(std::move(products));
+   return plan.empty.size() - 1;
+}
+
+RResultHandle Histograms::book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *watch)
+{
+   auto filled = std::make_shared<Filled>();
+   fState->result = events.Book<recorded::Event, scoring::Scores>(FillHistograms(fState->plan, filled, slots, watch),
+                                                                  {kEvent, kScores});
+   if (varied)
+      fState->varied = ROOT::RDF::Experimental::VariationsFor(*fState->result);
+   return *fState->result;
+}
+
+Names Histograms::variations() const
+{
+   return fState->varied ? fState->varied->GetKeys() : Names{"nominal"};
+}
+
+TH1 *Histograms::filled(const std::string &variation, std::size_t number) const
+{
+   auto &filled = fState->varied ? (*fState->varied)[variation] : **fState->result;
+   return filled.histograms.at(number).get();
+}
+
+} // namespace graph

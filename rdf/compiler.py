@@ -1,0 +1,273 @@
+"""C++ compiled once by the system's compiler, and kept: the graph's nodes, the columns and the detectors of a run.
+
+Cling would compile it anew at every start, to code that is two to four times slower. A shared library lies in the cache
+under a name that is a hash of all that it was made of: the code, every header of ours in it, the flags, the compiler,
+the CPU and ROOT. Whatever changes, it is another library. Where there is no compiler, Cling compiles the same code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rdf.cache import cache_folder
+from rdf.errors import CompileError
+
+MACROS = Path(__file__).resolve().parent.parent / "macros"
+
+FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fPIC", "-shared", "-w")
+"""No -ffast-math, for which NaN is a number like others. Vectors of 512 bits, which g++ would not use by itself."""
+
+COMPILERS = ("g++", "clang++")
+
+_INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+_STANDARD = re.compile(r"-std=\S+")
+_SEAL = b"\0sealed by sha256 "
+_ERROR = re.compile(r"^(?P<place>.*?):\d+:(?:\d+:)? (?:fatal )?error: (?P<reason>.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A compiler of the system, and all of it that compiled code depends on.
+
+    Attributes:
+        path: of the executable.
+        version: as it tells it.
+        arguments: flags and include paths.
+        identity: of this compiler, CPU and ROOT; another one of these gives another identity.
+    """
+
+    path: str
+    version: str
+    arguments: tuple[str, ...]
+    identity: str
+
+
+@functools.cache
+def find_compiler() -> Compiler | None:
+    """Return the system's compiler, or None where there is none and Cling has to do."""
+    path = next((found for name in COMPILERS if (found := shutil.which(name))), None)
+    headers = _root_headers()
+    if path is None or headers is None:
+        return None
+    asked = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    version = asked.stdout.partition("\n")[0].strip()
+    executable = Path(path).resolve()
+    stat = executable.stat()
+    built = (headers / "compiledata.h").read_text(errors="replace")
+    # The language version that ROOT itself was compiled as: its types differ between them.
+    standard = _STANDARD.search(built)
+    arguments = (standard[0] if standard else "-std=c++17", *FLAGS, f"-I{MACROS}", f"-I{headers}")
+    root = (headers / "ROOT" / "RVersion.hxx").read_text(errors="replace")
+    identity = (str(executable), stat.st_size, stat.st_mtime_ns, version, FLAGS, str(headers), built, root, _cpu())
+    return Compiler(path, version, arguments, hashlib.sha256(repr(identity).encode()).hexdigest())
+
+
+def _root_headers() -> Path | None:
+    """Return the folder of ROOT's headers; ROOT itself need not be loaded for that."""
+    found = importlib.util.find_spec("ROOT")
+    folder = Path(found.origin).parent / "include" if found and found.origin else None
+    if folder is not None and (folder / "compiledata.h").is_file():
+        return folder
+    if config := shutil.which("root-config"):
+        asked = subprocess.run([config, "--incdir"], capture_output=True, text=True, check=False)
+        folder = Path(asked.stdout.strip())
+        if (folder / "compiledata.h").is_file():
+            return folder
+    return None
+
+
+def _cpu() -> str:
+    """Return what this CPU is and can do, for which -march=native compiles."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+        return "\n".join(
+            line for line in lines if line.startswith(("vendor", "cpu family", "model", "stepping", "flags"))
+        )
+    return platform.machine() + platform.processor()
+
+
+@dataclass(eq=False)
+class Library:
+    """C++ that is compiled, or is being compiled while its user does something else.
+
+    Attributes:
+        what: it is, for messages.
+        code: of the translation unit.
+        interface: what Cling has to know of it to call it.
+        compiled_by: the compiler's name and version.
+    """
+
+    what: str
+    code: str
+    interface: str
+    compiled_by: str
+    _place: Path | None = None
+    _build: _Build | None = None
+    _loaded: ctypes.CDLL | None = field(default=None, repr=False)
+
+    def load(self) -> None:
+        """Wait for the compiler, and make the functions callable; again is harmless.
+
+        Raises:
+            CompileError: the code does not compile; with the first error.
+        """
+        from rdf.interpreter import declare
+
+        if self._place is None and self._build is None:
+            # Cling keeps what was declared once, and refuses to be told again.
+            guard = f"COMPILED_{_digest(self.code)[:32]}"
+            declare(f"#ifndef {guard}\n#define {guard}\n{self.code}\n{self.interface}\n#endif", self.what)
+        elif self._loaded is None:
+            self._loaded = self._open()
+            if self.interface:
+                declare(self.interface, self.what)
+
+    def _open(self) -> ctypes.CDLL:
+        if self._build is None:
+            return self._at(self._place)
+        try:
+            content = self._build.wait()
+            kept = self._place is not None and _keep(content, self._place)
+            return self._at(self._place if kept else self._build.output)
+        finally:
+            self._build.remove()  # what is loaded stays so
+
+    def _at(self, place: Path | None) -> ctypes.CDLL:
+        try:
+            return ctypes.CDLL(str(place), os.RTLD_NOW | os.RTLD_GLOBAL)
+        except OSError as error:
+            raise CompileError(self.what, f"{error}") from error
+
+    def address(self, symbol: str) -> int:
+        """Return where a function that is declared `extern "C"` lies; the library has to be loaded."""
+        if self._loaded is not None:
+            return int(ctypes.cast(self._loaded[symbol], ctypes.c_void_p).value or 0)
+        from rdf.interpreter import ROOT
+
+        return int(ROOT.gInterpreter.Calc(f"reinterpret_cast<long>(&{symbol})"))
+
+
+class _Build:
+    """A compiler at work in a folder of its own."""
+
+    def __init__(self, compiler: Compiler, code: str, what: str) -> None:
+        self.what = what
+        self._failure: CompileError | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="compile-")
+        source, self.output = Path(self._folder.name) / "code.cxx", Path(self._folder.name) / "code.so"
+        source.write_text(code, encoding="utf-8")
+        self._process = subprocess.Popen(
+            [compiler.path, *compiler.arguments, str(source), "-o", str(self.output)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+
+    def wait(self) -> bytes:
+        """Return the finished library, or raise the compiler's first error, each time again."""
+        if self._failure is None:
+            _, said = self._process.communicate()
+            if not self._process.returncode:
+                return self.output.read_bytes()
+            found = _ERROR.search(said)
+            last_words = next(iter(said.splitlines()), f"exit code {self._process.returncode}")
+            reason, place = (found["reason"], found["place"]) if found else (last_words, "")
+            self._failure = CompileError(self.what, reason, place)
+        raise self._failure
+
+    def remove(self) -> None:
+        if self._process.poll() is None:  # interrupted
+            self._process.kill()
+            self._process.communicate()
+        self._folder.cleanup()
+
+
+@functools.cache
+def compile_library(code: str, what: str, interface: str = "") -> Library:
+    """Have C++ compiled, unless that was done before; the compiler works beside the caller until `load` is called.
+
+    The same code is the same library, to be asked for early by whoever knows that it will be needed.
+
+    Args:
+        code: a translation unit; may include headers of `macros/` by their names.
+        what: it is, for the message of an error.
+        interface: declarations by which Cling can call what the code defines.
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        return Library(what, code, interface, "Cling")
+    key = _digest(repr((code, sorted(_headers(code.encode()).items()), compiler.identity)))
+    place = cache_folder() / "compiled" / f"{key}.so"
+    if _is_whole(place):
+        return Library(what, code, interface, compiler.version, place)
+    try:
+        build = _Build(compiler, code, what)
+    except OSError:  # no folder to compile in
+        return Library(what, code, interface, "Cling")
+    return Library(what, code, interface, compiler.version, place, build)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _headers(code: bytes) -> dict[str, str]:
+    """Return the files of `macros/` that code includes, those that they include and so on, each with its sha256."""
+    found: dict[str, str] = {}
+    waiting = [name.decode() for name in _INCLUDE.findall(code)]
+    while waiting:
+        name = waiting.pop()
+        path = MACROS / name
+        if name not in found and path.is_file():
+            content = path.read_bytes()
+            found[name] = hashlib.sha256(content).hexdigest()
+            waiting += [included.decode() for included in _INCLUDE.findall(content)]
+    return found
+
+
+def _is_whole(place: Path) -> bool:
+    """Say whether a library lies there as it was written, by this user."""
+    try:
+        if place.stat().st_uid != os.getuid():
+            return False
+        content, _, seal = place.read_bytes().rpartition(_SEAL)
+    except OSError:
+        return False
+    return hashlib.sha256(content).digest() == seal
+
+
+def _keep(content: bytes, place: Path) -> bool:
+    """Write a library to the cache, whole or not at all, and say whether it is there."""
+    draft = place.with_name(f".{place.name}.{os.getpid()}.partial")
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_bytes(content + _SEAL + hashlib.sha256(content).digest())
+        draft.chmod(0o700)
+        draft.replace(place)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        return False
+    return True
+
+
+@functools.cache
+def graph_library(part: str) -> Library:
+    """Have a part of the graph's nodes compiled: `events` or `scores`; see macros/graph.hxx."""
+    return compile_library(
+        f'#include "graph_{part}.cxx"\n', f"macros/graph_{part}.cxx", f'#include "{MACROS / "graph.hxx"}"'
+    )
