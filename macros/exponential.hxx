@@ -33,8 +33,7 @@ inline float exp(float x)
    float y;
    std::memcpy(&y, &bits, sizeof(y));
    y = x < -87.3365f ? 0.f : y;
-   y = x > 88.72283f ? std::numeric_limits<float>::infinity() : y;
-   return x != x ? x : y;
+   return x <= 88.72283f ? y : x + std::numeric_limits<float>::infinity(); // which is NaN of NaN
 }
 
 } // namespace exponential

@@ -65,6 +65,7 @@ class ForestNetwork(torch.nn.Module):
     """An isolation forest's score as tensor operations."""
 
     path_length: torch.Tensor
+    exponents: torch.Tensor
 
     def __init__(self, walk: TreeWalk, path_length: npt.NDArray[np.float64], normalisation: float) -> None:
         """Prepare the network.
@@ -77,13 +78,14 @@ class ForestNetwork(torch.nn.Module):
         super().__init__()
         self.walk = walk
         self.register_buffer("path_length", torch.tensor(path_length, dtype=torch.float32))
-        # score = 2^(-sum of path lengths / normalisation), as a power of e
-        self.exponent = float(-np.log(2) / normalisation)
+        # score = 2^(-sum of path lengths / normalisation), as a power of e; the sum as a product of matrices
+        exponents = torch.full((walk.roots.shape[1], 1), float(-np.log(2) / normalisation))
+        self.register_buffer("exponents", exponents)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map raw features, shape (events, features), to scores, shape (events, 1)."""
         leaf = self.walk(features)
-        return torch.exp(self.path_length[leaf].sum(dim=1, keepdim=True) * self.exponent)
+        return torch.exp(self.path_length[leaf] @ self.exponents)
 
 
 def path_lengths(tables: TreeTables) -> npt.NDArray[np.float64]:

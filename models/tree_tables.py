@@ -91,6 +91,9 @@ class TreeWalk(torch.nn.Module):
 
     Each tree holds one node at a time, starting at its root, and every step replaces it by its left or right child.
     After as many steps as the deepest tree has levels all trees are at their leaves.
+
+    A network has it as its member `walk`. By the names that the ONNX file has from that, the event loop finds the
+    tables, and walks down the trees without the tensor operations (macros/forest.hxx).
     """
 
     feature: torch.Tensor

@@ -1,4 +1,4 @@
-"""Ranks and flags of a detector whose score is simply a feature."""
+"""Ranks and flags of detectors whose scores are simply features."""
 
 from __future__ import annotations
 
@@ -7,26 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rdf.interpreter import ROOT, declare, include_kernels
-
-include_kernels("scoring")
-# What SOFIE generates is such a class. This one scores an event by the difference of its first two features.
-declare(
-    """
-namespace scoring_test {
-struct Session {
-   std::vector<float> fScore = {0.f};
-   explicit Session(const std::string &weights) { if (weights.empty()) throw std::runtime_error("no weights"); }
-   const std::vector<float> &infer(const float *features) { fScore[0] = features[0] - features[1]; return fScore; }
-};
-}
-""",
-    "the test's session",
-)
+from rdf.interpreter import ROOT
+from tests.macros.networks import network_of
 
 
 def detector(threshold: float, scores: list[float], ranks: list[float], slots: int = 1) -> Any:
-    return ROOT.scoring.Detector["scoring_test::Session"]("weights", slots, threshold, scores, ranks)
+    """Scores an event by the difference of its first two features."""
+    make = network_of("difference", "features[0] - features[1]")
+    return ROOT.scoring.Detector(make, "weights", slots, threshold, scores, ranks)
 
 
 def test_scores() -> None:
@@ -78,3 +66,36 @@ def test_rank_is_the_empirical_fraction_of_less_anomalous_scores() -> None:
     assert np.all(found >= np.float32(ranks[:-1]))
     assert np.all(found <= np.float32(ranks[1:]))
     assert made.rank(float(points[-1]) + 1) == 1
+
+
+@pytest.mark.parametrize("size", [*range(1, 20), 31, 32, 33, 64, 100])
+def test_rank_in_tables_of_any_size_is_numpys_interpolation(size: int) -> None:
+    random = np.random.default_rng(size)
+    scores = np.unique(random.normal(size=3 * size).astype(np.float32))[:size]
+    ranks = np.sort(random.random(size)).astype(np.float32)
+    ranks[0] = 0  # nothing is less anomalous than the least
+    made = detector(0, scores.tolist(), ranks.tolist())
+    for asked in (scores, np.linspace(scores[0] - 1, scores[-1] + 1, 101, dtype=np.float32)):
+        found = [made.rank(float(score)) for score in asked]
+        expected = np.where(asked > scores[-1], 1, np.interp(asked.astype(float), scores, ranks))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert made.rank(-np.inf) == 0
+    assert made.rank(np.inf) == 1
+
+
+def test_an_ensemble_has_a_network_for_each_fold_and_not_too_many_detectors() -> None:
+    one = detector(0, [0.0], [0.0])
+    ensemble = ROOT.scoring.Ensemble(2, 1)
+    for networks in ([], [one], [one] * 3):
+        with pytest.raises(Exception, match="one network a fold"):
+            ensemble.add(ROOT.std.vector["scoring::Detector"](networks), True)
+    for i in range(16):
+        assert ensemble.size() == i
+        ensemble.add(ROOT.std.vector["scoring::Detector"]([one, one]), True)
+    with pytest.raises(Exception, match="at most 16 detectors"):
+        ensemble.add(ROOT.std.vector["scoring::Detector"]([one, one]), True)
+
+
+def test_a_network_that_cannot_read_its_weights_is_an_error() -> None:
+    with pytest.raises(Exception, match="no weights"):
+        ROOT.scoring.Detector(network_of("difference", "features[0] - features[1]"), "", 1, 0.0, [0.0], [0.0])

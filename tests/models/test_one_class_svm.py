@@ -117,6 +117,20 @@ def test_an_event_of_the_training_is_not_compared_with_itself(machine: OneClassS
     assert evaluated(machine.contributions(), top).sum() >= 0.999 * nearest > 0.1
 
 
+@pytest.mark.parametrize("outliers", [1, 3, 30])
+def test_scores_of_events_near_support_vectors_far_out(made_up: Features, outliers: int) -> None:
+    """Where the terms of a squared distance are large and cancel, and few others make up for what is lost."""
+    X = made_up[60:360].copy()
+    X[:outliers] *= 100
+    machine = OneClassSVM(FEATURES).fit(X)
+    assert np.abs(machine.machine.support_vectors_).max() > 3
+    vectors = machine.scaler.inverse_transform(machine.machine.support_vectors_)
+    events = np.concatenate([vectors * factor for factor in (1, 1 + 1e-4, 1.01, 1.1, 1e4)]).astype(np.float32)
+    expected = -machine.machine.decision_function(machine.scaler.transform(events.astype(np.float64)))
+    scores = evaluated(machine.network(), events)[:, 0]
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5 * np.ptp(expected))
+
+
 def test_enormous_values_are_outside_of_the_support(machine: OneClassSVM) -> None:
     X = np.array([[1e30, -1e30, 1e30], [-3e38, 3e38, 0], [300, 0.1, 1e30]], dtype=np.float32)
     rho = -machine.machine.intercept_[0]
