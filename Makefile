@@ -20,7 +20,7 @@ run: .installed-run  ## the main job on sample cms2010b (more options: ARGS='...
 test: .installed-dev  ## all tests
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-bench: .installed-dev  ## the benchmarks
+bench: .installed-dev  ## the benchmarks, in less than 15 minutes: tables on the console, output/benchmarks.json
 	$(RUN) -m tests.benchmarks
 
 lint: .installed-dev  ## ruff and mypy

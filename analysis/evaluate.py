@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import plotting.figures
 from analysis.configuration import (
     AnalysisConfiguration,
     EvaluationConfiguration,
@@ -108,7 +109,8 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
     folder = configuration.output or Path("output") / f"evaluation_{name}"
     record = Record(command, configuration, folder)
 
-    with staged_output(folder) as staging:
+    # Those who draw get ready while ROOT starts.
+    with plotting.figures.Workers() as workers, staged_output(folder) as staging:
         part = _part_to_test(models, inputs)
         jobs = _prepare_all(configuration, inputs, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
@@ -140,7 +142,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             "history": models.histories(),
             "latent": explained,
         }
-        record.write(staging, found)
+        record.write(staging, found, workers)
     print_evaluation(folder)
 
 

@@ -159,8 +159,8 @@ class Job:
         """Have the columns compiled, which takes a while, before they are needed."""
         from rdf.columns import compile_columns, rounded
 
-        columns = rounded(self.columns, self._values)
-        compile_columns(columns, self._wanted, self._values, self.source.types | scales(self.configuration.vary))
+        types = {**self.source.types, **scales(self.configuration.vary)}
+        compile_columns(rounded(self.columns, self._values), self._wanted, self._values, types)
 
     def _define_columns(self, loop: EventLoop) -> RNode:
         """Define all columns of an event."""

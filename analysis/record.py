@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import plotting.figures
 from analysis.configuration import AnalysisConfiguration
 from analysis.program import error_console
 from analysis.progress import spinner
@@ -42,18 +43,17 @@ class Record:
             "machine": machine(),
         }
 
-    def write(self, staging: Path, found: Mapping[str, Any]) -> None:
+    def write(self, staging: Path, found: Mapping[str, Any], workers: plotting.figures.Workers) -> None:
         """Write run.json, draw the figures, which need it, and write it again with the time that all of this took.
 
         Args:
             staging: folder that results are written to.
             found: what else there is to say.
+            workers: draw the figures.
         """
         self._write(staging, found)
         with self.timings.stage("figures"), spinner(error_console(), "drawing figures") as say:
-            from plotting.figures import draw_figures
-
-            draw_figures(staging, lambda name: say(f"drawing figures: {name}"))
+            plotting.figures.draw_figures(staging, lambda name: say(f"drawing figures: {name}"), workers)
         self.timings.add("total", time.perf_counter() - self._begin)
         self._write(staging, found)
 

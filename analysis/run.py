@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import plotting.figures
 from analysis.configuration import RunConfiguration, add_options, parse_configuration
 from analysis.inputs import resolve_input
 from analysis.output import staged_output
@@ -68,7 +69,8 @@ def run(configuration: RunConfiguration, command: str) -> None:
     folder = configuration.output or Path("output") / data.name
     record = Record(command, configuration, folder)
 
-    with staged_output(folder) as staging:
+    # Those who draw get ready while ROOT starts.
+    with plotting.figures.Workers() as workers, staged_output(folder) as staging:
         job = prepare(configuration, data, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
         if models and configuration.models:
@@ -83,7 +85,7 @@ def run(configuration: RunConfiguration, command: str) -> None:
                 )
             job = replace(job, recipe=models)
         found = job.score(models, job.compile(models))
-        record.write(staging, {**found, "latent": explained})
+        record.write(staging, {**found, "latent": explained}, workers)
     print_summary(folder)
 
 

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace objects {
 
@@ -31,6 +32,39 @@ Reals as_reals(const Container &values, double factor)
    return converted;
 }
 
+// The numbers of a container that lives elsewhere, as as_reals gives them, without a copy of it.
+template <typename Container>
+class RealsOf {
+   const Container *fValues;
+   double fFactor;
+
+public:
+   using value_type = double;
+   RealsOf(const Container &values, double factor) : fValues(&values), fFactor(factor) {}
+   std::size_t size() const { return fValues->size(); }
+   double operator[](std::size_t i) const { return static_cast<double>((*fValues)[i]) * fFactor; }
+   operator Reals() const { return as_reals(*fValues, fFactor); }
+};
+
+template <typename Container>
+RealsOf<Container> view_reals(const Container &values, double factor)
+{
+   return {values, factor};
+}
+
+// An expression's value lives no longer than the expression.
+template <typename Container, typename = std::enable_if_t<!std::is_lvalue_reference_v<Container>>>
+Reals view_reals(Container &&values, double factor)
+{
+   return as_reals(values, factor);
+}
+
+template <typename Container>
+Reals operator*(const RealsOf<Container> &values, double scale)
+{
+   return static_cast<Reals>(values) * scale;
+}
+
 // The numbers of any container as int.
 template <typename Container>
 ROOT::RVec<int> as_integers(const Container &values)
@@ -40,8 +74,8 @@ ROOT::RVec<int> as_integers(const Container &values)
    return converted;
 }
 
-template <typename Values>
-void check_sizes(const Reals &pt, const Values &other, const char *what)
+template <typename Numbers, typename Values>
+void check_sizes(const Numbers &pt, const Values &other, const char *what)
 {
    if (other.size() != pt.size())
       throw std::runtime_error(std::to_string(other.size()) + " values of " + what + " for " +
@@ -90,7 +124,8 @@ inline Reals compute_mass(const Reals &energy, const Reals &pt, const Reals &eta
 
 // Objects with pT > min_pt and |eta| < max_eta. One whose pT or eta is NaN stays: it makes the event's features NaN, and
 // so the event is counted out, where dropping the object would make a different event of it.
-inline Mask passes(const Reals &pt, const Reals &eta, double min_pt, double max_eta)
+template <typename Numbers>
+Mask passes(const Numbers &pt, const Numbers &eta, double min_pt, double max_eta)
 {
    check_sizes(pt, eta, "eta");
    Mask mask(pt.size());
@@ -100,8 +135,8 @@ inline Mask passes(const Reals &pt, const Reals &eta, double min_pt, double max_
 }
 
 // Indices of the objects that the mask lets through, by falling pT; equal ones in the order of the file, NaN first.
-template <typename Flags>
-ROOT::RVec<std::size_t> by_falling_pt(const Reals &pt, const Flags &mask)
+template <typename Numbers, typename Flags>
+ROOT::RVec<std::size_t> by_falling_pt(const Numbers &pt, const Flags &mask)
 {
    check_sizes(pt, mask, "the selection (`where`)");
    ROOT::RVec<std::size_t> indices;
@@ -110,10 +145,22 @@ ROOT::RVec<std::size_t> by_falling_pt(const Reals &pt, const Flags &mask)
          indices.push_back(i);
    const auto key = [&pt](std::size_t i) { return std::isnan(pt[i]) ? HUGE_VAL : pt[i]; };
    // An insertion sort: stable, without allocation, and an event has few objects, mostly in order already.
-   for (std::size_t i = 1; i < indices.size(); ++i)
+   for (std::size_t i = 1; i < indices.size(); ++i) {
+      if (pt[indices[i]] <= pt[indices[i - 1]])
+         continue;
       for (std::size_t j = i; j > 0 && key(indices[j]) > key(indices[j - 1]); --j)
          std::swap(indices[j], indices[j - 1]);
+   }
    return indices;
+}
+
+// As std::sinh, to a few units in the last place, by an exponential, which takes a third of the time.
+inline double sinh(double x)
+{
+   if (std::abs(x) < 0.25)
+      return std::sinh(x); // where the two exponentials cancel
+   const double grown = std::exp(x);
+   return 0.5 * (grown - 1 / grown);
 }
 
 // E^2 = p^2 + m |m|. All NaN without a pT that is a length.
@@ -121,13 +168,38 @@ inline Momentum momentum(double pt, double eta, double phi, double mass)
 {
    if (!(pt >= 0))
       return {kNaN, kNaN, kNaN, kNaN};
-   const double pz = pt * std::sinh(eta);
+   const double pz = pt * sinh(eta);
    return {pt * std::cos(phi), pt * std::sin(phi), pz, std::sqrt(pt * pt + pz * pz + mass * std::abs(mass))};
 }
 
+// The numbers at these indices.
+template <typename Numbers>
+auto take(const Numbers &numbers, const ROOT::RVec<std::size_t> &indices)
+{
+   ROOT::RVec<typename Numbers::value_type> taken;
+   taken.reserve(indices.size());
+   for (const auto i : indices)
+      taken.push_back(numbers[i]);
+   return taken;
+}
+
+// The numbers of one kind of object, and after them those of another.
+template <typename First, typename Second>
+auto concatenate(const First &first, const Second &second)
+{
+   ROOT::RVec<typename First::value_type> all;
+   all.reserve(first.size() + second.size());
+   for (std::size_t i = 0; i < first.size(); ++i)
+      all.push_back(first[i]);
+   for (std::size_t i = 0; i < second.size(); ++i)
+      all.push_back(second[i]);
+   return all;
+}
+
 // Four-vectors of the objects at these indices.
-inline Momenta make_momenta(const Reals &pt, const Reals &eta, const Reals &phi, const Reals &mass,
-                            const ROOT::RVec<std::size_t> &indices)
+template <typename Pt, typename Eta, typename Phi, typename Mass>
+Momenta make_momenta(const Pt &pt, const Eta &eta, const Phi &phi, const Mass &mass,
+                     const ROOT::RVec<std::size_t> &indices)
 {
    check_sizes(pt, eta, "eta");
    check_sizes(pt, phi, "phi");

@@ -17,3 +17,7 @@ class UnreadableResult(PlottingError):
 
 class FigureFolderError(PlottingError):
     """The figures cannot be written where the run's other results are."""
+
+
+class WorkerDied(PlottingError):
+    """A process that draws figures was ended from outside, or for want of memory."""

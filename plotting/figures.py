@@ -1,149 +1,142 @@
-"""All figures of a run or an evaluation: which there are, and how they get to the disk."""
+"""All figures of a run or an evaluation, drawn by as many processes as there are cores.
+
+The processes can be started early, so that they are ready when there is something to draw. They are no forks, since
+a caller may have ROOT's threads; and they do not import the caller's main module, as those of `multiprocessing` would,
+since that may import ROOT. This module itself imports no matplotlib.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
+from plotting.errors import WorkerDied
 
-from plotting.agreement import draw_agreement, draw_votes
-from plotting.confusion import draw_confusion
-from plotting.contributions import draw_contributions
-from plotting.correlation import draw_correlation
-from plotting.cutflow import draw_cutflow
-from plotting.errors import FigureFolderError
-from plotting.evaluation import Evaluation, is_evaluation, read_evaluation
-from plotting.features import draw_feature
-from plotting.importance import draw_importance
-from plotting.latent import draw_latent_labels, draw_latent_ranks
-from plotting.loss import draw_loss
-from plotting.means import draw_means
-from plotting.metrics import draw_metrics
-from plotting.planes import draw_plane, draw_score_plane
-from plotting.results import Results, read_results
-from plotting.roc import draw_roc, draw_roc_log
-from plotting.scores import draw_scores
-from plotting.separation import draw_separation
-from plotting.significance import draw_significance
-from plotting.style import Caption, house_style
-from plotting.tables import LatentSpace
-
-# Without dates and version numbers the same run gives the same bytes.
-_METADATA: dict[str, dict[str, Any]] = {
-    "png": {"Software": None},
-    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-}
+_MOST = 8  # processes; each takes a second to start and 250 MB, and there are some thirty figures to share
+_PATIENCE = 5.0  # seconds that a process has to end
 
 
-Figures = Iterator[tuple[str, Callable[[], Figure]]]
-"""Name of each figure, with the function that draws it."""
-
-
-def draw_figures(folder: Path, progress: Callable[[str], None] | None = None) -> list[Path]:
+def draw_figures(folder: Path, progress: Callable[[str], None], workers: Workers | None = None) -> list[Path]:
     """Draw all figures of a run or of an evaluation into `folder`/figures, each as PNG and PDF.
 
     Args:
         folder: what a run left, with `run.json` and `histograms.root`, or an evaluation, with `metrics.json`.
-        progress: is told the name of each figure once it is on disk.
+        progress: is told the name of each figure once it is on disk, in the order of the figures.
+        workers: who draw; started for these figures alone if None. After an error they are of no more use.
 
     Returns:
-        The files written, in the order of the lists below.
+        The files written, in the order of the figures.
 
     Raises:
         MissingResult: something that should have been left is not there.
         UnreadableResult: a file is truncated or damaged.
         FigureFolderError: the figures cannot be written.
+        WorkerDied: a process ended before its figure was drawn.
     """
-    evaluated = is_evaluation(folder)
-    figures = list_evaluation_figures(read_evaluation(folder)) if evaluated else list_figures(read_results(folder))
-    written: list[Path] = []
-    for name, figure in figures:
-        written += save_figure(figure(), folder / "figures", name)
-        if progress is not None:
-            progress(name)
-    return written
+    if workers is None:
+        with Workers() as workers:
+            return workers.draw(folder, progress)
+    return workers.draw(folder, progress)
 
 
-def list_figures(results: Results) -> Figures:
-    """Name each figure that a run has the results for, with the function that draws it."""
-    caption, titles, moments = results.caption, results.feature_titles, results.moments
-    yield "cutflow", partial(draw_cutflow, results.cutflow, caption)
-    for name, plane in results.planes.items():
-        yield f"plane_{name}", partial(draw_plane, plane.all, caption)
-    for (score, name), mean in results.score_planes.items():
-        yield f"plane_{name}_score_{score}", partial(draw_score_plane, score, mean, results.planes[name], caption)
-    for score, scores in results.scores.items():
-        yield f"score_{score}", partial(draw_scores, score, scores, results.detectors.get(score), caption)
-    for name, spectrum in results.spectra.items():
-        yield f"feature_{name}", partial(draw_feature, spectrum, caption)
-    yield "correlation", partial(draw_correlation, titles, moments.all, caption)
-    yield "means", partial(draw_means, titles, moments.normal, moments.anomalous, caption)
-    for name, folds in results.history.items():
-        yield f"loss_{name}", partial(draw_loss, name, folds, caption)
-    if results.agreement and len(results.agreement.detectors) > 1:
-        yield "agreement", partial(draw_agreement, results.agreement, caption)
-        yield "votes", partial(draw_votes, results.agreement, caption)
-    for name, contributions in results.contributions.items():
-        yield f"contributions_{name}", partial(draw_contributions, name, titles, contributions, caption)
-    if results.latent:
-        yield from _list_latent(results.latent, caption)
+class Workers:
+    """Processes that draw figures; they start with this object and get ready while the caller does something else.
 
-
-def list_evaluation_figures(evaluation: Evaluation) -> Figures:
-    """Name each figure that an evaluation has the results for, with the function that draws it."""
-    caption, detectors = evaluation.caption, evaluation.detectors
-    yield "roc", partial(draw_roc, detectors, caption)
-    yield "roc_log", partial(draw_roc_log, detectors, caption)
-    yield "significance", partial(draw_significance, detectors, caption)
-    yield "metrics", partial(draw_metrics, detectors, caption)
-    yield "confusion", partial(draw_confusion, detectors, caption)
-    for name, detector in detectors.items():
-        yield f"score_{name}", partial(draw_separation, name, detector, caption)
-    for name, detector in detectors.items():
-        if detector.importance:
-            titles = evaluation.feature_titles
-            yield f"importance_{name}", partial(draw_importance, name, detector.importance, titles, caption)
-    for name, folds in evaluation.history.items():
-        yield f"loss_{name}", partial(draw_loss, name, folds, caption)
-    if evaluation.latent:
-        yield from _list_latent(evaluation.latent, caption)
-
-
-def _list_latent(latent: LatentSpace, caption: Caption) -> Figures:
-    yield "latent_ranks", partial(draw_latent_ranks, latent, caption)
-    if latent.labels is not None:
-        yield "latent_labels", partial(draw_latent_labels, latent, latent.labels, caption)
-
-
-@house_style()
-def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write a figure as `folder`/`name`.png and .pdf; neither appears under its name before both are whole.
-
-    Raises:
-        FigureFolderError: the folder cannot be made or written.
+    To be used as a context, at whose end they end. They end, too, when the caller is killed.
     """
-    paths = [folder / f"{name}.{kind}" for kind in _METADATA]
-    drafts = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in paths]
-    try:
-        folder.mkdir(exist_ok=True)
-        # The layout is worked out once; left to itself, matplotlib would do it again for each file.
-        figure.draw_without_rendering()
-        figure.set_layout_engine(None)
-        for path, (kind, metadata) in zip(drafts, _METADATA.items(), strict=True):
-            figure.savefig(path, format=kind, metadata=metadata)
-        for source, path in zip(drafts, paths, strict=True):
-            source.replace(path)
-    except OSError as error:
-        raise FigureFolderError(
-            f"{folder}: cannot write figures ({error.strerror or error}); free space or take another folder"
-        ) from error
-    finally:
-        for path in drafts:
-            with suppress(OSError):
-                path.unlink()
-    return paths
+
+    def __init__(self, number: int | None = None) -> None:
+        """Start the processes.
+
+        Args:
+            number: of processes; as many as cores, up to eight, if None.
+        """
+        self._workers = [_Worker() for _ in range(number or min(len(os.sched_getaffinity(0)), _MOST))]
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.end()
+
+    def draw(self, folder: Path, progress: Callable[[str], None]) -> list[Path]:
+        """Draw all figures of a folder, as `draw_figures` says."""
+        for worker in self._workers:
+            worker.ask(folder)
+        names, *_ = [worker.answer(folder) for worker in self._workers]
+        left, untold = list(reversed(names)), list(reversed(names))
+        idle = list(self._workers)
+        busy: dict[Any, _Worker] = {}
+        written: dict[str, list[Path]] = {}
+        while untold:
+            while idle and left:
+                worker = idle.pop()
+                worker.ask(left.pop())
+                busy[worker.connection] = worker
+            for connection in wait(list(busy)):
+                worker = busy.pop(connection)
+                name, paths = worker.answer(folder)
+                written[name] = paths
+                idle.append(worker)
+            while untold and untold[-1] in written:
+                progress(untold.pop())
+        return [path for name in names for path in written[name]]
+
+
+class _Worker:
+    """One process: `plotting.worker`, and the connection to it."""
+
+    def __init__(self) -> None:
+        self.connection, theirs = Pipe()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "plotting.worker", str(theirs.fileno())],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # Ctrl-C reaches the caller alone, who then ends this process
+            )
+
+    def ask(self, request: Path | str) -> None:
+        """Ask for the names of the figures of a folder, or for one of them."""
+        with suppress(ConnectionError):  # of a process that has ended; that there is no answer tells it
+            self.connection.send(request)
+
+    def answer(self, folder: Path) -> Any:
+        """Return the answer, or raise the error that is the answer.
+
+        Raises:
+            WorkerDied: there is none.
+        """
+        try:
+            answer = self.connection.recv()
+        except (EOFError, ConnectionError):
+            code = self.process.wait()
+            for draft in (folder / "figures").glob(f".*.{self.process.pid}.partial"):
+                draft.unlink()
+            end = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            raise WorkerDied(
+                f"{folder}: a process that draws its figures {end}, for want of memory perhaps; free some and repeat"
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def end(self) -> None:
+        """Wait for the end of the process, which has been told to end."""
+        self.connection.close()
+        try:
+            self.process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

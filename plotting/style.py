@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from plotting.layout import Layout
 from plotting.moments import FloatArray
 
 # Petroff's ten-colour sequence (arXiv:2107.02270), made to be told apart with any colour vision.
@@ -51,9 +52,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.minor.size": 3.5,
     "legend.fontsize": 14,
     "axes.formatter.limits": (-3, 6),
-    "axes.formatter.use_mathtext": True,
-    "savefig.dpi": 200,
-    "figure.dpi": 100,
+    "figure.dpi": 200,  # also for the PNG: text that was measured for the layout is not measured again
     "pdf.fonttype": 42,
 }
 
@@ -137,7 +136,7 @@ def new_figure(caption: Caption, width: float, height: float) -> Figure:
         if line is title:
             conditions.set_position((1 - _MARGIN / points, top / total))
         top -= taken
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 72 * height / total), w_pad=0.08, h_pad=0.06)
+    figure.set_layout_engine(Layout(height))
     return figure
 
 

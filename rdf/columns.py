@@ -159,7 +159,7 @@ def _source_columns(schema: Schema, available: Available) -> dict[str, str]:
     for name, (expression, unit) in available.quantities.items():
         kind, factor = CANONICAL[name], UNITS[unit]
         if kind == REALS:
-            columns[f"source_{name}"] = f"objects::as_reals({expression}, {factor!r})"
+            columns[f"source_{name}"] = f"objects::view_reals({expression}, {factor!r})"
         elif kind == INTEGERS:
             columns[f"source_{name}"] = f"objects::as_integers({expression})"
         elif name not in IDENTITY:
@@ -256,7 +256,7 @@ def _joined(columns: dict[str, str], electrons: _Group | None, muons: _Group | N
 
 
 def _concatenated(expressions: Sequence[str]) -> str:
-    return expressions[0] if len(expressions) == 1 else f"Concatenate({', '.join(expressions)})"
+    return expressions[0] if len(expressions) == 1 else f"objects::concatenate({', '.join(expressions)})"
 
 
 def _selected(kind: str, group: _Group) -> dict[str, str]:
@@ -266,7 +266,7 @@ def _selected(kind: str, group: _Group) -> dict[str, str]:
     return {
         order: f"objects::by_falling_pt({pt}, {group.passes})",
         f"{kind}s": f"objects::make_momenta({pt}, {eta}, {phi}, {mass}, {order})",
-        **{f"{kind}_{part}": f"Take({column}, {order})" for part, column in group.parts.items()},
+        **{f"{kind}_{part}": f"objects::take({column}, {order})" for part, column in group.parts.items()},
     }
 
 
@@ -320,8 +320,9 @@ def define_columns(
         events: head of a graph; has the scales that are varied.
         columns: what there can be, as `physics_columns` gives it.
         wanted: names out of it.
-        values: names out of it, of float32 columns, that are wanted too; with run, luminosityBlock, event and, if it is
-            wanted, label they make the column `recorded_event`, which selections, detectors and histograms read.
+        values: names out of it, of float32 columns, that are wanted too; with those of run, luminosityBlock, event and
+            label that are wanted they make the column `recorded_event`, which selections, detectors and histograms
+            read.
         watch: the event loop's stopwatch, or None.
 
     Raises:
@@ -378,7 +379,8 @@ def _compiled(
 _PLACE = "column "
 """What the code calls the place of a column's expression, by which an error is told to be in it."""
 
-_LOCAL = re.compile(r"\b(?:column|file)_(?=\w)")
+_LOCAL = re.compile(r"\b(?:column|file)_(?=\w)|; did you mean '\w+'\?$")
+"""What of an error is about the code's local variables, which the user does not know."""
 
 
 def _read(needed: Mapping[str, str], known: Collection[str], values: Sequence[str]) -> list[str]:
@@ -416,11 +418,10 @@ def _body(
         renamed = NAME.sub(partial(_renamed, local), expression)
         statements.append(f'#line 1 "{_PLACE}{name}"\n   const auto column_{name} = ({renamed});\n')
         local[name] = f"column_{name}"
-    event = "recorded::Event{}"
-    if values:
-        row, label = local.get(SOURCE_ROW, "0"), local["label"] if "label" in members else "-1"
-        ids = ", ".join(local[name] for name in ID_QUANTITIES)
-        event = f"recorded::Event{{{row}, {ids}, {label}, nullptr}}"
+    row = local.get(SOURCE_ROW, "0")
+    ids = [local[name] if name in members else "0" for name in ID_QUANTITIES]
+    label = local["label"] if "label" in members else "-1"
+    event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr}}"
     array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
     made = ", ".join([array, event, *(local[name] for name in members)])
     there = [name for name in (*members, *values) if name in known]

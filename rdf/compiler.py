@@ -35,6 +35,8 @@ _INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _STANDARD = re.compile(r"-std=\S+")
 _SEAL = b"\0sealed by sha256 "
 _ERROR = re.compile(r"^(?P<place>.*?):\d+:(?:\d+:)? (?:fatal )?error: (?P<reason>.*)$", re.MULTILINE)
+_REQUIRED = re.compile(r"^(?P<place>.*?):\d+:(?:\d+:)? +required from here", re.MULTILINE)
+_REQUESTED = re.compile(r"^(?P<place>.*?):\d+:(?:\d+:)? note: in instantiation .* requested here", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,10 @@ class Library:
         from rdf.interpreter import declare
 
         if self._place is None and self._build is None:
+            # Code that does not compile is forgotten, and with it what it was the first to include: that comes before.
+            for name in _INCLUDE.findall(self.code.encode()):
+                if name.endswith(b".hxx"):
+                    declare(f'#include "{MACROS / name.decode()}"', self.what)
             # Cling keeps what was declared once, and refuses to be told again.
             guard = f"COMPILED_{_digest(self.code)[:32]}"
             declare(f"#ifndef {guard}\n#define {guard}\n{self.code}\n{self.interface}\n#endif", self.what)
@@ -175,6 +181,7 @@ class _Build:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            env={**os.environ, "LC_ALL": "C"},  # errors in English
         )
 
     def wait(self) -> bytes:
@@ -185,8 +192,7 @@ class _Build:
                 return self.output.read_bytes()
             found = _ERROR.search(said)
             last_words = next(iter(said.splitlines()), f"exit code {self._process.returncode}")
-            reason, place = (found["reason"], found["place"]) if found else (last_words, "")
-            self._failure = CompileError(self.what, reason, place)
+            self._failure = CompileError(self.what, found["reason"] if found else last_words, place_of_error(said))
         raise self._failure
 
     def remove(self) -> None:
@@ -219,6 +225,20 @@ def compile_library(code: str, what: str, interface: str = "") -> Library:
     except OSError:  # no folder to compile in
         return Library(what, code, interface, "Cling")
     return Library(what, code, interface, compiler.version, place, build)
+
+
+def place_of_error(said: str) -> str:
+    """Return the file of a compiler's first error; where that is in a template, the file that uses it.
+
+    g++ says before the error who uses the template, clang after it.
+    """
+    error = _ERROR.search(said)
+    if not error:
+        return ""
+    following = _ERROR.search(said, error.end())
+    end = following.start() if following else len(said)
+    used = [*_REQUIRED.finditer(said, 0, error.start()), *_REQUESTED.finditer(said, error.end(), end)]
+    return used[-1]["place"] if used else error["place"]
 
 
 def _digest(text: str) -> str:

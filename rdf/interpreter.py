@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from rdf import RNode
-from rdf.compiler import MACROS
+from rdf.compiler import MACROS, place_of_error
 from rdf.errors import BrokenInterpreter, CompileError
 
 # Cling compiles for any x86-64 and without optimising by default; these flags make dense loops about four times and
@@ -57,17 +57,9 @@ class CapturedStderr:
 
     def first_error(self) -> str:
         """Return the compiler's first error line without its location, or the first line there is."""
-        return self._first()[1]
-
-    def place(self) -> str:
-        """Return the location of the first error as far as the file's name."""
-        return self._first()[0]
-
-    def _first(self) -> tuple[str, str]:
         lines = [line for line in self.text.splitlines() if line.strip()]
         error = next((line for line in lines if "error:" in line), lines[0] if lines else "no message")
-        found = re.match(r"(?:(.*?):\d+:(?:\d+:)?)?.*?error:\s*(.*)", error)
-        return (found[1] or "", found[2]) if found else ("", error)
+        return re.sub(r"^.*?error:\s*", "", error)
 
 
 @contextmanager
@@ -107,7 +99,7 @@ def declare(code: str, what: str) -> None:
     with captured_stderr() as stderr:
         declared = ROOT.gInterpreter.Declare(code)
     if not declared:
-        raise CompileError(f"{what} does not compile", stderr.first_error(), stderr.place())
+        raise CompileError(f"{what} does not compile", stderr.first_error(), place_of_error(stderr.text))
 
 
 def define(events: RNode, name: str, expression: str) -> RNode:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
+
+from tests.conftest import cache_apart
 
 
 @pytest.fixture(scope="module")
 def apart(opendata: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let programs convert into a cache of their own, and draw nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(cache_apart(tmp_path_factory.mktemp("cache"))))
         patch.setattr("plotting.figures.draw_figures", lambda *_: None)
+        patch.setattr("plotting.figures.Workers", nullcontext)
         yield

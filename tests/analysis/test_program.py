@@ -18,7 +18,8 @@ import analysis.errors
 import models.errors
 import plotting.errors
 import rdf.errors
-from analysis.program import OptionParser, cache_folder, check_interruption, run_program
+from analysis.program import OptionParser, check_interruption, run_program
+from rdf.cache import cache_folder
 
 PROJECT = Path(__file__).parents[2]
 
@@ -45,6 +46,7 @@ CODES = {
     plotting.errors.MissingResult: 3,
     plotting.errors.UnreadableResult: 3,
     plotting.errors.FigureFolderError: 3,
+    plotting.errors.WorkerDied: 3,
     analysis.errors.AnalysisError: 4,
     rdf.errors.ComputationError: 4,
     rdf.errors.BrokenInterpreter: 4,

@@ -85,7 +85,7 @@ def test_versions_are_what_the_libraries_say() -> None:
     assert versions["python"] == platform.python_version()
     for package, module in {"numpy": np, "scikit-learn": sklearn, "onnx": onnx, "pyarrow": pa}.items():
         assert versions[package] == module.__version__
-    assert {"root", "sofie", "torch", "uproot", "matplotlib", "scipy-openblas32"} <= versions.keys()
+    assert {"root", "sofie", "torch", "uproot", "matplotlib"} <= versions.keys()
 
 
 def test_package_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,16 +26,19 @@ from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
+from tests.conftest import cache_apart
+
 ROOM = Path(__file__).resolve().parents[2]
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 DETECTORS = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")
 FINAL_NAMES = {"histograms.root", "events.root", "models", "anomalies.csv", "latent.csv", "figures", "run.json"}
 FOREST_ONLY = ("--detectors", "isolation_forest")
 WITHOUT_FIGURES = """
-import sys, plotting.figures
+import contextlib, sys, plotting.figures
 from analysis.program import run_program
 from analysis.run import main
 plotting.figures.draw_figures = lambda *_: None
+plotting.figures.Workers = contextlib.nullcontext
 code = run_program("analysis.run", main, sys.argv[1:])
 print([name for name in ("torch", "sklearn") if name in sys.modules], file=sys.stderr)
 sys.exit(code)
@@ -108,7 +111,7 @@ class Runner:
 
 @pytest.fixture(scope="module")
 def runner(opendata: Path, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    cache = tmp_path_factory.mktemp("cache")
+    cache = cache_apart(tmp_path_factory.mktemp("cache"))
     return Runner({**os.environ, "OPENDATA_DIR": str(opendata), "XDG_CACHE_HOME": str(cache), "COLUMNS": "200"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from analysis.errors import ConfigurationError
 from analysis.run import run
 from models.errors import TrainingError
 from rdf.errors import SchemaError, UnknownFeature
+from tests.conftest import cache_apart
 from tests.macros.test_rows import lots_of
 from tests.rdf import reference
 
@@ -137,8 +139,9 @@ CASES = {
 @pytest.fixture(autouse=True)
 def _apart(opendata: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs convert into a cache of their own; what figures look like does not depend on the format."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_apart(tmp_path_factory.mktemp("cache"))))
     monkeypatch.setattr("plotting.figures.draw_figures", lambda *_: None)
+    monkeypatch.setattr("plotting.figures.Workers", nullcontext)
 
 
 def start(options: dict[str, str], opendata: Path, folder: Path) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
-
-from rich.table import Table
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from rdf.interpreter import ROOT, declare, include_kernels
+from tests.benchmarks.measure import Line, alternate, compare
 
-REPEATS, EVENTS = 5, 200  # made-up events, gone over again and again
+EVENTS = 200  # made-up events, gone over again and again
 MIN_SECONDS = 0.02  # that a measurement takes
 
 CODE = """
@@ -91,36 +92,22 @@ double razor_variables(const std::vector<Event> &events, double seconds)
 """
 
 
-def measure_megajets() -> Table:
-    """Measure for 2 to 40 jets, and return the table of medians."""
+def measure(folder: Path) -> list[Line]:
+    """Measure for 2 to 40 jets."""
     include_kernels("razor")
     declare(CODE, "the benchmark of the megajets")
     benchmark = ROOT.megajets_benchmark
-    shown = Table(title=f"Razor columns, ns an event, medians of {REPEATS}")
-    for heading in (
-        "jets",
-        "four-vectors",
-        "megajets",
-        "MR, MTR, Rsq, pT",
-        "megajets / the rest",
-        "/ MR, MTR, Rsq, pT",
-    ):
-        shown.add_column(heading, justify="right")
+    lines = []
     for n_jets in (2, 4, 6, 8, 10, 12, 15, 20, 21, 40):
         events = benchmark.make_events(EVENTS, n_jets)
-        measured = [
-            (
-                benchmark.four_vectors(events, MIN_SECONDS),
-                benchmark.megajets(events, MIN_SECONDS),
-                benchmark.razor_variables(events, MIN_SECONDS),
-            )
-            for _ in range(REPEATS)
-        ]
-        vectors, megajets, variables = (statistics.median(column) for column in zip(*measured, strict=True))
-        shown.add_row(
-            str(n_jets),
-            *(f"{value:,.0f}" for value in (vectors, megajets, variables)),
-            f"{megajets / (vectors + variables):.2f}",
-            f"{megajets / variables:.1f}",
-        )
-    return shown
+
+        def seconds(part: str, events: Any = events) -> float:
+            """Return the seconds that all events take."""
+            return float(getattr(benchmark, part)(events, MIN_SECONDS)) * EVENTS / 1e9
+
+        parts = ("four_vectors", "megajets", "razor_variables")
+        taken = alternate({part: partial(seconds, part) for part in parts})
+        rest = [sum(both) for both in zip(taken["four_vectors"], taken["razor_variables"], strict=True)]
+        what = f"{n_jets} jets: best partition / the other razor columns"
+        lines.append(compare("megajets", what, taken["megajets"], rest, EVENTS))
+    return lines

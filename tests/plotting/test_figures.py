@@ -7,10 +7,12 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from plotting.contents import list_evaluation_figures, list_figures
 from plotting.errors import FigureFolderError
 from plotting.evaluation import Evaluation
-from plotting.figures import list_evaluation_figures, list_figures, save_figure
 from plotting.results import Results
+from plotting.saving import save_figure
+from plotting.settling import settle
 from plotting.style import house_style
 
 NAMES = [
@@ -113,6 +115,7 @@ def test_the_figures_of_an_evaluation_are_as_tidy(which: str, name: str, request
 def check_texts(figure: Figure, *, simulated: bool) -> None:
     """Assert that the header tells the sample, that no text is cut off and that no two overlap."""
     with house_style():
+        settle(figure)
         figure.draw_without_rendering()
         texts = visible_texts(figure)
         boxes = [(text, text.get_window_extent().padded(-0.5)) for text in texts]

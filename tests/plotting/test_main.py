@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from plotting.__main__ import main
-from plotting.figures import list_figures
+from plotting.contents import list_figures
 from plotting.results import Results
 
 ROOT_FOLDER = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from models.folder import Columns as Recipe
 from models.folder import ModelFolder
 from models.isolation_forest import IsolationForest
 from rdf import RNode
-from rdf.columns import define_columns, define_feature_vector, rounded
+from rdf.columns import define_columns, rounded
 from rdf.events import book_events
 from rdf.execution import EventLoop, Loop, use_threads
 from rdf.features import FEATURE_SETS, FEATURES
@@ -24,15 +24,16 @@ from rdf.histograms import book_histograms, complete, write_histograms
 from rdf.provenance import Provenance
 from rdf.schema import ID_QUANTITIES, Schema, load_schema
 from rdf.scoring import Ensemble, define_scores, event_columns
-from rdf.selection import Cut, cutflow, define_non_finite, non_finite_counts, select_finite
+from rdf.selection import Cut, book_cutflow, select_finite
 from rdf.snapshot import Snapshot, book_snapshot, book_top_events
-from rdf.sofie import CompiledDetector, compile_detector
+from rdf.sofie import CompiledDetector, compile_detector, translate_network
 from rdf.sources import Source, open_source
 from tests.models.trained import write_forest
-from tests.rdf.trees import columns_of
+from tests.rdf.trees import columns_of, fields_of
 
 Columns = dict[str, NDArray[Any]]
 RAZOR = FEATURE_SETS["razor"]
+RECORDED = (*RAZOR.features, *RAZOR.observables)
 DETECTOR = "isolation_forest"
 TOP = 25
 # Row of the made-up sample -> what stands there instead, in ways that an event can be unusable.
@@ -73,11 +74,10 @@ def physics(columns: Columns) -> Columns:
         }
 
 
-def recorded(events: RNode, source: Source, schema: Schema) -> RNode:
-    """What a run computes of an event: its name, the razor features and observables, and their vector."""
-    names = (*RAZOR.features, *RAZOR.observables)
-    events = define_columns(events, rounded(columns_of(source, schema), names), (*ID_QUANTITIES, *names))
-    return define_non_finite(define_feature_vector(events, RAZOR.features))
+def recorded(loop: EventLoop, source: Source, schema: Schema) -> RNode:
+    """What a run computes of an event: its name, the razor features and observables."""
+    columns = rounded(columns_of(source, schema), RECORDED)
+    return define_columns(loop.events, columns, ID_QUANTITIES, RECORDED, loop.watch)
 
 
 def read_csv(path: Path) -> Columns:
@@ -206,14 +206,13 @@ class Collected:
 def collected(made_up: Sample, schema: Schema) -> dict[int, Collected]:
     """The made-up sample's snapshot by number of threads."""
     found = {}
-    names = (*RAZOR.features, *RAZOR.observables)
     for threads in (2, 1):
         slots = use_threads(threads)
         loop = EventLoop(made_up.source, (0, made_up.source.events))
-        selected = select_finite(recorded(loop.events, made_up.source, schema))
-        snapshot, report = book_snapshot(selected, names, slots), selected.Report()
-        took = loop.run([snapshot.booked, report])
-        found[threads] = Collected(*snapshot.arrays(), took, cutflow(report), snapshot)
+        selected = select_finite(recorded(loop, made_up.source, schema), len(RAZOR.features))
+        snapshot, cutflow = book_snapshot(selected, fields_of(RECORDED), RECORDED, slots), book_cutflow(selected)
+        took = loop.run([snapshot.booked, cutflow.booked])
+        found[threads] = Collected(*snapshot.arrays(), took, cutflow.cuts(), snapshot)
     return found
 
 
@@ -229,9 +228,8 @@ class Trained:
     def compiled(self, slots: int = 2) -> CompiledDetector:
         (network,) = self.models.detectors[DETECTOR].networks
         table = network.rank_table
-        return compile_detector(
-            DETECTOR, self.folder / network.file, network.threshold, table.scores, table.ranks, slots
-        )
+        cpp = translate_network(self.folder / network.file)
+        return compile_detector(DETECTOR, cpp, network.threshold, table.scores, table.ranks, slots)
 
 
 @pytest.fixture(scope="session")
@@ -263,6 +261,7 @@ class Scored:
     top_values: tuple[str, ...]
     non_finite: dict[str, int]
     filled: dict[str, Any]
+    loop: Loop
 
 
 @pytest.fixture(scope="session")
@@ -272,26 +271,42 @@ def scored(
     """The scoring loop by number of threads; that with two is written down as one over simulated events."""
     found = {}
     models = trained.models
-    columns = event_columns([*RAZOR.features, *RAZOR.observables], [DETECTOR])
+    columns, fields = event_columns(RECORDED, [DETECTOR]), fields_of(RECORDED, [DETECTOR])
     detector = trained.compiled(slots=2)
     for threads in (2, 1):
         folder = tmp_path_factory.mktemp(f"scored{threads}")
         slots = use_threads(threads)
         provenance = Provenance('{"sample": "made up"}', simulated=threads == 2)
         loop = EventLoop(made_up.source, (0, made_up.source.events))
-        events = recorded(loop.events, made_up.source, schema)
-        selected = define_scores(select_finite(events), {DETECTOR: [detector]}, Ensemble((DETECTOR,), models.min_votes))
+        events = recorded(loop, made_up.source, schema)
+        selected = define_scores(
+            select_finite(events, len(RAZOR.features)),
+            {DETECTOR: [detector]},
+            Ensemble((DETECTOR,), models.min_votes),
+            watch=loop.watch,
+        )
         written = book_events(selected, folder / "events.root", columns, provenance)
-        top = book_top_events(selected, ("score_ensemble", f"score_{DETECTOR}"), columns, TOP, slots)
+        key = ("score_ensemble", f"score_{DETECTOR}")
+        top = book_top_events(selected, fields, key, columns, TOP, slots)
         axes = {name: entry.score_axis for name, entry in models.detectors.items()}
         histograms = book_histograms(
-            events, selected, RAZOR.features, FEATURES, models.feature_axes, axes, RAZOR.plane, 1
+            events,
+            selected,
+            fields,
+            RAZOR.features,
+            FEATURES,
+            models.feature_axes,
+            axes,
+            RAZOR.plane,
+            1,
+            slots,
+            watch=loop.watch,
         )
-        report = selected.Report()
-        loop.run([written, top.booked, *histograms.results(), report])
-        cuts = cutflow(report)
+        cutflow = book_cutflow(selected)
+        took = loop.run([written, top.booked, *histograms.results(), cutflow.booked], detectors=[DETECTOR])
+        cuts = cutflow.cuts()
         filled = complete(histograms, cuts)
         write_histograms(folder / "histograms.root", filled, provenance)
-        counts = non_finite_counts(filled["cutflow/non_finite"], RAZOR.features)
-        found[threads] = Scored(folder, cuts, top.arrays(), top.values, counts, filled)
+        counts = histograms.non_finite.counts()
+        found[threads] = Scored(folder, cuts, top.arrays(), top.values, counts, filled, took)
     return found

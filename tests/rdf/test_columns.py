@@ -14,9 +14,7 @@ import pytest
 import uproot
 
 from rdf.columns import (
-    define,
     define_columns,
-    define_feature_vector,
     effective_selection,
     physics_columns,
     rounded,
@@ -24,10 +22,10 @@ from rdf.columns import (
 from rdf.errors import CompileError, EventLoopFailed, SchemaError
 from rdf.execution import EventLoop, use_threads
 from rdf.features import FEATURES, choose_features
-from rdf.interpreter import ROOT
+from rdf.interpreter import ROOT, define
 from rdf.physics import PHYSICS
-from rdf.schema import SCHEMAS, Definition, Objects, Schema, load_schema, names_in
-from rdf.selection import define_non_finite, non_finite_counts, select_finite
+from rdf.schema import ID_QUANTITIES, SCHEMAS, Definition, Objects, Schema, load_schema, names_in
+from rdf.selection import book_non_finite, select_finite
 from rdf.sources import Source, open_source
 from rdf.variations import VARIATIONS
 from tests.rdf import reference
@@ -238,15 +236,15 @@ def test_an_expression_that_does_not_compile_names_the_column_and_the_compilers_
     assert define(events, "HT", "rdfentry_ * 2.").Sum("HT").GetValue() == 6
 
 
-def test_features_are_rounded_once_to_float32_and_stand_in_order_in_the_vector(tmp_path: Path) -> None:
+def test_features_are_rounded_once_to_float32_and_stand_in_order_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("a,b\n0.1,1e39\n1.1,7\n")
     schema = table_schema(define={"x": "a", "y": "b", "sum": "x + 2 * x"}, columns={"a": "float64", "b": "float64"})
     source = opened(path, schema)
     columns = rounded(columns_of(source, schema), ["y", "x", "sum"])
-    events = define_feature_vector(define_columns(source.open(), columns, ["y", "x", "sum"]), ["y", "x", "sum"])
+    events = define_columns(source.open(), columns, ID_QUANTITIES, ["y", "x", "sum"])
     for i, name in enumerate(("first", "second", "third")):
-        events = define(events, name, f"static_cast<double>(feature_vector[{i}])")
+        events = define(events, name, f"static_cast<double>(recorded_event.values[{i}])")
     found = arrays(events, ["x", "y", "sum", "first", "second", "third"])
     assert found["x"].dtype == found["y"].dtype == found["sum"].dtype == np.float32
     assert found["first"].tolist() == [np.inf, 7]
@@ -326,7 +324,13 @@ def test_columns_of_a_formats_own_are_all_there(name: str) -> None:
     assert schema.define.keys() <= columns_of_a_whole_file(schema, ()).keys()
 
 
-# What is refused.
+# What is refused, in the words of Cling and clang, or of g++.
+
+NO_EXPRESSION = "expected (expression|primary-expression .*)"
+
+
+def unknown(name: str) -> str:
+    return f"(use of undeclared identifier '{name}'|'{name}' was not declared in this scope)"
 
 
 @pytest.fixture(scope="module")
@@ -342,30 +346,28 @@ def graph(path: Path, wanted: str, objects: dict[str, Objects] | None = None, **
 
 
 def test_a_definition_that_is_no_cpp(nano: Path) -> None:
-    with pytest.raises(SchemaError, match=r"^column 'x' = 'MR \+\* \)': expected expression; correct the expression$"):
+    with pytest.raises(SchemaError, match=rf"^column 'x' = 'MR \+\* \)': {NO_EXPRESSION}; correct the expression$"):
         graph(nano, "x", x="MR +* )")
-    with pytest.raises(
-        SchemaError, match=r"^column 'x' = 'HTT / MR': use of undeclared identifier 'HTT'; did you mean HT"
-    ):
+    with pytest.raises(SchemaError, match=rf"^column 'x' = 'HTT / MR': {unknown('HTT')}; did you mean HT\?$"):
         graph(nano, "x", x="HTT / MR")
-    with pytest.raises(SchemaError, match=r"undeclared identifier 'Jet_nuonIdx'; did you mean Jet_"):
+    with pytest.raises(SchemaError, match=rf"{unknown('Jet_nuonIdx')}; did you mean Jet_"):
         graph(nano, "x", x="Jet_nuonIdx[0]")
-    with pytest.raises(SchemaError, match=r"^column 'x' = 'jets\.pt\(\)': no member named 'pt' in .*RVec"):
+    with pytest.raises(
+        SchemaError, match=r"^column 'x' = 'jets\.pt\(\)': .*(no member .*'pt' in .*RVec|RVec.* no member .*'pt')"
+    ):
         graph(nano, "x", x="jets.pt()")
     # One that nobody asks for is not compiled.
     assert graph(nano, "MR", x="MR +* )").Count().GetValue() == 40
 
 
 def test_a_condition_on_objects_that_is_no_cpp(nano: Path) -> None:
-    message = (
-        r"^selection of jets \(`where`, .*\), 'objects::.*: use of undeclared identifier 'Jet_jetID'; did you mean J"
-    )
+    message = rf"^selection of jets \(`where`, .*\), 'objects::.*: {unknown('Jet_jetID')}; did you mean J"
     with pytest.raises(SchemaError, match=message):
         graph(nano, "HT", {"jet": Objects(where="Jet_jetID >= 2")})
-    with pytest.raises(SchemaError, match=r"^selection of jets \(`where`, .*\), .*: expected expression"):
+    with pytest.raises(SchemaError, match=rf"^selection of jets \(`where`, .*\), .*: {NO_EXPRESSION}"):
         graph(nano, "HT", {"jet": Objects(where="Jet_jetId >=")})
     with pytest.raises(
-        SchemaError, match=r"^selection of leptons \(`where`, .*\), .*: use of undeclared identifier 'Muon_pt_'"
+        SchemaError, match=rf"^selection of leptons \(`where`, .*\), .*: {unknown('Muon_pt_')}; did you mean Muon_pt,"
     ):
         graph(nano, "mll", {"muon": Objects(where="Muon_pt_ > 2")})
 
@@ -375,13 +377,13 @@ def test_a_condition_on_objects_that_is_no_cpp(nano: Path) -> None:
     [
         (
             "Jet_pt +* )",
-            r"^quantity 'jet_pt' of the schema, 'objects::as_reals\(Jet_pt \+\* \), 1.0\)': expected expression",
+            rf"^quantity 'jet_pt' of the schema, 'objects::view_reals\(Jet_pt \+\* \), 1.0\)': {NO_EXPRESSION}",
         ),
         (
             "Jet_ptt",
-            r"^quantity 'jet_pt' of the schema, .*: use of undeclared identifier 'Jet_ptt'; did you mean Jet_pt",
+            rf"^quantity 'jet_pt' of the schema, .*: {unknown('Jet_ptt')}; did you mean Jet_pt",
         ),
-        ("PuppiMET_pt", r"^quantity 'jet_pt' of the schema, 'objects::as_reals\(PuppiMET_pt, 1.0\)': "),  # no array
+        ("PuppiMET_pt", r"^quantity 'jet_pt' of the schema, 'objects::view_reals\(PuppiMET_pt, 1.0\)': "),  # no array
     ],
 )
 def test_a_schemas_expression_that_is_no_cpp(expression: str, message: str, nano: Path) -> None:
@@ -622,14 +624,13 @@ def of_unusual(unusual: Unusual) -> dict[tuple[str, int], tuple[dict[str, np.nda
             events = define_columns(loop.events, columns, ["event", *names])
             taken = {name: events.Take[str(events.GetColumnType(name))](name) for name in names}
             order = events.Take["ULong64_t"]("event")
-            vector = define_columns(loop.events, rounded(columns, LOOKED_AT), LOOKED_AT)
-            vector = define_non_finite(define_feature_vector(vector, LOOKED_AT))
-            counts = vector.Histo1D(("", "", len(LOOKED_AT), -0.5, len(LOOKED_AT) - 0.5), "non_finite")
-            left = select_finite(vector).Count()
-            assert loop.run([*taken.values(), order, counts, left]).events == len(unusual.events)
+            recorded = define_columns(loop.events, rounded(columns, LOOKED_AT), ID_QUANTITIES, LOOKED_AT)
+            counted = book_non_finite(recorded, LOOKED_AT, slots)
+            left = select_finite(recorded, len(LOOKED_AT)).Count()
+            assert loop.run([*taken.values(), order, counted.booked, left]).events == len(unusual.events)
             place = np.argsort(list(order.GetValue()))
             values = {name: np.array(list(result.GetValue()))[place] for name, result in taken.items()}
-            found[kind, threads] = (values, non_finite_counts(counts.GetValue(), LOOKED_AT), int(left.GetValue()))
+            found[kind, threads] = (values, counted.counts(), int(left.GetValue()))
     use_threads(1)
     return found
 
@@ -750,7 +751,7 @@ def test_definitions_in_any_order_and_in_a_circle(nano: Path) -> None:
         physics_columns(schema, source.available, {}, circle)
 
 
-@pytest.mark.parametrize("name", ["votes", "score_isolation_forest", "feature_vector", "source_x", "jet_order", "HT"])
+@pytest.mark.parametrize("name", ["votes", "score_isolation_forest", "recorded_event", "source_x", "jet_order", "HT"])
 def test_a_definition_cannot_take_a_name_that_is_ours(name: str, nano: Path) -> None:
     schema = load_schema("cms_nanoaod")
     source = open_source([str(nano)], schema, nano.parent, [None])

@@ -15,7 +15,7 @@ from models.detector import Detector
 from models.mlp import MLP
 from models.onnx_export import export_onnx
 from models.settings import AutoencoderSettings
-from rdf.sofie import CompiledDetector, compile_detector
+from rdf.sofie import CompiledDetector, compile_detector, translate_network
 
 Events = npt.NDArray[np.float32]
 PARITY, FRACTION = 1e-5, 0.9995
@@ -42,7 +42,7 @@ def compiled(detector: Detector, folder: Path) -> tuple[CompiledDetector, onnxru
     path = folder / f"{detector.name}.onnx"
     export_onnx(detector.network(), detector.features, path)
     return (
-        compile_detector(detector.name, path, detector.threshold, [0.0, 1.0], [0.0, 1.0], 1),
+        compile_detector(detector.name, translate_network(path), detector.threshold, [0.0, 1.0], [0.0, 1.0], 1),
         onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]),
     )
 

@@ -18,7 +18,7 @@ from models.isolation_forest import IsolationForest
 from models.one_class_svm import OneClassSVM
 from models.onnx_export import export_onnx
 from rdf.features import FEATURE_SETS
-from rdf.sofie import compile_detector
+from rdf.sofie import compile_detector, translate_network
 
 FEATURES = FEATURE_SETS["razor"].features
 Features = npt.NDArray[np.float32]
@@ -52,10 +52,11 @@ def test_scores_are_the_same_in_scikit_learn_sofie_and_onnxruntime(name: str, X:
     assert detector.name == name
     path = tmp_path / f"{name}.onnx"
     export_onnx(detector.network(), FEATURES, path)
+    in_cpp = compile_detector(name, translate_network(path), detector.threshold, [0.0, 1.0], [0.0, 1.0], 1)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     expected = detector.scores.astype(np.float64)
     scores = {
-        "SOFIE": compile_detector(name, path, detector.threshold, [0.0, 1.0], [0.0, 1.0], 1).scores(X),
+        "SOFIE": in_cpp.scores(X),
         "ONNX Runtime": np.array([session.run(None, {"features": x[np.newaxis]})[0].item() for x in X]),
     }
     for found in scores.values():

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rdf.columns import define
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents
 from rdf.execution import EventLoop, use_threads
-from rdf.interpreter import ROOT
+from rdf.interpreter import ROOT, define
 
 EVENTS = 2000
 

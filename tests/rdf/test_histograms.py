@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 import uproot
 
+from rdf.execution import use_threads
 from rdf.interpreter import ROOT
+from rdf.scoring import Ensemble, define_scores
+from rdf.sofie import CompiledDetector
+from tests.macros.networks import network_of
+from tests.rdf.trees import events_of
 
 DETECTOR = "isolation_forest"
 RAZOR = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
@@ -112,6 +117,64 @@ def test_moments_are_the_sums_of_outer_products(scored: Any, events: Any, parts:
             expected = X[parts[part]].T @ X[parts[part]]
             np.testing.assert_allclose(found.values(), expected, rtol=1e-12)
             assert found.axis(0).labels() == found.axis(1).labels() == ["1", *RAZOR]
+
+
+def summed_products(X: np.ndarray, threads: int, with_one: bool = True) -> tuple[list[Any], list[int]]:
+    """Products of all columns but the last, of all, normal and anomalous events: these have a last column above 0."""
+    slots = use_threads(threads)
+    make = network_of("last", f"features[{X.shape[1] - 1}]")
+    detector = CompiledDetector("last", ROOT.scoring.Detector(make, "weights", slots, 0.0, [0.0], [0.0]))
+    events = define_scores(events_of(X), {"last": [detector]}, Ensemble(("last",), 1))
+    filling = ROOT.graph.Histograms()
+    fields = [f"value:{i}" for i in range(X.shape[1] - 1)]
+    size = len(fields) + with_one
+    selections = (filling.kAll, filling.kNormal, filling.kAnomalous)
+    numbers = [
+        filling.add_products(ROOT.TH2D("", "", size, 0, size, size, 0, size), fields, with_one, selection)
+        for selection in selections
+    ]
+    ROOT.RDF.RunGraphs([filling.book(events, slots, False, ROOT.nullptr)])
+    use_threads(1)
+    return [filling.filled("nominal", number).Clone() for number in numbers], numbers
+
+
+def contents(matrix: Any, of_bin: str = "GetBinContent") -> np.ndarray:
+    size = matrix.GetNbinsX()
+    return np.array([[getattr(matrix, of_bin)(i + 1, j + 1) for j in range(size)] for i in range(size)])
+
+
+def test_products_and_where_they_go() -> None:
+    matrices, numbers = summed_products(np.float32([[2, 3, 1]]), 1)
+    assert numbers == [0, 1, 2]
+    products = [[1, 2, 3], [2, 4, 6], [3, 6, 9]]  # of (1, 2, 3) with itself
+    assert [contents(matrix).tolist() for matrix in matrices] == [products, np.zeros((3, 3)).tolist(), products]
+    without_one, _ = summed_products(np.float32([[2, 3, 1]]), 1, with_one=False)
+    assert contents(without_one[0]).tolist() == [[4, 6], [6, 9]]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sums_of_products_over_events_are_the_matrix_of_second_moments(threads: int) -> None:
+    X = np.random.default_rng(1).normal(10, 300, (2000, 6)).astype(np.float32)
+    extended = np.column_stack([np.ones(len(X)), X[:, :5].astype(np.float64)])
+    anomalous = X[:, 5] > 0
+    found, _ = summed_products(X, threads)
+    for matrix, chosen in zip(found, (slice(None), ~anomalous, anomalous), strict=True):
+        expected = np.einsum("ni,nj->ij", extended[chosen], extended[chosen])
+        np.testing.assert_allclose(contents(matrix), expected, rtol=1e-12, atol=1e-6)
+        squares = np.einsum("ni,nj->ij", extended[chosen] ** 2, extended[chosen] ** 2)
+        np.testing.assert_allclose(contents(matrix, "GetBinError"), np.sqrt(squares), rtol=1e-12)
+
+
+def test_products_are_in_double_precision() -> None:
+    # 3e30^2 = 9e60 does not fit a float32.
+    value = float(np.float32(3e30))
+    matrices, _ = summed_products(np.float32([[value, 1]]), 1)
+    assert contents(matrices[0]).tolist() == [[1, value], [value, value * value]]
+
+
+def test_a_field_that_an_event_does_not_have() -> None:
+    with pytest.raises(Exception, match="no field of an event is called mass"):
+        ROOT.graph.Histograms().add(ROOT.TH1D("", "", 1, 0, 1), ["mass:1"], 0)
 
 
 def test_cutflow_and_non_finite(scored: Any) -> None:

@@ -172,7 +172,7 @@ def test_features_are_the_columns_rounded_to_float32(
 ) -> None:
     data, names = OPEN_DATA[name], FEATURE_SETS[features].features
     events, columns = open_data(data.files(opendata), data.schema, cache, {})
-    found = arrays(define_columns(events, rounded(columns, names), names), names)
+    found = arrays(define_columns(events, rounded(columns, names), IDS, names), names)
     for feature in names:
         assert found[feature].dtype == np.float32
         np.testing.assert_array_equal(found[feature], physics(name)[feature].astype(np.float32), err_msg=feature)

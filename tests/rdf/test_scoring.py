@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.columns import VECTOR, define
 from rdf.execution import use_threads
-from rdf.interpreter import ROOT, declare, include_kernels
+from rdf.interpreter import ROOT
 from rdf.scoring import Ensemble, define_scores, event_columns
 from rdf.sofie import CompiledDetector
+from tests.macros.networks import network_of
+from tests.rdf.trees import events_of
 
 DETECTOR = "isolation_forest"
 
@@ -82,31 +83,38 @@ def test_one_and_two_threads_give_the_same_bits_event_by_event(by_row: Any) -> N
         assert values.tobytes() == by_row[2][name].tobytes(), name
 
 
-def test_votes_and_mean_rank_of_three_detectors() -> None:
+@pytest.fixture(scope="module")
+def three() -> dict[str, CompiledDetector]:
+    """The first feature is the score of all of them, of which the thresholds are 1, 2 and 3, and the ranks rise
+    linearly to 1 at the scores 4, 8 and 16.
+    """
+    make = network_of("first", "features[0]")
+    return {
+        name: CompiledDetector(name, ROOT.scoring.Detector(make, "weights", 2, threshold, [0.0, top], [0.0, 1.0]))
+        for name, threshold, top in (("a", 1.0, 4.0), ("b", 2.0, 8.0), ("c", 3.0, 16.0))
+    }
+
+
+def scores_of(
+    detectors: dict[str, list[CompiledDetector]], ensemble: Ensemble, X: np.ndarray, *names: str, **more: int
+) -> dict[str, np.ndarray]:
     use_threads(1)
-    include_kernels("scoring")
-    # The first feature is the score of all three, whose thresholds are 1, 2 and 3, and whose ranks rise linearly to 1
-    # at the scores 4, 8 and 16.
-    declare(
-        """
-namespace three_detectors {
-struct First {
-   std::vector<float> fScore = {0.f};
-   explicit First(const std::string &) {}
-   const std::vector<float> &infer(const float *features) { fScore[0] = features[0]; return fScore; }
-};
-scoring::Detector<First> a{"", 1, 1.f, {0.f, 4.f}, {0.f, 1.f}};
-scoring::Detector<First> b{"", 1, 2.f, {0.f, 8.f}, {0.f, 1.f}};
-scoring::Detector<First> c{"", 1, 3.f, {0.f, 16.f}, {0.f, 1.f}};
-}
-""",
-        "the test's detectors",
-    )
-    events = define(ROOT.RDataFrame(5), VECTOR, "std::array<float, 1>{static_cast<float>(rdfentry_)}")
-    detectors = {name: [CompiledDetector(name, f"three_detectors::{name}")] for name in "abc"}
-    found = define_scores(events, detectors, Ensemble(("a", "b", "c"), 2)).AsNumpy(
-        ["votes", "score_ensemble", "flag_ensemble", "rank_c", "flag_a"]
-    )
+    scored: dict[str, np.ndarray] = define_scores(
+        events_of(X, first=3_000_000_000),  # beyond 32 bits, and divisible by 3
+        detectors,
+        ensemble,
+        **more,
+    ).AsNumpy(list(names))
+    return scored
+
+
+X = np.arange(6, dtype=np.float32)[:, np.newaxis]
+
+
+def test_votes_and_mean_rank_of_three_detectors(three: dict[str, CompiledDetector]) -> None:
+    names = ("votes", "score_ensemble", "flag_ensemble", "rank_c", "flag_a")
+    detectors = {name: [detector] for name, detector in three.items()}
+    found = scores_of(detectors, Ensemble(("a", "b", "c"), 2), X[:5], *names)
     assert found["votes"].tolist() == [0, 0, 1, 2, 3]
     assert found["flag_ensemble"].astype(bool).tolist() == [False, False, False, True, True]
     assert found["flag_a"].astype(bool).tolist() == [False, False, True, True, True]
@@ -115,22 +123,23 @@ scoring::Detector<First> c{"", 1, 3.f, {0.f, 16.f}, {0.f, 1.f}};
     np.testing.assert_allclose(found["score_ensemble"], 7 * np.arange(5) / 48, rtol=1e-6)
 
 
-def test_only_the_ensemble_votes() -> None:
-    """Of the three detectors above; the third has its score, rank and flag, and no vote."""
-    events = define(ROOT.RDataFrame(5), VECTOR, "std::array<float, 1>{static_cast<float>(rdfentry_)}")
-    detectors = {name: [CompiledDetector(name, f"three_detectors::{name}")] for name in "abc"}
-    found = define_scores(events, detectors, Ensemble(("a", "b"), 1)).AsNumpy(["votes", "score_ensemble", "flag_c"])
+@pytest.mark.parametrize("order", ["abc", "cab", "bca"])
+def test_only_the_ensemble_votes(order: str, three: dict[str, CompiledDetector]) -> None:
+    """The third has its score, rank and flag, and no vote; wherever it stands."""
+    detectors = {name: [three[name]] for name in order}
+    names = ("votes", "score_ensemble", "flag_c", "rank_a", "rank_b")
+    found = scores_of(detectors, Ensemble(("a", "b"), 1), X[:5], *names)
     assert found["votes"].tolist() == [0, 0, 1, 2, 2]
     np.testing.assert_allclose(found["score_ensemble"], 3 * np.arange(5) / 16, rtol=1e-6)  # (x/4 + x/8) / 2
     assert found["flag_c"].astype(bool).tolist() == [False, False, False, False, True]
+    assert found["rank_a"].tolist() == [0, 1 / 4, 2 / 4, 3 / 4, 1]
+    assert found["rank_b"].tolist() == [0, 1 / 8, 2 / 8, 3 / 8, 4 / 8]
 
 
-def test_each_event_is_scored_by_the_network_of_its_fold() -> None:
+def test_each_event_is_scored_by_the_network_of_its_fold(three: dict[str, CompiledDetector]) -> None:
     """The three networks above as those of three folds: which of them scored shows in the rank and the flag."""
-    events = define(ROOT.RDataFrame(6), VECTOR, "std::array<float, 1>{static_cast<float>(rdfentry_)}")
-    events = define(events, "event", "rdfentry_ + 3000000000ull")  # divisible by 3, and beyond 32 bits
-    networks = [CompiledDetector(name, f"three_detectors::{name}") for name in "abc"]
-    found = define_scores(events, {"a": networks}, Ensemble(("a",), 1), folds=3).AsNumpy(["fold", "rank_a", "flag_a"])
+    names = ("fold", "rank_a", "flag_a")
+    found = scores_of({"a": list(three.values())}, Ensemble(("a",), 1), X, *names, folds=3)
     assert found["fold"].tolist() == [0, 1, 2, 0, 1, 2]
     # Score x has the rank x/4, x/8 and x/16, and is flagged above 1, 2 and 3.
     assert found["rank_a"].tolist() == [0, 1 / 8, 2 / 16, 3 / 4, 4 / 8, 5 / 16]

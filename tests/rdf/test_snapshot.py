@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rdf.columns import define_columns
+from rdf.columns import define_columns, rounded
 from rdf.execution import EventLoop, use_threads
 from rdf.schema import ID_QUANTITIES, load_schema
 from rdf.snapshot import Snapshot, book_snapshot
 from tests.macros.test_rows import lots_of
-from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree
+from tests.rdf.trees import NANOAOD_KINDS, columns_of, fields_of, nanoaod, opened, write_ttree
 
 DETECTOR = "isolation_forest"
 
@@ -76,8 +76,8 @@ def drawn(
     slots = use_threads(threads)
     loop = EventLoop(source, (0, source.events))
     names = ("HT", "MET")
-    events = define_columns(loop.events, columns_of(source, schema), (*ID_QUANTITIES, *names))
-    snapshot = book_snapshot(events, names, slots, sample, seed)
+    events = define_columns(loop.events, rounded(columns_of(source, schema), names), ID_QUANTITIES, names)
+    snapshot = book_snapshot(events, fields_of(names), names, slots, sample, seed)
     loop.run([snapshot.booked])
     use_threads(1)
     return snapshot, *snapshot.arrays()
@@ -110,8 +110,8 @@ def test_a_sample_has_no_place_or_number_that_it_prefers(made_up: Any, schema: A
     counts, draws, size = np.zeros(2000), 60, 200
     slots = use_threads(1)
     loop = EventLoop(made_up.source, (0, made_up.source.events))
-    events = define_columns(loop.events, columns_of(made_up.source, schema), (*ID_QUANTITIES, "HT"))
-    snapshots = [book_snapshot(events, ["HT"], slots, size, seed) for seed in range(draws)]
+    events = define_columns(loop.events, rounded(columns_of(made_up.source, schema), ["HT"]), ID_QUANTITIES, ["HT"])
+    snapshots = [book_snapshot(events, fields_of(["HT"]), ["HT"], slots, size, seed) for seed in range(draws)]
     loop.run([snapshot.booked for snapshot in snapshots])
     tenths = []
     for snapshot in snapshots:

@@ -15,22 +15,33 @@ from numpy.typing import NDArray
 
 from models.folder import Columns as Recipe
 from models.isolation_forest import IsolationForest
-from rdf.columns import define_columns, define_feature_vector, rounded
+from rdf.columns import define_columns, rounded
 from rdf.errors import SchemaError
 from rdf.execution import EventLoop, use_threads
 from rdf.features import FEATURES
 from rdf.histograms import book_histograms, complete, write_histograms
 from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
-from rdf.schema import Objects, Schema, load_schema
+from rdf.schema import ID_QUANTITIES, Objects, Schema, load_schema
 from rdf.scoring import Ensemble, define_scores
-from rdf.selection import define_non_finite, select_finite
-from rdf.sofie import compile_detector
+from rdf.selection import Cut, book_cutflow, select_finite
+from rdf.sofie import compile_detector, translate_network
 from rdf.sources import Source
 from rdf.variations import VARIATIONS, check_variations, vary_scales
 from tests.models.trained import write_forest
 from tests.rdf import reference
-from tests.rdf.trees import NANOAOD_KINDS, WRITERS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_rntuple
+from tests.rdf.trees import (
+    NANOAOD_KINDS,
+    WRITERS,
+    Values,
+    arrays,
+    columns_of,
+    fields_of,
+    graph_of,
+    nanoaod,
+    opened,
+    write_rntuple,
+)
 
 EVENTS = 1500
 SIZES = {"jes": 0.04, "lepton": 0.02, "met": 0.1}
@@ -311,20 +322,21 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
 
     slots = use_threads(request.param)
     table = network.rank_table
-    compiled = compile_detector(DETECTOR, folder / network.file, network.threshold, table.scores, table.ranks, slots)
+    cpp = translate_network(folder / network.file)
+    compiled = compile_detector(DETECTOR, cpp, network.threshold, table.scores, table.ranks, slots)
     loop = EventLoop(sample.source, (0, EVENTS))
     recorded = (*FEATURE_NAMES, *OBSERVABLES)
     columns = rounded(columns_of(sample.source, sample.schema, varied=tuple(SIZES)), recorded)
-    events = define_columns(vary_scales(loop.events, SIZES), columns, recorded)
-    events = define_non_finite(define_feature_vector(events, FEATURE_NAMES))
-    selected = define_scores(select_finite(events), {DETECTOR: [compiled]}, Ensemble((DETECTOR,), 1))
+    events = define_columns(vary_scales(loop.events, SIZES), columns, ID_QUANTITIES, recorded)
+    selected = select_finite(events, len(FEATURE_NAMES))
+    selected = define_scores(selected, {DETECTOR: [compiled]}, Ensemble((DETECTOR,), 1))
     histograms = book_histograms(
-        events, selected, FEATURE_NAMES, FEATURES, models.feature_axes, {DETECTOR: entry.score_axis}, ("MR", "Rsq"),
-        1, tuple(SIZES),
+        events, selected, fields_of(recorded, [DETECTOR]), FEATURE_NAMES, FEATURES, models.feature_axes,
+        {DETECTOR: entry.score_axis}, ("MR", "Rsq"), 1, slots, tuple(SIZES),
     )  # fmt: skip
-    report = selected.Report()
-    loop.run([*histograms.results(), report])
-    assert [(cut.GetName(), cut.GetPass()) for cut in report.GetValue()] == [("all", EVENTS), ("finite", nominal.sum())]
+    cutflow = book_cutflow(selected)
+    loop.run([*histograms.results(), cutflow.booked])
+    assert cutflow.cuts() == [Cut("all", EVENTS), Cut("finite", nominal.sum())]
     write_histograms(folder / "histograms.root", complete(histograms, []), Provenance("{}", simulated=False))
     return Run(
         folder / "histograms.root",

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from rdf import RNode
 from rdf.columns import define_columns, effective_selection, physics_columns
-from rdf.interpreter import ROOT, include_kernels
+from rdf.compiler import graph_library
+from rdf.interpreter import ROOT, define, include_kernels
 from rdf.schema import Definition, Objects, Schema
+from rdf.scoring import score_fields
 from rdf.sources import Source, open_source
 from rdf.variations import vary_scales
 
@@ -107,6 +109,11 @@ def columns_of(
     return physics_columns(schema, source.available, selection, definitions or {}, varied)
 
 
+def fields_of(values: Sequence[str], detectors: Sequence[str] = ()) -> dict[str, str]:
+    """How the compiled graph names these float32 columns, and what detectors say of an event."""
+    return {**{name: f"value:{i}" for i, name in enumerate(values)}, **score_fields(detectors)}
+
+
 def graph_of(
     source: Source,
     schema: Schema,
@@ -118,6 +125,16 @@ def graph_of(
     """The head of a graph with these columns."""
     columns = columns_of(source, schema, objects, definitions, tuple(vary or ()))
     return define_columns(vary_scales(source.open(), vary or {}), columns, wanted)
+
+
+def events_of(X: NDArray[np.float32], first: int = 0) -> RNode:
+    """The head of a graph whose events have the rows of X, which has to live as long, and the numbers from `first`."""
+    assert X.flags.c_contiguous
+    assert X.dtype == np.float32
+    graph_library("events").load()
+    values = f"reinterpret_cast<const float *>({X.ctypes.data}ull) + {X.shape[1]} * rdfentry_"
+    event = f"recorded::Event{{0, 1, 2, rdfentry_ + {first}ull, -1, {values}}}"
+    return define(ROOT.RDF.AsRNode(ROOT.RDataFrame(len(X))), "recorded_event", event)
 
 
 def arrays(events: RNode, names: Sequence[str]) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,52 @@
+"""Programs in processes of their own: their wall time and peak memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Child:
+    """What a process took.
+
+    Attributes:
+        seconds: wall time, from its start to its end.
+        peak_bytes: most memory that it had at once.
+    """
+
+    seconds: float
+    peak_bytes: int
+
+
+def run_python(*arguments: str) -> Child:
+    """Run Python with these arguments.
+
+    Raises:
+        RuntimeError: it failed; with the end of what it said.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"python {' '.join(arguments)} failed: {said[-1000:]}")
+    return Child(time.perf_counter() - started, usage.ru_maxrss * 1024)
+
+
+def run_analysis(output: Path, *arguments: str) -> tuple[Child, dict[str, float]]:
+    """Run the main job to a folder, which it replaces; return what it took, and the timings of its `run.json`."""
+    child = run_python("-m", "analysis.run", "--output", str(output), *arguments)
+    record: dict[str, Any] = json.loads((output / "run.json").read_text())
+    timings: dict[str, float] = record["timings"]
+    return child, timings

@@ -1,0 +1,158 @@
+"""The toolkit's own event loop over the files of the suite: the only module here that knows how its graph is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.detector import Detector
+from models.folder import Columns, Training
+from models.onnx_export import export_onnx
+from models.thresholds import rank_table
+from models.training import TrainingEvents, write_model_folder
+from rdf import RNode
+from rdf.columns import define_columns, effective_selection, physics_columns, rounded
+from rdf.compiler import compile_library, graph_library
+from rdf.execution import EventLoop, use_threads
+from rdf.interpreter import ROOT
+from rdf.schema import ID_QUANTITIES, Available, load_schema
+from rdf.scoring import Ensemble, define_scores
+from rdf.selection import book_non_finite, select_finite
+from rdf.snapshot import book_snapshot
+from rdf.sofie import CompiledDetector, compile_detector, translate_network
+from rdf.sources import Source, open_source
+from tests.benchmarks.events import FEATURES
+from tests.benchmarks.trained import RECIPE
+
+SCHEMA = load_schema("cms_nanoaod")
+Compiled = Mapping[str, CompiledDetector]
+
+
+def compiled_detectors(
+    detectors: Mapping[str, Detector], folder: Path, threads: int = 1
+) -> dict[str, CompiledDetector]:
+    """Compile detectors for event loops on so many threads."""
+    slots, compiled = use_threads(threads), dict[str, CompiledDetector]()
+    for name, detector in detectors.items():
+        onnx, table = folder / f"{name}.onnx", rank_table(detector.scores)
+        export_onnx(detector.network(), detector.features, onnx)
+        network = translate_network(onnx)
+        compiled[name] = compile_detector(name, network, detector.threshold, table.scores, table.ranks, slots)
+    return compiled
+
+
+def _open(path: Path) -> Source:
+    return open_source([str(path)], SCHEMA, path.parent, [None])
+
+
+def _define_features(loop: EventLoop, source: Source, ids: Sequence[str] = ()) -> RNode:
+    selection = effective_selection(SCHEMA, source.available, {})
+    columns = rounded(physics_columns(SCHEMA, source.available, selection, {}), FEATURES)
+    return define_columns(loop.events, columns, tuple(ids), FEATURES, loop.watch)
+
+
+def columns(path: Path) -> npt.NDArray[np.float32]:
+    """Return the columns of all events in the order of their numbers, shape (events, columns)."""
+    slots, source = use_threads(1), _open(path)
+    loop = EventLoop(source, (0, source.events))
+    fields = {name: f"value:{i}" for i, name in enumerate(FEATURES)}
+    snapshot = book_snapshot(_define_features(loop, source, (*ID_QUANTITIES,)), fields, FEATURES, slots)
+    loop.run([snapshot.booked])
+    return snapshot.arrays()[1]
+
+
+def columns_seconds(path: Path) -> float:
+    """Return the seconds of an event loop that computes the columns of all events and counts those not finite."""
+    use_threads(1)
+    source = _open(path)
+    loop = EventLoop(source, (0, source.events))
+    counted = book_non_finite(_define_features(loop, source), FEATURES, 1)
+    return loop.run([counted.booked]).loop_seconds
+
+
+def scores_seconds(path: Path, detectors: Compiled, threads: int = 1) -> float:
+    """Return the seconds of an event loop that computes columns, scores and ranks of the events with all features."""
+    use_threads(threads)
+    source = _open(path)
+    loop = EventLoop(source, (0, source.events))
+    events = select_finite(_define_features(loop, source, ("event",)), len(FEATURES))
+    of_folds = {name: [made] for name, made in detectors.items()}
+    events = define_scores(events, of_folds, Ensemble(tuple(detectors), 2), watch=loop.watch)
+    return loop.run([events.Sum["float"]("score_ensemble")]).loop_seconds
+
+
+class _InMemory(Source):
+    """No file: numbered entries."""
+
+    def open(self) -> RNode:
+        """Return a graph over the entries' numbers."""
+        return ROOT.RDF.AsRNode(ROOT.RDataFrame(self.events))
+
+
+IN_MEMORY = """
+#include "graph.hxx"
+
+namespace in_memory {
+ROOT::RDF::RNode define(ROOT::RDF::RNode events, const float *features, std::size_t width)
+{
+   const auto at = [=](ULong64_t entry) {
+      recorded::Event event;
+      event.values = features + entry * width;
+      return event;
+   };
+   return events.Define(recorded::kEvent, at, {"rdfentry_"});
+}
+ROOT::RDF::RResultHandle sum(ROOT::RDF::RNode events, bool scored)
+{
+   const auto feature = [](const recorded::Event &event) { return event.values[0]; };
+   const auto score = [](const scoring::Scores &scores) { return scores.score[0]; };
+   events = scored ? events.Define("taken", score, {graph::kScores})
+                   : events.Define("taken", feature, {recorded::kEvent});
+   return events.Sum<float>("taken");
+}
+}
+"""
+
+
+def in_memory_seconds(X: npt.NDArray[np.float32], detector: CompiledDetector | None) -> float:
+    """Return the seconds of an event loop over features that lie in memory, shape (events, features).
+
+    It adds up a detector's scores, ranks included, or without one a feature.
+    """
+    use_threads(1)
+    interface = (
+        "namespace in_memory { ROOT::RDF::RNode define(ROOT::RDF::RNode, const float *, std::size_t); "
+        "ROOT::RDF::RResultHandle sum(ROOT::RDF::RNode, bool); }"
+    )
+    library = compile_library(IN_MEMORY, "the features in memory", interface)
+    graph_library("events").load()
+    library.load()
+    loop = EventLoop(_InMemory("", (), (len(X),), Available({}, frozenset()), False), (0, len(X)))
+    events = ROOT.in_memory.define(loop.events, X, X.shape[1])
+    if detector:
+        events = define_scores(events, {detector.name: [detector]}, Ensemble((detector.name,), 1))
+    return loop.run([ROOT.in_memory.sum(events, detector is not None)]).loop_seconds
+
+
+def write_models(detectors: Mapping[str, Detector], path: Path, folder: Path) -> Path:
+    """Write the model folder of detectors for files such as this one, and return it."""
+    models, selection = folder / "models", effective_selection(SCHEMA, _open(path).available, {})
+    X = columns(path)
+    X = X[np.isfinite(X).all(axis=1)]
+    made = Columns(
+        schema=SCHEMA.name,
+        schema_sha256=SCHEMA.meaning(),
+        define={},
+        objects={kind: chosen.model_dump() for kind, chosen in selection.items()},
+        features=list(FEATURES),
+        observables=[],
+        plane=("MR", "Rsq"),
+    )
+    training = Training(samples=[], part=None, train_events=None, events=len(X), train_on="all", folds=1)
+    events = TrainingEvents(FEATURES, X, np.arange(len(X), dtype=np.uint64), None)
+    trained = {name: [detector] for name, detector in detectors.items()}
+    write_model_folder(models, trained, events, X[:, :0], made, recipe=RECIPE, training=training, versions={})
+    return models

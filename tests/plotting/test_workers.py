@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from plotting.contents import list_figures
+from plotting.errors import FigureFolderError, UnreadableResult, WorkerDied
+from plotting.figures import Workers, draw_figures
+from plotting.results import Results, read_results
+
+ROOT_FOLDER = Path(__file__).parents[2]
+
+
+def children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for_end(processes: list[int]) -> bool:
+    deadline = time.monotonic() + 30
+    while any(running(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(running(process) for process in processes)
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed process leaves there goes with the test."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+
+@pytest.fixture
+def folder(run_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run_folder, tmp_path / "run"))
+
+
+def test_one_process_and_two_draw_the_same_bytes_in_the_same_order(folder: Path, results: Results) -> None:
+    names = [name for name, _ in list_figures(results)]
+    drawn = []
+    for number in (1, 2):
+        told: list[str] = []
+        with Workers(number) as workers:
+            written = draw_figures(folder, told.append, workers)
+        assert told == names
+        assert written == [folder / "figures" / f"{name}.{kind}" for name in names for kind in ("png", "pdf")]
+        drawn.append([path.read_bytes() for path in written])
+        shutil.rmtree(folder / "figures")
+    assert drawn[0] == drawn[1]
+
+
+def test_processes_draw_one_folder_after_another(folder: Path, evaluation_folder: Path, tmp_path: Path) -> None:
+    evaluation = Path(shutil.copytree(evaluation_folder, tmp_path / "evaluation"))
+    with Workers(2) as workers:
+        for place, name in ((folder, "feature_MR.pdf"), (evaluation, "roc.png")):
+            assert place / "figures" / name in draw_figures(place, lambda _: None, workers)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_an_error_in_a_process_is_that_of_the_caller(folder: Path) -> None:
+    (folder / "figures").write_text("a file is in the way")
+    with Workers(2) as workers, pytest.raises(FigureFolderError) as writing:
+        draw_figures(folder, lambda _: None, workers)
+    assert str(writing.value).startswith(f"{folder / 'figures'}: cannot write figures (")
+    (folder / "histograms.root").write_bytes((folder / "histograms.root").read_bytes()[:200])
+    with pytest.raises(UnreadableResult) as here:
+        read_results(folder)
+    with Workers(2) as workers, pytest.raises(UnreadableResult) as there:
+        draw_figures(folder, lambda _: None, workers)
+    assert str(there.value) == str(here.value)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_process_that_is_killed_ends_in_one_line_and_leaves_no_half_figure(folder: Path, after: int) -> None:
+    others = set(children(os.getpid()))
+    with Workers(2) as workers:
+        processes = [child for child in children(os.getpid()) if child not in others]
+        assert len(processes) == 2
+
+        def kill(_name: str = "") -> None:
+            os.kill(processes[0], signal.SIGKILL)
+
+        if not after:
+            kill()
+        with pytest.raises(WorkerDied) as died:
+            draw_figures(folder, kill, workers)
+    assert str(died.value).startswith(f"{folder}: a process that draws its figures was ended by signal 9")
+    assert len(str(died.value).splitlines()) == 1
+    assert not any(running(process) for process in processes)
+    assert [path.name for path in folder.glob("figures/.*")] == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_caller_that_is_ended_leaves_no_process_and_no_half_figure(folder: Path, how: signal.Signals) -> None:
+    caller = subprocess.Popen(
+        [sys.executable, "-m", "plotting", str(folder)],
+        cwd=ROOT_FOLDER,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert caller.stderr is not None
+    assert caller.stderr.readline() == "drew cutflow\n"
+    processes = children(caller.pid)
+    assert processes
+    os.killpg(caller.pid, how)  # as a terminal does for Ctrl-C
+    told = caller.stderr.read()
+    caller.stderr.close()
+    assert caller.wait() == (130 if how == signal.SIGINT else -how)
+    assert "Traceback" not in told
+    assert wait_for_end(processes)
+    assert [path.name for path in folder.glob("figures/.*")] == []
+
+
+def test_the_caller_imports_neither_matplotlib_nor_uproot() -> None:
+    code = "import plotting.figures, sys; assert not {'matplotlib', 'numpy', 'uproot', 'ROOT'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT_FOLDER, env={"PATH": ""})
