@@ -171,10 +171,10 @@ class Job:
 
     def _select(self, events: RNode) -> RNode:
         """Keep the events that can be used, and of these the part that is asked for."""
-        from rdf.selection import select_finite
+        from rdf.selection import select_finite, select_part
 
         selected = select_finite(events, len(self.recipe.features))
-        return selected if self.part is None else selected.Filter(self.part, self.part)
+        return selected if self.part is None else select_part(selected, self.part)
 
     def collect(self, limit: int | None) -> Collected:
         """Run an event loop that collects what detectors learn from.

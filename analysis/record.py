@@ -43,17 +43,18 @@ class Record:
             "machine": machine(),
         }
 
-    def write(self, staging: Path, found: Mapping[str, Any], workers: plotting.figures.Workers) -> None:
+    def write(self, staging: Path, found: Mapping[str, Any], workers: plotting.figures.Workers | None) -> None:
         """Write run.json, draw the figures, which need it, and write it again with the time that all of this took.
 
         Args:
             staging: folder that results are written to.
             found: what else there is to say.
-            workers: draw the figures.
+            workers: draw the figures; nobody does if None.
         """
         self._write(staging, found)
-        with self.timings.stage("figures"), spinner(error_console(), "drawing figures") as say:
-            plotting.figures.draw_figures(staging, lambda name: say(f"drawing figures: {name}"), workers)
+        if workers is not None:
+            with self.timings.stage("figures"), spinner(error_console(), "drawing figures") as say:
+                plotting.figures.draw_figures(staging, lambda name: say(f"drawing figures: {name}"), workers)
         self.timings.add("total", time.perf_counter() - self._begin)
         self._write(staging, found)
 

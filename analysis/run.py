@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,8 +70,10 @@ def run(configuration: RunConfiguration, command: str) -> None:
     folder = configuration.output or Path("output") / data.name
     record = Record(command, configuration, folder)
 
-    # Those who draw get ready while ROOT starts.
-    with plotting.figures.Workers() as workers, staged_output(folder) as staging:
+    # Those who draw get ready while ROOT starts. A run with given models only scores: it may be one of a thousand batch
+    # jobs, on a machine without matplotlib.
+    drawing = nullcontext() if models else plotting.figures.Workers()
+    with drawing as workers, staged_output(folder) as staging:
         job = prepare(configuration, data, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
         if models and configuration.models:

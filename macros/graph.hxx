@@ -127,8 +127,8 @@ public:
    // Each returns the number under which the histogram is found when it is filled. The empty histogram that is given is
    // copied.
    std::size_t add(const TH1 &empty, const Names &fields, Selection selection);
-   // Bin (i, j) of a two-dimensional histogram gets the sum of the products of the fields i and j, i <= j. The first
-   // field of all, 0, is 1.
+   // Bin (i, j) of a two-dimensional histogram gets the sum of the products of the fields i and j; `with_one`, the first
+   // of them is 1.
    std::size_t add_products(const TH1 &empty, const Names &fields, bool with_one, Selection selection);
    // Of the variations of the graph's scales too, if `varied`.
    // `watch` may be null.

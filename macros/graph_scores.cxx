@@ -57,7 +57,7 @@ struct Fill {
    std::size_t number;            // of the histogram
 };
 
-// Sums of products of pairs: of N fields the N (N + 1) / 2 pairs i <= j, row by row.
+// Sums of products of pairs of fields, row by row.
 struct Products {
    std::vector<fields::Field> of;
    bool with_one; // field 0 is 1
@@ -184,7 +184,6 @@ private:
    {
       const std::size_t n = products.size();
       auto *squares = (matrix.Sumw2(), matrix.GetSumw2());
-      double entries = 0;
       for (std::size_t i = 0; i < n; ++i) {
          for (std::size_t j = 0; j < n; ++j) {
             const int bin = matrix.GetBin(i + 1, j + 1);

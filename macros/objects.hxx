@@ -35,6 +35,7 @@ Reals as_reals(const Container &values, double factor)
 // The numbers of a container that lives elsewhere, as as_reals gives them, without a copy of it.
 template <typename Container>
 class RealsOf {
+   static_assert(!std::is_arithmetic_v<Container>, "a number where there should be several");
    const Container *fValues;
    double fFactor;
 
@@ -124,8 +125,8 @@ inline Reals compute_mass(const Reals &energy, const Reals &pt, const Reals &eta
 
 // Objects with pT > min_pt and |eta| < max_eta. One whose pT or eta is NaN stays: it makes the event's features NaN, and
 // so the event is counted out, where dropping the object would make a different event of it.
-template <typename Numbers>
-Mask passes(const Numbers &pt, const Numbers &eta, double min_pt, double max_eta)
+template <typename Pt, typename Eta>
+Mask passes(const Pt &pt, const Eta &eta, double min_pt, double max_eta)
 {
    check_sizes(pt, eta, "eta");
    Mask mask(pt.size());

@@ -31,6 +31,11 @@ def select_finite(events: RNode, features: int) -> RNode:
     return ROOT.graph.select_finite(events, features, FINITE)
 
 
+def select_part(events: RNode, condition: str) -> RNode:
+    """Keep events that fulfil a C++ condition over the columns; it is the name of the cut too."""
+    return ROOT.RDF.AsRNode(events.Filter(condition, condition))
+
+
 @dataclass(frozen=True)
 class Cutflow:
     """The cutflow of a graph."""
