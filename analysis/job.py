@@ -20,6 +20,7 @@ from analysis.results import TOP_EVENTS, agreement, means, variations, write_ano
 from analysis.timings import Timings
 from models.folder import Columns, ModelFolder, TrainingSample
 from rdf import RNode
+from rdf.compiler import graph_library
 from rdf.errors import NoEvents
 from rdf.features import Feature
 from rdf.schema import ID_QUANTITIES
@@ -197,6 +198,7 @@ class Job:
             snapshot = book_snapshot(selected, self._fields(), self._recorded, slots, limit, seed)
         with progress_bar(error_console(), "collecting features", "events") as move:
             took = loop.run([snapshot.booked], move)
+        graph_library("scores")  # the second event loop's, compiled during the training
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("snapshot", took.loop_seconds)
         ids, values = snapshot.arrays()

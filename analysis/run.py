@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,18 +70,19 @@ def run(configuration: RunConfiguration, command: str) -> None:
     folder = configuration.output or Path("output") / data.name
     record = Record(command, configuration, folder)
 
-    # Those who draw get ready while ROOT starts. A run with given models only scores: it may be one of a thousand batch
-    # jobs, on a machine without matplotlib.
-    drawing = nullcontext() if models else plotting.figures.Workers()
-    with drawing as workers, staged_output(folder) as staging:
+    with ExitStack() as drawing, staged_output(folder) as staging:
         job = prepare(configuration, data, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
         if models and configuration.models:
+            # Such a run only scores: it may be one of a thousand batch jobs, on a machine without matplotlib.
+            workers = None
             copy_model_folder(models, configuration.models, staging / "models")
         else:
             detectors = configuration.detectors or tuple(UNSUPERVISED)
             check_labels(configuration, detectors, job.labelled, data.title)
             collected = job.collect(configuration.train_events)
+            # They get ready during the training.
+            workers = drawing.enter_context(plotting.figures.Workers())
             with record.timings.stage("training"):
                 models, explained = train_models(
                     [collected], job.recipe, configuration, detectors, staging, folds=configuration.folds

@@ -79,6 +79,7 @@ def train_models(
     """
     with spinner(error_console(), "starting the training"):
         from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
+        from rdf.sofie import translate_network
 
     needed = configuration.train_on == "background" or any(name in SUPERVISED for name in detectors)
     labels = _labels(collected, needed)
@@ -121,6 +122,9 @@ def train_models(
             training=training,
             versions=library_versions(),
         )
+        for entry in models.detectors.values():
+            for network in entry.networks:
+                translate_network(staging / "models" / network.file)  # compiled while the rest here goes on
     for name, entry in models.detectors.items():
         for note in entry.notes:
             error_console().print(f"{name}: {note}", highlight=False, soft_wrap=True)

@@ -28,13 +28,15 @@ inline double compute_ST(double HT, double lepton_pt_sum, double met_pt)
 
 // Centrality = sum of pT / sum of E over the visible objects: 1 when all goes at right angles to the beam, towards 0
 // when all goes along it (definition used by the Tevatron top analyses, e.g. D0, PRD 58 (1998) 052001). Not finite
-// without energy.
-inline double compute_centrality(const Momenta &visible)
+// without energy. Of two kinds of objects, `more` are the others.
+inline double compute_centrality(const Momenta &visible, const Momenta &more = {})
 {
    double pt = 0, energy = 0;
-   for (const auto &p : visible) {
-      pt += p.Pt();
-      energy += p.E();
+   for (const auto *objects : {&visible, &more}) {
+      for (const auto &p : *objects) {
+         pt += p.Pt();
+         energy += p.E();
+      }
    }
    return pt / energy;
 }

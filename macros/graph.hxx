@@ -102,7 +102,9 @@ public:
                        unsigned long long seed);
    // So many of those whose first `key` fields are the greatest.
    static Rows top(unsigned int slots, const Names &fields, unsigned long long size, unsigned int key);
-   RResultHandle book(RNode events, bool scored);
+   // What is to be filled by events that have no scores, or by those that have.
+   RResultHandle book(RNode events);
+   RResultHandle book_scored(RNode events);
    unsigned long long seen() const; // events that there were to collect from
    unsigned long long size() const;
    void copy(std::uint64_t *ids, float *values) const;

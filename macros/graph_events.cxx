@@ -1,13 +1,11 @@
-// The event loop, selection and collection of rows; see graph.hxx.
+// What the first event loop of a run is made of: the loop itself, the selection, the rows; see graph.hxx.
 #include "graph.hxx"
 
 #include "event_loop.hxx"
-#include "fields.hxx"
-#include "rows.hxx"
+#include "graph_rows.hxx"
 
 #include <cmath>
 #include <utility>
-#include <variant>
 
 namespace graph {
 
@@ -34,7 +32,7 @@ RNode EventLoop::begin(RNode head, const std::string &name, unsigned int first, 
 {
    RNode events = first == last ? head : RNode(head.Range(first, last));
    const auto tick = [state = fState](unsigned int slot) {
-      state->watch.mark(slot, stopwatch::kWriting); // of the event before
+      state->watch.begin(slot);
       return state->loop.tick(slot);
    };
    return events.Filter(tick, {"rdfslot_"}, name);
@@ -80,31 +78,6 @@ stopwatch::Stopwatch *EventLoop::watch() const
    return &fState->watch;
 }
 
-Cutflow::Cutflow(RNode events) : fReport(events.Report()) {}
-
-RResultHandle Cutflow::booked() const
-{
-   return fReport;
-}
-
-Names Cutflow::names() const
-{
-   Names names;
-   auto report = fReport;
-   for (const auto &cut : *report)
-      names.push_back(cut.GetName());
-   return names;
-}
-
-std::vector<unsigned long long> Cutflow::passed() const
-{
-   std::vector<unsigned long long> passed;
-   auto report = fReport;
-   for (const auto &cut : *report)
-      passed.push_back(cut.GetPass());
-   return passed;
-}
-
 RNode select_finite(RNode events, unsigned int features, const std::string &name)
 {
    const auto finite = [features](const recorded::Event &event) {
@@ -115,119 +88,6 @@ RNode select_finite(RNode events, unsigned int features, const std::string &name
    };
    return events.Filter(finite, {kEvent}, name);
 }
-
-namespace {
-
-// Counts, slot by slot, the features that are not finite.
-class CountNonFinite : public ROOT::Detail::RDF::RActionImpl<CountNonFinite> {
-public:
-   using Result_t = std::vector<unsigned long long>;
-
-private:
-   std::shared_ptr<Result_t> fResult;
-   std::vector<Result_t> fSlots;
-
-public:
-   CountNonFinite(std::shared_ptr<Result_t> result, unsigned int slots)
-      : fResult(std::move(result)), fSlots(slots, Result_t(fResult->size()))
-   {
-   }
-   CountNonFinite(CountNonFinite &&) = default;
-   void Initialize() {}
-   void InitTask(TTreeReader *, unsigned int) {}
-   void Exec(unsigned int slot, const recorded::Event &event)
-   {
-      auto &counts = fSlots[slot];
-      for (std::size_t i = 0; i < counts.size(); ++i)
-         counts[i] += !std::isfinite(event.values[i]);
-   }
-   void Finalize()
-   {
-      for (const auto &counts : fSlots)
-         for (std::size_t i = 0; i < counts.size(); ++i)
-            (*fResult)[i] += counts[i];
-   }
-   std::shared_ptr<Result_t> GetResultPtr() const { return fResult; }
-   std::string GetActionName() const { return "CountNonFinite"; }
-};
-
-} // namespace
-
-NonFinite::NonFinite(RNode events, unsigned int features, unsigned int slots)
-   : fCounts(std::make_shared<std::vector<unsigned long long>>(features)),
-     fResult(events.Book<recorded::Event>(CountNonFinite(fCounts, slots), {kEvent}))
-{
-}
-
-RResultHandle NonFinite::booked() const
-{
-   return fResult;
-}
-
-std::vector<unsigned long long> NonFinite::counts() const
-{
-   return *fCounts;
-}
-
-struct Rows::State {
-   std::variant<rows::AllRows, rows::SampledRows, rows::TopRows> rows;
-   std::vector<fields::Field> fields;
-   bool with_row;
-   struct alignas(64) Slot {
-      rows::Ids ids;
-      rows::Values values;
-      unsigned long long seen = 0;
-   };
-   std::vector<Slot> slots;
-
-   template <typename Kind>
-   State(Kind kind, unsigned int n_slots, const Names &names, bool row)
-      : rows(std::move(kind)), with_row(row), slots(n_slots)
-   {
-      for (const auto &name : names)
-         fields.emplace_back(name);
-   }
-
-   void add(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores)
-   {
-      auto &[ids, values, seen] = slots[slot];
-      ++seen;
-      ids.clear();
-      if (with_row)
-         ids.push_back(event.row);
-      ids.insert(ids.end(), {event.run, event.luminosityBlock, event.event});
-      values.clear();
-      for (const auto &field : fields)
-         values.push_back(field.of(event, scores));
-      std::visit([&, slot](auto &kind) { kind.add(slot, ids, values); }, rows);
-   }
-};
-
-namespace {
-
-// Hands each event to Rows; with its scores, or with none.
-template <typename State, typename... Scores>
-class CollectRows : public ROOT::Detail::RDF::RActionImpl<CollectRows<State, Scores...>> {
-   std::shared_ptr<State> fState;
-   std::shared_ptr<bool> fDone = std::make_shared<bool>(false);
-
-public:
-   using Result_t = bool;
-   explicit CollectRows(std::shared_ptr<State> state) : fState(std::move(state)) {}
-   CollectRows(CollectRows &&) = default;
-   void Initialize() {}
-   void InitTask(TTreeReader *, unsigned int) {}
-   void Exec(unsigned int slot, const recorded::Event &event) { fState->add(slot, event, scoring::Scores{}); }
-   void Exec(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores)
-   {
-      fState->add(slot, event, scores);
-   }
-   void Finalize() { *fDone = true; }
-   std::shared_ptr<bool> GetResultPtr() const { return fDone; }
-   std::string GetActionName() const { return "CollectRows"; }
-};
-
-} // namespace
 
 Rows Rows::all(unsigned int slots, const Names &fields, bool with_row)
 {
@@ -252,11 +112,8 @@ Rows Rows::top(unsigned int slots, const Names &fields, unsigned long long size,
    return made;
 }
 
-RResultHandle Rows::book(RNode events, bool scored)
+RResultHandle Rows::book(RNode events)
 {
-   if (scored)
-      return events.Book<recorded::Event, scoring::Scores>(CollectRows<State, scoring::Scores>(fState),
-                                                           {kEvent, kScores});
    return events.Book<recorded::Event>(CollectRows<State>(fState), {kEvent});
 }
 

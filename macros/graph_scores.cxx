@@ -1,16 +1,100 @@
-// Scores, histograms and the events on disk; see graph.hxx.
+// Scores, histograms, counts, and the events on disk; see graph.hxx.
 #include "graph.hxx"
 
-#include "fields.hxx"
+#include "graph_rows.hxx"
 
 #include <ROOT/RDFHelpers.hxx>
 #include <TH2.h>
 #include <TProfile2D.h>
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
 namespace graph {
+
+Cutflow::Cutflow(RNode events) : fReport(events.Report()) {}
+
+RResultHandle Cutflow::booked() const
+{
+   return fReport;
+}
+
+Names Cutflow::names() const
+{
+   Names names;
+   auto report = fReport;
+   for (const auto &cut : *report)
+      names.push_back(cut.GetName());
+   return names;
+}
+
+std::vector<unsigned long long> Cutflow::passed() const
+{
+   std::vector<unsigned long long> passed;
+   auto report = fReport;
+   for (const auto &cut : *report)
+      passed.push_back(cut.GetPass());
+   return passed;
+}
+
+namespace {
+
+// Counts, slot by slot, the features that are not finite.
+class CountNonFinite : public ROOT::Detail::RDF::RActionImpl<CountNonFinite> {
+public:
+   using Result_t = std::vector<unsigned long long>;
+
+private:
+   std::shared_ptr<Result_t> fResult;
+   std::vector<Result_t> fSlots;
+
+public:
+   CountNonFinite(std::shared_ptr<Result_t> result, unsigned int slots)
+      : fResult(std::move(result)), fSlots(slots, Result_t(fResult->size()))
+   {
+   }
+   CountNonFinite(CountNonFinite &&) = default;
+   void Initialize() {}
+   void InitTask(TTreeReader *, unsigned int) {}
+   void Exec(unsigned int slot, const recorded::Event &event)
+   {
+      auto &counts = fSlots[slot];
+      for (std::size_t i = 0; i < counts.size(); ++i)
+         counts[i] += !std::isfinite(event.values[i]);
+   }
+   void Finalize()
+   {
+      for (const auto &counts : fSlots)
+         for (std::size_t i = 0; i < counts.size(); ++i)
+            (*fResult)[i] += counts[i];
+   }
+   std::shared_ptr<Result_t> GetResultPtr() const { return fResult; }
+   std::string GetActionName() const { return "CountNonFinite"; }
+};
+
+} // namespace
+
+NonFinite::NonFinite(RNode events, unsigned int features, unsigned int slots)
+   : fCounts(std::make_shared<std::vector<unsigned long long>>(features)),
+     fResult(events.Book<recorded::Event>(CountNonFinite(fCounts, slots), {kEvent}))
+{
+}
+
+RResultHandle NonFinite::booked() const
+{
+   return fResult;
+}
+
+std::vector<unsigned long long> NonFinite::counts() const
+{
+   return *fCounts;
+}
+
+RResultHandle Rows::book_scored(RNode events)
+{
+   return events.Book<recorded::Event, scoring::Scores>(CollectRows<State, scoring::Scores>(fState), {kEvent, kScores});
+}
 
 RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
                     const Names &names)

@@ -416,7 +416,8 @@ def _body(
     statements = []
     for name, expression in needed.items():
         renamed = NAME.sub(partial(_renamed, local), expression)
-        statements.append(f'#line 1 "{_PLACE}{name}"\n   const auto column_{name} = ({renamed}\n   );\n')
+        kind = "auto &" if renamed in local.values() else "auto "  # another name for a column is no copy of it
+        statements.append(f'#line 1 "{_PLACE}{name}"\n   const {kind}column_{name} = ({renamed}\n   );\n')
         local[name] = f"column_{name}"
     row = local.get(SOURCE_ROW, "0")
     ids = [local[name] if name in members else "0" for name in ID_QUANTITIES]

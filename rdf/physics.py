@@ -49,7 +49,7 @@ EVENT_SHAPE: Table = {
         "leptons",
         "objects::Momenta{megajets.first, megajets.second}",
     ),
-    "centrality": ("event_shape::compute_centrality(visible)",),
+    "centrality": ("event_shape::compute_centrality(jets, leptons)", "event_shape::compute_centrality(visible)"),
     "sphericity": ("event_shape::compute_sphericity(visible)",),
     "aplanarity": ("event_shape::compute_aplanarity(visible)",),
     "n_jets": ("static_cast<int>(jets.size())",),

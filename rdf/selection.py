@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
+from rdf.compiler import graph_library
 from rdf.interpreter import ROOT
 
 ALL, FINITE = "all", "finite"
@@ -54,6 +55,7 @@ class Cutflow:
 
 def book_cutflow(events: RNode) -> Cutflow:
     """Book the counting of all named cuts above a node."""
+    graph_library("scores").load()
     return Cutflow(ROOT.graph.Cutflow(events))
 
 
@@ -86,4 +88,5 @@ def book_non_finite(events: RNode, features: Sequence[str], slots: int) -> NonFi
         features: their names.
         slots: of the event loop.
     """
+    graph_library("scores").load()
     return NonFinite(tuple(features), ROOT.graph.NonFinite(events, len(features), slots))

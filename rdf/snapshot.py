@@ -82,7 +82,8 @@ def book_snapshot(
         rows = ROOT.graph.Rows.all(slots, wanted, with_row)
     else:
         rows = ROOT.graph.Rows.sampled(slots, wanted, with_row, sample, seed)
-    return Snapshot(ids, tuple(values), rows, rows.book(events, bool(events.HasColumn(SCORES))))
+    booked = rows.book_scored(events) if events.HasColumn(SCORES) else rows.book(events)
+    return Snapshot(ids, tuple(values), rows, booked)
 
 
 def book_top_events(
@@ -100,4 +101,4 @@ def book_top_events(
     """
     wanted = [fields[name] for name in (*key, *values)]
     rows = ROOT.graph.Rows.top(slots, wanted, size, len(key))
-    return Snapshot(tuple(ID_QUANTITIES), (*key, *values), rows, rows.book(events, True))
+    return Snapshot(tuple(ID_QUANTITIES), (*key, *values), rows, rows.book_scored(events))

@@ -25,15 +25,16 @@ class Child:
     peak_bytes: int
 
 
-def run_python(*arguments: str) -> Child:
-    """Run Python with these arguments.
+def run_python(*arguments: str, cache: Path | None = None) -> Child:
+    """Run Python with these arguments, and with another folder for the user's cache if one is given.
 
     Raises:
         RuntimeError: it failed; with the end of what it said.
     """
+    environment = {**os.environ, **({"XDG_CACHE_HOME": str(cache)} if cache else {})}
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     )
     assert process.stderr
     said = process.stderr.read()
@@ -44,9 +45,9 @@ def run_python(*arguments: str) -> Child:
     return Child(time.perf_counter() - started, usage.ru_maxrss * 1024)
 
 
-def run_analysis(output: Path, *arguments: str) -> tuple[Child, dict[str, float]]:
+def run_analysis(output: Path, *arguments: str, cache: Path | None = None) -> tuple[Child, dict[str, float]]:
     """Run the main job to a folder, which it replaces; return what it took, and the timings of its `run.json`."""
-    child = run_python("-m", "analysis.run", "--output", str(output), *arguments)
+    child = run_python("-m", "analysis.run", "--output", str(output), *arguments, cache=cache)
     record: dict[str, Any] = json.loads((output / "run.json").read_text())
     timings: dict[str, float] = record["timings"]
     return child, timings
