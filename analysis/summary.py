@@ -97,9 +97,7 @@ def _shares(seconds: dict[str, float], total: float | None = None) -> str:
     """Write seconds of stages, those that take longest first, and their parts of a total or of their sum."""
     whole = sum(seconds.values()) if total is None else total
     longest_first = sorted(seconds.items(), key=lambda stage: stage[1], reverse=True)
-    return ", ".join(
-        f"{name.replace('_', ' ')} {took:.3g} s ({took / whole:.0%})" for name, took in longest_first if took > 0
-    )
+    return ", ".join(f"{name} {took:.3g} s ({took / whole:.0%})" for name, took in longest_first if took > 0)
 
 
 def _cuts(cutflow: list[dict[str, int]]) -> list[str]:

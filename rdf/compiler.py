@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +27,12 @@ from rdf.errors import CompileError
 
 MACROS = Path(__file__).resolve().parent.parent / "macros"
 
-FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fPIC", "-shared", "-w")
+_WIDE = ("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()
+FLAGS = ("-O3", "-march=native", *_WIDE, "-fPIC", "-shared", "-w")
 """No -ffast-math, for which NaN is a number like others. Vectors of 512 bits, which g++ would not use by itself."""
+
+KEPT = 90 * 24 * 3600
+"""Seconds after which a library that nobody has used leaves the cache."""
 
 COMPILERS = ("g++", "clang++")
 
@@ -145,7 +150,9 @@ class Library:
             return self._at(self._place)
         try:
             content = self._build.wait()
-            kept = self._place is not None and _keep(content, self._place)
+            # A header that was changed meanwhile would be kept under the name of what it was.
+            same = self._place is not None and _key(self.code, self._build.compiler) == self._place.stem
+            kept = self._place is not None and same and _keep(content, self._place)
             return self._at(self._place if kept else self._build.output)
         finally:
             self._build.remove()  # what is loaded stays so
@@ -169,7 +176,7 @@ class _Build:
     """A compiler at work in a folder of its own."""
 
     def __init__(self, compiler: Compiler, code: str, what: str) -> None:
-        self.what = what
+        self.compiler, self.what = compiler, what
         self._failure: CompileError | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="compile-")
         source, self.output = Path(self._folder.name) / "code.cxx", Path(self._folder.name) / "code.so"
@@ -216,9 +223,11 @@ def compile_library(code: str, what: str, interface: str = "") -> Library:
     compiler = find_compiler()
     if compiler is None:
         return Library(what, code, interface, "Cling")
-    key = _digest(repr((code, sorted(_headers(code.encode()).items()), compiler.identity)))
+    key = _key(code, compiler)
     place = cache_folder() / "compiled" / f"{key}.so"
     if _is_whole(place):
+        with suppress(OSError):
+            os.utime(place)  # it is in use
         return Library(what, code, interface, compiler.version, place)
     try:
         build = _Build(compiler, code, what)
@@ -239,6 +248,10 @@ def place_of_error(said: str) -> str:
     end = following.start() if following else len(said)
     used = [*_REQUIRED.finditer(said, 0, error.start()), *_REQUESTED.finditer(said, error.end(), end)]
     return used[-1]["place"] if used else error["place"]
+
+
+def _key(code: str, compiler: Compiler) -> str:
+    return _digest(repr((code, sorted(_headers(code.encode()).items()), compiler.identity)))
 
 
 def _digest(text: str) -> str:
@@ -282,7 +295,16 @@ def _keep(content: bytes, place: Path) -> bool:
         with suppress(OSError):
             draft.unlink()
         return False
+    _clear(place.parent)
     return True
+
+
+def _clear(folder: Path) -> None:
+    """Remove what nobody has used for long, and what a process that was killed has left."""
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process may be at the same
+            if time.time() - path.stat().st_mtime > KEPT:
+                path.unlink()
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
+from rdf.compiler import graph_library
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents
 from rdf.interpreter import ROOT, first_reason
 from rdf.selection import ALL
@@ -54,7 +55,8 @@ class EventLoop:
 
     def __init__(self, source: Source, entries: tuple[int, int]) -> None:
         """Open the source; a part of it can be read by one thread only (RDataFrame's Range)."""
-        head = source.open()
+        graph_library("events").load()
+        head = ROOT.RDF.AsRNode(source.open())
         first, last = entries
         self.expected = last - first
         self._source = source

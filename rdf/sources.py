@@ -72,7 +72,7 @@ class Source:
         head = head.Filter(f"part_begun && {kept}->note(rdfslot_, rdfentry_)")
         # Converted tables have rows of their own, each from 0.
         define = head.Redefine if converted else head.Define
-        return ROOT.RDF.AsRNode(define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)"))
+        return define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)")
 
 
 def open_source(

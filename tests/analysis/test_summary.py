@@ -30,9 +30,11 @@ RUN: dict[str, Any] = {
         "Rsq": {"normal": 0.0, "anomalous": 0.2, "ratio": None},
         "HT": {"normal": 200.0, "anomalous": 342.6, "ratio": 1.713},
     },
-    "timings": {"jit": 2.25, "compile": 3.5, "training": 1.0, "total": 12.34},
+    "timings": {"import": 0.5, "jit": 2.25, "compile": 3.5, "training": 1.0, "scoring_loop": 0.0, "total": 12.5},
     "events_per_second": 34567,
+    "loop_seconds": {"writing": 0.25, "read": 0.5, "columns": 0.0, "histograms": 0.05, "one_class_svm": 0.2},
 }
+LOOP = "read 0.5 s (50%), writing 0.25 s (25%), one_class_svm 0.2 s (20%), histograms 0.05 s (5%)"
 ANOMALIES = """\
 place,sample,run,luminosityBlock,event,score_isolation_forest,score_autoencoder,why
 1,made_up,149181,42,970943320,0.712345,19.87654,"MR 61%, HT 20%"
@@ -47,6 +49,7 @@ def summary(folder: Path, capsys: pytest.CaptureFixture[str], **changes: Any) ->
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps(run))
     (folder / "anomalies.csv").write_text(ANOMALIES)
+    (folder / "figures").mkdir(exist_ok=True)
     print_summary(folder)
     return capsys.readouterr().out
 
@@ -61,7 +64,11 @@ def test_summary_is_what_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixt
         ["ensemble", "600 (5.00%) flagged by 1 or more of 2 detectors"],
         ["most unusual", "run 149181 luminosityBlock 42 event 970943320 for its MR 61%, HT 20%"],
         ["means", "anomalous / normal: MR 1.74, HT 1.71"],
-        ["speed", "34,567 events/s on 2 threads; 12.3 s in all (compilation 5.8 s)"],
+        [
+            "speed",
+            f"34,567 events/s on 2 threads; an event's time: {LOOP}",
+        ],
+        ["time", "12.5 s: compilation 5.75 s (46%), training 1 s (8%), import 0.5 s (4%)"],
         [
             "histograms",
             f"{tmp_path}/histograms.root (open it with: root --web=off {tmp_path}/histograms.root)",
@@ -137,6 +144,13 @@ def test_file_without_a_doi_is_named_by_its_path(tmp_path: Path, capsys: pytest.
     assert "Made-up sample (/data/a.csv)" in summary(tmp_path, capsys, sample={"doi": None})
 
 
+def test_figures_that_nobody_has_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary(tmp_path, capsys)
+    (tmp_path / "figures").rmdir()
+    print_summary(tmp_path)
+    assert f"figures       python -m plotting {tmp_path} draws them\n" in re.sub(" +\n", "\n", capsys.readouterr().out)
+
+
 def test_nothing_flagged_one_thread_and_no_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = summary(tmp_path, capsys, counts={"anomalous": 0, "normal": 12000}, threads=1, events_per_second=None)
     assert "no event is flagged" in text
@@ -147,4 +161,4 @@ def test_paths_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFix
     folder = tmp_path / "out[bold]" / "[/x] :smile:" / ("long" * 40)
     text = summary(folder, capsys)
     assert f"{folder}/figures\n" in re.sub(" +\n", "\n", text)
-    assert len(text.splitlines()) == 11
+    assert len(text.splitlines()) == 12

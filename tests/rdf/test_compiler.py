@@ -75,16 +75,33 @@ def test_the_same_code_is_compiled_once_and_other_code_is_another_library(
     assert len(found) == 2
     assert all(is_sealed(cache / name) for name in found)
     assert cache.stat().st_mode & 0o777 == 0o700
-    before = [(cache / name).stat().st_mtime_ns for name in found]
+    before = [(cache / name).stat().st_ino for name in found]
 
     def no_more(*_: object, **__: object) -> None:
         raise AssertionError("compiled again")
 
     monkeypatch.setattr(compiler, "_Build", no_more)
     assert (answer(), answer('extern "C" int answer() { return 43; }')) == (42, 43)
-    assert [(cache / name).stat().st_mtime_ns for name in found] == before
+    assert [(cache / name).stat().st_ino for name in found] == before
     with pytest.raises(AssertionError, match="compiled again"):
         answer('extern "C" int answer() { return 44; }')
+
+
+def test_what_nobody_has_used_for_long_leaves_the_cache(cache: Path) -> None:
+    answer()
+    (used,) = kept(cache)
+    answer('extern "C" int answer() { return 43; }')
+    (unused,) = {*kept(cache)} - {used}
+    left_by_a_killed_process = cache / f".{used}.1.partial"
+    left_by_a_killed_process.touch()
+    for path in cache.iterdir():
+        os.utime(path, (0, time.time() - compiler.KEPT - 60))
+    assert answer() == 42
+    answer('extern "C" int answer() { return 44; }')
+    assert used in kept(cache)
+    assert unused not in kept(cache)
+    assert not left_by_a_killed_process.exists()
+    assert len(kept(cache)) == 2
 
 
 @pytest.mark.parametrize("changed", ["first.hxx", "second.hxx", "third.hxx"])
