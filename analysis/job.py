@@ -191,8 +191,8 @@ class Job:
 
         features = self.recipe.features
         slots = use_threads(self.threads)
-        loop = EventLoop(self.source, self.entries)
         with self.timings.stage("jit"):
+            loop = EventLoop(self.source, self.entries)
             selected = self._select(self._define_columns(loop))
             seed = self.configuration.seed
             snapshot = book_snapshot(selected, self._fields(), self._recorded, slots, limit, seed)
@@ -264,9 +264,9 @@ class Job:
         from rdf.snapshot import book_snapshot
 
         slots = use_threads(self.threads)
-        loop = EventLoop(self.source, self.entries)
         columns = event_columns(self._recorded, tuple(compiled.detectors), compiled.folds)
         with self.timings.stage("jit"):
+            loop = EventLoop(self.source, self.entries)
             selected = self._select(self._define_columns(loop))
             selected = define_scores(selected, compiled.detectors, compiled.ensemble, compiled.folds, loop.watch)
             snapshot = book_snapshot(selected, self._fields(tuple(compiled.detectors)), columns, slots)
@@ -297,9 +297,9 @@ class Job:
         provenance = Provenance(
             json.dumps({"sample": self.data.describe(), "commit": git_commit()}), self.data.simulated
         )
-        loop = EventLoop(self.source, self.entries)
         columns, fields = event_columns(self._recorded, names, compiled.folds), self._fields(names)
         with self.timings.stage("jit"):
+            loop = EventLoop(self.source, self.entries)
             events = self._define_columns(loop)
             selected = define_scores(self._select(events), compiled.detectors, ensemble, compiled.folds, loop.watch)
             written = book_events(selected, self.staging / "events.root", columns, provenance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from analysis.timings import Timings
 from models.folder import Columns, ModelFolder, read_model_folder
 from rdf.cache import cache_folder
 from rdf.compiler import graph_library
+from rdf.errors import SchemaError, SourceError
 from rdf.features import choose_features
 from rdf.schema import Definitions, Schema, Selection, load_schema
 from rdf.variations import check_variations
@@ -91,6 +93,7 @@ def prepare(
     with timings.stage("import"), spinner(console, "starting ROOT"):
         from rdf.interpreter import check_interpreter
     check_interpreter()
+    _compile_columns_of_tables(configuration, data, schema, models, part, staging, timings)
     data, source = _open(data, schema, configuration, timings)
     entries = _entries(configuration, source.events)
     # The loop of a part of a sample, as a batch job runs it, has one thread: RDataFrame's Range allows no more.
@@ -101,6 +104,26 @@ def prepare(
         names = ", ".join(job.left_out)
         console.print(f"left out, for want of what they are made of: {names}", highlight=False, soft_wrap=True)
     return job
+
+
+def _compile_columns_of_tables(
+    configuration: RunConfiguration,
+    data: RunInput,
+    schema: Schema,
+    models: ModelFolder | None,
+    part: str | None,
+    staging: Path,
+    timings: Timings,
+) -> None:
+    """Have the columns of tables compiled while these are converted: what they will be can be told before.
+
+    Whatever is wrong with them will be said when they are read.
+    """
+    from rdf.sources import expected_source
+
+    with suppress(ConfigurationError, SchemaError, SourceError):
+        if source := expected_source([file.path for file in data.files], schema):
+            _job(configuration, data, schema, source, (0, 0), 1, models, part, staging, timings).compile_columns()
 
 
 def _check_schema(models: ModelFolder, schema: Schema, configuration: RunConfiguration) -> None:

@@ -20,7 +20,7 @@ from analysis.preparation import prepare, read_models
 from analysis.program import DONE, OptionParser, run_program
 from analysis.record import Record
 from analysis.summary import print_summary
-from analysis.training import check_labels, train_models
+from analysis.training import check_labels, load_libraries, train_models
 from models.folder import copy_model_folder
 from models.registry import UNSUPERVISED
 
@@ -80,6 +80,8 @@ def run(configuration: RunConfiguration, command: str) -> None:
         else:
             detectors = configuration.detectors or tuple(UNSUPERVISED)
             check_labels(configuration, detectors, job.labelled, data.title)
+            with record.timings.stage("training"):
+                load_libraries()  # while the columns are compiled, the first time
             collected = job.collect(configuration.train_events)
             # They get ready during the training.
             workers = drawing.enter_context(plotting.figures.Workers())

@@ -45,6 +45,12 @@ def check_labels(configuration: AnalysisConfiguration, detectors: Sequence[str],
         )
 
 
+def load_libraries() -> None:
+    """Load what detectors are trained with, which takes seconds, before it is needed."""
+    with spinner(error_console(), "starting the training"):
+        import models.training  # noqa: F401
+
+
 def train_models(
     collected: Sequence[Collected],
     recipe: Columns,

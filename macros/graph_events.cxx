@@ -1,4 +1,7 @@
 // What the first event loop of a run is made of: the loop itself, the selection, the rows; see graph.hxx.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O1") // nothing here takes time in an event, and a user's first run waits for it
+#endif
 #include "graph.hxx"
 
 #include "event_loop.hxx"

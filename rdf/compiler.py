@@ -313,3 +313,9 @@ def graph_library(part: str) -> Library:
     return compile_library(
         f'#include "graph_{part}.cxx"\n', f"macros/graph_{part}.cxx", f'#include "{MACROS / "graph.hxx"}"'
     )
+
+
+if __name__ == "__main__":
+    # What every run needs, compiled beforehand: `make install` does it.
+    for compiling in [graph_library(part) for part in ("events", "scores")]:
+        compiling.load()

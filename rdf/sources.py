@@ -123,6 +123,25 @@ def open_source(
     )
 
 
+_CPP = {"bool": "bool", "float32": "float", "float64": "double"}
+
+
+def expected_source(files: Sequence[str], schema: Schema) -> Source | None:
+    """Return what tables will be once they are converted, if they have all that the schema knows, and no event.
+
+    Returns:
+        None if there are other files than tables, or none at all.
+    """
+    if not files or any(Path(file).suffix.lower() not in TABLES for file in files):
+        return None
+    types = {}
+    for name, kind in {**schema.columns, SOURCE_ROW: "uint64"}.items():
+        number = kind.removesuffix("[]")
+        cpp = _CPP.get(number, f"std::{number}_t")
+        types[name] = cpp if number == kind else f"ROOT::VecOps::RVec<{cpp}>"
+    return Source(schema.tree, tuple(files), (), schema.resolve(types, files[0]), False, types)
+
+
 def _as_tree(file: str, schema: Schema, cache: Path, checksum: str | None, progress: Progress | None) -> str:
     """Return the path or address of the tree that a file is, or is converted to."""
     if is_address(file):
