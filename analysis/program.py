@@ -7,6 +7,7 @@ unreachable or unreadable; 4 a result failed its own check; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -144,19 +145,22 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
         signal.signal(signal_number, interruption)
     with log_file(program.rpartition(".")[2]) as log:
         try:
-            return main(arguments)
+            code = main(arguments)
+            # At the end Python looks through all objects once more, which with torch's takes a second.
+            gc.freeze()
+            return code
         except Exception as error:
             logging.getLogger(program).exception("ended by an error")
             # Inside a C++ call an interruption can end as an error of that call.
-            code = INTERRUPTED if interruption.requested else exit_code(error)
+            known = INTERRUPTED if interruption.requested else exit_code(error)
             details = f" (traceback: {log})" if log else ""
-            if code == INTERRUPTED:
+            if known == INTERRUPTED:
                 say("interrupted; no result was left under its final name")
-            elif code is not None:
+            elif known is not None:
                 say(f"error: {' '.join(str(error).split())}")
             else:
                 say(f"error: unforeseen {type(error).__name__}: {' '.join(str(error).split())}{details}")
-            return FAILED_CHECK if code is None else code
+            return FAILED_CHECK if known is None else known
         except KeyboardInterrupt:
             logging.getLogger(program).exception("interrupted")
             say("interrupted; no result was left under its final name")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -394,6 +395,9 @@ def test_run_json_tells_all(two_threads: Finished) -> None:
     assert len(history["training"]) == len(history["validation"]) == min(best + 4, 50)  # patience of three epochs
     assert set(record["timings"]) >= {"import", "jit", "snapshot", "training", "compile", "scoring_loop", "total"}
     assert all(seconds > 0 for seconds in record["timings"].values())
+    assert list(record["loop_seconds"]) == ["writing", "read", "columns", "histograms", *DETECTORS]
+    assert all(seconds > 0 for seconds in record["loop_seconds"].values())
+    assert re.search(r"g\+\+|clang|Cling", record["compiled_by"])
     assert record["events_per_second"] == pytest.approx(21_726 / record["timings"]["scoring_loop"], rel=0.05)
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from tests.benchmarks.child import run_analysis
 from tests.benchmarks.measure import Line
 
-ROUNDS, EVENTS = 3, 21_726
+ROUNDS, EVENTS = 2, 21_726
 WORK = ("snapshot", "training", "scoring_loop")
 """Stages of `run.json` that are training and event loops."""
 

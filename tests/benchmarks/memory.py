@@ -11,7 +11,7 @@ from tests.benchmarks.events import made_events
 from tests.benchmarks.measure import Line, alternate, compare
 from tests.benchmarks.trained import trained_detectors
 
-FEWER, MORE = 1_000_000, 10_000_000
+FEWER, MORE, ROUNDS = 1_000_000, 10_000_000, 2
 
 
 def measure(folder: Path) -> list[Line]:
@@ -26,7 +26,7 @@ def measure(folder: Path) -> list[Line]:
         peaks[events].append(child.peak_bytes)
         return timings["scoring_loop"]
 
-    taken = alternate({"fewer": partial(run, FEWER), "more": partial(run, MORE)})
+    taken = alternate({"fewer": partial(run, FEWER), "more": partial(run, MORE)}, ROUNDS)
     per_event = [seconds * FEWER / MORE for seconds in taken["more"]]
     return [
         compare("memory", "peak memory: 1e7 / 1e6 events", peaks[MORE], peaks[FEWER], MORE, 1.05, limit="1"),

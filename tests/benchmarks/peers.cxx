@@ -33,8 +33,16 @@ double seconds_since(Clock::time_point started)
    return std::chrono::duration<double>(Clock::now() - started).count();
 }
 
+// A branch as a container.
+struct Numbers {
+   TTreeReaderArray<float> &array;
+   std::size_t size() const { return array.GetSize(); }
+   double operator[](std::size_t i) const { return array[i]; }
+};
+
 struct Objects {
    TTreeReaderArray<float> pt, eta, phi, mass;
+   ROOT::RVec<std::size_t> selected;
    Objects(TTreeReader &reader, const std::string &kind)
       : pt(reader, (kind + "_pt").c_str()), eta(reader, (kind + "_eta").c_str()), phi(reader, (kind + "_phi").c_str()),
         mass(reader, (kind + "_mass").c_str())
@@ -42,12 +50,13 @@ struct Objects {
    }
 
    // By falling pT, as NanoAOD has them.
-   void select(float min_pt, float max_eta, objects::Momenta &selected)
+   objects::Momenta select(float min_pt, float max_eta)
    {
       selected.clear();
       for (std::size_t i = 0; i < pt.GetSize(); ++i)
          if (pt[i] > min_pt && std::abs(eta[i]) < max_eta)
-            selected.push_back(objects::momentum(pt[i], eta[i], phi[i], mass[i]));
+            selected.push_back(i);
+      return objects::make_momenta(Numbers{pt}, Numbers{eta}, Numbers{phi}, Numbers{mass}, selected);
    }
 };
 
@@ -85,14 +94,11 @@ double loop(const char *path, const char *output)
    TTreeReader reader("Events", &file);
    Objects jet(reader, "Jet"), muon(reader, "Muon");
    TTreeReaderValue<float> met_pt(reader, "MET_pt"), met_phi(reader, "MET_phi");
-   objects::Momenta jets, muons;
    std::vector<Columns> written;
    Columns total{};
    const auto started = Clock::now();
    while (reader.Next()) {
-      jet.select(30, 2.4f, jets);
-      muon.select(10, 2.4f, muons);
-      const auto columns = compute(jets, muons, *met_pt, *met_phi);
+      const auto columns = compute(jet.select(30, 2.4f), muon.select(10, 2.4f), *met_pt, *met_phi);
       for (std::size_t i = 0; i < columns.size(); ++i)
          total[i] += columns[i];
       if (output)

@@ -21,7 +21,7 @@ from rdf.execution import use_threads
 from rdf.features import FEATURE_SETS
 from rdf.interpreter import ROOT
 from rdf.schema import Objects, load_schema
-from rdf.sources import open_source
+from rdf.sources import expected_source, open_source
 from tests.rdf import reference
 
 Columns = dict[str, NDArray[Any]]
@@ -176,6 +176,24 @@ def test_features_are_the_columns_rounded_to_float32(
     for feature in names:
         assert found[feature].dtype == np.float32
         np.testing.assert_array_equal(found[feature], physics(name)[feature].astype(np.float32), err_msg=feature)
+
+
+def test_what_tables_will_be_is_known_before_they_are_converted(opendata: Path, cache: Path) -> None:
+    """The columns' code is made for these types: with others it would be compiled in vain."""
+    for path, name in (
+        ("cms2010b/MultiJetRun2010B.csv", "cms_razor"),
+        ("cmscsv/Ymumu.csv", "cms_dimuon"),
+        ("lhco/innerdata_test.npy", "lhco"),
+        ("darkmachines/monojet_Zp2000.0_DM_50.0_chan1.csv", "darkmachines"),
+    ):
+        schema = load_schema(name)
+        found = open_source([str(opendata / path)], schema, cache, [None])
+        expected = expected_source([str(opendata / path)], schema)
+        assert expected
+        assert dict(found.types) == {column: expected.types[column] for column in found.types}
+        assert found.available.quantities.items() <= expected.available.quantities.items()
+    assert expected_source(["events.root", "events.csv"], schema) is None
+    assert expected_source([], schema) is None
 
 
 @pytest.mark.parametrize("name", ["nano_rntuple", "hep_tutorial"])
