@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -16,8 +17,11 @@ namespace scoring {
 
 // A detector, or that of one fold.
 class Detector {
+   static constexpr std::size_t kBlock = 32;
    float fThreshold;
-   std::vector<float> fTableScores;
+   std::size_t fTableSize;
+   std::vector<float> fTableScores; // and infinities, up to a whole number of blocks
+   std::vector<float> fBlockEnds;   // the last score of each block, and infinities likewise
    std::vector<float> fTableRanks;
    std::vector<std::shared_ptr<Network>> fNetworks; // one for each slot
 
@@ -26,8 +30,13 @@ public:
    // table_scores (ascending) and table_ranks: the rank table.
    Detector(std::uintptr_t make, const std::string &weights, unsigned int slots, float threshold,
             std::vector<float> table_scores, std::vector<float> table_ranks)
-      : fThreshold(threshold), fTableScores(std::move(table_scores)), fTableRanks(std::move(table_ranks))
+      : fThreshold(threshold), fTableSize(table_scores.size()), fTableScores(std::move(table_scores)),
+        fTableRanks(std::move(table_ranks))
    {
+      fill_up(fTableScores);
+      for (std::size_t end = kBlock; end <= fTableScores.size(); end += kBlock)
+         fBlockEnds.push_back(fTableScores[end - 1]);
+      fill_up(fBlockEnds);
       for (unsigned int slot = 0; slot < slots; ++slot)
          fNetworks.emplace_back(reinterpret_cast<MakeNetwork *>(make)(weights.c_str()));
    }
@@ -46,19 +55,35 @@ public:
    // Fraction of training events that are less anomalous than `score`: exact at the table's points, linear between.
    float rank(float score) const
    {
-      // std::lower_bound in steps that are always the same, so that the CPU has nothing to guess.
-      std::size_t i = 0;
-      for (std::size_t left = fTableScores.size(); left > 0;) {
-         const std::size_t half = (left + 1) / 2;
-         i = fTableScores[i + half - 1] < score ? i + half : i;
-         left -= half;
-      }
-      if (i == fTableScores.size())
+      // How many of the table's scores are less: whole blocks, and what of one block. To count them with vector
+      // instructions is several times faster than a binary search, whose every step waits for the one before.
+      std::size_t block = 0;
+      for (std::size_t k = 0; k < fBlockEnds.size(); k += kBlock)
+         block += count_below(score, fBlockEnds.data() + k);
+      const std::size_t i =
+         block * kBlock == fTableScores.size()
+            ? fTableSize
+            : block * kBlock + count_below(score, fTableScores.data() + block * kBlock);
+      if (i >= fTableSize)
          return 1.f;
       if (i == 0 || fTableScores[i] == score)
          return i == 0 ? 0.f : fTableRanks[i];
       const float fraction = (score - fTableScores[i - 1]) / (fTableScores[i] - fTableScores[i - 1]);
       return fTableRanks[i - 1] + fraction * (fTableRanks[i] - fTableRanks[i - 1]);
+   }
+
+private:
+   static void fill_up(std::vector<float> &scores)
+   {
+      scores.resize((scores.size() + kBlock - 1) / kBlock * kBlock, std::numeric_limits<float>::infinity());
+   }
+
+   static std::size_t count_below(float score, const float *scores)
+   {
+      int count = 0;
+      for (std::size_t k = 0; k < kBlock; ++k)
+         count += scores[k] < score;
+      return count;
    }
 };
 

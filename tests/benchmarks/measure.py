@@ -73,9 +73,9 @@ def timed(function: Callable[[], object]) -> Way:
     return way
 
 
-def alternate(ways: Mapping[str, Way], rounds: int = ROUNDS) -> dict[str, list[float]]:
+def alternate(ways: Mapping[str, Way], rounds: int = ROUNDS, warm_up: bool = True) -> dict[str, list[float]]:
     """Let the ways take turns, once to warm up and then so many rounds; return the seconds of each, by round."""
-    for way in ways.values():
+    for way in ways.values() if warm_up else ():
         way()
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):

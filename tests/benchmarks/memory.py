@@ -26,7 +26,7 @@ def measure(folder: Path) -> list[Line]:
         peaks[events].append(child.peak_bytes)
         return timings["scoring_loop"]
 
-    taken = alternate({"fewer": partial(run, FEWER), "more": partial(run, MORE)}, ROUNDS)
+    taken = alternate({"fewer": partial(run, FEWER), "more": partial(run, MORE)}, ROUNDS, warm_up=False)
     per_event = [seconds * FEWER / MORE for seconds in taken["more"]]
     return [
         compare("memory", "peak memory: 1e7 / 1e6 events", peaks[MORE], peaks[FEWER], MORE, 1.05, limit="1"),
