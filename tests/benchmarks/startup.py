@@ -47,7 +47,7 @@ def measure(folder: Path) -> list[Line]:
         }
     )
     what = "run of 1,000 events / import ROOT and a histogram"
-    whole = f"whole processes over {BREAK_EVEN:,} events: notebook / run with its figures"
+    whole = f"whole processes over {BREAK_EVEN:,} events: notebook / run"
     return [
         compare("startup", what, taken["run"], taken["histogram"], EVENTS, 2.5, limit="1: only ROOT starts"),
         compare("startup", whole, even["notebook"], even["run"], BREAK_EVEN, 1.0, ">="),
