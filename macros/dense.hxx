@@ -127,6 +127,37 @@ inline float dot(const float *a, const float *b, int size)
    return sum;
 }
 
+// Squared distances of a point from `Packs` * `Lanes` others.
+template <int Lanes, int Packs>
+inline void distances_of_block(float *distances, const float *point, const float *others, std::size_t stride,
+                               int dimensions)
+{
+   using Numbers = typename Pack<Lanes>::type;
+   Numbers sums[Packs] = {};
+   for (int k = 0; k < dimensions; ++k)
+      for (int p = 0; p < Packs; ++p) {
+         Numbers other;
+         load<Lanes>(other, others + k * stride + p * Lanes);
+         const Numbers difference = point[k] - other;
+         sums[p] += difference * difference;
+      }
+   for (int p = 0; p < Packs; ++p)
+      std::memcpy(distances + p * Lanes, &sums[p], sizeof(Numbers));
+}
+
+// distances[j] = sum over k of (point[k] - others[k * count + j])^2: others of shape (dimensions, count).
+inline void squared_distances(float *distances, const float *point, const float *others, int dimensions, int count)
+{
+   const std::size_t stride = count;
+   int j = 0;
+   for (; j + 64 <= count; j += 64)
+      distances_of_block<16, 4>(distances + j, point, others + j, stride, dimensions);
+   for (; j + 16 <= count; j += 16)
+      distances_of_block<16, 1>(distances + j, point, others + j, stride, dimensions);
+   for (; j < count; ++j)
+      distances_of_block<1, 1>(distances + j, point, others + j, stride, dimensions);
+}
+
 // BLAS's C = alpha op(A) op(B) + beta C, matrices by columns. Layers with their weights by inputs, and sums, are fast.
 inline void sgemm(const char *transa, const char *transb, const int *m, const int *n, const int *k, const float *alpha,
                   const float *A, const int *lda, const float *B, const int *ldb, const float *beta, float *C,

@@ -6,7 +6,6 @@ trained by scikit-learn (libsvm).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
@@ -94,34 +93,27 @@ class OneClassSVM(Detector):
 
 
 class KernelNetwork(torch.nn.Module):
-    """A one-class support vector machine's score as tensor operations.
+    """A one-class support vector machine's score as tensor operations."""
 
-    With u = sqrt(2 gamma) z and t = sqrt(2 gamma) s, the exponent of a kernel is -|u|^2 / 2 + u.t - |t|^2 / 2: all of
-    them are one product of |u|^2, u and 1 with a matrix, which is read once an event. The sums are taken in that order,
-    and |t|^2 is that of the rounded t, for little to be lost where large terms cancel. A support vector lies far out at
-    the price of a large n, as none of n training events is beyond sqrt(n - 1), and a score grows with n too.
-    """
-
-    exponents: torch.Tensor
+    vectors: torch.Tensor
     alpha: torch.Tensor
     rho: torch.Tensor
 
     def __init__(self, scaler: StandardScaler, machine: SklearnOneClassSVM, gamma: float) -> None:
         super().__init__()
         self.standardise = Standardise(scaler)
-        self.unit = math.sqrt(2 * gamma)
-        vectors = (self.unit * machine.support_vectors_.T).astype(np.float32).astype(np.float64)
-        halves = np.full((1, vectors.shape[1]), -0.5)
-        exponents = np.vstack([halves, vectors, halves * (vectors**2).sum(axis=0)])
-        self.register_buffer("exponents", torch.tensor(exponents, dtype=torch.float32))
+        self.gamma = gamma
+        # Feature by feature, so that neighbours in memory are those of neighbouring support vectors.
+        self.register_buffer("vectors", torch.tensor(machine.support_vectors_.T[np.newaxis], dtype=torch.float32))
         self.register_buffer("alpha", torch.tensor(machine.dual_coef_.T, dtype=torch.float32))
         self.register_buffer("rho", torch.tensor(-machine.intercept_[np.newaxis], dtype=torch.float32))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map raw features, shape (events, features), to scores, shape (events, 1)."""
-        scaled = self.standardise(features).clamp(-FARTHEST, FARTHEST) * self.unit
-        square = (scaled * scaled).sum(dim=1, keepdim=True)
-        kernel = torch.exp(torch.cat([square, scaled, torch.ones_like(square)], dim=1) @ self.exponents)
+        # The differences themselves: |z|^2 - 2 z.s + |s|^2, as one product of matrices, would lose small distances to
+        # rounding, and round all kernels of an event to the same side.
+        difference = self.standardise(features)[:, :, None] - self.vectors
+        kernel = torch.exp((difference * difference).sum(dim=1) * -self.gamma)
         score: torch.Tensor = self.rho - kernel @ self.alpha
         return score
 

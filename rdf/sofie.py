@@ -146,6 +146,7 @@ def network_source(onnx: Path, model: str) -> tuple[str, str]:
         except Exception as error:
             reason = " ".join(str(error).split()) or stderr.first_error()
             raise CompileError(f"SOFIE cannot translate {onnx}", reason) from error
+    code = _DISTANCES.sub(r"dense::squared_distances(\g<sums>, \g<point>, \g<others>, \1, \2);", code)
     for theirs, ours in KERNELS.items():
         code = re.sub(theirs, ours, code)
     code = f'#include "dense.hxx"\n#include "exponential.hxx"\n{code}'
@@ -233,6 +234,19 @@ KERNELS = {
     r"std::vector<char> (fIntermediate\w+) = std::vector<char>": r"dense::Tensor<char> \1 = dense::Tensor<char>",
 }
 """What SOFIE writes, and what takes its place."""
+
+
+_DISTANCES = re.compile(
+    r"""//-+\ op_\d+\ \ Sub\ -->\ {\ 1\ ,\ (\d+)\ ,\ (\d+)\ }\n
+    [^=]*=[^=]*=\ 0;[^=]*(?<=\ )(?P<difference>\w+)\[idx_1\ \*\ \2\ \+\ idx_2\]
+    \ =\ (?P<point>\w+)\[idx_1\]\ -\ (?P<others>\w+)\[idx_1\ \*\ \2\ \+\ idx_2\]\ ;\s+}\s+}\s+
+    //-+\ op_\d+\ \ Mul\ -->\ {\ 1\ ,\ \1\ ,\ \2\ }\n
+    [^-]*=\ (?P=difference)\[[^]]*\]\ \*\ (?P=difference)\[[^]]*\]\ ;\s+}\s+}\s+//-+\s+
+    //-+\ \ operator\ ReduceSum\ \ op_\d+\s+std::fill\((?P<sums>\w+),[^/]*?inputIndex\+\+;(?:\s+}){4}""",
+    re.VERBOSE,
+)
+"""Differences from support vectors, their squares and the sums of these, as SOFIE writes them: three ways over as many
+numbers as the vectors have."""
 
 
 def check_parity(detector: CompiledDetector, X: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from models.detector import Detector
 from models.isolation_forest import IsolationForest
 from models.one_class_svm import OneClassSVM
+from models.scaling import Standardise
 from tests.benchmarks.notebook import Score, Scores, scorer
 
 BATCH = 1024
@@ -38,10 +39,32 @@ def scorers(detectors: Mapping[str, Detector], folder: Path) -> dict[str, Score]
     return made
 
 
-def with_our_svm(detectors: Mapping[str, Detector], folder: Path) -> dict[str, Score]:
-    """Return the same with the toolkit's own network for the SVM, which is faster in ONNX Runtime too."""
-    ours = {name: onnx_runtime(d, folder) for name, d in detectors.items() if isinstance(d, OneClassSVM)}
-    return scorers(detectors, folder) | ours
+def with_svm_by_products(detectors: Mapping[str, Detector], folder: Path) -> dict[str, Score]:
+    """Return the same with an SVM that nobody has but who writes it: the fastest that ONNX Runtime can have."""
+    svm = {n: onnx_runtime(d, folder, KernelByProducts(d)) for n, d in detectors.items() if isinstance(d, OneClassSVM)}
+    return scorers(detectors, folder) | svm
+
+
+class KernelByProducts(torch.nn.Module):
+    """A one-class SVM by |z|^2 - 2 z.s + |s|^2: a product of matrices in place of the differences, for batches."""
+
+    def __init__(self, detector: OneClassSVM) -> None:
+        """Put the width of the kernel into the vectors."""
+        super().__init__()
+        self.standardise = Standardise(detector.scaler)
+        self.gamma, machine = detector.gamma, detector.machine
+        vectors = machine.support_vectors_
+        self.twice = torch.tensor((2 * self.gamma * vectors).T, dtype=torch.float32)
+        self.squares = torch.tensor(-self.gamma * (vectors**2).sum(axis=1), dtype=torch.float32)
+        self.alpha = torch.tensor(machine.dual_coef_.T, dtype=torch.float32)
+        self.rho = torch.tensor(-machine.intercept_, dtype=torch.float32)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features, shape (events, features), to scores, shape (events, 1)."""
+        z = self.standardise(features)
+        exponent = torch.addmm(self.squares, z, self.twice) - self.gamma * (z * z).sum(dim=1, keepdim=True)
+        score: torch.Tensor = self.rho - torch.exp(exponent) @ self.alpha
+        return score
 
 
 def converted_svm(detector: OneClassSVM) -> Score:
@@ -58,13 +81,13 @@ def converted_svm(detector: OneClassSVM) -> Score:
     return score
 
 
-def onnx_runtime(detector: Detector, folder: Path) -> Score:
+def onnx_runtime(detector: Detector, folder: Path, network: torch.nn.Module | None = None) -> Score:
     """Return a detector's network in ONNX Runtime, on one thread, in batches of any size up to 1024 events."""
     path = folder / f"{detector.name}_batches.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            detector.network().eval(),
+            (network or detector.network()).eval(),
             (torch.zeros(BATCH, len(detector.features)),),
             str(path),
             dynamo=False,
