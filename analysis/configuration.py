@@ -151,6 +151,17 @@ class RunConfiguration(AnalysisConfiguration):
     vary: dict[str, float] = Field(
         default_factory=dict, description="systematic variations up and down: jes, lepton, met, or {jes: 0.02}"
     )
+    engine: Literal["local", "dask"] = Field(
+        "local", description="where events are processed: local (default), or dask: worker processes, see --cluster"
+    )
+    cluster: str = Field(
+        "local",
+        description="of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the "
+        "address of a scheduler that runs already, tcp://HOST:PORT",
+    )
+    plan: str | None = Field(
+        None, min_length=1, description="for batch jobs: the plan that this part belongs to, noted in run.json"
+    )
     allow_simulated: bool = Field(False, description="run on simulated events where the sample cannot be had")
 
     @field_validator("vary", mode="before")
@@ -175,6 +186,15 @@ class RunConfiguration(AnalysisConfiguration):
             if not 0 < size < 1:
                 raise ValueError(f"{name}: {size} is no relative size between 0 and 1")
         return value
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine == "local":
+            if self.cluster != "local":
+                raise ValueError(f"--cluster {self.cluster} is for --engine dask; add it")
+        elif self.entries or self.max_events:
+            raise ValueError("--engine dask reads all events; leave out --entries and --max-events")
+        return self
 
     @field_validator("entries", mode="before")
     @classmethod
@@ -235,9 +255,17 @@ def option_name(field: str) -> str:
     return "schema" if field == "schema_name" else field
 
 
-_METAVARS = {"output": "DIR", "models": "DIR", "entries": "A:B", "schema": "NAME|FILE", "detectors": "A,B"}
+_METAVARS = {
+    "output": "DIR",
+    "models": "DIR",
+    "entries": "A:B",
+    "plan": "ID",
+    "schema": "NAME|FILE",
+    "detectors": "A,B",
+}
 _METAVARS |= dict.fromkeys(("sample", "background", "signal"), "NAME|FILE")
 _METAVARS |= {"features": "SET|A,B", "define": "TABLE", "objects": "TABLE", "vary": "A,B|TABLE", "threshold": "TABLE"}
+_METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS"}
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all"}
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "AnalysisError",
     "ChecksumMismatch",
     "ConfigurationError",
+    "DamagedPart",
     "DataError",
     "OutputFolderError",
     "SampleUnavailable",
@@ -42,6 +43,10 @@ class SampleUnavailable(DataError):
 
 class ChecksumMismatch(DataError):
     """A file is not the one that the catalogue describes (exit 3)."""
+
+
+class DamagedPart(DataError):
+    """A part of a batch is missing, not whole, or of another batch; names the part and the file (exit 3)."""
 
 
 class OutputFolderError(DataError):

@@ -120,7 +120,8 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             models, explained = _train(configuration, jobs, staging, record.timings)
         recipe = models.model_copy(update={"observables": []})
         jobs = [replace(job, recipe=recipe, part=part) for job in jobs]
-        compiled = jobs[0].compile(models)
+        with spinner(error_console(), "compiling detectors"):
+            compiled = jobs[0].compile(models, staging / "models", jobs[0].engine.slots(jobs[0]))
         tested = _score_all(jobs, compiled)
         with record.timings.stage("metrics"):
             metrics = _metrics(configuration, models, compiled, tested, staging)

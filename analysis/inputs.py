@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from analysis import samples
 from analysis.configuration import RunConfiguration
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable
-from analysis.samples import Sample, SampleFile
+from analysis.samples import Original, Sample, SampleFile
 from analysis.samples.checks import check
 from analysis.samples.connection import check_streams
 
@@ -22,11 +23,23 @@ SAMPLE_FILES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file of a run: its path or `root://` address, and its size in bytes and its sha256 where these are known."""
+    """One file of a run: its path or `root://` address, and its size in bytes and its sha256 where these are known.
+
+    Attributes:
+        events: in it, where the sample says so.
+        copy_of: what results name in its place.
+    """
 
     path: str
     size: int | None
     sha256: str | None
+    events: int | None = None
+    copy_of: Original | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what run.json says of the file."""
+        named = self.copy_of or self
+        return {"path": named.path, "size": named.size, "sha256": named.sha256}
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class RunInput:
         luminosity: integrated luminosity in 1/fb.
         simulation: generator of the events that stand in for the published ones; None where nothing stands in.
         events: in all files.
+        skipped: events of the sample before the first file, in files that hold none of the entries to be read.
     """
 
     name: str
@@ -64,13 +78,15 @@ class RunInput:
     luminosity: float | None = None
     simulation: str | None = None
     events: int | None = None
+    skipped: int = 0
 
     def describe(self) -> dict[str, Any]:
         """Return what run.json says of the sample."""
         described = asdict(self)
-        described["schema"] = described.pop("schema_name")
-        described["files"] = list(described["files"])
-        del described["events"], described["features"]
+        # Of a schema of the user's own the name: batch jobs have it in folders of theirs.
+        described["schema"] = PurePath(described.pop("schema_name")).name
+        described["files"] = [file.describe() for file in self.files]
+        del described["events"], described["features"], described["skipped"]
         if self.simulation is None:
             del described["simulation"]
         else:
@@ -93,7 +109,7 @@ def resolve_input(configuration: RunConfiguration) -> RunInput:
     if "://" in named:
         return _user_address(named, schema_name)
     if path.suffix in SAMPLE_FILES:
-        return _user_sample(path, schema_name)
+        return _user_sample(path, schema_name, configuration.entries)
     if path.is_file() or path.suffix or len(path.parts) > 1:
         return _user_file(path, schema_name)
     return _of_catalogue(samples.find_sample(named), schema_name, configuration.allow_simulated)
@@ -155,8 +171,11 @@ def _user_address(url: str, schema_name: str | None) -> RunInput:
     return RunInput(name=path.stem, title=url, schema_name=schema_name, files=(InputFile(url, None, None),))
 
 
-def _user_sample(path: Path, schema_name: str | None) -> RunInput:
-    """Read a sample file outside the catalogue, in which paths are relative to the file's folder."""
+def _user_sample(path: Path, schema_name: str | None, entries: tuple[int, int] | None) -> RunInput:
+    """Read a sample file outside the catalogue, in which paths are relative to the file's folder.
+
+    Of the files only those are looked at that hold some of the entries, where the sample says which these are.
+    """
     _check_exists(path, "--sample (python -m analysis.samples lists the samples)")
     sample = samples.read_sample(path)
     folder = path.resolve().parent
@@ -172,15 +191,35 @@ def _user_sample(path: Path, schema_name: str | None) -> RunInput:
     if sample.schema_name and PurePosixPath(sample.schema_name).suffix in SAMPLE_FILES:
         sample = sample.model_copy(update={"schema_name": str(folder / sample.schema_name)})
     schema_name = _agreed_schema(sample, schema_name)
-    files = [
-        InputFile(file.url, file.size, file.sha256) if file.url else _user_part(folder / file.path, file, path)
-        for file in sample.files
-    ]
+    sample, skipped = _holding(sample, entries)
+    files = [_user_part(folder / file.path, file, path) for file in sample.files]
     check_streams(file.url for file in sample.files if file.url)
-    return _run_input(sample, schema_name, files)
+    return replace(_run_input(sample, schema_name, files, sample.stand_in), skipped=skipped)
+
+
+def _holding(sample: Sample, entries: tuple[int, int] | None) -> tuple[Sample, int]:
+    """Return the sample with the files that hold some of the entries, and the number of events before these.
+
+    All files where no entries are wanted, or where a file does not say how many events it holds.
+    """
+    counts = [file.events for file in sample.files]
+    known = [events for events in counts if events is not None]
+    if entries is None or len(known) < len(counts):
+        return sample, 0
+    ends = list(accumulate(known))
+    begins = [0, *ends[:-1]]
+    wanted = [
+        i for i, (begin, end) in enumerate(zip(begins, ends, strict=True)) if begin < entries[1] and end > entries[0]
+    ]
+    if not wanted:
+        raise ConfigurationError(f"--entries {entries[0]}:{entries[1]}: the sample has {ends[-1]} events")
+    first, last = wanted[0], wanted[-1]
+    return sample.model_copy(update={"files": sample.files[first : last + 1]}), begins[first]
 
 
 def _user_part(part: Path, file: SampleFile, named_in: Path) -> InputFile:
+    if file.url:
+        return InputFile(file.url, file.size, file.sha256, file.events, file.copy_of)
     _check_exists(part, f"`files` in {named_in}")
     try:
         fault = check(part, file, samples.download_folder())
@@ -188,7 +227,7 @@ def _user_part(part: Path, file: SampleFile, named_in: Path) -> InputFile:
         raise DataError(f"cannot read {part}: {error.strerror}; check the file and its permissions") from error
     if fault:
         raise ChecksumMismatch(f"{part} is not the file that {named_in} describes: {fault}; correct one of them")
-    return InputFile(str(part), part.stat().st_size, file.sha256)
+    return InputFile(str(part), part.stat().st_size, file.sha256, file.events, file.copy_of)
 
 
 def _check_exists(path: Path, named_by: str) -> None:

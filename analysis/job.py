@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.configuration import RunConfiguration
+from analysis.engine import BookedCollection, BookedScoring, Engine, Local
 from analysis.inputs import RunInput
-from analysis.output import check_space
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit
 from analysis.results import TOP_EVENTS, agreement, means, variations, write_anomalies
 from analysis.timings import Timings
-from models.folder import Columns, ModelFolder, TrainingSample
+from models.folder import MODELS_JSON, Columns, ModelFolder, TrainingSample, file_sha256
 from rdf import RNode
 from rdf.compiler import graph_library
 from rdf.errors import NoEvents
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rdf.execution import EventLoop
+    from rdf.execution import Pass
+    from rdf.provenance import Provenance
     from rdf.scoring import Ensemble
     from rdf.sofie import CompiledDetector
     from rdf.sources import Source
@@ -106,6 +107,7 @@ class Job:
         part: C++ condition that an event has to fulfil beyond the cuts, or None.
         staging: folder that results are written to.
         timings: counts the stages.
+        engine: runs the event loops of a run.
     """
 
     configuration: RunConfiguration
@@ -120,11 +122,18 @@ class Job:
     part: str | None
     staging: Path
     timings: Timings
+    engine: Engine = field(default_factory=Local)
 
     @property
     def labelled(self) -> bool:
         """Whether the events have labels."""
         return LABEL in self.columns
+
+    @property
+    def _entries_of_sample(self) -> tuple[int, int]:
+        """Return the entries that are read, counted from the first of the sample, whatever files are open."""
+        first, last = self.entries
+        return self.source.skipped + first, self.source.skipped + last
 
     @property
     def _recorded(self) -> tuple[str, ...]:
@@ -163,7 +172,7 @@ class Job:
         types = {**self.source.types, **scales(self.configuration.vary)}
         compile_columns(rounded(self.columns, self._values), self._wanted, self._values, types)
 
-    def _define_columns(self, loop: EventLoop) -> RNode:
+    def _define_columns(self, loop: Pass) -> RNode:
         """Define all columns of an event."""
         from rdf.columns import define_columns, rounded
 
@@ -177,6 +186,14 @@ class Job:
         selected = select_finite(events, len(self.recipe.features))
         return selected if self.part is None else select_part(selected, self.part)
 
+    def book_collection(self, passed: Pass, limit: int | None, slots: int) -> BookedCollection:
+        """Book what detectors learn from, so many events at most, on a pass over events with so many slots."""
+        from rdf.snapshot import book_snapshot
+
+        selected = self._select(self._define_columns(passed))
+        seed = self.configuration.seed
+        return BookedCollection(passed, book_snapshot(selected, self._fields(), self._recorded, slots, limit, seed))
+
     def collect(self, limit: int | None) -> Collected:
         """Run an event loop that collects what detectors learn from.
 
@@ -186,22 +203,10 @@ class Job:
         Raises:
             NoEvents: none is left after the cuts.
         """
-        from rdf.execution import EventLoop, use_threads
-        from rdf.snapshot import book_snapshot
-
         features = self.recipe.features
-        slots = use_threads(self.threads)
-        with self.timings.stage("jit"):
-            loop = EventLoop(self.source, self.entries)
-            selected = self._select(self._define_columns(loop))
-            seed = self.configuration.seed
-            snapshot = book_snapshot(selected, self._fields(), self._recorded, slots, limit, seed)
-        with progress_bar(error_console(), "collecting features", "events") as move:
-            took = loop.run([snapshot.booked], move)
+        rows = self.engine.collect(self, limit)
         graph_library("scores")  # the second event loop's, compiled during the training
-        self.timings.add("jit", took.jit_seconds)
-        self.timings.add("snapshot", took.loop_seconds)
-        ids, values = snapshot.arrays()
+        ids, values = rows.arrays()
         if not len(values):
             raise NoEvents(f"{self.data.title}: no event {self._conditions} is left to train on; check the sample")
         first = int(self.labelled)
@@ -217,32 +222,34 @@ class Job:
                 tree=self.source.tree,
                 files=[file.path for file in self.data.files],
                 sha256=[file.sha256 for file in self.data.files if file.sha256],
-                entries=self.entries,
-                events=snapshot.seen,
+                entries=self._entries_of_sample,
+                events=rows.seen,
             ),
         )
 
-    def compile(self, models: ModelFolder) -> Compiled:
-        """Compile the detectors of a model folder that are to score, and check each against its reference scores."""
-        from rdf.execution import use_threads
+    def compile(self, models: ModelFolder, folder: Path, slots: int) -> Compiled:
+        """Compile the detectors that are to score, and check each against its reference scores.
+
+        Args:
+            models: what the detectors are.
+            folder: that has their networks.
+            slots: of the event loops that they will run in.
+        """
         from rdf.scoring import Ensemble
         from rdf.sofie import check_parity, compile_detector, translate_network
 
         wanted = self.configuration.detectors
         names = [name for name in models.detectors if wanted is None or name in wanted]
-        slots = use_threads(self.threads)
         X = np.array(models.reference.features, dtype=np.float32)
         detectors: dict[str, list[CompiledDetector]] = {}
         parity: dict[str, float] = {}
-        with self.timings.stage("compile"), spinner(error_console(), "compiling detectors") as say:
-            folder = self.staging / "models"
+        with self.timings.stage("compile"):
             translated = {
                 network.file: translate_network(folder / network.file)
                 for name in names
                 for network in models.detectors[name].networks
             }
             for name in names:
-                say(f"compiling detectors: {name}")
                 differences = []
                 for network, scores in zip(models.detectors[name].networks, models.reference.scores[name], strict=True):
                     table, cpp = network.rank_table, translated[network.file]
@@ -275,38 +282,63 @@ class Job:
             took = loop.run([snapshot.booked, cutflow.booked], move)
         self.timings.add("jit", took.jit_seconds)
         self.timings.add("scoring_loop", took.loop_seconds)
-        _, values = snapshot.arrays()
+        _, values = snapshot.collected().arrays()
         if not len(values):
             raise NoEvents(f"{self.data.title}: no event {self._conditions}, nothing was scored; check the sample")
         cuts = [asdict(cut) for cut in cutflow.cuts()]
         return Scored(dict(zip(columns, values.T, strict=True)), cuts)
 
-    def score(self, models: ModelFolder, compiled: Compiled) -> dict[str, Any]:
-        """Run the scoring event loop, write what it gives, and return what run.json says of it."""
-        from rdf.events import book_events, check_events
-        from rdf.execution import EventLoop, use_threads
-        from rdf.histograms import book_histograms, complete, write_histograms
+    def columns_written(self, compiled: Compiled) -> int:
+        """Return the number of columns of `events.root`."""
+        return len(ID_QUANTITIES) + len(self._columns(compiled))
+
+    def _columns(self, compiled: Compiled) -> list[str]:
+        from rdf.scoring import event_columns
+
+        return event_columns(self._recorded, tuple(compiled.detectors), compiled.folds)
+
+    @property
+    def provenance(self) -> Provenance:
+        """What files with results say of their origin."""
         from rdf.provenance import Provenance
-        from rdf.scoring import ENSEMBLE, define_scores, event_columns
+
+        origin = {"sample": self.data.describe(), "commit": git_commit()}
+        return Provenance(json.dumps(origin), self.data.simulated)
+
+    def book_scoring(
+        self, passed: Pass, models: ModelFolder, compiled: Compiled, slots: int, file: Path, part: int = 0
+    ) -> BookedScoring:
+        """Book all that is found in scored events on a pass over events.
+
+        Args:
+            passed: the pass.
+            models: that score.
+            compiled: their detectors, in C++.
+            slots: of the pass.
+            file: that the scored events are written to.
+            part: number of the part of the sample that the pass is over.
+        """
+        from rdf.events import book_events
+        from rdf.histograms import book_histograms
+        from rdf.scoring import ENSEMBLE, define_scores
         from rdf.selection import book_cutflow
         from rdf.snapshot import book_top_events
 
         features, observables = self.recipe.features, self.recipe.observables
         names, ensemble = tuple(compiled.detectors), compiled.ensemble
-        slots = use_threads(self.threads)
-        provenance = Provenance(
-            json.dumps({"sample": self.data.describe(), "commit": git_commit()}), self.data.simulated
-        )
-        columns, fields = event_columns(self._recorded, names, compiled.folds), self._fields(names)
-        with self.timings.stage("jit"):
-            loop = EventLoop(self.source, self.entries)
-            events = self._define_columns(loop)
-            selected = define_scores(self._select(events), compiled.detectors, ensemble, compiled.folds, loop.watch)
-            written = book_events(selected, self.staging / "events.root", columns, provenance)
-            # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
-            key = (ENSEMBLE, *(f"score_{name}" for name in ensemble.detectors))
-            top = book_top_events(selected, fields, key, columns, TOP_EVENTS, slots)
-            histograms = book_histograms(
+        columns, fields = self._columns(compiled), self._fields(names)
+        events = self._define_columns(passed)
+        selected = define_scores(self._select(events), compiled.detectors, ensemble, compiled.folds, passed.watch)
+        # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
+        key = (ENSEMBLE, *(f"score_{name}" for name in ensemble.detectors))
+        return BookedScoring(
+            passed=passed,
+            part=part,
+            file=file,
+            detectors=names,
+            written=book_events(selected, file, columns, self.provenance),
+            top=book_top_events(selected, fields, key, columns, TOP_EVENTS, slots),
+            histograms=book_histograms(
                 events,
                 selected,
                 fields,
@@ -321,47 +353,52 @@ class Job:
                 len(ensemble.detectors),
                 slots,
                 tuple(self.configuration.vary),
-                loop.watch,
-            )
-            cutflow = book_cutflow(selected)
-        with progress_bar(error_console(), "scoring", "events") as move:
+                passed.watch,
+            ),
+            cutflow=book_cutflow(selected),
+        )
 
-            def watch(done: int, total: int) -> None:
-                check_space(self.staging, total - done, len(columns), self.threads)
-                move(done, total)
+    def score(self, models: ModelFolder, compiled: Compiled) -> dict[str, Any]:
+        """Run the scoring event loop, write what it gives, and return what run.json says of it."""
+        from rdf.events import check_events
+        from rdf.histograms import complete, remainders, write_histograms
 
-            watch(0, loop.expected)
-            took = loop.run([written, top.booked, *histograms.results(), cutflow.booked], watch, names)
-        self.timings.add("jit", took.jit_seconds)
-        self.timings.add("scoring_loop", took.loop_seconds)
-
-        cuts = cutflow.cuts()
+        features, observables = self.recipe.features, self.recipe.observables
+        names, ensemble = tuple(compiled.detectors), compiled.ensemble
+        found = self.engine.score(self, models, compiled)
+        cuts = found.cuts
         selected_events = cuts[-1].events
         check_events(self.staging / "events.root", selected_events)
         if not selected_events:
             raise NoEvents(f"{self.data.title}: no event has finite features, nothing was scored; check the sample")
-        filled = complete(histograms, cuts)
-        write_histograms(self.staging / "histograms.root", filled, provenance)
+        filled = complete(found.histograms)
+        kept = remainders(found.histograms) if self.configuration.entries else {}
+        write_histograms(self.staging / "histograms.root", filled | kept, self.provenance)
         with self.timings.stage("explanations"), spinner(error_console(), "explaining the most unusual events"):
-            write_anomalies(self.staging, top, len(key), models, names, self.data)
+            write_anomalies(self.staging, found.top, models, names, self.data)
 
+        seconds = self.timings.seconds["scoring_loop"]
         flagged = {name: round(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, 1)}
         anomalous = round(filled["moments/anomalous"].GetBinContent(1, 1))
         return {
             "sample": self.data.describe(),
             "training": models.training.model_dump(),
             "threads": self.threads,
-            "entries": self.entries,
+            "engine": self.engine.describe(),
+            "entries": self._entries_of_sample,
+            "plan": self.configuration.plan,
+            "models_sha256": file_sha256(self.staging / "models" / MODELS_JSON),
+            "merged": None,
             "features": [asdict(self.described[name]) for name in features],
             "observables": [asdict(self.described[name]) for name in observables],
             "left_out": self.left_out,
             "objects": self.recipe.objects,
             "define": self.recipe.define,
             "cutflow": [asdict(cut) for cut in cuts],
-            "non_finite": histograms.non_finite.counts(),
+            "non_finite": found.non_finite,
             "counts": {
-                "expected": loop.expected,
-                "processed": took.events,
+                "expected": self.entries[1] - self.entries[0],
+                "processed": found.processed,
                 "selected": selected_events,
                 "normal": selected_events - anomalous,
                 "anomalous": anomalous,
@@ -381,8 +418,8 @@ class Job:
             "agreement": agreement(filled, names),
             "variations": variations(filled, self.configuration.vary, names, ensemble.min_votes),
             "means": means(filled, features),
-            "events_per_second": round(took.events / took.loop_seconds) if took.loop_seconds else None,
-            "loop_seconds": {stage: round(seconds, 6) for stage, seconds in took.stage_seconds.items()},
+            "events_per_second": round(found.processed / seconds) if seconds else None,
+            "loop_seconds": {stage: round(took, 6) for stage, took in found.stage_seconds.items()},
             "compiled_by": compiled.compiled_by,
         }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from analysis.errors import OutputFolderError
+from models.folder import file_sha256
 from rdf.schema import ODD_IN_ROOT
 
 STAGING = ".staging"
@@ -21,6 +24,11 @@ RESULT_FILES = (
     *("metrics.json", "curves.root"),
 )
 """Files that runs and evaluations write beside run.json."""
+CHECKSUMS = "SHA256SUMS"
+"""File with the sha256 of run.json, of the files beside it and of the models, as `sha256sum --check` reads it.
+
+Figures are not among them: they can be drawn again.
+"""
 BYTES_PER_VALUE = 4
 CLUSTER_BYTES = 32_000_000
 """Rows that a thread collects before it writes them."""
@@ -95,7 +103,7 @@ def _publish(staging: Path, folder: Path) -> None:
     """
     if (staging / "run.json").exists():
         (folder / "run.json").unlink(missing_ok=True)
-        for name in RESULT_FILES:  # it does not vouch for what an earlier run or evaluation left either
+        for name in (CHECKSUMS, *RESULT_FILES):  # it does not vouch for what an earlier run or evaluation left either
             (folder / name).unlink(missing_ok=True)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == "run.json"):
         target = folder / path.name
@@ -106,10 +114,24 @@ def _publish(staging: Path, folder: Path) -> None:
         path.replace(target)
 
 
-def check_space(folder: Path, events: int, columns: int, threads: int) -> None:
-    """Refuse to start or to go on with what the disk cannot hold.
+def write_record(staging: Path, record: Mapping[str, Any]) -> None:
+    """Write run.json."""
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    (staging / "run.json").write_text(text, encoding="utf-8")
 
-    ROOT does not survive a disk that becomes full: it crashes or hangs. So this is asked before and during the loop.
+
+def write_checksums(staging: Path) -> None:
+    """Write the checksums of all results but the figures beside them."""
+    files = [staging / name for name in ("run.json", *RESULT_FILES)]
+    files += sorted((staging / "models").glob("*"))
+    lines = [f"{file_sha256(file)}  {file.relative_to(staging)}\n" for file in files if file.is_file()]
+    (staging / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def check_space(folder: Path, events: int, columns: int, threads: int) -> None:
+    """Refuse to start or to go on with events that the disk cannot hold.
+
+    This is asked before and during the loop.
 
     Args:
         folder: on the disk in question.
@@ -121,7 +143,15 @@ def check_space(folder: Path, events: int, columns: int, threads: int) -> None:
         OutputFolderError: names what is needed and what is free.
     """
     held_back = min(events * columns * BYTES_PER_VALUE, threads * CLUSTER_BYTES)
-    needed = events * columns * BYTES_PER_VALUE + held_back + OTHER_RESULTS_BYTES
+    check_room(folder, events * columns * BYTES_PER_VALUE + held_back + OTHER_RESULTS_BYTES)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Refuse to write so many bytes where the disk cannot hold them, which ROOT does not survive: it crashes or hangs.
+
+    Raises:
+        OutputFolderError: names what is needed and what is free.
+    """
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputFolderError(

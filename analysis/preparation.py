@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from analysis.configuration import AnalysisConfiguration, RunConfiguration
-from analysis.errors import ConfigurationError
+from analysis.engine import Engine
+from analysis.errors import ConfigurationError, DataError
 from analysis.inputs import InputFile, RunInput
 from analysis.job import Job
 from analysis.program import error_console
@@ -68,6 +69,7 @@ def prepare(
     staging: Path,
     timings: Timings,
     part: str | None = None,
+    engine: Engine | None = None,
 ) -> Job:
     """Open a sample and settle what is computed of it.
 
@@ -78,6 +80,7 @@ def prepare(
         staging: folder that results are written to.
         timings: counts the stages.
         part: C++ condition that an event has to fulfil beyond the cuts, or None.
+        engine: runs the event loops; they run in this process if it is None.
 
     Raises:
         ConfigurationError: the models were trained on another schema, or an option does not fit the sample.
@@ -95,11 +98,13 @@ def prepare(
     check_interpreter()
     _compile_columns_of_tables(configuration, data, schema, models, part, staging, timings)
     data, source = _open(data, schema, configuration, timings)
-    entries = _entries(configuration, source.events)
+    entries = _entries(configuration, source)
     # The loop of a part of a sample, as a batch job runs it, has one thread: RDataFrame's Range allows no more.
     threads = configuration.threads if entries == (0, source.events) else 1
     job = _job(configuration, data, schema, source, entries, threads, models, part, staging, timings)
     job.compile_columns()
+    if engine is not None:
+        job = replace(job, engine=engine)
     if job.left_out:
         names = ", ".join(job.left_out)
         console.print(f"left out, for want of what they are made of: {names}", highlight=False, soft_wrap=True)
@@ -215,6 +220,7 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
             highlight=False,
             soft_wrap=True,
         )
+    if data.simulation and not data.files:
         events = min(data.events or STAND_IN_EVENTS, STAND_IN_EVENTS)
         with timings.stage("simulation"), spinner(console, "simulating events"):
             path = simulate(data.simulation, schema, events, configuration.seed, cache_folder() / "simulated")
@@ -226,15 +232,28 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
             cache_folder() / "converted",
             [file.sha256 for file in data.files],
             move,
+            data.skipped,
         )
+    _check_events(data, source)
     return replace(data, simulated=data.simulated or source.simulated), source
 
 
-def _entries(configuration: RunConfiguration, available: int) -> tuple[int, int]:
-    """Return the half-open range of entries to read."""
+def _check_events(data: RunInput, source: Source) -> None:
+    """Refuse a file that does not hold as many events as the sample says: all entries after them would be others."""
+    for file, events in zip(data.files, source.entries, strict=True):
+        if file.events not in (None, events):
+            raise DataError(
+                f"{file.path} holds {events} events, where the sample says {file.events}; correct `events` there, or "
+                "get the file again"
+            )
+
+
+def _entries(configuration: RunConfiguration, source: Source) -> tuple[int, int]:
+    """Return the half-open range of entries of the source to read."""
+    skipped, available = source.skipped, source.skipped + source.events
     first, last = configuration.entries or (0, available)
     if last > available:
         raise ConfigurationError(f"--entries {first}:{last}: the sample has {available} events")
     if configuration.max_events is not None:
         last = min(last, first + configuration.max_events)
-    return first, last
+    return first - skipped, last - skipped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 import plotting.figures
 from analysis.configuration import AnalysisConfiguration
+from analysis.output import write_checksums, write_record
 from analysis.program import error_console
 from analysis.progress import spinner
 from analysis.provenance import git_commit, library_versions, machine
@@ -46,6 +46,8 @@ class Record:
     def write(self, staging: Path, found: Mapping[str, Any], workers: plotting.figures.Workers | None) -> None:
         """Write run.json, draw the figures, which need it, and write it again with the time that all of this took.
 
+        Last come the checksums of all results.
+
         Args:
             staging: folder that results are written to.
             found: what else there is to say.
@@ -57,8 +59,7 @@ class Record:
                 plotting.figures.draw_figures(staging, lambda name: say(f"drawing figures: {name}"), workers)
         self.timings.add("total", time.perf_counter() - self._begin)
         self._write(staging, found)
+        write_checksums(staging)
 
     def _write(self, staging: Path, found: Mapping[str, Any]) -> None:
-        record = {**self._content, **found, "timings": self.timings.rounded()}
-        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        (staging / "run.json").write_text(text, encoding="utf-8")
+        write_record(staging, {**self._content, **found, "timings": self.timings.rounded()})

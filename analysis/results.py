@@ -14,7 +14,7 @@ from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
 
 if TYPE_CHECKING:
-    from rdf.snapshot import Snapshot
+    from rdf.snapshot import Collected
 
 TOP_EVENTS = 100
 """Events in anomalies.csv."""
@@ -81,14 +81,13 @@ def agreement(histograms: Mapping[str, Any], detectors: Sequence[str]) -> dict[s
 
 
 def write_anomalies(
-    staging: Path, top: Snapshot, key: int, models: ModelFolder, detectors: Sequence[str], data: RunInput
+    staging: Path, top: Collected, models: ModelFolder, detectors: Sequence[str], data: RunInput
 ) -> None:
     """Write the most anomalous events to anomalies.csv, most anomalous first, a line each, with what made them so.
 
     Args:
         staging: folder that has the models and gets the file.
-        top: the events; the first `key` of its values say how anomalous.
-        key: number of those.
+        top: the events; the first of its values, those that were compared, say how anomalous.
         models: that scored them.
         detectors: names of those of them that did.
         data: named in each line.
@@ -96,9 +95,10 @@ def write_anomalies(
     from rdf.scoring import FOLD
 
     ids, values = top.arrays()
+    key = top.rows.key
     # A stable sort: the numbers of the event, by which it is ordered already, decide between equals.
     order = np.lexsort([-column for column in values.T[:key][::-1]])[:TOP_EVENTS]
-    ids, values, columns = ids[order], values[order][:, key:], top.values[key:]
+    ids, values, columns = ids[order], values[order][:, key:], top.rows.values[key:]
     X = values[:, [columns.index(name) for name in models.features]]
     folds = values[:, columns.index(FOLD)] if FOLD in columns else np.zeros(len(X))
     contributions = {
@@ -111,7 +111,7 @@ def write_anomalies(
     why = [f"why_{name}_{feature}" for name in detectors for feature in models.features]
     with (staging / "anomalies.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["place", "sample", *top.ids, *columns, "why", *why])
+        writer.writerow(["place", "sample", *top.rows.ids, *columns, "why", *why])
         for i in range(len(X)):
             explained = np.concatenate([contributions[name][i] for name in detectors])
             writer.writerow(

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import plotting.figures
 from analysis.configuration import RunConfiguration, add_options, parse_configuration
+from analysis.engine import open_engine
 from analysis.inputs import resolve_input
 from analysis.output import staged_output
 from analysis.preparation import prepare, read_models
-from analysis.program import DONE, OptionParser, run_program
+from analysis.program import DONE, OptionParser, error_console, run_program
+from analysis.progress import spinner
 from analysis.record import Record
 from analysis.summary import print_summary
 from analysis.training import check_labels, load_libraries, train_models
@@ -70,8 +72,8 @@ def run(configuration: RunConfiguration, command: str) -> None:
     folder = configuration.output or Path("output") / data.name
     record = Record(command, configuration, folder)
 
-    with ExitStack() as drawing, staged_output(folder) as staging:
-        job = prepare(configuration, data, models, staging, record.timings)
+    with ExitStack() as drawing, staged_output(folder) as staging, open_engine(configuration) as engine:
+        job = prepare(configuration, data, models, staging, record.timings, engine=engine)
         explained: dict[str, list[float]] = {}
         if models and configuration.models:
             # Such a run only scores: it may be one of a thousand batch jobs, on a machine without matplotlib.
@@ -90,7 +92,9 @@ def run(configuration: RunConfiguration, command: str) -> None:
                     [collected], job.recipe, configuration, detectors, staging, folds=configuration.folds
                 )
             job = replace(job, recipe=models)
-        found = job.score(models, job.compile(models))
+        with spinner(error_console(), "compiling detectors"):
+            compiled = job.compile(models, staging / "models", engine.slots(job))
+        found = job.score(models, compiled)
         record.write(staging, {**found, "latent": explained}, workers)
     print_summary(folder)
 

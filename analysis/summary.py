@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -56,11 +57,11 @@ def print_summary(folder: Path) -> None:
     timings = run["timings"]
     table.add_row(
         "speed",
-        f"{run['events_per_second'] or 0:,} events/s on {run['threads']} thread{'s' if run['threads'] > 1 else ''}; "
+        f"{run['events_per_second'] or 0:,} events/s on {_cores(run)}; "
         f"an event's time: {_shares(run['loop_seconds'])}",
     )
     stages = {stage: seconds for stage, seconds in timings.items() if stage not in ("jit", "compile", "total")}
-    compilation = {"compilation": timings["jit"] + timings["compile"]}
+    compilation = {"compilation": timings.get("jit", 0.0) + timings["compile"]}  # Dask's workers compile the graph
     table.add_row("time", f"{timings['total']:.1f} s: {_shares(compilation | stages, timings['total'])}")
     table.add_row("histograms", f"{folder / 'histograms.root'} (open it with: root --web=off {folder}/histograms.root)")
     table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
@@ -87,6 +88,13 @@ def print_rows(table: Table) -> None:
     if not console.is_terminal:
         console.width = UNWRAPPED
     console.print(table, highlight=False)
+
+
+def _cores(run: dict[str, Any]) -> str:
+    """Say what the event loops ran on."""
+    if run["engine"]["name"] == "local":
+        return f"{run['threads']} thread{'s' if run['threads'] > 1 else ''}"
+    return f"{run['engine']['workers']} Dask workers ({run['engine']['cluster']})"
 
 
 def _share(flagged: int, counts: dict[str, int]) -> str:

@@ -1,5 +1,6 @@
-// Numbers the entries of a sample without event numbers: 0 for the first entry of its first file, in the order of the
-// files, whatever thread reads them. With several threads RDataFrame's rdfentry_ is not that number for a TTree.
+// Numbers the entries of a sample without event numbers: from 0 on, in the order of its files, whatever thread reads them,
+// and whether or not the first of its files are read. With several threads RDataFrame's rdfentry_ is not that number for
+// a TTree.
 #pragma once
 
 #include <ROOT/RDF/RSampleInfo.hxx>
@@ -26,6 +27,8 @@ public:
    EntryNumbers(std::size_t slots, const std::vector<std::string> &files, const std::vector<unsigned long long> &first)
       : fSlots(slots)
    {
+      if (slots == 1 && !first.empty())
+         fSlots[0].shift = first[0]; // of the files before these, of a sample of more
       for (std::size_t i = 0; i < files.size(); ++i)
          fFirst[files[i]] = first[i];
    }

@@ -31,8 +31,6 @@ public:
          fIndex = std::stoul(name.substr(colon + 1));
    }
 
-   bool is_of_scores() const { return fKind != kValue && fKind != kLabel; }
-
    float of(const recorded::Event &event, const scoring::Scores &scores) const
    {
       switch (fKind) {

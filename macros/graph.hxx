@@ -105,6 +105,8 @@ public:
    // What is to be filled by events that have no scores, or by those that have.
    RResultHandle book(RNode events);
    RResultHandle book_scored(RNode events);
+   // Rows that another object has collected of other events.
+   void add(const std::uint64_t *ids, const float *values, unsigned long long size);
    unsigned long long seen() const; // events that there were to collect from
    unsigned long long size() const;
    void copy(std::uint64_t *ids, float *values) const;
@@ -139,6 +141,9 @@ public:
    Names variations() const;
    // A filled histogram, which stays this object's.
    TH1 *filled(const std::string &variation, std::size_t number) const;
+   // Of one that holds sums of real numbers what rounding left of them, by which such histograms of parts of a sample
+   // add up to what one loop over all of it gives; null for one that counts.
+   TH1 *remainders(const std::string &variation, std::size_t number) const;
 };
 
 } // namespace graph

@@ -120,6 +120,17 @@ RResultHandle Rows::book(RNode events)
    return events.Book<recorded::Event>(CollectRows<State>(fState), {kEvent});
 }
 
+void Rows::add(const std::uint64_t *ids, const float *values, unsigned long long size)
+{
+   auto &slot = fState->slots[0];
+   const std::size_t n_ids = fState->with_row ? 4 : 3, n_values = fState->fields.size();
+   for (unsigned long long i = 0; i < size; ++i, ids += n_ids, values += n_values) {
+      slot.ids.assign(ids, ids + n_ids);
+      slot.values.assign(values, values + n_values);
+      std::visit([&slot](auto &kind) { kind.add(0, slot.ids, slot.values); }, fState->rows);
+   }
+}
+
 unsigned long long Rows::seen() const
 {
    unsigned long long sum = 0;

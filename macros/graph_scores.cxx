@@ -1,6 +1,7 @@
 // Scores, histograms, counts, and the events on disk; see graph.hxx.
 #include "graph.hxx"
 
+#include "exact_sums.hxx"
 #include "graph_rows.hxx"
 
 #include <ROOT/RDFHelpers.hxx>
@@ -137,8 +138,14 @@ RResultHandle book_snapshot(RNode events, const std::string &table, const std::s
 namespace {
 
 struct Fill {
-   std::vector<fields::Field> of; // one, two or three
+   std::vector<fields::Field> of; // one or two
    std::size_t number;            // of the histogram
+};
+
+// Mean of the third field in bins of the first two.
+struct Mean {
+   std::vector<fields::Field> of;
+   std::size_t number;
 };
 
 // Sums of products of pairs of fields, row by row.
@@ -152,6 +159,7 @@ struct Products {
 struct Plan {
    std::vector<std::shared_ptr<TH1>> empty;
    std::vector<Fill> fills[3]; // of a selection
+   std::vector<Mean> means[3];
    std::vector<Products> products[3];
 };
 
@@ -162,8 +170,9 @@ std::shared_ptr<TH1> copy(const TH1 &histogram)
    return made;
 }
 
+// Histograms, and for those that hold sums of real numbers what rounding left of these; null for the others, which count.
 struct Filled {
-   std::vector<std::shared_ptr<TH1>> histograms;
+   std::vector<std::shared_ptr<TH1>> histograms, remainders;
 };
 
 class FillHistograms : public ROOT::Detail::RDF::RActionImpl<FillHistograms> {
@@ -173,8 +182,9 @@ public:
 private:
    struct alignas(64) Slot {
       std::vector<std::shared_ptr<TH1>> histograms;
-      std::vector<std::vector<double>> sums, squares; // of products, all selections one after the other
-      std::vector<double> x;
+      std::vector<exact_sums::Sums> sums, squares; // of a mean or of products, one a bin
+      std::vector<std::vector<double>> entries;    // of a mean
+      std::vector<double> x, products;
    };
    std::shared_ptr<const Plan> fPlan;
    std::shared_ptr<Filled> fResult;
@@ -186,11 +196,17 @@ private:
       for (const auto &fill : fPlan->fills[selection]) {
          auto &histogram = *slot.histograms[fill.number];
          const auto x = [&](std::size_t i) { return fill.of[i].of(event, scores); };
-         switch (fill.of.size()) {
-         case 1: histogram.Fill(x(0)); break;
-         case 2: static_cast<TH2 &>(histogram).Fill(x(0), x(1)); break;
-         default: static_cast<TProfile2D &>(histogram).Fill(x(0), x(1), x(2));
-         }
+         if (fill.of.size() == 1)
+            histogram.Fill(x(0));
+         else
+            static_cast<TH2 &>(histogram).Fill(x(0), x(1));
+      }
+      for (const auto &mean : fPlan->means[selection]) {
+         const auto x = [&](std::size_t i) -> double { return mean.of[i].of(event, scores); };
+         const int bin = slot.histograms[mean.number]->FindFixBin(x(0), x(1));
+         slot.sums[mean.number].add(bin, x(2));
+         slot.squares[mean.number].add(bin, x(2) * x(2)); // exact: x is a float32
+         ++slot.entries[mean.number][bin];
       }
       for (const auto &products : fPlan->products[selection]) {
          slot.x.clear();
@@ -199,14 +215,14 @@ private:
          for (const auto &field : products.of)
             slot.x.push_back(field.of(event, scores));
          const std::size_t n = slot.x.size();
-         const double *x = slot.x.data();
-         double *sum = slot.sums[products.number].data(), *square = slot.squares[products.number].data();
-         for (std::size_t i = 0; i < n; sum += n, square += n, ++i) { // all pairs, which vector instructions like
-            for (std::size_t j = 0; j < n; ++j) {
-               const double product = x[i] * x[j];
-               sum[j] += product;
-               square[j] += product * product;
-            }
+         slot.products.resize(n);
+         for (std::size_t i = 0; i < n; ++i) { // all pairs, which vector instructions like
+            for (std::size_t j = 0; j < n; ++j)
+               slot.products[j] = slot.x[i] * slot.x[j];
+            slot.sums[products.number].add(slot.products, i * n);
+            for (auto &product : slot.products)
+               product *= product;
+            slot.squares[products.number].add(slot.products, i * n);
          }
       }
    }
@@ -220,13 +236,18 @@ public:
          for (const auto &empty : fPlan->empty)
             slot.histograms.push_back(copy(*empty));
          slot.sums.resize(fPlan->empty.size());
-         slot.squares.resize(fPlan->empty.size());
-         for (const auto &of_selection : fPlan->products) {
-            for (const auto &products : of_selection) {
-               slot.sums[products.number].resize(products.size() * products.size());
-               slot.squares[products.number].resize(products.size() * products.size());
+         slot.entries.resize(fPlan->empty.size());
+         for (const auto &of_selection : fPlan->means) {
+            for (const auto &mean : of_selection) {
+               const std::size_t bins = fPlan->empty[mean.number]->GetNcells();
+               slot.sums[mean.number] = exact_sums::Sums(bins);
+               slot.entries[mean.number].resize(bins);
             }
          }
+         for (const auto &of_selection : fPlan->products)
+            for (const auto &products : of_selection)
+               slot.sums[products.number] = exact_sums::Sums(products.size() * products.size());
+         slot.squares = slot.sums;
       }
    }
    FillHistograms(FillHistograms &&) = default;
@@ -245,41 +266,82 @@ public:
    }
    void Finalize()
    {
-      fResult->histograms = fSlots[0].histograms;
-      for (std::size_t slot = 1; slot < fSlots.size(); ++slot)
-         for (std::size_t i = 0; i < fResult->histograms.size(); ++i)
-            fResult->histograms[i]->Add(fSlots[slot].histograms[i].get());
+      auto &all = fSlots[0];
+      for (std::size_t slot = 1; slot < fSlots.size(); ++slot) {
+         for (std::size_t i = 0; i < all.histograms.size(); ++i) {
+            all.histograms[i]->Add(fSlots[slot].histograms[i].get());
+            all.sums[i].add(fSlots[slot].sums[i]);
+            all.squares[i].add(fSlots[slot].squares[i]);
+            for (std::size_t bin = 0; bin < all.entries[i].size(); ++bin)
+               all.entries[i][bin] += fSlots[slot].entries[i][bin];
+         }
+      }
+      fResult->histograms = all.histograms;
+      fResult->remainders.resize(all.histograms.size());
+      for (const auto &of_selection : fPlan->means)
+         for (const auto &mean : of_selection)
+            set_mean(mean.number);
       for (const auto &of_selection : fPlan->products)
          for (const auto &products : of_selection)
-            set_products(*fResult->histograms[products.number], products);
+            set_products(products);
    }
    std::shared_ptr<Filled> GetResultPtr() const { return fResult; }
    std::string GetActionName() const { return "FillHistograms"; }
    FillHistograms MakeNew(void *result, std::string_view = "nominal")
    {
       auto &made = *static_cast<std::shared_ptr<Filled> *>(result);
-      made->histograms.clear(); // those of the nominal result
+      *made = {}; // those of the nominal result
       return {fPlan, made, static_cast<unsigned int>(fSlots.size()), fWatch};
    }
 
 private:
-   // Add the slots' sums, and write them to the bins of both halves of a symmetric matrix.
-   void set_products(TH1 &matrix, const Products &products) const
+   // Write sum i to bin `bin` of a histogram and of its remainders.
+   void set_bin(std::size_t number, std::size_t i, int bin) const
+   {
+      const auto &sums = fSlots[0].sums[number], &squares = fSlots[0].squares[number];
+      auto &histogram = *fResult->histograms[number], &rest = *fResult->remainders[number];
+      dynamic_cast<TArrayD &>(histogram).SetAt(sums.value(i), bin); // a profile's SetBinContent is of another meaning
+      histogram.GetSumw2()->SetAt(squares.value(i), bin);
+      rest.SetBinContent(bin, sums.remainder(i));
+      rest.GetSumw2()->SetAt(squares.remainder(i), bin);
+   }
+
+   // An empty histogram of the same bins.
+   void add_remainders(std::size_t number) const
+   {
+      const auto &like = *fResult->histograms[number];
+      auto made = std::make_shared<TH2D>();
+      made->SetDirectory(nullptr);
+      made->SetNameTitle(like.GetName(), "What rounding left of sums");
+      const auto &x = *like.GetXaxis(), &y = *like.GetYaxis();
+      made->SetBins(x.GetNbins(), x.GetXmin(), x.GetXmax(), y.GetNbins(), y.GetXmin(), y.GetXmax());
+      made->Sumw2();
+      fResult->remainders[number] = made;
+   }
+
+   void set_mean(std::size_t number) const
+   {
+      auto &mean = static_cast<TProfile2D &>(*fResult->histograms[number]);
+      add_remainders(number);
+      double entries = 0;
+      for (std::size_t bin = 0; bin < fSlots[0].entries[number].size(); ++bin) {
+         set_bin(number, bin, bin);
+         mean.SetBinEntries(bin, fSlots[0].entries[number][bin]);
+         entries += fSlots[0].entries[number][bin];
+      }
+      mean.ResetStats();
+      mean.SetEntries(entries);
+   }
+
+   void set_products(const Products &products) const
    {
       const std::size_t n = products.size();
-      auto *squares = (matrix.Sumw2(), matrix.GetSumw2());
-      for (std::size_t i = 0; i < n; ++i) {
-         for (std::size_t j = 0; j < n; ++j) {
-            const int bin = matrix.GetBin(i + 1, j + 1);
-            double sum = 0, square = 0;
-            for (const auto &slot : fSlots) {
-               sum += slot.sums[products.number][i * n + j];
-               square += slot.squares[products.number][i * n + j];
-            }
-            matrix.SetBinContent(bin, sum);
-            squares->SetAt(square, bin);
-         }
-      }
+      auto &matrix = *fResult->histograms[products.number];
+      matrix.Sumw2();
+      add_remainders(products.number);
+      for (std::size_t i = 0; i < n; ++i)
+         for (std::size_t j = 0; j < n; ++j)
+            set_bin(products.number, i * n + j, matrix.GetBin(i + 1, j + 1));
       matrix.ResetStats();
    }
 };
@@ -290,6 +352,7 @@ struct Histograms::State {
    std::shared_ptr<Plan> plan = std::make_shared<Plan>();
    std::optional<ROOT::RDF::RResultPtr<Filled>> result;
    std::optional<ROOT::RDF::Experimental::RResultMap<Filled>> varied;
+   const Filled &of(const std::string &variation);
 };
 
 Histograms::Histograms() : fState(std::make_shared<State>()) {}
@@ -297,12 +360,16 @@ Histograms::Histograms() : fState(std::make_shared<State>()) {}
 std::size_t Histograms::add(const TH1 &empty, const Names &names, Selection selection)
 {
    auto &plan = *fState->plan;
-   Fill fill{{}, plan.empty.size()};
+   std::vector<fields::Field> of;
    for (const auto &name : names)
-      fill.of.emplace_back(name);
+      of.emplace_back(name);
+   const std::size_t number = plan.empty.size();
    plan.empty.push_back(copy(empty));
-   plan.fills[selection].push_back(std::move(fill));
-   return plan.empty.size() - 1;
+   if (of.size() == 3)
+      plan.means[selection].push_back({std::move(of), number});
+   else
+      plan.fills[selection].push_back({std::move(of), number});
+   return number;
 }
 
 std::size_t Histograms::add_products(const TH1 &empty, const Names &names, bool with_one, Selection selection)
@@ -331,10 +398,19 @@ Names Histograms::variations() const
    return fState->varied ? fState->varied->GetKeys() : Names{"nominal"};
 }
 
+const Filled &Histograms::State::of(const std::string &variation)
+{
+   return varied ? (*varied)[variation] : **result;
+}
+
 TH1 *Histograms::filled(const std::string &variation, std::size_t number) const
 {
-   auto &filled = fState->varied ? (*fState->varied)[variation] : **fState->result;
-   return filled.histograms.at(number).get();
+   return fState->of(variation).histograms.at(number).get();
+}
+
+TH1 *Histograms::remainders(const std::string &variation, std::size_t number) const
+{
+   return fState->of(variation).remainders.at(number).get();
 }
 
 } // namespace graph

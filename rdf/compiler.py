@@ -236,6 +236,20 @@ def compile_library(code: str, what: str, interface: str = "") -> Library:
     return Library(what, code, interface, compiler.version, place, build)
 
 
+def loaded_libraries() -> list[Path]:
+    """Return which libraries of the cache this process has loaded; none where the system does not tell (no /proc).
+
+    A machine with the same CPU, compiler and ROOT that finds them in its own cache need not compile.
+    """
+    folder = (cache_folder() / "compiled").resolve()
+    try:
+        maps = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    mapped = {Path(fields[5]) for line in maps if len(fields := line.split(maxsplit=5)) == 6}
+    return sorted(path for path in mapped if path.parent == folder)
+
+
 def place_of_error(said: str) -> str:
     """Return the file of a compiler's first error; where that is in a template, the file that uses it.
 

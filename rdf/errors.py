@@ -29,6 +29,10 @@ class EventLoopFailed(SourceError):
     """Reading, or writing what the loop produces, broke off in the event loop."""
 
 
+class ClusterError(SourceError):
+    """A Dask cluster cannot be started, reached or used."""
+
+
 class MalformedRow(SourceError):
     """A row of a text file has too few or too many fields, or a field that is not a number of its type."""
 
@@ -61,14 +65,18 @@ class CompileError(ComputationError):
     """C++ code of the graph does not compile.
 
     Attributes:
+        what: does not compile.
         reason: the compiler's first error.
         place: file of that error, or what the code calls itself there.
     """
 
     def __init__(self, what: str, reason: str, place: str = "") -> None:
         """Say what does not compile, and the compiler's reason."""
-        super().__init__(f"{what}: {reason}")
-        self.reason, self.place = reason, place
+        super().__init__(what, reason, place)
+        self.what, self.reason, self.place = what, reason, place
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reason}; run `python -m analysis.doctor`"
 
 
 class LostEvents(ComputationError):

@@ -35,8 +35,7 @@ class Loop:
         events: events processed.
         jit_seconds: just-in-time compilation and opening of files, before the first event.
         loop_seconds: from the first event to the end.
-        stage_seconds: of that what it took, over all slots, to read columns, to compute columns, to ask each detector,
-            to fill histograms, and for all the rest, which is to write and to collect.
+        stage_seconds: of that what each stage took, as `Pass.stage_seconds` says.
     """
 
     events: int
@@ -45,29 +44,55 @@ class Loop:
     stage_seconds: Mapping[str, float]
 
 
-class EventLoop:
-    """One pass over a source, or over a half-open range of its entries.
+class Pass:
+    """One pass over events, whoever runs it.
 
     Attributes:
         events: head of the graph to build on; its first cut, "all", counts the events.
-        expected: number of events that the loop has to process.
     """
 
-    def __init__(self, source: Source, entries: tuple[int, int]) -> None:
-        """Open the source; a part of it can be read by one thread only (RDataFrame's Range)."""
+    def __init__(self, head: RNode, part: tuple[int, int] = (0, 0)) -> None:
+        """Begin a graph at the head of one that has been opened, or at a half-open range of its entries."""
         graph_library("events").load()
-        head = ROOT.RDF.AsRNode(source.open())
-        first, last = entries
-        self.expected = last - first
-        self._source = source
         self._loop = ROOT.graph.EventLoop(int(head.GetNSlots()))
-        part = (0, 0) if entries == (0, source.events) else entries
         self.events: RNode = self._loop.begin(head, ALL, *part)
 
     @property
     def watch(self) -> Any:
         """The stopwatch that columns and detectors tell what they have done."""
         return self._loop.watch()
+
+    @property
+    def processed(self) -> int:
+        """Number of events that were processed so far."""
+        return int(self._loop.events())
+
+    def stage_seconds(self, detectors: Sequence[str] = ()) -> dict[str, float]:
+        """Return what it took, over all slots, to do each thing.
+
+        That is to read columns, to compute columns, to ask each detector, to fill histograms, and all the rest, which
+        is to write and to collect.
+
+        Args:
+            detectors: names of those that score, in their order.
+        """
+        stages = ("writing", "read", "columns", "histograms", *detectors)
+        return {stage: float(self._loop.seconds_of(number)) for number, stage in enumerate(stages)}
+
+
+class EventLoop(Pass):
+    """A pass over a source, or over a half-open range of its entries, that this process runs.
+
+    Attributes:
+        expected: number of events that the loop has to process.
+    """
+
+    def __init__(self, source: Source, entries: tuple[int, int]) -> None:
+        """Open the source; a part of it can be read by one thread only (RDataFrame's Range)."""
+        graph_library("events").load()
+        super().__init__(ROOT.RDF.AsRNode(source.open()), (0, 0) if entries == (0, source.events) else entries)
+        self.expected = entries[1] - entries[0]
+        self._source = source
 
     def run(self, results: Sequence[Any], progress: Progress | None = None, detectors: Sequence[str] = ()) -> Loop:
         """Run the loop once for all booked results.
@@ -94,16 +119,15 @@ class EventLoop:
         except BaseException:
             self._stop()
             raise
-        processed = int(self._loop.events())
+        processed = self.processed
         if processed != self.expected:
             raise LostEvents(
                 f"{_names(self._source.files)}: {processed} events processed, {self.expected} expected; "
                 "a file changed or is damaged, check it and run again"
             )
         before = float(self._loop.seconds_before_first_event())
-        stages = ("writing", "read", "columns", "histograms", *detectors)
-        took = {stage: float(self._loop.seconds_of(number)) for number, stage in enumerate(stages)}
-        return Loop(processed, before, float(self._loop.seconds_in_all()) - before, took)
+        after = float(self._loop.seconds_in_all()) - before
+        return Loop(processed, before, after, self.stage_seconds(detectors))
 
     def _stop(self) -> None:
         self._loop.stop()
@@ -113,9 +137,9 @@ class EventLoop:
     def _wait(self, progress: Progress | None) -> None:
         while not self._has_ended():
             if progress:
-                progress(int(self._loop.events()), self.expected)
+                progress(self.processed, self.expected)
         if progress:
-            progress(int(self._loop.events()), self.expected)
+            progress(self.processed, self.expected)
 
     def _has_ended(self) -> bool:
         try:

@@ -1,6 +1,8 @@
 """Histograms: booked on the graph, filled by the event loop, written to one ROOT file.
 
-What all events show is the sum of what normal and anomalous events show, so only these two are filled.
+What all events show is the sum of what normal and anomalous events show, so only these two are filled. Sums of real
+numbers are exact to the last bit, whatever the order of the events: so the histograms of parts of a sample, with what
+rounding left of their sums, add up to what one event loop gives.
 """
 
 from __future__ import annotations
@@ -9,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from rdf import RNode
 from rdf.features import Feature
@@ -19,6 +24,9 @@ from rdf.selection import Cut, NonFinite, book_non_finite
 
 VARIATIONS = "variations"
 """Directory of what systematic variations change."""
+
+REMAINDERS = "remainders"
+"""Directory of what rounding left of sums, in the histograms of a part of a sample."""
 
 SELECTIONS = ("normal", "anomalous")
 
@@ -43,24 +51,32 @@ class Histograms:
         filling: what the loop fills.
         booked: what the event loop has to run.
         non_finite: what the loop counts of all events.
-        features: what the detectors learned from.
-        detectors: their names.
     """
 
     numbers: dict[str, int]
     filling: Any
     booked: Any
     non_finite: NonFinite
-    features: tuple[str, ...]
-    detectors: tuple[str, ...]
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
         return [self.booked, self.non_finite.booked]
 
-    def filled(self, variation: str) -> dict[str, Any]:
-        """Return the histograms of a variation, or of "nominal", by their path, after the loop."""
-        return {path: self.filling.filled(variation, number).Clone() for path, number in self.numbers.items()}
+    def filled(self) -> dict[str, Any]:
+        """Return all histograms by their path, after the loop, with their remainders.
+
+        What was varied lies in `variations/<name>_<direction>`, by the same paths.
+        """
+        filled: dict[str, Any] = {}
+        for key in (str(name) for name in self.filling.variations()):
+            nominal = key == "nominal"
+            place = "" if nominal else f"{VARIATIONS}/{key.replace(':', '_')}/"
+            for path, number in self.numbers.items():
+                if nominal or path.startswith(("features/", "scores/", "agreement/")):
+                    filled[place + path] = self.filling.filled(key, number).Clone()
+                    if rest := self.filling.remainders(key, number):
+                        filled[f"{REMAINDERS}/{place}{path}"] = rest.Clone()
+        return filled
 
 
 def book_histograms(
@@ -111,6 +127,7 @@ def book_histograms(
         add(f"planes/{selection}/{'_'.join(plane)}", empty, plane, which)
         title = f"Sums of products of features, {selection} events"
         empty = ROOT.TH2D(selection, title, *2 * (width + 1, -0.5, width + 0.5))
+        _label_matrix(empty, ("1", *features))
         add_products(f"moments/{selection}", empty, features, True, which)
 
     ranks = (100, 0.0, 1.0)
@@ -126,21 +143,15 @@ def book_histograms(
     count = len(detectors)
     votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)
     add("agreement/votes", ROOT.TH1D(*votes), ["votes"])
-    agreement = ("flagged", "Events flagged by both;;", *2 * (count, 0.5, count + 0.5))
-    flags = [f"flag_{name}" for name in detectors]
-    add_products("agreement/flagged", ROOT.TH2D(*agreement), flags, False, filling.kAll)
+    agreement = ROOT.TH2D("flagged", "Events flagged by both;;", *2 * (count, 0.5, count + 0.5))
+    _label_matrix(agreement, detectors)
+    add_products("agreement/flagged", agreement, [f"flag_{name}" for name in detectors], False, filling.kAll)
     return Histograms(
         numbers,
         filling,
         filling.book(selected, slots, bool(variations), watch or ROOT.nullptr),
         book_non_finite(read, features, slots),
-        tuple(features),
-        detectors,
     )
-
-
-def _is_varied(path: str) -> bool:
-    return path.startswith(("features/", "scores/", "agreement/"))
 
 
 def _bins(axis: Binning) -> tuple[int, float, float]:
@@ -156,39 +167,83 @@ def _plane_model(
     return (f"{x}_{y}", title, *_bins(axes[x]), *_bins(axes[y]))
 
 
-def complete(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
-    """Return all histograms of the file by their path, after the loop: sums made, bins named.
-
-    What was varied lies in `variations/<name>_<direction>`, by the same paths.
-    """
-    filled = histograms.filled("nominal")
-    _add_sums(filled)
-    for selection in ("all", *SELECTIONS):
-        _label_matrix(filled[f"moments/{selection}"], ("1", *histograms.features))
-    _label_matrix(filled["agreement/flagged"], histograms.detectors)
-
-    counts = histograms.non_finite.counts()
-    title, width = "Features that are not finite;;events", len(counts)
-    non_finite = ROOT.TH1D("non_finite", title, width, -0.5, width - 0.5)
-    for i, (feature, events) in enumerate(counts.items(), start=1):
-        non_finite.SetBinContent(i, events)
-        non_finite.GetXaxis().SetBinLabel(i, feature)
-    filled["cutflow/non_finite"] = non_finite
-
-    cutflow = ROOT.TH1D("cutflow", "Cutflow;;events", len(cuts), 0, len(cuts))
-    for i, cut in enumerate(cuts, start=1):
-        cutflow.SetBinContent(i, cut.events)
-        cutflow.GetXaxis().SetBinLabel(i, cut.name)
-    filled["cutflow/cutflow"] = cutflow
-
-    for key in (str(name) for name in histograms.filling.variations()):
-        if key != "nominal":
-            varied = {path: filled for path, filled in histograms.filled(key).items() if _is_varied(path)}
-            _add_sums(varied)
-            _label_matrix(varied["agreement/flagged"], histograms.detectors)
-            name = key.replace(":", "_")
-            filled |= {f"{VARIATIONS}/{name}/{path}": histogram for path, histogram in varied.items()}
+def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
+    """Return what was filled and counted, after the loop, by its path: what the loops over parts of a sample add up."""
+    filled = histograms.filled()
+    not_finite = histograms.non_finite.counts()
+    filled["cutflow/non_finite"] = _counts("non_finite", "Features that are not finite", not_finite, -0.5)
+    filled["cutflow/cutflow"] = _counts("cutflow", "Cutflow", {cut.name: cut.events for cut in cuts}, 0.0)
     return filled
+
+
+def _counts(name: str, title: str, counts: Mapping[str, int], low: float) -> Any:
+    histogram = ROOT.TH1D(name, f"{title};;events", len(counts), low, len(counts) + low)
+    for i, (label, events) in enumerate(counts.items(), start=1):
+        histogram.SetBinContent(i, events)
+        histogram.GetXaxis().SetBinLabel(i, label)
+    return histogram
+
+
+def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add the histograms of one part of a sample to those of others.
+
+    Args:
+        total: as `collect_histograms` gives them; changed.
+        more: those of the other part, with the same paths and bins.
+    """
+    for path, histogram in total.items():
+        if path.startswith(f"{REMAINDERS}/"):
+            continue
+        if (rest := total.get(f"{REMAINDERS}/{path}")) is None:
+            histogram.Add(more[path])
+            continue
+        other = (more[path], more[f"{REMAINDERS}/{path}"])
+        sums = [
+            _added(*(np.array(array(h)) for h in (histogram, rest, *other))) for array in (_contents, _squared_weights)
+        ]
+        histogram.Add(more[path])  # its number of entries, and for means those of each bin
+        for array, (high, low) in zip((_contents, _squared_weights), sums, strict=True):
+            array(histogram)[:], array(rest)[:] = high, low
+        histogram.ResetStats()
+
+
+def _contents(histogram: Any) -> npt.NDArray[np.float64]:
+    """Return a view of the sums in the bins of a histogram or profile, shape (bins with overflows,)."""
+    return np.frombuffer(histogram.GetArray(), dtype=np.float64, count=histogram.GetNcells())
+
+
+def _squared_weights(histogram: Any) -> npt.NDArray[np.float64]:
+    return np.frombuffer(histogram.GetSumw2().GetArray(), dtype=np.float64, count=histogram.GetNcells())
+
+
+def _added(
+    high: npt.NDArray[np.float64],
+    low: npt.NDArray[np.float64],
+    other_high: npt.NDArray[np.float64],
+    other_low: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Add sums that are kept in two doubles each, as `macros/exact_sums.hxx` does."""
+    total = high + other_high
+    added = total - high
+    rest = low + other_low + ((high - (total - added)) + (other_high - added))
+    result = total + rest
+    return result, rest - (result - total)
+
+
+def complete(filled: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all histograms of the file by their path, those of all events among them.
+
+    Args:
+        filled: as `collect_histograms` gives them, of one event loop or of the loops over all parts.
+    """
+    whole = {path: histogram for path, histogram in filled.items() if not path.startswith(f"{REMAINDERS}/")}
+    _add_sums(whole)
+    return whole
+
+
+def remainders(filled: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what rounding left of sums, for the file of a part of a sample."""
+    return {path: histogram for path, histogram in filled.items() if path.startswith(f"{REMAINDERS}/")}
 
 
 def _add_sums(filled: dict[str, Any]) -> None:

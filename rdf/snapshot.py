@@ -16,39 +16,101 @@ from rdf.scoring import SCORES
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Columns that an event loop will collect.
+class Rows:
+    """Which rows of numbers an event loop collects: those of all events, of some drawn at random, or of the top.
 
     Attributes:
-        ids: whole numbers that name the event, most significant first.
-        values: columns of numbers, rounded to float32.
-        rows: the C++ object that collects; it has to live as long as the loop runs.
-        booked: what the event loop has to run.
+        ids: names of the whole numbers that name the event, most significant first.
+        values: names of the numbers, which are rounded to float32.
+        fields: how `macros/fields.hxx` names these.
+        size: rows that are drawn, or are the top; None for all.
+        key: number of values that are compared, for the top; None for a draw.
+        seed: of the draw.
     """
 
     ids: tuple[str, ...]
     values: tuple[str, ...]
-    rows: Any
-    booked: Any
+    fields: tuple[str, ...]
+    size: int | None = None
+    key: int | None = None
+    seed: int = 0
 
-    @property
-    def seen(self) -> int:
-        """Number of events that there were to collect from, after the loop."""
-        return int(self.rows.seen())
+    def collector(self, slots: int) -> Any:
+        """Return the C++ object that collects these rows in the slots of an event loop."""
+        with_row = SOURCE_ROW in self.ids
+        if self.size is None:
+            return ROOT.graph.Rows.all(slots, self.fields, with_row)
+        if self.key is None:
+            return ROOT.graph.Rows.sampled(slots, self.fields, with_row, self.size, self.seed)
+        return ROOT.graph.Rows.top(slots, self.fields, self.size, self.key)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Rows that an event loop has collected, or the loops over several parts of a sample.
+
+    Attributes:
+        rows: which.
+        ids: whole numbers that name the event, shape (events, ids), in no order.
+        values: shape (events, values), float32.
+        seen: events that there were to collect from.
+    """
+
+    rows: Rows
+    ids: npt.NDArray[np.uint64]
+    values: npt.NDArray[np.float32]
+    seen: int
 
     def arrays(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
-        """Return ids, shape (events, ids), and values, shape (events, values), in the order of the ids.
+        """Return ids and values in the order of the ids.
 
         That order does not depend on threads; where ids are equal, the values decide.
         """
-        size = int(self.rows.size())
-        ids = np.empty((size, len(self.ids)), dtype=np.uint64)
-        values = np.empty((size, len(self.values)), dtype=np.float32)
-        if size:
-            self.rows.copy(ids.reshape(-1), values.reshape(-1))
         # lexsort sorts by its last key first.
-        order = np.lexsort([*values.T, *ids.T[::-1]])
-        return ids[order], values[order]
+        order = np.lexsort([*self.values.T, *self.ids.T[::-1]])
+        return self.ids[order], self.values[order]
+
+    def merged(self, other: Collected) -> Collected:
+        """Return what one loop over both parts would have collected."""
+        collector = self.rows.collector(1)
+        for part in (self, other):
+            if len(part.ids):
+                collector.add(part.ids.reshape(-1), part.values.reshape(-1), len(part.ids))
+        return _collected(self.rows, collector, self.seen + other.seen)
+
+
+def _collected(rows: Rows, collector: Any, seen: int) -> Collected:
+    size = int(collector.size())
+    ids = np.empty((size, len(rows.ids)), dtype=np.uint64)
+    values = np.empty((size, len(rows.values)), dtype=np.float32)
+    if size:
+        collector.copy(ids.reshape(-1), values.reshape(-1))
+    return Collected(rows, ids, values, seen)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Columns that an event loop will collect.
+
+    Attributes:
+        rows: which.
+        collector: the C++ object that collects; it has to live as long as the loop runs.
+        booked: what the event loop has to run.
+    """
+
+    rows: Rows
+    collector: Any
+    booked: Any
+
+    def collected(self) -> Collected:
+        """Return what there is after the loop."""
+        return _collected(self.rows, self.collector, int(self.collector.seen()))
+
+
+def _book(events: RNode, rows: Rows, slots: int) -> Snapshot:
+    collector = rows.collector(slots)
+    booked = collector.book_scored(events) if events.HasColumn(SCORES) else collector.book(events)
+    return Snapshot(rows, collector, booked)
 
 
 def book_snapshot(
@@ -75,15 +137,9 @@ def book_snapshot(
             Each slot holds that many events in memory.
         seed: of the draw, 0 to 2^64 - 1.
     """
-    with_row = bool(events.HasColumn(SOURCE_ROW))
-    ids = (*([SOURCE_ROW] if with_row else []), *ID_QUANTITIES)
-    wanted = [fields[name] for name in values]
-    if sample is None:
-        rows = ROOT.graph.Rows.all(slots, wanted, with_row)
-    else:
-        rows = ROOT.graph.Rows.sampled(slots, wanted, with_row, sample, seed)
-    booked = rows.book_scored(events) if events.HasColumn(SCORES) else rows.book(events)
-    return Snapshot(ids, tuple(values), rows, booked)
+    row = (SOURCE_ROW,) if events.HasColumn(SOURCE_ROW) else ()
+    wanted = tuple(fields[name] for name in values)
+    return _book(events, Rows((*row, *ID_QUANTITIES), tuple(values), wanted, sample, seed=seed), slots)
 
 
 def book_top_events(
@@ -99,6 +155,6 @@ def book_top_events(
         size: number of events; all of them where there are no more.
         slots: of the event loop.
     """
-    wanted = [fields[name] for name in (*key, *values)]
-    rows = ROOT.graph.Rows.top(slots, wanted, size, len(key))
-    return Snapshot(tuple(ID_QUANTITIES), (*key, *values), rows, rows.book_scored(events))
+    names = (*key, *values)
+    wanted = tuple(fields[name] for name in names)
+    return _book(events, Rows(tuple(ID_QUANTITIES), names, wanted, size, len(key)), slots)

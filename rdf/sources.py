@@ -38,6 +38,7 @@ class Source:
         entries: events in each file.
         available: what they offer of the schema.
         simulated: whether a file says of itself that its events are simulated.
+        skipped: events of the sample before the first of these files.
         types: C++ type of each column that the schema knows.
     """
 
@@ -46,6 +47,7 @@ class Source:
     entries: tuple[int, ...]
     available: Available
     simulated: bool
+    skipped: int = 0
     types: Mapping[str, str] = field(compare=False, default_factory=dict)
 
     @property
@@ -56,13 +58,23 @@ class Source:
     def open(self) -> RNode:
         """Return the head of a new graph over all events; where these have no numbers, with `source_row` for them."""
         graph_library("events").load()
-        head = ROOT.graph.open(self.tree, list(self.files))
+        return self.numbered(ROOT.graph.open(self.tree, list(self.files)))
+
+    @property
+    def needs_numbers(self) -> bool:
+        """Whether events are numbered by their place in the sample, and the files do not say it."""
         converted = SOURCE_ROW in self.available.columns
-        if "event" in self.available.quantities or (converted and len(self.files) == 1):
+        return "event" not in self.available.quantities and not (
+            converted and len(self.files) == 1 and not self.skipped
+        )
+
+    def numbered(self, head: RNode) -> RNode:
+        """Return the head of a graph over these files, with `source_row` where it has to name the events."""
+        if not self.needs_numbers:
             return head
         include_kernels("entry_numbers")
         slots = int(head.GetNSlots())
-        first = [sum(self.entries[:i]) for i in range(len(self.files))]
+        first = [self.skipped + sum(self.entries[:i]) for i in range(len(self.files))]
         numbers = ROOT.entry_numbers.EntryNumbers(slots, [f"{file}/{self.tree}" for file in self.files], first)
         # The graph is code compiled at run time: the address is how it gets to this object. It is never freed, since no
         # one knows when the last node of the graph goes; it is small.
@@ -71,7 +83,7 @@ class Source:
         head = head.DefinePerSample("part_begun", f"{kept}->begin(rdfslot_, rdfsampleinfo_)")
         head = head.Filter(f"part_begun && {kept}->note(rdfslot_, rdfentry_)")
         # Converted tables have rows of their own, each from 0.
-        define = head.Redefine if converted else head.Define
+        define = head.Redefine if SOURCE_ROW in self.available.columns else head.Define
         return define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)")
 
 
@@ -81,6 +93,7 @@ def open_source(
     cache: Path,
     checksums: Sequence[str | None],
     progress: Progress | None = None,
+    skipped: int = 0,
 ) -> Source:
     """Make a sample's files readable as trees and check that they hold the columns of the schema.
 
@@ -91,6 +104,7 @@ def open_source(
         cache: folder of converted files.
         checksums: sha256 of each file where it is known already.
         progress: called with bytes converted and bytes in all.
+        skipped: events of the sample before the first of these files.
 
     Raises:
         SourceError: a file is missing, damaged, of another format or empty; names it and the remedy.
@@ -119,6 +133,7 @@ def open_source(
         tuple(tree.entries for tree in found),
         Available(offers[0].quantities, offers[0].columns - unlike, frozenset(unlike)),
         any(tree.simulated for tree in found),
+        skipped,
         types[0],
     )
 
@@ -139,7 +154,7 @@ def expected_source(files: Sequence[str], schema: Schema) -> Source | None:
         number = kind.removesuffix("[]")
         cpp = _CPP.get(number, f"std::{number}_t")
         types[name] = cpp if number == kind else f"ROOT::VecOps::RVec<{cpp}>"
-    return Source(schema.tree, tuple(files), (), schema.resolve(types, files[0]), False, types)
+    return Source(schema.tree, tuple(files), (), schema.resolve(types, files[0]), False, types=types)
 
 
 def _as_tree(file: str, schema: Schema, cache: Path, checksum: str | None, progress: Progress | None) -> str:

@@ -18,10 +18,11 @@ from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
 from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable, UnknownSample, near_names
 from analysis.samples.checks import check
 from analysis.samples.connection import check_streams
-from analysis.samples.model import Sample, SampleFile, read_sample
+from analysis.samples.model import Original, Sample, SampleFile, read_sample
 from rdf.cache import cache_folder
 
 __all__ = [
+    "Original",
     "Sample",
     "SampleFile",
     "catalogue",

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -48,11 +49,21 @@ class Download(_Entry):
     compression: Literal["gzip"] | None
 
 
+class Original(_Entry):
+    """What a file is a copy of, maybe converted: path or address, and size in bytes and sha256 where known."""
+
+    path: str
+    size: PositiveInt | None = None
+    sha256: Sha256 | None = None
+
+
 class SampleFile(_Entry):
     """One file of a sample as it is read.
 
     Attributes:
         path: below a data folder; without this key, the place below `eos/opendata` that `url` names.
+        events: in the file. Where all files say it, a run over some entries opens only the files that hold these.
+        copy_of: what results name in its place, where it is a copy, as a batch job may get one, or was converted.
         size: in bytes.
         sha256: of the file.
         adler32: of the file, where that is all that the portal publishes of it.
@@ -61,6 +72,8 @@ class SampleFile(_Entry):
     """
 
     path: PurePosixPath
+    events: NonNegativeInt | None = None
+    copy_of: Original | None = None
     size: PositiveInt | None = None
     sha256: Sha256 | None = None
     adler32: Adler32 | None = None
@@ -110,6 +123,7 @@ class Sample(_Entry):
         features: feature set, where the schema's first choice does not suit the sample.
         simulated: whether what is published are simulated events.
         simulation: name of the embedded generator that may stand in for real events.
+        stand_in: name of the generator whose events `files` hold, in place of the published ones.
         access: whether files that are not at hand are downloaded, or read over the network as they are.
         size: bytes in all files that the indexes name.
         files: of which the sample is made.
@@ -130,6 +144,7 @@ class Sample(_Entry):
     simulated: bool = False
     features: str | None = None
     simulation: str | None = None
+    stand_in: str | None = None
     access: Literal["fetch", "stream"] = "fetch"
     size: PositiveInt | None = None
     files: tuple[SampleFile, ...] = ()

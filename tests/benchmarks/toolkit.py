@@ -61,7 +61,7 @@ def columns(path: Path) -> npt.NDArray[np.float32]:
     fields = {name: f"value:{i}" for i, name in enumerate(FEATURES)}
     snapshot = book_snapshot(_define_features(loop, source, (*ID_QUANTITIES,)), fields, FEATURES, slots)
     loop.run([snapshot.booked])
-    return snapshot.arrays()[1]
+    return snapshot.collected().arrays()[1]
 
 
 def columns_seconds(path: Path) -> float:

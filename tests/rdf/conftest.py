@@ -20,7 +20,7 @@ from rdf.columns import define_columns, rounded
 from rdf.events import book_events
 from rdf.execution import EventLoop, Loop, use_threads
 from rdf.features import FEATURE_SETS, FEATURES
-from rdf.histograms import book_histograms, complete, write_histograms
+from rdf.histograms import book_histograms, collect_histograms, complete, write_histograms
 from rdf.provenance import Provenance
 from rdf.schema import ID_QUANTITIES, Schema, load_schema
 from rdf.scoring import Ensemble, define_scores, event_columns
@@ -212,7 +212,7 @@ def collected(made_up: Sample, schema: Schema) -> dict[int, Collected]:
         selected = select_finite(recorded(loop, made_up.source, schema), len(RAZOR.features))
         snapshot, cutflow = book_snapshot(selected, fields_of(RECORDED), RECORDED, slots), book_cutflow(selected)
         took = loop.run([snapshot.booked, cutflow.booked])
-        found[threads] = Collected(*snapshot.arrays(), took, cutflow.cuts(), snapshot)
+        found[threads] = Collected(*snapshot.collected().arrays(), took, cutflow.cuts(), snapshot)
     return found
 
 
@@ -305,8 +305,8 @@ def scored(
         cutflow = book_cutflow(selected)
         took = loop.run([written, top.booked, *histograms.results(), cutflow.booked], detectors=[DETECTOR])
         cuts = cutflow.cuts()
-        filled = complete(histograms, cuts)
+        filled = complete(collect_histograms(histograms, cuts))
         write_histograms(folder / "histograms.root", filled, provenance)
         counts = histograms.non_finite.counts()
-        found[threads] = Scored(folder, cuts, top.arrays(), top.values, counts, filled, took)
+        found[threads] = Scored(folder, cuts, top.collected().arrays(), top.rows.values, counts, filled, took)
     return found

@@ -26,7 +26,7 @@ def test_the_snapshot_is_the_selected_events_in_the_order_of_the_table(
     assert found.snapshot.ids == ("source_row", "run", "luminosityBlock", "event")
     assert found.ids[:, 0].tolist() == np.flatnonzero(made_up.finite).tolist()
     assert found.ids[:, 1:].tolist() == made_up.ids[made_up.finite].tolist()
-    assert found.snapshot.seen == np.count_nonzero(made_up.finite)
+    assert found.snapshot.collected().seen == np.count_nonzero(made_up.finite)
     expected = made_up.matrix(found.snapshot.values)
     assert found.values.dtype == np.float32
     # The last bit of a float32 may fall to either side of a sum that is rounded in another order.
@@ -80,7 +80,7 @@ def drawn(
     snapshot = book_snapshot(events, fields_of(names), names, slots, sample, seed)
     loop.run([snapshot.booked])
     use_threads(1)
-    return snapshot, *snapshot.arrays()
+    return snapshot, *snapshot.collected().arrays()
 
 
 def test_a_sample_is_that_of_the_least_lots_with_any_threads(made_up: Any, schema: Any) -> None:
@@ -91,7 +91,7 @@ def test_a_sample_is_that_of_the_least_lots_with_any_threads(made_up: Any, schem
         chosen = sorted(sorted(range(len(lots)), key=lots.__getitem__)[:300])
         for threads in (1, 2):
             snapshot, ids, values = drawn(made_up.source, schema, threads, 300, seed)
-            assert snapshot.seen == len(all_ids) == 2000
+            assert snapshot.collected().seen == len(all_ids) == 2000
             assert ids.tobytes() == all_ids[chosen].tobytes()
             assert values.tobytes() == all_values[chosen].tobytes()
         samples[seed] = set(chosen)
@@ -115,7 +115,7 @@ def test_a_sample_has_no_place_or_number_that_it_prefers(made_up: Any, schema: A
     loop.run([snapshot.booked for snapshot in snapshots])
     tenths = []
     for snapshot in snapshots:
-        rows = snapshot.arrays()[0][:, 0].astype(int)
+        rows = snapshot.collected().arrays()[0][:, 0].astype(int)
         assert len(set(rows.tolist())) == size
         counts[rows] += 1
         tenths.append(np.bincount(rows // 200, minlength=10))

@@ -19,7 +19,7 @@ from rdf.columns import define_columns, rounded
 from rdf.errors import SchemaError
 from rdf.execution import EventLoop, use_threads
 from rdf.features import FEATURES
-from rdf.histograms import book_histograms, complete, write_histograms
+from rdf.histograms import book_histograms, collect_histograms, complete, write_histograms
 from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
 from rdf.schema import ID_QUANTITIES, Objects, Schema, load_schema
@@ -337,7 +337,7 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
     cutflow = book_cutflow(selected)
     loop.run([*histograms.results(), cutflow.booked])
     assert cutflow.cuts() == [Cut("all", EVENTS), Cut("finite", nominal.sum())]
-    write_histograms(folder / "histograms.root", complete(histograms, []), Provenance("{}", simulated=False))
+    write_histograms(folder / "histograms.root", complete(collect_histograms(histograms, [])), Provenance("{}", simulated=False))
     return Run(
         folder / "histograms.root",
         forest,

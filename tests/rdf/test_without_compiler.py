@@ -65,14 +65,14 @@ def whole_graph(folder: Path) -> dict[str, np.ndarray]:
     products = filling.book(scored, slots, False, ROOT.nullptr)
     loop.run([snapshot.booked, top.booked, non_finite.booked, products, order, *exact.values()])
     use_threads(1)
-    ids, values = snapshot.arrays()
+    ids, values = snapshot.collected().arrays()
     place = np.argsort(list(order.GetValue()))
     matrix = filling.filled("nominal", 0)
     return {
         **{name: np.array(list(taken.GetValue()))[place] for name, taken in exact.items()},
         **dict(zip(wanted, values.T, strict=True)),
         "ids": ids,
-        "top": top.arrays()[0],
+        "top": top.collected().arrays()[0],
         "non_finite": np.array([*non_finite.counts().values()]),
         "products": np.array([[matrix.GetBinContent(i + 1, j + 1) for j in range(4)] for i in range(4)]),
     }

@@ -1,0 +1,179 @@
+"""Event loops on many machines: ROOT's distributed RDataFrame on Dask, with the graph that a local event loop runs.
+
+ROOT divides a sample at the borders of its clusters, has Dask's workers open each range, adds up what comes back and
+checks that every entry was read. What it records of a graph by itself are strings, which each task would compile anew,
+and not the actions that ours has. So one more kind of action is entered into its tables here: it has the worker book
+the whole of our compiled graph on the events of its range. The tables are internal to ROOT, whose version is pinned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import cloudpickle
+from distributed import Client, KilledWorker, get_worker
+
+import rdf.shipped
+from rdf import RNode
+from rdf.errors import ComputationError, EventLoopFailed, SchemaError, SourceError
+from rdf.execution import Progress
+from rdf.interpreter import ROOT, first_reason
+from rdf.sources import Source
+
+# Only once our interpreter has given ROOT its flags.
+from ROOT._distrdf import ComputationGraphGenerator, Operation  # isort: skip
+from ROOT._distrdf.Backends import Utils  # isort: skip
+
+PLUGIN, TOPIC = "anomaly-search", "anomaly-search-events"
+"""Names under which a worker knows its task, and says how many events it has processed."""
+
+
+class Booked(Protocol):
+    """What a pass over the events of a range will give."""
+
+    @property
+    def processed(self) -> int:
+        """Number of events, after the loop."""
+
+    def results(self) -> list[Any]:
+        """Return what the event loop has to run."""
+
+    def found(self) -> Any:
+        """Return what was found, after the loop: it travels, and has a method `merged` as `merge_found` says."""
+
+
+class Task(Protocol):
+    """What is done with the events of each range. It travels to the workers, where it may keep what it has prepared."""
+
+    def book(self, events: RNode, part: int) -> Booked:
+        """Book a graph on the events of a range, which is that of number `part`."""
+
+
+class BookTask(Operation.Action):  # type: ignore[misc]
+    """The action, as ROOT's distributed RDataFrame records it."""
+
+
+class _Promise:
+    """What a range's event loop will give."""
+
+    def __init__(self, head: Any, part: int) -> None:
+        self.head = head
+        self._booked = get_worker().plugins[PLUGIN].task.book(ROOT.RDF.AsRNode(head), part)
+        self._results = self._booked.results()  # what nobody holds is not run
+
+    def value(self) -> _Value:
+        found = self._booked.found()
+        get_worker().log_event(TOPIC, self._booked.processed)
+        return _Value(found)
+
+
+class _Value:
+    """What ROOT adds up, and what it takes for the final result."""
+
+    def __init__(self, found: Any) -> None:
+        self.found = found
+
+    def GetValue(self) -> Any:  # noqa: N802 - ROOT's name
+        return self.found
+
+
+def _book(action: BookTask, events: Any, part: int) -> tuple[_Promise, BookTask]:
+    return _Promise(events, part), action
+
+
+def _book_again(promise: _Promise, part: int) -> _Promise:
+    return _Promise(promise.head, part)  # the head now reads another range of its TTree
+
+
+def _merge(value: _Value, other: _Value) -> None:
+    value.found = value.found.merged(other.found)
+
+
+Operation.SUPPORTED_OPERATIONS[BookTask.__name__] = BookTask
+ComputationGraphGenerator._call_rdf_operation.register(BookTask, _book)
+Utils.clone_action.register(_Promise, _book_again)
+Utils.get_mergeablevalue.register(_Promise, _Promise.value)
+Utils.merge_values.register(_Value, _merge)
+
+
+def run_distributed(
+    source: Source, client: Client, archive: bytes, task: Task, parts: int, progress: Progress | None = None
+) -> Any:
+    """Run a task over all events of a source on the workers of a Dask cluster.
+
+    A worker that dies is survived: Dask has others do again what it had done and not yet given away.
+
+    Args:
+        source: whose files the workers can read under the same names.
+        client: of the cluster. Its workers have one thread each.
+        archive: tar archive of our packages, which the workers need not have.
+        task: what is done in each range.
+        parts: ranges, about.
+        progress: called with the events done and the events in all; an exception that it raises ends all.
+
+    Returns:
+        What was found, merged over all ranges.
+
+    Raises:
+        EventLoopFailed: it broke off, on some worker or all.
+        rdf.errors.*: as the task says.
+    """
+    done = 0
+
+    def count(logged: tuple[float, int]) -> None:
+        nonlocal done
+        done += logged[1]
+
+    with _shipped(client, archive, task), ThreadPoolExecutor(1) as waiting:
+        client.subscribe_topic(TOPIC, count)
+        events = ROOT.RDataFrame(source.tree, list(source.files), executor=client, npartitions=parts)
+        result = events.BookTask()
+        # ROOT's own progress bar goes to stdout.
+        with contextlib.redirect_stdout(io.StringIO()):
+            running = waiting.submit(result.GetValue)
+            try:
+                while not running.done():
+                    with contextlib.suppress(NotYet):
+                        running.exception(timeout=0.1)
+                    if progress:
+                        progress(min(done, source.events), source.events)
+                return running.result()
+            except KilledWorker as error:
+                raise EventLoopFailed(
+                    f"several workers died over the same part of the sample ({error.last_worker.address} last); "
+                    "give them more memory, or look into their logs"
+                ) from error
+            except (ComputationError, SourceError, SchemaError, KeyboardInterrupt):
+                raise
+            except Exception as error:
+                raise EventLoopFailed(f"the distributed event loop broke off: {first_reason(error)}") from error
+            finally:
+                client.unsubscribe_topic(TOPIC)
+                if not running.done():
+                    client.close()  # ends what waits for it
+
+
+@contextmanager
+def _shipped(client: Client, archive: bytes, task: Task) -> Iterator[None]:
+    """Give the task to all workers, also to those that join later."""
+    cloudpickle.register_pickle_by_value(rdf.shipped)
+    try:
+        client.register_plugin(rdf.shipped.Shipped(archive, pickle.dumps(task)), PLUGIN)
+    except Exception as error:
+        raise EventLoopFailed(
+            f"the workers cannot start: {first_reason(error)}; they need the packages of requirements.txt"
+        ) from error
+    finally:
+        cloudpickle.unregister_pickle_by_value(rdf.shipped)
+    try:
+        yield
+    finally:
+        if client.status == "running":
+            client.unregister_worker_plugin(PLUGIN)
