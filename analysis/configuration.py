@@ -266,6 +266,7 @@ _METAVARS = {
 _METAVARS |= dict.fromkeys(("sample", "background", "signal"), "NAME|FILE")
 _METAVARS |= {"features": "SET|A,B", "define": "TABLE", "objects": "TABLE", "vary": "A,B|TABLE", "threshold": "TABLE"}
 _METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS"}
+_METAVARS |= {"data": "HOW", "python": "PATH"}
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all"}
 
 
@@ -274,6 +275,8 @@ def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration]) -> No
     fields = sorted(kind.model_fields, key=lambda name: name not in ("sample", "background", "signal"))
     for name in fields:
         info, key = kind.model_fields[name], option_name(name)
+        if info.exclude:  # what this kind leaves nobody to choose
+            continue
         option = f"--{key.replace('_', '-')}"
         if info.annotation is bool:
             parser.add_argument(option, dest=key, action="store_true", default=None, help=info.description)

@@ -19,7 +19,8 @@ from analysis.configuration import RunConfiguration
 from analysis.output import check_space
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
-from analysis.shipping import code_archive
+from analysis.shipping import cache_archive, code_archive
+from rdf.compiler import loaded_libraries
 from rdf.errors import EventLoopFailed
 
 if TYPE_CHECKING:
@@ -305,9 +306,12 @@ class Dask:
         from rdf.distributed import run_distributed
 
         parts = PARTS_PER_WORKER * self._workers
+        with job.timings.stage("jit"):
+            job.check_columns()  # and compile what the workers need
+        shipped = (code_archive(), cache_archive(loaded_libraries()))
         begin = time.perf_counter()
         with progress_bar(error_console(), what, "events") as move:
-            found = run_distributed(job.source, self.client, code_archive(), task, parts, move)
+            found = run_distributed(job.source, self.client, shipped, task, parts, move)
         job.timings.add(stage, time.perf_counter() - begin)
         return found
 

@@ -172,6 +172,12 @@ class Job:
         types = {**self.source.types, **scales(self.configuration.vary)}
         compile_columns(rounded(self.columns, self._values), self._wanted, self._values, types)
 
+    def check_columns(self) -> None:
+        """Define the columns on a graph that is not run, as far as to see that they can be compiled."""
+        from rdf.execution import Pass
+
+        self._define_columns(Pass(self.source.open()))
+
     def _define_columns(self, loop: Pass) -> RNode:
         """Define all columns of an event."""
         from rdf.columns import define_columns, rounded

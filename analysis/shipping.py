@@ -1,10 +1,13 @@
-"""The toolkit's own code as an archive, for machines that do not have it: batch jobs and Dask workers."""
+"""What batch jobs and Dask workers need of the toolkit, as archives: its code, and what was compiled of it."""
 
 from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from rdf.cache import APPLICATION
 
 PACKAGES = ("analysis", "macros", "models", "plotting", "rdf")
 """What a scoring job needs."""
@@ -16,10 +19,22 @@ def code_archive() -> bytes:
     """Return a gzipped tar archive of the packages."""
     root = Path(__file__).resolve().parent.parent
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*")) if path.suffix in ENDINGS]
+    return _archive({str(path.relative_to(root)): path for path in files})
+
+
+def cache_archive(libraries: Iterable[Path]) -> bytes:
+    """Return a gzipped tar archive of a folder for XDG_CACHE_HOME that has these compiled libraries.
+
+    They are named by all that they depend on: a machine for which they are not made compiles its own.
+    """
+    return _archive({f"{APPLICATION}/compiled/{path.name}": path for path in libraries})
+
+
+def _archive(files: Mapping[str, Path]) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as archive:
-        for path in files:
-            entry = tarfile.TarInfo(str(path.relative_to(root)))
+        for name, path in files.items():
+            entry = tarfile.TarInfo(name)
             entry.size = path.stat().st_size
             with path.open("rb") as content:
                 archive.addfile(entry, content)

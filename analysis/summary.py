@@ -57,8 +57,7 @@ def print_summary(folder: Path) -> None:
     timings = run["timings"]
     table.add_row(
         "speed",
-        f"{run['events_per_second'] or 0:,} events/s on {_cores(run)}; "
-        f"an event's time: {_shares(run['loop_seconds'])}",
+        f"{run['events_per_second'] or 0:,} events/s on {_cores(run)}; an event's time: {_shares(run['loop_seconds'])}",
     )
     stages = {stage: seconds for stage, seconds in timings.items() if stage not in ("jit", "compile", "total")}
     compilation = {"compilation": timings.get("jit", 0.0) + timings["compile"]}  # Dask's workers compile the graph

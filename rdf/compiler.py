@@ -188,7 +188,8 @@ class _Build:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env={**os.environ, "LC_ALL": "C"},  # errors in English
+            # Errors in English. A batch job may have no PATH, by which the compiler finds the linker.
+            env={"PATH": os.defpath, **os.environ, "LC_ALL": "C"},
         )
 
     def wait(self) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
@@ -104,7 +104,7 @@ Utils.merge_values.register(_Value, _merge)
 
 
 def run_distributed(
-    source: Source, client: Client, archive: bytes, task: Task, parts: int, progress: Progress | None = None
+    source: Source, client: Client, shipped: Sequence[bytes], task: Task, parts: int, progress: Progress | None = None
 ) -> Any:
     """Run a task over all events of a source on the workers of a Dask cluster.
 
@@ -113,7 +113,7 @@ def run_distributed(
     Args:
         source: whose files the workers can read under the same names.
         client: of the cluster. Its workers have one thread each.
-        archive: tar archive of our packages, which the workers need not have.
+        shipped: tar archives of our packages and of our cache, which the workers need not have.
         task: what is done in each range.
         parts: ranges, about.
         progress: called with the events done and the events in all; an exception that it raises ends all.
@@ -131,7 +131,7 @@ def run_distributed(
         nonlocal done
         done += logged[1]
 
-    with _shipped(client, archive, task), ThreadPoolExecutor(1) as waiting:
+    with _shipped(client, shipped, task), ThreadPoolExecutor(1) as waiting:
         client.subscribe_topic(TOPIC, count)
         events = ROOT.RDataFrame(source.tree, list(source.files), executor=client, npartitions=parts)
         result = events.BookTask()
@@ -161,11 +161,11 @@ def run_distributed(
 
 
 @contextmanager
-def _shipped(client: Client, archive: bytes, task: Task) -> Iterator[None]:
+def _shipped(client: Client, shipped: Sequence[bytes], task: Task) -> Iterator[None]:
     """Give the task to all workers, also to those that join later."""
     cloudpickle.register_pickle_by_value(rdf.shipped)
     try:
-        client.register_plugin(rdf.shipped.Shipped(archive, pickle.dumps(task)), PLUGIN)
+        client.register_plugin(rdf.shipped.Shipped(*shipped, pickle.dumps(task)), PLUGIN)
     except Exception as error:
         raise EventLoopFailed(
             f"the workers cannot start: {first_reason(error)}; they need the packages of requirements.txt"

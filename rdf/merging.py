@@ -8,7 +8,7 @@ from typing import Any
 
 from rdf import histograms
 from rdf.compiler import compile_library
-from rdf.errors import MissingColumn, UnreadableFile
+from rdf.errors import UnreadableFile
 from rdf.events import TABLE
 from rdf.interpreter import MACROS, ROOT, captured_stderr, first_reason
 from rdf.provenance import SIMULATED, Provenance
@@ -25,8 +25,8 @@ def add_histograms(files: Sequence[Path], progress: Progress | None = None) -> d
         progress: called after each file.
 
     Raises:
-        UnreadableFile: a file is damaged.
-        MissingColumn: a file lacks a histogram, has one more, or one with other axes; names file and histogram.
+        UnreadableFile: a file is damaged, lacks a histogram, has one more, or one with other axes; names file and
+            histogram.
     """
     total: dict[str, Any] = {}
     for done, file in enumerate(files, start=1):
@@ -70,10 +70,10 @@ def _histograms_in(directory: Any, place: str = "") -> Iterator[tuple[str, Any]]
 def _check_same_axes(file: Path, found: dict[str, Any], first: Path, expected: dict[str, Any]) -> None:
     for path in sorted(found.keys() ^ expected.keys()):
         lacking, other = (file, first) if path in expected else (first, file)
-        raise MissingColumn(f"{lacking} has no histogram {path!r}, {other} has; add up parts of one run only")
+        raise UnreadableFile(f"{lacking} has no histogram {path!r}, {other} has; add up parts of one run only")
     for path, histogram in found.items():
         if _axes(histogram) != _axes(expected[path]):
-            raise MissingColumn(
+            raise UnreadableFile(
                 f"{file}: histogram {path!r} has other axes than in {first}; add up parts of one run only"
             )
 

@@ -6,6 +6,7 @@ Its code travels as it stands here, so nothing but the standard library and Dask
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import sys
 import tarfile
@@ -16,17 +17,19 @@ from distributed import Worker, WorkerPlugin
 
 
 class Shipped(WorkerPlugin):  # type: ignore[misc]
-    """Unpacks the code where the worker keeps its files, and then the task, which is made of it."""
+    """Unpacks code and cache where the worker keeps its files, and then the task, which is made of the code."""
 
-    def __init__(self, archive: bytes, task: bytes) -> None:
-        """Take a tar archive of the packages, and the pickled task."""
-        self._archive, self._task = archive, task
+    def __init__(self, code: bytes, cache: bytes, task: bytes) -> None:
+        """Take tar archives of our packages and of our cache, and the pickled task."""
+        self._archives, self._task = {"code": code, "cache": cache}, task
         self.task: Any = None
 
     def setup(self, worker: Worker) -> None:
         """Prepare a worker, before its first task."""
         folder = Path(worker.local_directory) / "anomaly-search"
-        with tarfile.open(fileobj=io.BytesIO(self._archive)) as archive:
-            archive.extractall(folder, filter="data")
-        sys.path.insert(0, str(folder))
+        for name, content in self._archives.items():
+            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+                archive.extractall(folder / name, filter="data")
+        sys.path.insert(0, str(folder / "code"))
+        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
         self.task = pickle.loads(self._task)
