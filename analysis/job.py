@@ -375,7 +375,8 @@ class Job:
         cuts = found.cuts
         selected_events = cuts[-1].events
         check_events(self.staging / "events.root", selected_events)
-        if not selected_events:
+        # A part of a sample may well hold none.
+        if not selected_events and not self.configuration.entries:
             raise NoEvents(f"{self.data.title}: no event has finite features, nothing was scored; check the sample")
         filled = complete(found.histograms)
         kept = remainders(found.histograms) if self.configuration.entries else {}

@@ -24,6 +24,7 @@ from analysis.progress import progress_bar
 from analysis.provenance import machine
 from analysis.results import TOP_EVENTS, agreement, means, variations
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
+from rdf.errors import NoEvents
 from rdf.schema import ID_QUANTITIES
 
 RESULTS = ("run.json", "events.root", "histograms.root", "anomalies.csv", f"models/{MODELS_JSON}")
@@ -111,6 +112,7 @@ def merge_parts(
     command: str,
     entries: tuple[int, int] | None = None,
     plan: str | None = None,
+    as_part: bool = False,
 ) -> None:
     """Put parts of a sample together, and leave in `output` what one run over all their entries would have left.
 
@@ -123,8 +125,10 @@ def merge_parts(
         command: recorded in run.json.
         entries: of the sample, half-open, that the parts together ought to hold; None if any will do.
         plan: that they ought to belong to; None if any one will do.
+        as_part: leave a part again, which can be merged with others, and not the result of a run.
 
     Raises:
+        NoEvents: the result has no event.
         DamagedPart: a part is missing or not whole, or does not belong to the others; names it, and what is wrong.
         OutputFolderError: the output folder cannot be written.
     """
@@ -140,7 +144,9 @@ def merge_parts(
         copy_model_folder(
             read_model_folder(checked[0].folder / "models"), checked[0].folder / "models", staging / "models"
         )
-        record |= _merge_root_files(checked, staging, record)
+        if not record["counts"]["selected"] and not as_part:
+            raise NoEvents(f"{output}: no event has finite features in any part; check the sample")
+        record |= _merge_root_files(checked, staging, record, as_part)
         _merge_anomalies(checked, staging, record["ensemble"])
         write_record(staging, record)
         write_checksums(staging)
@@ -308,7 +314,7 @@ def _files(parts: Sequence[Part]) -> list[dict[str, Any]]:
     return list(files.values())
 
 
-def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str, Any], as_part: bool) -> dict[str, Any]:
     """Write events.root and histograms.root, and return what run.json says of the histograms."""
     from rdf.errors import SourceError
     from rdf.histograms import complete, remainders, write_histograms
@@ -331,8 +337,8 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str,
                 f"part {part.folder}: events.root holds {events} events, run.json says {selected}; {_REMEDY}"
             )
     filled = complete(total)
-    # A part again, which may be added to others.
-    write_histograms(staging / "histograms.root", filled | remainders(total), provenance)
+    kept = remainders(total) if as_part else {}
+    write_histograms(staging / "histograms.root", filled | kept, provenance)
     names = tuple(record["detectors"])
     return {
         "agreement": agreement(filled, names),

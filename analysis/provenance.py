@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+COMMIT_NOTE = "analysis/commit.json"
+"""File with the commit, in code that was sent to another machine."""
 
 PACKAGES = (
     *("root", "sofie", "numpy", "scikit-learn", "torch", "onnx", "h5py"),
@@ -26,8 +30,14 @@ def library_versions() -> dict[str, str]:
 
 
 def git_commit() -> dict[str, Any] | None:
-    """Return the commit of this toolkit and whether its files were changed since; None outside a git checkout."""
+    """Return the commit of this toolkit and whether its files were changed since; None outside a git checkout.
+
+    Code that was sent to another machine has a note of it.
+    """
     folder = Path(__file__).resolve().parent.parent
+    if (note := folder / COMMIT_NOTE).is_file():
+        noted: dict[str, Any] | None = json.loads(note.read_bytes())
+        return noted
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]

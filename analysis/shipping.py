@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from analysis.provenance import COMMIT_NOTE, git_commit
 from rdf.cache import APPLICATION
 
 PACKAGES = ("analysis", "macros", "models", "plotting", "rdf")
@@ -19,7 +21,8 @@ def code_archive() -> bytes:
     """Return a gzipped tar archive of the packages."""
     root = Path(__file__).resolve().parent.parent
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*")) if path.suffix in ENDINGS]
-    return _archive({str(path.relative_to(root)): path for path in files})
+    contents = {str(path.relative_to(root)): path.read_bytes() for path in files}
+    return _archive({**contents, COMMIT_NOTE: json.dumps(git_commit()).encode()})
 
 
 def cache_archive(libraries: Iterable[Path]) -> bytes:
@@ -27,15 +30,14 @@ def cache_archive(libraries: Iterable[Path]) -> bytes:
 
     They are named by all that they depend on: a machine for which they are not made compiles its own.
     """
-    return _archive({f"{APPLICATION}/compiled/{path.name}": path for path in libraries})
+    return _archive({f"{APPLICATION}/compiled/{path.name}": path.read_bytes() for path in libraries})
 
 
-def _archive(files: Mapping[str, Path]) -> bytes:
+def _archive(files: Mapping[str, bytes]) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as archive:
-        for name, path in files.items():
+        for name, content in files.items():
             entry = tarfile.TarInfo(name)
-            entry.size = path.stat().st_size
-            with path.open("rb") as content:
-                archive.addfile(entry, content)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
     return made.getvalue()

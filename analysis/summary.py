@@ -27,7 +27,7 @@ def print_summary(folder: Path) -> None:
     """
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     with (folder / "anomalies.csv").open(encoding="utf-8") as file:
-        top = next(csv.DictReader(file))
+        top = next(csv.DictReader(file), None)
     sample, counts, cutflow = run["sample"], run["counts"], run["cutflow"]
 
     table = rows()
@@ -43,10 +43,9 @@ def print_summary(folder: Path) -> None:
     if len(run["ensemble"]) > 1:
         votes = f"by {run['min_votes']} or more of {len(run['ensemble'])} detectors"
         table.add_row("ensemble", f"{_share(counts['anomalous'], counts)} flagged {votes}")
-    table.add_row(
-        "most unusual",
-        f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']} for its {top['why']}",
-    )
+    if top:
+        which = f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}"
+        table.add_row("most unusual", f"{which} for its {top['why']}")
     known = {name: mean["ratio"] for name, mean in run["means"].items() if mean["ratio"]}
     different = sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:MEANS]
     ratios = (f"{name} {_ratio(ratio)}" for name, ratio in known.items() if name in different)
@@ -97,7 +96,7 @@ def _cores(run: dict[str, Any]) -> str:
 
 
 def _share(flagged: int, counts: dict[str, int]) -> str:
-    return f"{flagged:,} ({flagged / counts['selected']:.2%})"
+    return f"{flagged:,} ({flagged / max(counts['selected'], 1):.2%})"
 
 
 def _shares(seconds: dict[str, float], total: float | None = None) -> str:

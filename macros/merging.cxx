@@ -8,6 +8,7 @@
 #include <ROOT/RPageStorage.hxx>
 #include <ROOT/RPageStorageFile.hxx>
 
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -19,9 +20,13 @@ using ROOT::Internal::RPageSource;
 namespace {
 
 // The names and types of the columns, in their order, and the number of rows.
-std::pair<std::string, unsigned long long> contents(RPageSource &source)
+std::pair<std::string, unsigned long long> contents(RPageSource &source, const std::string &part)
 {
-   source.Attach();
+   try {
+      source.Attach();
+   } catch (const std::exception &error) {
+      throw std::runtime_error(part + ": " + error.what());
+   }
    const auto guard = source.GetSharedDescriptorGuard();
    std::string columns;
    for (const auto &field : guard->GetTopLevelFields())
@@ -40,14 +45,17 @@ concatenate(const std::string &table, const std::vector<std::string> &parts, TDi
    std::string columns;
    for (const auto &part : parts) {
       opened.push_back(RPageSource::Create(table, part));
-      sources.push_back(opened.back().get());
-      const auto [found, number] = contents(*sources.back());
+      const auto [found, number] = contents(*opened.back(), part);
       if (rows.empty())
          columns = found;
       else if (found != columns)
          throw std::runtime_error(part + " has other columns than " + parts[0]);
       rows.push_back(number);
+      if (number) // one without rows would abort the process
+         sources.push_back(opened.back().get());
    }
+   if (sources.empty())
+      return rows;
    namespace merger = ROOT::Experimental::Internal;
    merger::RNTupleMergeOptions options;
    options.fMergingMode = merger::ENTupleMergingMode::kStrict;

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +26,7 @@ signal.signal(signal.SIGINT, _handler)
 LOCAL, HTCONDOR = "local", "htcondor"
 """Kinds of clusters that are started; any other is the address of a running scheduler."""
 
-CONNECTING = 20
+CONNECTING = 10
 """Seconds that a scheduler has to answer in."""
 
 WORKER_MEMORY, WORKER_DISK = "2 GB", "1 GB"
@@ -67,7 +69,7 @@ def open_cluster(kind: str, workers: int) -> Iterator[Client]:
             if not isinstance(cluster, str):
                 opened.enter_context(cluster)
             client = opened.enter_context(Client(cluster, timeout=CONNECTING))
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, subprocess.TimeoutExpired) as error:
             raise ClusterError(f"--cluster {kind}: {error or 'no answer'}; {_REMEDIES.get(kind, _ADDRESS)}") from error
         yield client
 
@@ -81,12 +83,16 @@ _REMEDIES = {
 
 def _pool(workers: int) -> dask_jobqueue.HTCondorCluster:
     """Start a scheduler here, and workers as jobs of the pool that HTCondor's configuration names."""
-    site = {key: value for key, value in dask.config.get("jobqueue.htcondor").items() if value is not None}
-    wanted = {"cores": 1, "processes": 1, "memory": WORKER_MEMORY, "disk": WORKER_DISK} | {
-        key: site[key] for key in ("memory", "disk") if key in site
-    }
+    if not shutil.which("condor_q"):
+        raise OSError("HTCondor's commands are not there")
+    asked = subprocess.run(["condor_q", "-totals"], capture_output=True, text=True, timeout=CONNECTING, check=False)
+    if asked.returncode:  # workers that cannot be submitted would be waited for without end
+        raise OSError(f"no pool answers ({' '.join(asked.stderr.split())})")
+    wanted = {"cores": 1, "processes": 1, "memory": WORKER_MEMORY, "disk": WORKER_DISK}
+    site = dask.config.get("jobqueue.htcondor")
+    configured = {key: site[key] for key in ("memory", "disk") if site[key] is not None}
     cluster = dask_jobqueue.HTCondorCluster(
-        **wanted, python=sys.executable, scheduler_options={"dashboard_address": None}
+        **wanted | configured, python=sys.executable, scheduler_options={"dashboard_address": ":0"}
     )
     cluster.scale(jobs=workers)
     return cluster

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from distributed import Client, KilledWorker, get_worker
 import rdf.shipped
 from rdf import RNode
 from rdf.errors import ComputationError, EventLoopFailed, SchemaError, SourceError
-from rdf.execution import Progress
+from rdf.execution import Progress, broken_off
 from rdf.interpreter import ROOT, first_reason
 from rdf.sources import Source
 
@@ -104,7 +104,12 @@ Utils.merge_values.register(_Value, _merge)
 
 
 def run_distributed(
-    source: Source, client: Client, shipped: Sequence[bytes], task: Task, parts: int, progress: Progress | None = None
+    source: Source,
+    client: Client,
+    shipped: tuple[bytes, bytes],
+    task: Task,
+    parts: int,
+    progress: Progress | None = None,
 ) -> Any:
     """Run a task over all events of a source on the workers of a Dask cluster.
 
@@ -153,7 +158,7 @@ def run_distributed(
             except (ComputationError, SourceError, SchemaError, KeyboardInterrupt):
                 raise
             except Exception as error:
-                raise EventLoopFailed(f"the distributed event loop broke off: {first_reason(error)}") from error
+                raise broken_off(source, error) from error
             finally:
                 client.unsubscribe_topic(TOPIC)
                 if not running.done():
@@ -161,7 +166,7 @@ def run_distributed(
 
 
 @contextmanager
-def _shipped(client: Client, shipped: Sequence[bytes], task: Task) -> Iterator[None]:
+def _shipped(client: Client, shipped: tuple[bytes, bytes], task: Task) -> Iterator[None]:
     """Give the task to all workers, also to those that join later."""
     cloudpickle.register_pickle_by_value(rdf.shipped)
     try:

@@ -145,11 +145,15 @@ class EventLoop(Pass):
         try:
             return bool(self._loop.wait(100))
         except Exception as error:
-            reason = first_reason(error)
-            raise EventLoopFailed(
-                f"the event loop over {_names(self._source.files)} broke off: {reason}; a file may be damaged "
-                "(get it again) or the disk full"
-            ) from error
+            raise broken_off(self._source, error) from error
+
+
+def broken_off(source: Source, error: Exception) -> EventLoopFailed:
+    """Return the error that says what broke off an event loop over a source."""
+    return EventLoopFailed(
+        f"the event loop over {_names(source.files)} broke off: {first_reason(error)}; a file may be damaged (get it "
+        "again) or the disk full"
+    )
 
 
 def _names(files: Sequence[str]) -> str:

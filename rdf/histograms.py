@@ -194,8 +194,12 @@ def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
     for path, histogram in total.items():
         if path.startswith(f"{REMAINDERS}/"):
             continue
+        entries = histogram.GetEntries() + more[path].GetEntries()
+        if path.startswith("cutflow/"):  # filled bin by bin
+            entries = histogram.GetEntries()
         if (rest := total.get(f"{REMAINDERS}/{path}")) is None:
             histogram.Add(more[path])
+            histogram.SetEntries(entries)
             continue
         other = (more[path], more[f"{REMAINDERS}/{path}"])
         sums = [
@@ -205,6 +209,7 @@ def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
         for array, (high, low) in zip((_contents, _squared_weights), sums, strict=True):
             array(histogram)[:], array(rest)[:] = high, low
         histogram.ResetStats()
+        histogram.SetEntries(entries)
 
 
 def _contents(histogram: Any) -> npt.NDArray[np.float64]:

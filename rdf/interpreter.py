@@ -82,8 +82,9 @@ def captured_stderr() -> Iterator[CapturedStderr]:
 def first_reason(error: Exception) -> str:
     """Return the first thing that a C++ exception says, without the signatures that cppyy puts before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    thrown = (re.search(r"(?:Exception|_error): (.+)", line) for line in lines)
-    return next((found[1] for found in thrown if found), lines[0] if lines else type(error).__name__)
+    thrown = (re.search(r"(?:Exception|_error|out_of_range|invalid_argument): (.+)", line) for line in lines)
+    said = [line for line in lines if not line.endswith(("=>", "thrown:"))]
+    return next((found[1] for found in thrown if found), said[0] if said else type(error).__name__)
 
 
 def declare(code: str, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,8 @@ def concatenate_events(
             rows = [int(n) for n in ROOT.merging.concatenate(TABLE, [str(part) for part in parts], file)]
         except Exception as error:
             raise UnreadableFile(f"{first_reason(error)}; make these parts anew") from error
+    if not any(rows):  # ROOT does not put together what has no pages
+        shutil.copyfile(parts[0], target)
     if progress:
         progress(sum(rows), sum(rows))
     return rows

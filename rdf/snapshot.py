@@ -75,7 +75,8 @@ class Collected:
         collector = self.rows.collector(1)
         for part in (self, other):
             if len(part.ids):
-                collector.add(part.ids.reshape(-1), part.values.reshape(-1), len(part.ids))
+                # Copies: arrays that have come from elsewhere may be read-only, which PyROOT does not take.
+                collector.add(part.ids.flatten(), part.values.flatten(), len(part.ids))
         return _collected(self.rows, collector, self.seen + other.seen)
 
 

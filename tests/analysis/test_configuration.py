@@ -56,9 +56,12 @@ EVERYTHING: dict[str, Any] = {
     },
     "folds": 2,
     "vary": {"jes": 0.02, "met": 0.1},
+    "engine": "local",
+    "cluster": "local",
+    "plan": "muons-7",
     "allow_simulated": True,
 }
-"""Every key with a value that is not its default."""
+"""Every key, with a value that is not its default; but no other engine than `local` reads some entries only."""
 
 
 def configured(tmp_path: Path, text: str, **options: Any) -> RunConfiguration:
@@ -115,6 +118,9 @@ def test_defaults_are_those_of_the_help() -> None:
         },
         "folds": 1,
         "vary": {},
+        "engine": "local",
+        "cluster": "local",
+        "plan": None,
         "allow_simulated": False,
     }
 
@@ -141,6 +147,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
     command = (
         "--sample a.csv --schema cms_razor --output out --detectors isolation_forest --threads 2 --max-events 10 "
         "--entries 5:9 --models m --seed 1 --features MR,Rsq --allow-simulated --vary '{jes: 0.02, met: 0.1}' "
+        "--engine local --cluster local --plan muons-7 "
         """--define '{hardness: HT / MR, leading: {expression: "jet_pt[0]", title: "p_{T}^{j1}", unit: GeV}}' """
         """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
         "--train-events 5000 --train-on background --folds 2 "
@@ -196,6 +203,9 @@ autoencoder:
 vary:
   jes: 0.02
   met: 0.1
+engine: local
+cluster: local
+plan: muons-7
 allow_simulated: true
 """
     assert configured(tmp_path, text).model_dump(by_alias=True) == EVERYTHING
@@ -275,7 +285,7 @@ def test_wrong_detectors_are_named(detectors: Any, fault: str) -> None:
         ("allow-simulated", "unknown key 'allow-simulated'; did you mean allow_simulated?"),
         ("schema_name", "unknown key 'schema_name'; did you mean schema?"),
         ("config", f"unknown key 'config'; known: {', '.join(sorted(EVERYTHING))}"),
-        ("7", "unknown key 7; known: allow_simulated, autoencoder, define, "),
+        ("7", "unknown key 7; known: allow_simulated, autoencoder, cluster, define, "),
     ],
 )
 def test_unknown_key_is_named_with_near_ones(tmp_path: Path, key: str, words: str) -> None:

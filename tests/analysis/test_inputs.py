@@ -350,6 +350,71 @@ def test_sample_file_says_what_it_likes(own: Path, storage: str) -> None:
     )
 
 
+# --- some entries of a sample file that says how many events each file holds
+
+COUNTED = "schema: cms_razor\nfiles:\n" + "".join(
+    f"  - {{path: data/{name}.csv, events: {events}}}\n" for name, events in (("a", 100), ("b", 50), ("c", 0), ("d", 7))
+)
+
+
+@pytest.mark.parametrize(
+    ("entries", "names", "skipped"),
+    [
+        ("0:1", "a", 0),
+        ("0:100", "a", 0),
+        ("99:101", "ab", 0),
+        ("100:150", "b", 100),
+        ("149:150", "b", 100),
+        ("149:151", "bcd", 100),
+        ("150:157", "d", 150),
+        ("0:157", "abcd", 0),
+    ],
+)
+def test_only_the_files_that_hold_the_entries_are_looked_at(
+    entries: str, names: str, skipped: int, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    for name in names:
+        (tmp_path / "data" / f"{name}.csv").write_bytes(CONTENT)
+    data = resolve(write(tmp_path / "mine.yaml", COUNTED), entries=entries)
+    events = {"a": 100, "b": 50, "c": 0, "d": 7}
+    assert data.skipped == skipped
+    assert [(Path(file.path).stem, file.events) for file in data.files] == [(name, events[name]) for name in names]
+    (tmp_path / "data" / f"{names[-1]}.csv").unlink()
+    with pytest.raises(DataError, match=rf"data/{names[-1]}\.csv does not exist; check `files` in"):
+        resolve(tmp_path / "mine.yaml", entries=entries)
+
+
+def test_entries_beyond_the_last_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--entries 157:160: the sample has 157 events"):
+        resolve(write(tmp_path / "mine.yaml", COUNTED), entries="157:160")
+
+
+def test_all_files_are_looked_at_where_one_does_not_say_its_events(own: Path) -> None:
+    path = write(own / "mine.yaml", "schema: cms_razor\nfiles: [{path: data/a.csv, events: 9}, {path: data/b.csv}]")
+    data = resolve(path, entries="0:9")
+    assert ([Path(file.path).name for file in data.files], data.skipped) == (["a.csv", "b.csv"], 0)
+
+
+def test_a_copy_is_described_as_what_it_is_a_copy_of(own: Path) -> None:
+    sha256 = "ab" * 32
+    path = write(
+        own / "mine.yaml",
+        f"""
+        schema: cms_razor
+        files:
+          - {{path: data/a.csv, copy_of: {{path: /far/away/A.csv, size: 12, sha256: {sha256}}}}}
+          - {{path: data/b.csv, copy_of: {{path: "root://host//b.csv"}}}}
+        """,
+    )
+    data = resolve(path)
+    assert [Path(file.path).name for file in data.files] == ["a.csv", "b.csv"]
+    assert data.describe()["files"] == [
+        {"path": "/far/away/A.csv", "size": 12, "sha256": sha256},
+        {"path": "root://host//b.csv", "size": None, "sha256": None},
+    ]
+
+
 def test_sample_file_without_a_schema_takes_the_options(own: Path) -> None:
     path = write(own / "mine.yml", "files: [{path: data/a.csv}]")
     assert resolve(path, schema="cms_razor").schema_name == "cms_razor"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import OutputFolderError
-from analysis.output import STAGING, check_space, staged_output
+from analysis.output import STAGING, check_space, staged_output, write_checksums
 
 PROJECT = Path(__file__).parents[2]
 FILES = ("anomalies.csv", "events.root", "histograms.root", "run.json", "votes.root")
@@ -149,9 +150,9 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
     assert publish(old, "old", steps=100) == 0
     assert generations(old) == whole("old")
     seen = set()
-    # Six renames, the removal of the old run.json, of the other results that there can be (there or not), and of
-    # the old folder of figures with its file, and of the staging.
-    for steps in range(18):
+    # Six renames, the removal of the old run.json, of its checksums and of the other results that there can be (there
+    # or not), and of the old folder of figures with its file, and of the staging.
+    for steps in range(19):
         folder = tmp_path / str(steps)
         shutil.copytree(old, folder)
         code = publish(folder, "new", steps)
@@ -164,12 +165,22 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
 
 def test_what_an_earlier_run_or_evaluation_left_goes_with_it(tmp_path: Path) -> None:
     """A new run.json must not vouch for metrics or a projection that are not of its run; a file of the user's stays."""
-    for name in ("metrics.json", "curves.root", "latent.csv", "notes.txt", "run.json"):
+    for name in ("metrics.json", "curves.root", "latent.csv", "SHA256SUMS", "notes.txt", "run.json"):
         (tmp_path / name).write_text("old")
     with staged_output(tmp_path) as staging:
         for name in ("run.json", "events.root"):
             (staging / name).write_text("new")
     assert generations(tmp_path) == {"run.json": "new", "events.root": "new", "notes.txt": "old"}
+
+
+def test_checksums_are_those_of_all_results_but_figures(tmp_path: Path) -> None:
+    for name in ("run.json", "events.root", "curves.root", "models/a.onnx", "models/models.json", "figures/MR.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    write_checksums(tmp_path)
+    expected = ("run.json", "events.root", "curves.root", "models/a.onnx", "models/models.json")
+    lines = (tmp_path / "SHA256SUMS").read_text().splitlines()
+    assert lines == [f"{hashlib.sha256(name.encode()).hexdigest()}  {name}" for name in expected]
 
 
 def test_second_run_is_refused_while_the_first_holds_the_folder(tmp_path: Path) -> None:

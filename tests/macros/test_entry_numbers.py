@@ -56,8 +56,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     return written
 
 
-def sample(paths: list[Path]) -> Source:
-    return open_source([str(path) for path in paths], SCHEMA, paths[0].parent, [None] * len(paths))
+def sample(paths: list[Path], skipped: int = 0) -> Source:
+    names = [str(path) for path in paths]
+    return open_source(names, SCHEMA, paths[0].parent, [None] * len(paths), skipped=skipped)
 
 
 def pairs(events: object, loop: EventLoop) -> tuple[list[int], list[int]]:
@@ -117,6 +118,25 @@ def test_a_part_of_a_sample(kind: str, entries: tuple[int, int], files: dict[str
     loop = EventLoop(sample(files[kind]), entries)
     rows, truth = pairs(loop.events, loop)
     assert rows == truth == list(range(*entries))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", ["ttree", "rntuple"])
+def test_without_the_first_files(kind: str, threads: int, files: dict[str, list[Path]]) -> None:
+    use_threads(threads)
+    source = sample(files[kind][3:], skipped=901)
+    loop = EventLoop(source, (0, 1099))
+    rows, truth = pairs(loop.events, loop)
+    assert rows == truth
+    assert sorted(truth) == list(range(901, TOTAL))
+
+
+@pytest.mark.parametrize("kind", ["ttree", "rntuple"])
+def test_a_part_without_the_first_files(kind: str, files: dict[str, list[Path]]) -> None:
+    use_threads(1)
+    loop = EventLoop(sample(files[kind][3:], skipped=901), (300, 400))
+    rows, truth = pairs(loop.events, loop)
+    assert rows == truth == list(range(1201, 1301))
 
 
 @pytest.mark.parametrize("threads", [1, 2])

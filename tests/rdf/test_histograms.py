@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,32 @@ def test_sums_of_products_over_events_are_the_matrix_of_second_moments(threads: 
         np.testing.assert_allclose(contents(matrix), expected, rtol=1e-12, atol=1e-6)
         squares = np.einsum("ni,nj->ij", extended[chosen] ** 2, extended[chosen] ** 2)
         np.testing.assert_allclose(contents(matrix, "GetBinError"), np.sqrt(squares), rtol=1e-12)
+
+
+def test_sums_are_rounded_once_with_any_threads(scored: Any, events: Any, parts: Any) -> None:
+    """The sums of real numbers in the file, and of their squares, against exactly rounded ones."""
+    columns = {name: events[name].astype(np.float64) for name in RAZOR}
+    for threads in (1, 2):
+        with uproot.open(scored[threads].folder / "histograms.root") as file:
+            for path in ("normal", "anomalous"):
+                chosen, found = parts[f"{path}/"], file[f"moments/{path}"]
+                for i, one in enumerate(RAZOR, start=1):
+                    for j, other in enumerate(RAZOR, start=1):
+                        products = columns[one][chosen] * columns[other][chosen]
+                        assert found.values()[i, j] == math.fsum(products)
+                        assert found.variances()[i, j] == math.fsum(products**2)
+            profile = file[f"planes/score_{DETECTOR}_MR_Rsq"]
+            x, y = (axis.edges(flow=True) for axis in profile.axes)
+            bins = [
+                np.searchsorted(edges[1:-1], columns[name], side="right") for edges, name in ((x, "MR"), (y, "Rsq"))
+            ]
+            score = events[f"score_{DETECTOR}"].astype(np.float64)
+            width = profile.member("fXaxis").member("fNbins") + 2
+            for i, j in set(zip(*bins, strict=True)):
+                in_bin = score[(bins[0] == i) & (bins[1] == j)]
+                assert profile.member("fBinEntries")[i + width * j] == len(in_bin)
+                assert profile.values(flow=True)[i, j] == math.fsum(in_bin) / len(in_bin)
+                assert profile.member("fSumw2")[i + width * j] == math.fsum(in_bin**2)
 
 
 def test_products_are_in_double_precision() -> None:

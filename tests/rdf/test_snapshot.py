@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ def test_the_snapshot_is_the_selected_events_in_the_order_of_the_table(
     threads: int, made_up: Any, collected: Any
 ) -> None:
     found = collected[threads]
-    assert found.snapshot.ids == ("source_row", "run", "luminosityBlock", "event")
+    assert found.snapshot.rows.ids == ("source_row", "run", "luminosityBlock", "event")
     assert found.ids[:, 0].tolist() == np.flatnonzero(made_up.finite).tolist()
     assert found.ids[:, 1:].tolist() == made_up.ids[made_up.finite].tolist()
     assert found.snapshot.collected().seen == np.count_nonzero(made_up.finite)
-    expected = made_up.matrix(found.snapshot.values)
+    expected = made_up.matrix(found.snapshot.rows.values)
     assert found.values.dtype == np.float32
     # The last bit of a float32 may fall to either side of a sum that is rounded in another order.
     np.testing.assert_allclose(found.values, expected, rtol=1.2e-7)
@@ -99,6 +100,26 @@ def test_a_sample_is_that_of_the_least_lots_with_any_threads(made_up: Any, schem
     assert 45 - 4 * 5.7 < len(samples[0] & samples[7]) < 45 + 4 * 5.7
 
 
+@pytest.mark.parametrize("sample", [None, 300, 5000])
+def test_rows_of_parts_are_merged_to_those_of_one_loop(sample: int | None, made_up: Any, schema: Any) -> None:
+    parts = []
+    for entries in ((0, 1), (1, 700), (700, 2000)):
+        loop = EventLoop(made_up.source, entries)
+        names = ("HT", "MET")
+        events = define_columns(loop.events, rounded(columns_of(made_up.source, schema), names), ID_QUANTITIES, names)
+        snapshot = book_snapshot(events, fields_of(names), names, 1, sample, 7)
+        loop.run([snapshot.booked])
+        # As they come from another process.
+        parts.append(pickle.loads(pickle.dumps(snapshot.collected())))
+    first, second, third = parts
+    _, ids, values = drawn(made_up.source, schema, 1, sample, 7)
+    for merged in (first.merged(second).merged(third), third.merged(second.merged(first))):
+        found_ids, found_values = merged.arrays()
+        assert merged.seen == 2000
+        assert found_ids.tobytes() == ids.tobytes()
+        assert found_values.tobytes() == values.tobytes()
+
+
 def test_a_sample_of_more_than_there_is_are_all_events(made_up: Any, schema: Any) -> None:
     _, ids, values = drawn(made_up.source, schema, 2, 5000, 1)
     _, all_ids, all_values = drawn(made_up.source, schema, 1, None, 0)
@@ -134,7 +155,7 @@ def test_ids_of_a_source_with_event_numbers_and_duplicates(tmp_path: Any) -> Non
     schema = load_schema("cms_nanoaod")
     source = opened(write_ttree(tmp_path / "nano.root", "Events", columns, NANOAOD_KINDS), schema)
     snapshot, all_ids, all_values = drawn(source, schema, 1, None, 0)
-    assert snapshot.ids == ("run", "luminosityBlock", "event")
+    assert snapshot.rows.ids == ("run", "luminosityBlock", "event")
     lots = lots_of(3, all_ids, all_values)
     chosen = sorted(sorted(range(200), key=lots.__getitem__)[:90])
     _, ids, values = drawn(source, schema, 1, 90, 3)

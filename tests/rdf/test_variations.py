@@ -337,7 +337,9 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
     cutflow = book_cutflow(selected)
     loop.run([*histograms.results(), cutflow.booked])
     assert cutflow.cuts() == [Cut("all", EVENTS), Cut("finite", nominal.sum())]
-    write_histograms(folder / "histograms.root", complete(collect_histograms(histograms, [])), Provenance("{}", simulated=False))
+    write_histograms(
+        folder / "histograms.root", complete(collect_histograms(histograms, [])), Provenance("{}", simulated=False)
+    )
     return Run(
         folder / "histograms.root",
         forest,

@@ -1,0 +1,190 @@
+"""Event loops on Dask's workers against the same ones in one process, and workers that die."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from distributed import LocalCluster
+
+from analysis.simulate import main as simulate
+from tests.analysis.same_results import assert_same_results
+
+EVENTS, FILES = 8000, 3
+
+
+def program(name: str, *options: object) -> list[str]:
+    return [sys.executable, "-m", f"analysis.{name}", *map(str, options)]
+
+
+def run(*options: object, fails: bool = False) -> str:
+    done = subprocess.run(program("run", *options), capture_output=True, text=True, timeout=300)
+    assert (done.returncode != 0) == fails, done.stderr
+    return done.stderr if fails else done.stdout
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample of several files, of one cluster each."""
+    folder = tmp_path_factory.mktemp("sample")
+    for i in range(FILES):
+        options = ("qcd", "--events", EVENTS, "--seed", 5 + i, "--format", "ttree", "-o", folder / f"{i}.root")
+        assert simulate([str(option) for option in options]) == 0
+    files = "".join(f"  - path: {i}.root\n" for i in range(FILES))
+    path = folder / "qcd.yaml"
+    path.write_text(f"name: qcd\ntitle: simulated QCD\nschema: cms_nanoaod\nsimulated: true\nfiles:\n{files}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def local(sample: Path) -> Path:
+    """The results of a run in one process, with scales varied."""
+    folder = sample.parent / "local"
+    detectors = ("--detectors", "isolation_forest,elliptic_envelope", "--train-events", 2000)
+    run("--sample", sample, *detectors, "--vary", "jes,met", "--threads", 2, "--output", folder)
+    return folder
+
+
+def on_dask(sample: Path, local: Path, output: Path, *more: object) -> list[object]:
+    models = ("--models", local / "models", "--vary", "jes,met")
+    return ["--sample", sample, *models, "--engine", "dask", "--threads", 2, "--output", output, *more]
+
+
+def test_two_workers_give_what_one_process_gives(sample: Path, local: Path, tmp_path: Path) -> None:
+    said = run(*on_dask(sample, local, tmp_path / "dask"))
+    assert "2 Dask workers (local)" in said
+    assert_same_results(tmp_path / "dask", local, at_least=FILES * EVENTS // 2)
+    record = json.loads((tmp_path / "dask" / "run.json").read_text())
+    assert record["engine"] == {"name": "dask", "cluster": "local", "workers": 2}
+    assert record["counts"]["processed"] == FILES * EVENTS
+    assert sorted(path.name for path in (tmp_path / "dask").iterdir()) == sorted(
+        ["SHA256SUMS", "anomalies.csv", "events.root", "histograms.root", "models", "run.json"]
+    )
+
+
+def test_an_rntuple(local: Path, tmp_path: Path) -> None:
+    path = tmp_path / "qcd.root"
+    assert simulate(["qcd", "--events", str(EVENTS), "--seed", "9", "-o", str(path)]) == 0
+    options = ("--sample", path, "--schema", "cms_nanoaod", "--models", local / "models", "--threads", 2)
+    run(*options, "--output", tmp_path / "local")
+    run(*options, "--engine", "dask", "--output", tmp_path / "dask")
+    assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=EVENTS // 2)
+
+
+def test_training_on_what_workers_collect(sample: Path, local: Path, tmp_path: Path) -> None:
+    """The draw of training events does not depend on who draws them: the models are the same."""
+    options = ("--detectors", "elliptic_envelope", "--train-events", 2000, "--engine", "dask", "--threads", 2)
+    run("--sample", sample, *options, "--output", tmp_path)
+    ours, theirs = (json.loads((folder / "models" / "models.json").read_text()) for folder in (tmp_path, local))
+    assert ours["detectors"]["elliptic_envelope"] == theirs["detectors"]["elliptic_envelope"]
+    assert ours["training"]["samples"] == theirs["training"]["samples"]
+
+
+def test_a_worker_that_is_killed_is_survived(sample: Path, local: Path, tmp_path: Path) -> None:
+    output = tmp_path / "dask"
+    running = subprocess.Popen(program("run", *on_dask(sample, local, output)), stderr=subprocess.DEVNULL)
+    victim = wait_for(lambda: worker_at_work(running.pid), running)
+    os.kill(victim, signal.SIGKILL)
+    assert running.wait(timeout=300) == 0
+    assert_same_results(output, local, at_least=FILES * EVENTS // 2)
+
+
+def test_ctrl_c_leaves_nothing(sample: Path, local: Path, tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        program("run", *on_dask(sample, local, tmp_path)), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: worker_at_work(running.pid), running)
+    started = psutil.Process(running.pid).children(recursive=True)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "interrupted; no result was left under its final name"
+    assert list(tmp_path.iterdir()) == []
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_for(find: Any, running: subprocess.Popen[Any]) -> Any:
+    until = time.monotonic() + 100
+    while time.monotonic() < until and running.poll() is None:
+        if found := find():
+            return found
+        time.sleep(0.01)
+    pytest.fail("it did not come that far")
+
+
+def worker_at_work(pid: int) -> int | None:
+    """The process of a Dask worker that is writing its part of the events."""
+    for process in psutil.Process(pid).children(recursive=True):
+        try:
+            if any("/parts/" in file.path for file in process.open_files()):
+                return process.pid
+        except psutil.Error:  # it has just ended
+            continue
+    return None
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a scheduler that runs already, with a worker."""
+    folder = str(tmp_path_factory.mktemp("workers"))
+    options = {"dashboard_address": None, "local_directory": folder, "silence_logs": 50}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_a_scheduler_that_runs_already(scheduler: str, sample: Path, local: Path, tmp_path: Path) -> None:
+    for attempt in ("first", "again"):  # it can be used again
+        run(*on_dask(sample, local, tmp_path / attempt, "--cluster", scheduler))
+        assert_same_results(tmp_path / attempt, local, at_least=FILES * EVENTS // 2)
+
+
+def test_a_damaged_file_is_named(sample: Path, local: Path, tmp_path: Path) -> None:
+    """What is wrong with it cannot be seen when it is opened."""
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for path in sample.parent.glob("*.*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    content = bytearray((folder / "1.root").read_bytes())
+    content[len(content) // 5 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 5)
+    (folder / "1.root").write_bytes(content)
+    said = run(*on_dask(folder / "qcd.yaml", local, tmp_path / "dask"), fails=True)
+    assert said.splitlines()[-1].startswith("error: ")
+    assert "1.root" in said
+    assert not (tmp_path / "dask" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--cluster", "tcp://127.0.0.1:1"), "--cluster tcp://127.0.0.1:1: "),
+        (("--cluster", "tcp://no.such.host:8786"), "give the address that dask-scheduler prints"),
+        (("--entries", "0:10"), "leave out --entries"),
+        (("--max-events", "10"), "leave out --entries and --max-events"),
+    ],
+)
+def test_errors(options: tuple[str, ...], message: str, sample: Path, local: Path, tmp_path: Path) -> None:
+    begin = time.monotonic()
+    said = run(*on_dask(sample, local, tmp_path / "dask", *options), fails=True)
+    assert message in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert time.monotonic() - begin < 90
+
+
+def test_a_cluster_without_the_engine_is_refused(sample: Path, tmp_path: Path) -> None:
+    said = run("--sample", sample, "--cluster", "htcondor", "--output", tmp_path / "out", fails=True)
+    assert said.splitlines()[-1] == "error: --cluster htcondor is for --engine dask; add it"
+
+
+def test_no_pool_for_workers(sample: Path, local: Path, tmp_path: Path) -> None:
+    said = run(*on_dask(sample, local, tmp_path / "dask", "--cluster", "htcondor"), fails=True)
+    assert "condor_submit has to be on the PATH" in said.splitlines()[-1]
