@@ -17,7 +17,7 @@ from analysis.errors import ConfigurationError
 from analysis.output import staged_output
 from analysis.shipping import cache_archive, code_archive
 from condor.configuration import BatchConfiguration
-from condor.descriptions import job_attributes
+from condor.descriptions import job_attributes, merge_description, score_description
 from condor.errors import BatchInTheWay
 from condor.folder import BATCH, BatchFolder, missing_nodes
 from condor.plan import Node, Plan, PlannedFile, Requests, dag_lines

@@ -16,6 +16,7 @@ RUN: dict[str, Any] = {
     "sample": {"title": "Made-up sample", "doi": "10.1234/ABC", "simulated": False, "files": [{"path": "/data/a.csv"}]},
     "training": {"samples": [{"simulated": False}]},
     "threads": 2,
+    "engine": {"name": "local"},
     "cutflow": [{"name": "all", "events": 12345}, {"name": "finite", "events": 12000}],
     "counts": {"expected": 12345, "processed": 12345, "selected": 12000, "normal": 11400, "anomalous": 600},
     "detectors": {
@@ -149,6 +150,11 @@ def test_figures_that_nobody_has_drawn(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "figures").rmdir()
     print_summary(tmp_path)
     assert f"figures       python -m plotting {tmp_path} draws them\n" in re.sub(" +\n", "\n", capsys.readouterr().out)
+
+
+def test_event_loops_on_dask_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = summary(tmp_path, capsys, engine={"name": "dask", "cluster": "htcondor", "workers": 40})
+    assert "34,567 events/s on 40 Dask workers (htcondor); an event's time: " in text
 
 
 def test_nothing_flagged_one_thread_and_no_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
