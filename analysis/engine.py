@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from analysis.configuration import RunConfiguration
+from analysis.errors import ConfigurationError
 from analysis.output import check_space
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
@@ -305,6 +306,11 @@ class Dask:
     def _run(self, job: Job, task: Any, what: str, stage: str) -> Any:
         from rdf.distributed import run_distributed
 
+        if job.source.needs_numbers and len(job.source.files) > 1:
+            raise ConfigurationError(
+                f"--engine dask: the events of {job.data.title} have no numbers, and its workers cannot tell the places "
+                "of those of several files; leave it out, or use python -m condor"
+            )
         parts = PARTS_PER_WORKER * self._workers
         with job.timings.stage("jit"):
             job.check_columns()  # and compile what the workers need

@@ -128,8 +128,8 @@ def network_source(onnx: Path, model: str) -> tuple[str, str]:
 
     The namespace has a class `Session`, made from the name of that file, and a function
     `doInfer(session, features, &score)`. The code is SOFIE's, the same each time and for each training of as many
-    numbers; but its matrix products (for which it would call a BLAS), its exponentials and its walks down decision
-    trees (for which it would have five look-ups a level) are functions of `macros/`.
+    numbers; but its matrix products (for which it would call a BLAS), its exponentials, its distances from support
+    vectors (three passes) and its walks down decision trees (five look-ups a level) are functions of `macros/`.
 
     Args:
         onnx: the network, from features of shape (1, features) to a score.

@@ -25,6 +25,10 @@ API(product)(int transa, int transb, int m, int n, int k, const float *factors, 
    const int lda = transa ? k : m, ldb = transb ? n : k;
    dense::sgemm(transa ? "t" : "n", transb ? "t" : "n", &m, &n, &k, factors, A, &lda, B, &ldb, factors + 1, C, &m);
 }
+API(distances)(int dimensions, int count, const float *point, const float *others, float *out)
+{
+   dense::squared_distances(out, point, others, dimensions, count);
+}
 API(address)(int size, std::int64_t *address)
 {
    const dense::Tensor<float> tensor(size);
@@ -92,6 +96,20 @@ def test_what_lay_in_the_output_is_forgotten_and_nan_is_not(product: Product) ->
     found = product(A, x, np.zeros((70, 1)), 1.0, 0.0, False, False)
     assert np.flatnonzero(~np.isfinite(found[:, 0])).tolist() == [33, 66, 67]
     np.testing.assert_array_equal(found[[33, 66, 67], 0], [np.nan, np.inf, -np.inf])
+
+
+# All sizes of blocks, and what is left beside them.
+@pytest.mark.parametrize("count", [1, 15, 16, 63, 64, 65, 80, 2529])
+@pytest.mark.parametrize("dimensions", [1, 3, 8, 20])
+def test_squared_distances(dimensions: int, count: int, function: Callable[[str], Callable[..., None]]) -> None:
+    point, others = drawn(dimensions), drawn(dimensions, count)
+    # Neighbours, whose distance a difference of products would lose.
+    others[:, ::3] = (point[:, None] + 1e-3 * others[:, ::3]).astype(np.float32)
+    found = np.full(count, np.nan, dtype=np.float32)
+    function("distances")(dimensions, count, point.astype(np.float32), others.astype(np.float32), found)
+    np.testing.assert_allclose(
+        found, ((point[:, None] - others) ** 2).sum(axis=0), rtol=1e-3 * np.finfo("f4").eps ** 0.5
+    )
 
 
 def test_tensors_begin_with_a_cache_line(function: Callable[[str], Callable[..., None]]) -> None:
