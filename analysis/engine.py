@@ -308,7 +308,7 @@ class Dask:
 
         if job.source.needs_numbers and len(job.source.files) > 1:
             raise ConfigurationError(
-                f"--engine dask: the events of {job.data.title} have no numbers, and its workers cannot tell the places "
+                f"--engine dask: the events of {job.data.title} have no numbers, and workers cannot tell the places "
                 "of those of several files; leave it out, or use python -m condor"
             )
         parts = PARTS_PER_WORKER * self._workers
