@@ -18,7 +18,7 @@ OVER_MEMORY = 1001
 _MEMORY_EXCEEDED = (
     f"({{0}}Code =?= 3 && {{0}}SubCode =?= {OVER_MEMORY}"
     " || {0}Code =?= 34 && {0}SubCode =!= 104"
-    " || {0}Code =?= 26 && {0}SubCode =?= 102)"
+    " || {0}Code =?= 21 && {0}SubCode =?= 102)"
 )
 """Held for memory: by the rule below, by the kernel's limit, or by the pool's policy; 104 is for disk."""
 
@@ -139,5 +139,5 @@ def _variables(environment: Mapping[str, str]) -> str:
 
 
 def _quoted(word: str) -> str:
-    escaped = word.replace("'", "''").replace('"', '""')
+    escaped = word.replace("'", "''").replace('"', '""').replace("$", "$(DOLLAR)")
     return f"'{escaped}'"

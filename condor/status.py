@@ -147,7 +147,7 @@ def _at(what: str, host: str) -> str:
 def over_memory(hold: tuple[int, int]) -> bool:
     """Whether a hold of this code and subcode is for memory; see the rules in `condor.descriptions`."""
     code, subcode = hold
-    return hold in ((3, OVER_MEMORY), (26, 102)) or (code == 34 and subcode != 104)
+    return hold in ((3, OVER_MEMORY), (21, 102)) or (code == 34 and subcode != 104)
 
 
 def is_released(node: NodeStatus, requests: Requests) -> bool:
@@ -164,7 +164,7 @@ def remedy(hold: tuple[int, int], folder: str) -> str:
     code, subcode = hold
     if over_memory(hold):
         return f"it had as much memory as it may get; {again} --memory N gives more"
-    if subcode == NO_SPACE or (code in (26, 34) and subcode == 104):
+    if subcode == NO_SPACE or (code in (21, 34) and subcode == 104):
         return f"no space is left in the sandbox; free some, or ask for more: {again} --disk N"
     if code == 47:
         return f"it takes longer than it may; {again} --minutes N gives more"

@@ -51,10 +51,12 @@ def submit(configuration: BatchConfiguration) -> tuple[BatchFolder, Plan]:
     with staged_output(batch.output) as staging:
         _refuse_submitted(batch, schedd)
         plan = prepare(configuration, data, staging / BATCH, batch.output)
+        replaced = staging / "replaced"
         if batch.path.exists():
             _refuse_other(batch, plan)
-            shutil.rmtree(batch.path)
+            batch.path.rename(replaced)  # a removal that is cut short leaves half a batch, here where nobody minds
         (staging / BATCH).rename(batch.path)
+        shutil.rmtree(replaced, ignore_errors=True)
         schedd.submit_dag(batch.round(1).dag, batch.path, 1)
     return batch, plan
 

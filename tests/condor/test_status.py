@@ -216,7 +216,7 @@ def test_an_eviction_that_only_leads_to_a_hold_is_not_told_twice() -> None:
     [
         ((3, 1001), 1024, True),
         ((34, 0), 3600, True),
-        ((26, 102), 900, True),
+        ((21, 102), 900, True),
         ((3, 1001), 7200, False),
         ((34, 104), 900, False),
         ((12, 2), 900, False),
@@ -234,7 +234,7 @@ def test_only_holds_for_memory_are_released_and_up_to_eight_times_the_request(
     [
         ((3, 1001), "--memory"),
         ((34, 104), "--disk"),
-        ((26, 104), "--disk"),
+        ((21, 104), "--disk"),
         ((47, 0), "--minutes"),
         ((12, 28), "--disk"),
     ],

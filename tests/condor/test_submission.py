@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -221,6 +222,29 @@ def test_a_submission_whose_answer_was_lost_is_not_repeated(schedd: ListedDags, 
         submit(configured(jobs=4))
 
 
+def test_half_a_batch_is_never_left_where_another_replaces_it(
+    schedd: ListedDags, configured: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_short(folder: Path, **options: Any) -> None:
+        if not (folder / "plan.json").exists():
+            return remove_tree(folder, **options)
+        (folder / "plan.json").unlink()
+        raise KeyboardInterrupt
+
+    remove_tree, schedd.breaks = shutil.rmtree, True
+    with pytest.raises(KeyboardInterrupt):
+        submit(configured(jobs=2))
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            submit(configured(jobs=2))
+    schedd.breaks = False
+    batch, plan = submit(configured(jobs=2))
+    assert batch.read_plan() == plan
+    assert list(schedd.dags) == [1]
+    assert [path.name for path in batch.output.iterdir()] == ["batch"]
+
+
 def test_a_submit_that_was_cut_short_is_continued(schedd: ListedDags, configured: Configured) -> None:
     schedd.breaks = True
     with pytest.raises(KeyboardInterrupt):
@@ -315,7 +339,7 @@ def _attributes(requests: Requests) -> dict[str, str]:
         ({}, 1500, False),
         ({"Code": 3, "SubCode": 1001, "MemoryProvisioned": 1536, "MemoryUsage": 1600}, 3072, True),
         ({"Code": 34, "SubCode": 102, "MemoryProvisioned": 1536, "MemoryUsage": 5000}, 7500, True),
-        ({"Code": 26, "SubCode": 102, "MemoryProvisioned": 12000, "MemoryUsage": 12100}, 24000, False),
+        ({"Code": 21, "SubCode": 102, "MemoryProvisioned": 12000, "MemoryUsage": 12100}, 24000, False),
         ({"Code": 34, "SubCode": 104, "MemoryProvisioned": 1536, "MemoryUsage": 100}, 1500, False),
         ({"Code": 12, "SubCode": 28, "MemoryProvisioned": 1536, "MemoryUsage": 100}, 1500, False),
     ],
