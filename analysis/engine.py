@@ -280,7 +280,8 @@ class Dask:
     def _workers(self) -> int:
         from rdf.cluster import wait_for_workers
 
-        with spinner(error_console(), "waiting for workers"):
+        why = {"htcondor": "condor_q says what they wait for"}.get(self.cluster, f"on {self.cluster}")
+        with spinner(error_console(), f"waiting for workers ({why})"):
             return wait_for_workers(self.client)
 
     def collect(self, job: Job, limit: int | None) -> Collected:

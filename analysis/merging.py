@@ -116,8 +116,8 @@ def merge_parts(
 ) -> None:
     """Put parts of a sample together, and leave in `output` what one run over all their entries would have left.
 
-    Events, histograms and anomalies.csv are the same to the last bit, but for the order of the events. Figures are not
-    drawn.
+    Events (but for their order), histograms with their errors and numbers of entries, and anomalies.csv are the same to
+    the last bit. Figures are not drawn.
 
     Args:
         parts: output folders of runs with the same models, whose entries adjoin; in any order.

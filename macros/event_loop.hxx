@@ -36,11 +36,7 @@ public:
    explicit EventLoop(std::size_t slots) : fSlots(slots) {}
    EventLoop(const EventLoop &) = delete;
    EventLoop &operator=(const EventLoop &) = delete;
-   ~EventLoop()
-   {
-      stop();
-      join();
-   }
+   ~EventLoop() { end(); }
 
    // Count an event; to be called once for each, as the first filter of the graph. Always true.
    bool tick(unsigned int slot)
@@ -90,6 +86,15 @@ public:
    {
       if (fThread.joinable())
          fThread.join();
+   }
+
+   // End the loop if it was started here; one that somebody else runs is left alone.
+   void end()
+   {
+      if (!fThread.joinable())
+         return;
+      stop();
+      fThread.join();
    }
 
    // Ask the loop to end at the next event.

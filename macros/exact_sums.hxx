@@ -1,4 +1,5 @@
-// Sums that come out the same in whatever order, and in however many parts, their terms are added.
+// Sums that come out the same in whatever order, and in however many parts, their terms are added, as long as these are
+// not further apart than what 106 bits hold.
 #pragma once
 
 #include <cstddef>

@@ -27,8 +27,7 @@ EventLoop::EventLoop(unsigned int slots) : fState(std::make_shared<State>(slots)
 
 EventLoop::~EventLoop()
 {
-   fState->loop.stop(); // in case it runs still
-   fState->loop.join();
+   fState->loop.end(); // in case it runs still
 }
 
 RNode EventLoop::begin(RNode head, const std::string &name, unsigned int first, unsigned int last)

@@ -183,7 +183,7 @@ private:
    struct alignas(64) Slot {
       std::vector<std::shared_ptr<TH1>> histograms;
       std::vector<exact_sums::Sums> sums, squares; // of a mean or of products, one a bin
-      std::vector<std::vector<double>> entries;    // of a mean
+      std::vector<std::vector<double>> entries;    // of each bin of a mean, or of all products
       std::vector<double> x, products;
    };
    std::shared_ptr<const Plan> fPlan;
@@ -216,6 +216,7 @@ private:
             slot.x.push_back(field.of(event, scores));
          const std::size_t n = slot.x.size();
          slot.products.resize(n);
+         ++slot.entries[products.number][0];
          for (std::size_t i = 0; i < n; ++i) { // all pairs, which vector instructions like
             for (std::size_t j = 0; j < n; ++j)
                slot.products[j] = slot.x[i] * slot.x[j];
@@ -245,8 +246,10 @@ public:
             }
          }
          for (const auto &of_selection : fPlan->products)
-            for (const auto &products : of_selection)
+            for (const auto &products : of_selection) {
                slot.sums[products.number] = exact_sums::Sums(products.size() * products.size());
+               slot.entries[products.number].resize(1);
+            }
          slot.squares = slot.sums;
       }
    }
@@ -343,6 +346,7 @@ private:
          for (std::size_t j = 0; j < n; ++j)
             set_bin(products.number, i * n + j, matrix.GetBin(i + 1, j + 1));
       matrix.ResetStats();
+      matrix.SetEntries(fSlots[0].entries[products.number][0]);
    }
 };
 

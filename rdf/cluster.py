@@ -83,11 +83,14 @@ _REMEDIES = {
 
 def _pool(workers: int) -> dask_jobqueue.HTCondorCluster:
     """Start a scheduler here, and workers as jobs of the pool that HTCondor's configuration names."""
-    if not shutil.which("condor_q"):
+    if not shutil.which("condor_ping"):
         raise OSError("HTCondor's commands are not there")
-    asked = subprocess.run(["condor_q", "-totals"], capture_output=True, text=True, timeout=CONNECTING, check=False)
-    if asked.returncode:  # workers that cannot be submitted would be waited for without end
-        raise OSError(f"no pool answers ({' '.join(asked.stderr.split())})")
+    # Workers that cannot be submitted would be waited for without end.
+    ping = ["condor_ping", "-type", "SCHEDD", "WRITE"]
+    asked = subprocess.run(ping, capture_output=True, text=True, timeout=CONNECTING, check=False)
+    if asked.returncode:
+        said = next(iter((asked.stderr + asked.stdout).splitlines()), "condor_ping fails")
+        raise OSError(f"no pool answers, or it takes no jobs of this user ({said.strip()})")
     wanted = {"cores": 1, "processes": 1, "memory": WORKER_MEMORY, "disk": WORKER_DISK}
     site = dask.config.get("jobqueue.htcondor")
     configured = {key: site[key] for key in ("memory", "disk") if site[key] is not None}
@@ -98,13 +101,26 @@ def _pool(workers: int) -> dask_jobqueue.HTCondorCluster:
     return cluster
 
 
+def check_scheduler(client: Client) -> dict[str, int]:
+    """Return the workers that the scheduler has, each with its number of threads.
+
+    Raises:
+        ClusterError: the scheduler does not answer any more.
+    """
+    try:
+        threads: dict[str, int] = client.nthreads()
+    except OSError as error:
+        raise ClusterError(f"the Dask scheduler does not answer any more ({error}); start it, and run again") from error
+    return threads
+
+
 def wait_for_workers(client: Client) -> int:
     """Wait until a first worker has come, and return how many there are, or are to come.
 
     Raises:
-        ClusterError: the workers have more than one thread each.
+        ClusterError: the workers have more than one thread each, or the scheduler does not answer any more.
     """
-    while not (threads := client.nthreads()):
+    while not (threads := check_scheduler(client)):
         time.sleep(0.2)
     if several := [address for address, count in threads.items() if count > 1]:
         raise ClusterError(f"worker {several[0]} has several threads; start more workers, with --nthreads 1")

@@ -22,8 +22,9 @@ from distributed import Client, KilledWorker, get_worker
 
 import rdf.shipped
 from rdf import RNode
+from rdf.cluster import check_scheduler
 from rdf.errors import ComputationError, EventLoopFailed, SchemaError, SourceError
-from rdf.execution import Progress, broken_off
+from rdf.execution import Progress, broken_off, names_of
 from rdf.interpreter import ROOT, first_reason
 from rdf.sources import Source
 
@@ -64,11 +65,15 @@ class _Promise:
     """What a range's event loop will give."""
 
     def __init__(self, head: Any, part: int) -> None:
-        self.head = head
+        # A worker that crashes is to end at once, and not to look for a debugger that tells all of its stack.
+        ROOT.gSystem.ResetSignals()
+        ROOT.gEnv.SetValue("Root.Stacktrace", "no")
+        self.head, self.done = head, False
         self._booked = get_worker().plugins[PLUGIN].task.book(ROOT.RDF.AsRNode(head), part)
         self._results = self._booked.results()  # what nobody holds is not run
 
     def value(self) -> _Value:
+        self.done = True
         found = self._booked.found()
         get_worker().log_event(TOPIC, self._booked.processed)
         return _Value(found)
@@ -89,6 +94,8 @@ def _book(action: BookTask, events: Any, part: int) -> tuple[_Promise, BookTask]
 
 
 def _book_again(promise: _Promise, part: int) -> _Promise:
+    if not promise.done:  # its actions are still booked, half-way in their files
+        raise EventLoopFailed("an earlier range has failed on this worker")
     return _Promise(promise.head, part)  # the head now reads another range of its TTree
 
 
@@ -150,19 +157,29 @@ def run_distributed(
                     if progress:
                         progress(min(done, source.events), source.events)
                 return running.result()
-            except KilledWorker as error:
-                raise EventLoopFailed(
-                    f"several workers died over the same part of the sample ({error.last_worker.address} last); "
-                    "give them more memory, or look into their logs"
-                ) from error
-            except (ComputationError, SourceError, SchemaError, KeyboardInterrupt):
-                raise
-            except Exception as error:
-                raise broken_off(source, error) from error
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is told
+                raise _told(error, source, client) from None
             finally:
                 client.unsubscribe_topic(TOPIC)
                 if not running.done():
                     client.close()  # ends what waits for it
+
+
+def _told(error: BaseException, source: Source, client: Client) -> Exception:
+    """Return the error by which a distributed event loop that broke off ends this program."""
+    while isinstance(error, OSError) and error.__context__:  # ROOT's clearing up fails too where workers have died
+        error = error.__context__
+    # C++ exceptions of another process, which to print would crash this one.
+    error.__cause__ = error.__context__ = None
+    if isinstance(error, ComputationError | SourceError | SchemaError):
+        return error
+    if isinstance(error, KilledWorker):
+        return EventLoopFailed(
+            f"{names_of(source.files)}: one worker after the other died over the same events; a file may be damaged "
+            "(get it again), or the memory too small"
+        )
+    check_scheduler(client)
+    return broken_off(source, error)
 
 
 @contextmanager
@@ -181,4 +198,5 @@ def _shipped(client: Client, shipped: tuple[bytes, bytes], task: Task) -> Iterat
         yield
     finally:
         if client.status == "running":
-            client.unregister_worker_plugin(PLUGIN)
+            with contextlib.suppress(OSError):  # of a worker that has just died
+                client.unregister_worker_plugin(PLUGIN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -35,13 +35,11 @@ class Loop:
         events: events processed.
         jit_seconds: just-in-time compilation and opening of files, before the first event.
         loop_seconds: from the first event to the end.
-        stage_seconds: of that what each stage took, as `Pass.stage_seconds` says.
     """
 
     events: int
     jit_seconds: float
     loop_seconds: float
-    stage_seconds: Mapping[str, float]
 
 
 class Pass:
@@ -55,7 +53,7 @@ class Pass:
         """Begin a graph at the head of one that has been opened, or at a half-open range of its entries."""
         graph_library("events").load()
         self._loop = ROOT.graph.EventLoop(int(head.GetNSlots()))
-        self.events: RNode = self._loop.begin(head, ALL, *part)
+        self.events: RNode = self._loop.begin(ROOT.RDF.AsRNode(head), ALL, *part)
 
     @property
     def watch(self) -> Any:
@@ -90,17 +88,16 @@ class EventLoop(Pass):
     def __init__(self, source: Source, entries: tuple[int, int]) -> None:
         """Open the source; a part of it can be read by one thread only (RDataFrame's Range)."""
         graph_library("events").load()
-        super().__init__(ROOT.RDF.AsRNode(source.open()), (0, 0) if entries == (0, source.events) else entries)
+        super().__init__(source.open(), (0, 0) if entries == (0, source.events) else entries)
         self.expected = entries[1] - entries[0]
         self._source = source
 
-    def run(self, results: Sequence[Any], progress: Progress | None = None, detectors: Sequence[str] = ()) -> Loop:
+    def run(self, results: Sequence[Any], progress: Progress | None = None) -> Loop:
         """Run the loop once for all booked results.
 
         Args:
             results: what was booked on graphs that start at `events`.
             progress: an exception that it raises ends the loop.
-            detectors: names of those that score, in their order.
 
         Raises:
             Interrupted: on Ctrl-C or SIGTERM, once the loop has ended.
@@ -122,12 +119,11 @@ class EventLoop(Pass):
         processed = self.processed
         if processed != self.expected:
             raise LostEvents(
-                f"{_names(self._source.files)}: {processed} events processed, {self.expected} expected; "
+                f"{names_of(self._source.files)}: {processed} events processed, {self.expected} expected; "
                 "a file changed or is damaged, check it and run again"
             )
         before = float(self._loop.seconds_before_first_event())
-        after = float(self._loop.seconds_in_all()) - before
-        return Loop(processed, before, after, self.stage_seconds(detectors))
+        return Loop(processed, before, float(self._loop.seconds_in_all()) - before)
 
     def _stop(self) -> None:
         self._loop.stop()
@@ -148,13 +144,14 @@ class EventLoop(Pass):
             raise broken_off(self._source, error) from error
 
 
-def broken_off(source: Source, error: Exception) -> EventLoopFailed:
+def broken_off(source: Source, error: BaseException) -> EventLoopFailed:
     """Return the error that says what broke off an event loop over a source."""
     return EventLoopFailed(
-        f"the event loop over {_names(source.files)} broke off: {first_reason(error)}; a file may be damaged (get it "
+        f"the event loop over {names_of(source.files)} broke off: {first_reason(error)}; a file may be damaged (get it "
         "again) or the disk full"
     )
 
 
-def _names(files: Sequence[str]) -> str:
+def names_of(files: Sequence[str]) -> str:
+    """Return the names of a source's files for a message, of many the first and the last."""
     return ", ".join(files) if len(files) < 4 else f"{files[0]} ... {files[-1]} ({len(files)} files)"

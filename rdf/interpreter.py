@@ -14,6 +14,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from rdf import RNode
 from rdf.compiler import MACROS, place_of_error
@@ -34,7 +35,16 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"[\s\S]*This distribution of ROOT is in alpha stage")
     import ROOT
 
-__all__ = ["MACROS", "ROOT", "captured_stderr", "check_interpreter", "declare", "first_reason", "include_kernels"]
+__all__ = [
+    "MACROS",
+    "ROOT",
+    "captured_stderr",
+    "check_interpreter",
+    "declare",
+    "first_reason",
+    "include_kernels",
+    "open_file",
+]
 
 ROOT.gROOT.SetBatch(True)
 ROOT.PyConfig.IgnoreCommandLineOptions = True
@@ -79,12 +89,29 @@ def captured_stderr() -> Iterator[CapturedStderr]:
             captured.text = file.read().decode(errors="replace")
 
 
-def first_reason(error: Exception) -> str:
+def first_reason(error: BaseException) -> str:
     """Return the first thing that a C++ exception says, without the signatures that cppyy puts before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     thrown = (re.search(r"(?:Exception|_error|out_of_range|invalid_argument): (.+)", line) for line in lines)
     said = [line for line in lines if not line.endswith(("=>", "thrown:"))]
     return next((found[1] for found in thrown if found), said[0] if said else type(error).__name__)
+
+
+def open_file(path: str) -> Any:
+    """Open a ROOT file that is whole.
+
+    Raises:
+        OSError: it is not, or there is none; with ROOT's reason.
+    """
+    with captured_stderr() as stderr:
+        try:
+            file = ROOT.TFile.Open(path)
+        except OSError:
+            file = None
+    # ROOT offers what it could recover of a truncated file, which is not what was written.
+    if not file or file.IsZombie() or file.TestBit(ROOT.TFile.kRecovered):
+        raise OSError(stderr.first_error())
+    return file
 
 
 def declare(code: str, what: str) -> None:

@@ -11,7 +11,7 @@ from rdf import histograms
 from rdf.compiler import compile_library
 from rdf.errors import UnreadableFile
 from rdf.events import TABLE
-from rdf.interpreter import MACROS, ROOT, captured_stderr, first_reason
+from rdf.interpreter import MACROS, ROOT, first_reason, open_file
 from rdf.provenance import SIMULATED, Provenance
 
 Progress = Callable[[int, int], None]
@@ -43,13 +43,10 @@ def add_histograms(files: Sequence[Path], progress: Progress | None = None) -> d
 
 
 def _read_histograms(path: Path) -> dict[str, Any]:
-    with captured_stderr() as stderr:
-        try:
-            file = ROOT.TFile.Open(str(path))
-        except OSError:
-            file = None
-    if not file or file.IsZombie() or file.TestBit(ROOT.TFile.kRecovered):
-        raise UnreadableFile(f"{path} is not a whole ROOT file ({stderr.first_error()}); make it anew")
+    try:
+        file = open_file(str(path))
+    except OSError as error:
+        raise UnreadableFile(f"{path} is not a whole ROOT file ({error}); make it anew") from error
     with file:
         return dict(_histograms_in(file))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rdf import RNode
 from rdf.compiler import graph_library
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
-from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
+from rdf.interpreter import ROOT, first_reason, include_kernels, open_file
 from rdf.provenance import SIMULATED
 from rdf.schema import ODD_IN_ROOT, SOURCE_ROW, Available, Schema
 from rdf.tabular import TABLES, Progress, convert
@@ -202,16 +202,12 @@ def _find_tree(path: str, tree: str) -> _Tree:
         raise UnreadableFile(
             f"{path}: ROOT takes {odd[0]!r} in a path for something else; rename the file or its folder"
         )
-    with captured_stderr() as stderr:
-        try:
-            file = ROOT.TFile.Open(str(path))
-        except OSError:
-            file = None
-    # ROOT offers what it could recover of a truncated file, which is not what was published.
-    if not file or file.IsZombie() or file.TestBit(ROOT.TFile.kRecovered):
+    try:
+        file = open_file(path)
+    except OSError as error:
         if is_address(path):
-            raise UnreadableFile(f"{path} cannot be read ({stderr.first_error()}); check the address, or download it")
-        raise UnreadableFile(f"{path} is not a whole ROOT file ({stderr.first_error()}); delete it and get it again")
+            raise UnreadableFile(f"{path} cannot be read ({error}); check the address, or download it") from error
+        raise UnreadableFile(f"{path} is not a whole ROOT file ({error}); delete it and get it again") from error
     with file:
         simulated = bool(file.GetKey(SIMULATED))
         directory, _, name = tree.rpartition("/")

@@ -17,7 +17,8 @@ import pytest
 from distributed import LocalCluster
 
 from analysis.simulate import main as simulate
-from tests.analysis.same_results import assert_same_results
+from rdf.interpreter import ROOT
+from tests.analysis.same_results import assert_same_results, scored_events
 
 EVENTS, FILES = 8000, 3
 
@@ -78,6 +79,55 @@ def test_an_rntuple(local: Path, tmp_path: Path) -> None:
     run(*options, "--output", tmp_path / "local")
     run(*options, "--engine", "dask", "--output", tmp_path / "dask")
     assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=EVENTS // 2)
+
+
+@pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
+def test_events_without_numbers(kind: str, tmp_path: Path) -> None:
+    """They are named by their places, which a worker has to tell of the range that it reads."""
+    write_lines(tmp_path / "lines.root", kind)
+    (tmp_path / "lines.yaml").write_text(LINES)
+    options = ("--sample", tmp_path / "lines.root", "--schema", tmp_path / "lines.yaml", "--threads", 2)
+    run(*options, "--detectors", "elliptic_envelope", "--output", tmp_path / "local")
+    scored = (*options, "--models", tmp_path / "local" / "models", "--engine", "dask")
+    run(*scored, "--output", tmp_path / "dask")
+    assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=LINE_EVENTS)
+    assert scored_events(tmp_path / "dask")["event"].tolist() == list(range(LINE_EVENTS))
+    (tmp_path / "several.yaml").write_text(
+        "name: several\ntitle: several files\nschema: lines.yaml\nfiles: [{path: lines.root}, {path: more.root}]\n"
+    )
+    write_lines(tmp_path / "more.root", kind)
+    said = run("--sample", tmp_path / "several.yaml", *scored[4:], "--output", tmp_path / "no", fails=True)
+    assert "--engine dask: the events of several files have no numbers" in said.splitlines()[-1]
+
+
+LINE_EVENTS = 6000
+LINES = """\
+title: lines
+tree: lines
+columns: {x: float32, y: float32}
+quantities:
+  jet_pt: {expression: "ROOT::RVec<float>{50 + 20 * x, 40 + 10 * y}", unit: GeV}
+  jet_eta: {expression: "ROOT::RVec<float>{x, y}"}
+  jet_phi: {expression: "ROOT::RVec<float>{x, -y}", unit: rad}
+  jet_mass: {expression: "ROOT::RVec<float>(2, 5.f)", unit: GeV}
+define:
+  difference: jet_pt[0] - jet_pt[1]
+feature_sets:
+  both: {features: [HT, difference], plane: [HT, difference]}
+features: both
+"""
+
+
+def write_lines(path: Path, kind: str) -> None:
+    """Write events in many clusters."""
+    options = ROOT.RDF.RSnapshotOptions()
+    options.fOutputFormat = getattr(ROOT.RDF.ESnapshotOutputFormat, f"k{kind}")
+    options.fAutoFlush = 500
+    options.fApproxZippedClusterSize = options.fMaxUnzippedClusterSize = 4000
+    options.fMaxUnzippedPageSize = options.fInitialUnzippedPageSize = 1000
+    events = ROOT.RDataFrame(LINE_EVENTS).Define("x", "std::sin(rdfentry_ * 1.7f)")
+    events = events.Define("y", "std::cos(rdfentry_ * 0.3f)")
+    events.Snapshot("lines", str(path), ["x", "y"], options)
 
 
 def test_training_on_what_workers_collect(sample: Path, local: Path, tmp_path: Path) -> None:

@@ -356,6 +356,11 @@ def test_a_pool_that_refuses(sample: Sample, tmp_path: Path) -> None:
         assert "the HTCondor schedd refuses this user" in said
         assert submitted_dags(pool, output) == 0
         assert "prepared, not submitted" in condor(pool, "status", output)
+        engine = ("--engine", "dask", "--cluster", "htcondor", "--output", tmp_path / "dask")
+        with on_pool(pool, "analysis.run", *sample.options, *engine) as running:
+            said, _ = running.communicate(timeout=60)
+        assert running.returncode == 3
+        assert "no pool answers, or it takes no jobs of this user (" in said.splitlines()[-1]
 
 
 def test_a_pool_that_is_gone(sample: Sample, batch: Path, tmp_path: Path) -> None:

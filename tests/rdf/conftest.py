@@ -303,7 +303,7 @@ def scored(
             watch=loop.watch,
         )
         cutflow = book_cutflow(selected)
-        took = loop.run([written, top.booked, *histograms.results(), cutflow.booked], detectors=[DETECTOR])
+        took = loop.run([written, top.booked, *histograms.results(), cutflow.booked])
         cuts = cutflow.cuts()
         filled = complete(collect_histograms(histograms, cuts))
         write_histograms(folder / "histograms.root", filled, provenance)
