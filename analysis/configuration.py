@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -270,18 +270,25 @@ _METAVARS |= {"data": "HOW", "python": "PATH"}
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all"}
 
 
-def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration]) -> None:
-    """Give a parser the options of a configuration, the samples first; what is not given is None."""
+def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration], unhelpful: Collection[str] = ()) -> None:
+    """Give a parser the options of a configuration, the samples first; what is not given is None.
+
+    Args:
+        parser: gets them.
+        kind: of configuration.
+        unhelpful: fields of which the help says nothing, since to give them is an error.
+    """
     fields = sorted(kind.model_fields, key=lambda name: name not in ("sample", "background", "signal"))
     for name in fields:
         info, key = kind.model_fields[name], option_name(name)
         if info.exclude:  # what this kind leaves nobody to choose
             continue
         option = f"--{key.replace('_', '-')}"
+        said = SUPPRESS if name in unhelpful else info.description
         if info.annotation is bool:
-            parser.add_argument(option, dest=key, action="store_true", default=None, help=info.description)
+            parser.add_argument(option, dest=key, action="store_true", default=None, help=said)
         else:
-            parser.add_argument(option, dest=key, metavar=_METAVARS.get(key, "N"), help=info.description)
+            parser.add_argument(option, dest=key, metavar=_METAVARS.get(key, "N"), help=said)
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these options")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analysis.configuration import add_options, parse_configuration
 from analysis.errors import ConfigurationError, near_names
+from analysis.preparation import OF_TRAINING
 from analysis.program import DONE, OptionParser, run_program
 from analysis.summary import print_summary
 from condor.configuration import BatchConfiguration
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _submit(arguments: Sequence[str]) -> int:
     parser = OptionParser("condor submit", "Plan a batch and submit it.", SUBMIT_EPILOG)
-    add_options(parser, BatchConfiguration)
+    add_options(parser, BatchConfiguration, OF_TRAINING)
     batch, plan = submit(parse_configuration(parser, BatchConfiguration, arguments))
     print_submission(batch, plan)
     return DONE
