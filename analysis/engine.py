@@ -22,7 +22,7 @@ from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.shipping import cache_archive, code_archive
 from rdf.compiler import loaded_libraries
-from rdf.errors import EventLoopFailed
+from rdf.errors import EventLoopFailed, LostEvents
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -298,6 +298,11 @@ class Dask:
         networks = {file: (job.staging / "models" / file).read_bytes() for file in models.files}
         check_space(job.staging, 2 * job.source.events, job.columns_written(compiled), 1)
         found: Found = self._run(job, _Scoring(_shipped(job), models, networks, folder), "scoring", "scoring_loop")
+        if found.processed != job.source.events:
+            raise LostEvents(
+                f"{job.data.title}: {found.processed} events processed, {job.source.events} expected; a file changed or "
+                "is damaged, check it and run again"
+            )
         with job.timings.stage("merging"), progress_bar(error_console(), "merging", "events") as move:
             files = [found.files[part] for part in sorted(found.files)]
             concatenate_events(files, job.staging / "events.root", job.provenance, move)

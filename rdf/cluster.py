@@ -70,7 +70,8 @@ def open_cluster(kind: str, workers: int) -> Iterator[Client]:
                 opened.enter_context(cluster)
             client = opened.enter_context(Client(cluster, timeout=CONNECTING))
         except (OSError, ValueError, RuntimeError, subprocess.TimeoutExpired) as error:
-            raise ClusterError(f"--cluster {kind}: {error or 'no answer'}; {_REMEDIES.get(kind, _ADDRESS)}") from error
+            said = str(error) or "no answer"
+            raise ClusterError(f"--cluster {kind}: {said}; {_REMEDIES.get(kind, _ADDRESS)}") from error
         yield client
 
 

@@ -47,7 +47,10 @@ class Booked(Protocol):
         """Return what the event loop has to run."""
 
     def found(self) -> Any:
-        """Return what was found, after the loop: it travels, and has a method `merged` as `merge_found` says."""
+        """Return what was found, after the loop.
+
+        It travels, and has a method `merged(other)` that returns what one pass over both ranges would have found.
+        """
 
 
 class Task(Protocol):
