@@ -300,8 +300,8 @@ class Dask:
         found: Found = self._run(job, _Scoring(_shipped(job), models, networks, folder), "scoring", "scoring_loop")
         if found.processed != job.source.events:
             raise LostEvents(
-                f"{job.data.title}: {found.processed} events processed, {job.source.events} expected; a file changed or "
-                "is damaged, check it and run again"
+                f"{job.data.title}: {found.processed} events processed, {job.source.events} expected; a file changed "
+                "or is damaged, check it and run again"
             )
         with job.timings.stage("merging"), progress_bar(error_console(), "merging", "events") as move:
             files = [found.files[part] for part in sorted(found.files)]
