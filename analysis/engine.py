@@ -278,7 +278,7 @@ class Dask:
 
     @cached_property
     def _workers(self) -> int:
-        from rdf.cluster import wait_for_workers
+        from rdf.distributed import wait_for_workers
 
         why = {"htcondor": "condor_q says what they wait for"}.get(self.cluster, f"on {self.cluster}")
         with spinner(error_console(), f"waiting for workers ({why})"):

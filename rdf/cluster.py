@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -100,29 +99,3 @@ def _pool(workers: int) -> dask_jobqueue.HTCondorCluster:
     )
     cluster.scale(jobs=workers)
     return cluster
-
-
-def check_scheduler(client: Client) -> dict[str, int]:
-    """Return the workers that the scheduler has, each with its number of threads.
-
-    Raises:
-        ClusterError: the scheduler does not answer any more.
-    """
-    try:
-        threads: dict[str, int] = client.nthreads()
-    except OSError as error:
-        raise ClusterError(f"the Dask scheduler does not answer any more ({error}); start it, and run again") from error
-    return threads
-
-
-def wait_for_workers(client: Client) -> int:
-    """Wait until a first worker has come, and return how many there are, or are to come.
-
-    Raises:
-        ClusterError: the workers have more than one thread each, or the scheduler does not answer any more.
-    """
-    while not (threads := check_scheduler(client)):
-        time.sleep(0.2)
-    if several := [address for address, count in threads.items() if count > 1]:
-        raise ClusterError(f"worker {several[0]} has several threads; start more workers, with --nthreads 1")
-    return max(len(threads), len(getattr(client.cluster, "worker_spec", {})))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -22,8 +23,7 @@ from distributed import Client, KilledWorker, get_worker
 
 import rdf.shipped
 from rdf import RNode
-from rdf.cluster import check_scheduler
-from rdf.errors import ComputationError, EventLoopFailed, SchemaError, SourceError
+from rdf.errors import ClusterError, ComputationError, EventLoopFailed, SchemaError, SourceError
 from rdf.execution import Progress, broken_off, names_of
 from rdf.interpreter import ROOT, first_reason
 from rdf.sources import Source
@@ -34,6 +34,9 @@ from ROOT._distrdf.Backends import Utils  # isort: skip
 
 PLUGIN, TOPIC = "anomaly-search", "anomaly-search-events"
 """Names under which a worker knows its task, and says how many events it has processed."""
+
+ACTION = "BookTask"
+"""Name of our action. It is an object of ROOT's: a scheduler looks at it, too, and has no code of ours."""
 
 
 class Booked(Protocol):
@@ -58,10 +61,6 @@ class Task(Protocol):
 
     def book(self, events: RNode, part: int) -> Booked:
         """Book a graph on the events of a range, which is that of number `part`."""
-
-
-class BookTask(Operation.Action):  # type: ignore[misc]
-    """The action, as ROOT's distributed RDataFrame records it."""
 
 
 class _Promise:
@@ -92,8 +91,14 @@ class _Value:
         return self.found
 
 
-def _book(action: BookTask, events: Any, part: int) -> tuple[_Promise, BookTask]:
-    return _Promise(events, part), action
+_as_recorded = ComputationGraphGenerator._call_rdf_operation.dispatch(Operation.Action)
+
+
+def _book(action: Operation.Action, events: Any, part: int) -> tuple[Any, Operation.Action]:
+    if action.name == ACTION:
+        return _Promise(events, part), action
+    recorded: tuple[Any, Operation.Action] = _as_recorded(action, events, part)
+    return recorded
 
 
 def _book_again(promise: _Promise, part: int) -> _Promise:
@@ -106,11 +111,40 @@ def _merge(value: _Value, other: _Value) -> None:
     value.found = value.found.merged(other.found)
 
 
-Operation.SUPPORTED_OPERATIONS[BookTask.__name__] = BookTask
-ComputationGraphGenerator._call_rdf_operation.register(BookTask, _book)
+Operation.SUPPORTED_OPERATIONS[ACTION] = Operation.Action
+ComputationGraphGenerator._call_rdf_operation.register(Operation.Action, _book)
 Utils.clone_action.register(_Promise, _book_again)
 Utils.get_mergeablevalue.register(_Promise, _Promise.value)
 Utils.merge_values.register(_Value, _merge)
+
+
+_ENVIRONMENT = "start it again, in an environment with the packages of requirements.txt, and run again"
+
+
+def check_scheduler(client: Client) -> dict[str, int]:
+    """Return the workers that the scheduler has, each with its number of threads.
+
+    Raises:
+        ClusterError: the scheduler does not answer any more.
+    """
+    try:
+        threads: dict[str, int] = client.nthreads()
+    except OSError as error:
+        raise ClusterError(f"the Dask scheduler does not answer any more ({error}); {_ENVIRONMENT}") from error
+    return threads
+
+
+def wait_for_workers(client: Client) -> int:
+    """Wait until a first worker has come, and return how many there are, or are to come.
+
+    Raises:
+        ClusterError: the workers have more than one thread each, or the scheduler does not answer any more.
+    """
+    while not (threads := check_scheduler(client)):
+        time.sleep(0.2)
+    if several := [address for address, count in threads.items() if count > 1]:
+        raise ClusterError(f"worker {several[0]} has several threads; start more workers, with --nthreads 1")
+    return max(len(threads), len(getattr(client.cluster, "worker_spec", {})))
 
 
 def run_distributed(
@@ -149,7 +183,7 @@ def run_distributed(
     with _shipped(client, shipped, task), ThreadPoolExecutor(1) as waiting:
         client.subscribe_topic(TOPIC, count)
         events = ROOT.RDataFrame(source.tree, list(source.files), executor=client, npartitions=parts)
-        result = events.BookTask()
+        result = getattr(events, ACTION)()
         # ROOT's own progress bar goes to stdout.
         with contextlib.redirect_stdout(io.StringIO()):
             running = waiting.submit(result.GetValue)
@@ -157,6 +191,8 @@ def run_distributed(
                 while not running.done():
                     with contextlib.suppress(NotYet):
                         running.exception(timeout=0.1)
+                    if client.status != "running":  # its scheduler has gone, or cannot read what it was sent
+                        raise ClusterError(f"the Dask scheduler does not answer any more; {_ENVIRONMENT}")
                     if progress:
                         progress(min(done, source.events), source.events)
                 return running.result()

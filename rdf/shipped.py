@@ -5,6 +5,7 @@ Its code travels as it stands here, so nothing but the standard library and Dask
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import pickle
@@ -32,4 +33,5 @@ class Shipped(WorkerPlugin):  # type: ignore[misc]
                 archive.extractall(folder / name, filter="data")
         sys.path.insert(0, str(folder / "code"))
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+        importlib.import_module("rdf.distributed")  # it makes our action known to ROOT
         self.task = pickle.loads(self._task)

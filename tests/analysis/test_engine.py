@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 import pytest
-from distributed import LocalCluster
 
 from analysis.simulate import main as simulate
 from rdf.interpreter import ROOT
@@ -183,13 +182,25 @@ def worker_at_work(pid: int) -> int | None:
     return None
 
 
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a scheduler that runs already, with a worker."""
-    folder = str(tmp_path_factory.mktemp("workers"))
-    options = {"dashboard_address": None, "local_directory": folder, "silence_logs": 50}
-    with LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
-        yield cluster.scheduler_address
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[str]:
+    """The address of a scheduler that runs already, with a worker: neither has any code of ours."""
+    file = tmp_path / "scheduler.json"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    options = {"cwd": tmp_path, "env": environment, "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "dask"]
+    which = ["--no-dashboard", "--scheduler-file", str(file)]
+    with (
+        subprocess.Popen([*dask, "scheduler", "--port", "0", *which], **options) as one,
+        subprocess.Popen([*dask, "worker", "--nthreads", "1", *which], **options) as two,
+    ):
+        try:
+            wait_for(file.exists, one)
+            yield json.loads(file.read_text())["address"]
+        finally:
+            two.terminate()
+            two.wait()
+            one.terminate()
 
 
 def test_a_scheduler_that_runs_already(scheduler: str, sample: Path, local: Path, tmp_path: Path) -> None:

@@ -35,10 +35,12 @@ CODES = {
     analysis.errors.SampleUnavailable: 3,
     analysis.errors.ChecksumMismatch: 3,
     analysis.errors.OutputFolderError: 3,
+    analysis.errors.DamagedPart: 3,
     rdf.errors.SourceError: 3,
     rdf.errors.UnreadableFile: 3,
     rdf.errors.MissingColumn: 3,
     rdf.errors.EventLoopFailed: 3,
+    rdf.errors.ClusterError: 3,
     rdf.errors.MalformedRow: 3,
     rdf.errors.NoEvents: 3,
     rdf.errors.CacheUnusable: 3,
@@ -110,6 +112,8 @@ def test_each_family_of_errors_has_its_code(error: type[Exception], capsys: pyte
     said = capsys.readouterr()
     assert said.out == ""
     expected = "error: file.csv, line 3: too short; mend it\n"
+    if error is rdf.errors.CompileError:
+        expected = "error: file.csv, line 3: too short; mend it; run `python -m analysis.doctor`\n"
     if CODES[error] == 130:
         expected = "interrupted; no result was left under its final name\n"
     assert said.err == expected
