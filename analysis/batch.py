@@ -34,7 +34,6 @@ class BatchInput:
     Attributes:
         data: what results say of it. Its files are those that jobs read: tables are converted, what stands in for a
             sample is simulated. Each has its number of events.
-        numbered: whether events have numbers of their own; else they are numbered by their places in the sample.
         schema: the schema, as YAML, where it is one of the user's own; None for one of the toolkit's.
         libraries: compiled code that the jobs need, in this machine's cache. A job on a machine with the same CPU, ROOT
             and compiler that has them in `compiled/` of its own cache need not compile.
@@ -42,7 +41,6 @@ class BatchInput:
     """
 
     data: RunInput
-    numbered: bool
     schema: str | None
     libraries: tuple[Path, ...]
     models_sha256: str
@@ -147,7 +145,6 @@ def inspect_sample(configuration: RunConfiguration) -> BatchInput:
     own = Path(data.schema_name).suffix in SAMPLE_FILES
     return BatchInput(
         replace(job.data, files=files),
-        "event" in job.source.available.quantities,
         Path(data.schema_name).read_text(encoding="utf-8") if own else None,
         tuple(loaded_libraries()),
         file_sha256(configuration.models / MODELS_JSON),

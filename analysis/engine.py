@@ -41,15 +41,15 @@ PARTS_PER_WORKER = 4
 
 @dataclass(frozen=True)
 class BookedCollection:
-    """The rows that detectors learn from, booked on the graph of a pass over events."""
+    """The rows that detectors learn from, booked on the graph of a pass over events.
+
+    Attributes:
+        passed: the pass.
+        snapshot: the rows.
+    """
 
     passed: Pass
     snapshot: Snapshot
-
-    @property
-    def processed(self) -> int:
-        """Number of events, after the loop."""
-        return self.passed.processed
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
@@ -84,11 +84,6 @@ class BookedScoring:
     histograms: Histograms
     cutflow: Cutflow
 
-    @property
-    def processed(self) -> int:
-        """Number of events, after the loop."""
-        return self.passed.processed
-
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
         return [self.written, self.top.booked, *self.histograms.results(), self.cutflow.booked]
@@ -104,7 +99,7 @@ class BookedScoring:
             cuts,
             self.histograms.non_finite.counts(),
             self.top.collected(),
-            self.processed,
+            self.passed.processed,
             self.passed.stage_seconds(self.detectors),
         )
 

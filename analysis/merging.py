@@ -377,6 +377,8 @@ def _most_anomalous(header: Sequence[str], rows: Sequence[list[str]], ensemble: 
     As in the event loop: by the ensemble's score, then by the scores of its detectors, then by what names the event.
     Where all of these are equal, the event's values decide.
     """
+    if not rows:
+        return []
     columns = {name: i for i, name in enumerate(header)}
     ids = np.array([[int(row[columns[name]]) for name in ID_QUANTITIES] for row in rows], dtype=np.uint64)
     after_ids = header[columns["event"] + 1 : columns["why"]]

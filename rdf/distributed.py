@@ -24,7 +24,7 @@ from distributed import Client, KilledWorker, get_worker
 import rdf.shipped
 from rdf import RNode
 from rdf.errors import ClusterError, ComputationError, EventLoopFailed, SchemaError, SourceError
-from rdf.execution import Progress, broken_off, names_of
+from rdf.execution import Pass, Progress, broken_off, names_of
 from rdf.interpreter import ROOT, first_reason
 from rdf.sources import Source
 
@@ -43,8 +43,8 @@ class Booked(Protocol):
     """What a pass over the events of a range will give."""
 
     @property
-    def processed(self) -> int:
-        """Number of events, after the loop."""
+    def passed(self) -> Pass:
+        """The pass."""
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
@@ -77,7 +77,7 @@ class _Promise:
     def value(self) -> _Value:
         self.done = True
         found = self._booked.found()
-        get_worker().log_event(TOPIC, self._booked.processed)
+        get_worker().log_event(TOPIC, self._booked.passed.processed)
         return _Value(found)
 
 

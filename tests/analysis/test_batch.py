@@ -87,7 +87,7 @@ def models(folder: Path) -> Path:
 
 def test_tables_are_converted_once_and_described_as_they_were(folder: Path, models: Path, tmp_path: Path) -> None:
     batch = inspect_sample(configured(sample=str(folder / "jets.yaml"), models=str(models)))
-    assert (batch.events, batch.numbered, batch.schema) == (SIZES, False, SCHEMA)
+    assert (batch.events, batch.schema) == (SIZES, SCHEMA)
     converted = cache_folder() / "converted"
     assert [Path(file).parent for file in batch.files] == [converted, converted]
     assert batch.data.describe() == record(folder / "trained")["sample"]

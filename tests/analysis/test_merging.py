@@ -22,7 +22,9 @@ from analysis.errors import ConfigurationError, DamagedPart
 from analysis.merging import check_part, merge_parts
 from analysis.output import write_checksums, write_record
 from analysis.run import run
+from rdf.errors import NoEvents
 from rdf.interpreter import ROOT
+from tests.analysis.same_results import assert_same_results
 
 EVENTS = 24_000
 RANGES = ((0, 3_000), (3_000, 11_111), (11_111, EVENTS))
@@ -124,6 +126,31 @@ def test_every_event_is_there_once_with_the_same_scores(whole: Path, merged: Pat
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values, err_msg=name)
         assert found[name].dtype == values.dtype
+
+
+def test_a_part_without_a_selected_event(folder: Path, whole: Path) -> None:
+    """Entries of which none passes the cuts are a part as good as others; a whole sample of them is an error."""
+    with uproot.open(folder / "a.root") as file:
+        names = file["Events"]["event"].array(library="np")
+    kept = set(read_columns(whole)["event"].tolist())
+    dropped = next(i for i, name in enumerate(names.tolist()) if name not in kept)
+    sample = {"sample": str(folder / "mine.yaml"), "schema": None, "models": str(folder / "trained" / "models")}
+    ranges = ((0, dropped), (dropped, dropped + 1), (dropped + 1, EVENTS))
+    found = [
+        scored(folder / f"with_none{i}", entries=f"{first}:{last}", **sample)
+        for i, (first, last) in enumerate(ranges)
+        if first < last
+    ]
+    empty = folder / "with_none1"
+    assert record(empty)["counts"]["selected"] == 0
+    assert (empty / "anomalies.csv").read_text().count("\n") == 1
+    merge_parts(found, folder / "with_none", "merge", (0, EVENTS))
+    assert_same_results(folder / "with_none", whole, at_least=EVENTS // 2)
+    merge_parts([empty], folder / "none_again", "merge", as_part=True)
+    merge_parts([found[0], folder / "none_again", found[-1]], folder / "merged_again", "merge", (0, EVENTS))
+    assert_same_results(folder / "merged_again", whole, at_least=EVENTS // 2)
+    with pytest.raises(NoEvents, match="no event has finite features in any part; check the sample"):
+        merge_parts([empty], folder / "nothing", "merge")
 
 
 def test_every_histogram_is_the_same_bin_by_bin(whole: Path, merged: Path) -> None:
