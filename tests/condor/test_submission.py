@@ -89,7 +89,7 @@ def inspected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> BatchInput:
     library.write_text("library")
     files = tuple(InputFile(f"/data/{name}.root", 50_000_000, None, n) for name, n in (("a", 600), ("b", 400)))
     data = RunInput(name="qcd", title="QCD", schema_name="cms_nanoaod", files=files)
-    found = BatchInput(data, True, None, (library,), "0" * 64)
+    found = BatchInput(data, None, (library,), "0" * 64)
     monkeypatch.setattr("condor.submission.inspect_sample", lambda _: found)
     return found
 
