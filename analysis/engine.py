@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rdf import RNode
     from rdf.execution import Pass
     from rdf.histograms import Histograms
+    from rdf.objects import CollectedObjects, TopObjects
     from rdf.selection import Cut, Cutflow
     from rdf.snapshot import Collected, Snapshot
 
@@ -71,6 +72,7 @@ class BookedScoring:
         detectors: names of those that score.
         written: the scored events, on their way to a file.
         top: the most anomalous of them.
+        objects: of the most anomalous of these, or None where there are none to show.
         histograms: of all kinds.
         cutflow: of the graph.
     """
@@ -81,12 +83,14 @@ class BookedScoring:
     detectors: tuple[str, ...]
     written: Any
     top: Snapshot
+    objects: TopObjects | None
     histograms: Histograms
     cutflow: Cutflow
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
-        return [self.written, self.top.booked, *self.histograms.results(), self.cutflow.booked]
+        objects = [self.objects.booked] if self.objects else []
+        return [self.written, self.top.booked, *objects, *self.histograms.results(), self.cutflow.booked]
 
     def found(self) -> Found:
         """Return what was found, after the loop."""
@@ -99,6 +103,7 @@ class BookedScoring:
             cuts,
             self.histograms.non_finite.counts(),
             self.top.collected(),
+            self.objects.collected() if self.objects else None,
             self.passed.processed,
             self.passed.stage_seconds(self.detectors),
         )
@@ -114,6 +119,7 @@ class Found:
         cuts: the cutflow.
         non_finite: events in which each feature is not finite.
         top: the most anomalous events.
+        objects: of the most anomalous of these, or None where there are none to show.
         processed: number of events.
         stage_seconds: where their time went, as `rdf.execution.Pass` says.
     """
@@ -123,6 +129,7 @@ class Found:
     cuts: list[Cut]
     non_finite: Mapping[str, int]
     top: Collected
+    objects: CollectedObjects | None
     processed: int
     stage_seconds: Mapping[str, float]
 
@@ -138,6 +145,7 @@ class Found:
             cuts=[replace(one, events=one.events + another.events) for one, another in cuts],
             non_finite={name: events + other.non_finite[name] for name, events in self.non_finite.items()},
             top=self.top.merged(other.top),
+            objects=self.objects.merged(other.objects) if self.objects and other.objects else None,
             processed=self.processed + other.processed,
             stage_seconds={stage: took + other.stage_seconds[stage] for stage, took in self.stage_seconds.items()},
         )

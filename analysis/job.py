@@ -16,13 +16,14 @@ from analysis.inputs import RunInput
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit
-from analysis.results import TOP_EVENTS, agreement, means, variations, write_anomalies
+from analysis.results import DISPLAYED, TOP_EVENTS, agreement, means, variations, write_anomalies, write_objects
 from analysis.timings import Timings
 from models.folder import MODELS_JSON, Columns, ModelFolder, TrainingSample, file_sha256
 from rdf import RNode
 from rdf.compiler import graph_library
 from rdf.errors import NoEvents
 from rdf.features import Feature
+from rdf.objects import OBJECTS, ObjectParts, object_parts
 from rdf.schema import ID_QUANTITIES
 from rdf.variations import scales, vary_scales
 
@@ -163,14 +164,24 @@ class Job:
     @property
     def _wanted(self) -> tuple[str, ...]:
         """What of an event is kept beside its values."""
-        return (*ID_QUANTITIES, *(LABEL,) * self.labelled)
+        return (*ID_QUANTITIES, *(LABEL,) * self.labelled, *(OBJECTS,) * bool(self._objects))
+
+    @property
+    def _objects(self) -> ObjectParts | None:
+        """What there is of an event's objects."""
+        return object_parts(self.columns)
+
+    @property
+    def _defined(self) -> dict[str, str]:
+        """All columns, those that are made for the graph alone too."""
+        return {**self.columns, OBJECTS: self._objects.expression} if self._objects else {**self.columns}
 
     def compile_columns(self) -> None:
         """Have the columns compiled, which takes a while, before they are needed."""
         from rdf.columns import compile_columns, rounded
 
         types = {**self.source.types, **scales(self.configuration.vary)}
-        compile_columns(rounded(self.columns, self._values), self._wanted, self._values, types)
+        compile_columns(rounded(self._defined, self._values), self._wanted, self._values, types)
 
     def check_columns(self) -> None:
         """Define the columns on a graph that is not run, as far as to see that they can be compiled."""
@@ -183,7 +194,7 @@ class Job:
         from rdf.columns import define_columns, rounded
 
         events = vary_scales(loop.events, self.configuration.vary)
-        return define_columns(events, rounded(self.columns, self._values), self._wanted, self._values, loop.watch)
+        return define_columns(events, rounded(self._defined, self._values), self._wanted, self._values, loop.watch)
 
     def _select(self, events: RNode) -> RNode:
         """Keep the events that can be used, and of these the part that is asked for."""
@@ -326,6 +337,7 @@ class Job:
         """
         from rdf.events import book_events
         from rdf.histograms import book_histograms
+        from rdf.objects import book_top_objects
         from rdf.scoring import ENSEMBLE, define_scores
         from rdf.selection import book_cutflow
         from rdf.snapshot import book_top_events
@@ -344,6 +356,7 @@ class Job:
             detectors=names,
             written=book_events(selected, file, columns, self.provenance),
             top=book_top_events(selected, fields, key, columns, TOP_EVENTS, slots),
+            objects=book_top_objects(selected, fields, key, self._objects, DISPLAYED, slots) if self._objects else None,
             histograms=book_histograms(
                 events,
                 selected,
@@ -359,6 +372,7 @@ class Job:
                 len(ensemble.detectors),
                 slots,
                 tuple(self.configuration.vary),
+                self.labelled,
                 passed.watch,
             ),
             cutflow=book_cutflow(selected),
@@ -383,6 +397,8 @@ class Job:
         write_histograms(self.staging / "histograms.root", filled | kept, self.provenance)
         with self.timings.stage("explanations"), spinner(error_console(), "explaining the most unusual events"):
             write_anomalies(self.staging, found.top, models, names, self.data)
+        if found.objects:
+            write_objects(self.staging, found.objects.described())
 
         seconds = self.timings.seconds["scoring_loop"]
         flagged = {name: round(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, 1)}
@@ -422,6 +438,7 @@ class Job:
                 for name in names
             },
             "history": models.histories(),
+            "reconstruction": models.reconstructions(),
             "agreement": agreement(filled, names),
             "variations": variations(filled, self.configuration.vary, names, ensemble.min_votes),
             "means": means(filled, features),

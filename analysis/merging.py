@@ -22,7 +22,7 @@ from analysis.output import CHECKSUMS, OTHER_RESULTS_BYTES, check_room, staged_o
 from analysis.program import error_console
 from analysis.progress import progress_bar
 from analysis.provenance import machine
-from analysis.results import TOP_EVENTS, agreement, means, variations
+from analysis.results import DISPLAYED, OBJECTS_JSON, TOP_EVENTS, agreement, means, variations, write_objects
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
 from rdf.errors import NoEvents
 from rdf.schema import ID_QUANTITIES
@@ -116,8 +116,8 @@ def merge_parts(
 ) -> None:
     """Put parts of a sample together, and leave in `output` what one run over all their entries would have left.
 
-    Events (but for their order), histograms with their errors and numbers of entries, and anomalies.csv are the same to
-    the last bit. Figures are not drawn.
+    Events (but for their order), histograms with their errors and numbers of entries, anomalies.csv and objects.json
+    are the same to the last bit. Figures are not drawn.
 
     Args:
         parts: output folders of runs with the same models, whose entries adjoin; in any order.
@@ -148,6 +148,7 @@ def merge_parts(
             raise NoEvents(f"{output}: no event has finite features in any part; check the sample")
         record |= _merge_root_files(checked, staging, record, as_part)
         _merge_anomalies(checked, staging, record["ensemble"])
+        _merge_objects(checked, staging, record["ensemble"])
         write_record(staging, record)
         write_checksums(staging)
 
@@ -388,3 +389,24 @@ def _most_anomalous(header: Sequence[str], rows: Sequence[list[str]], ensemble: 
     chosen = np.lexsort([*values.T[::-1], *ids.T[::-1], *(-score for score in scores[::-1])])[:TOP_EVENTS]
     order = np.lexsort([*values[chosen].T, *ids[chosen].T[::-1], *(-score[chosen] for score in scores[::-1])])
     return [rows[i] for i in chosen[order]]
+
+
+def _merge_objects(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]) -> None:
+    """Write the objects of the most anomalous events of all parts, where a sample has objects."""
+    has = [(part.folder / OBJECTS_JSON).is_file() for part in parts]
+    if not any(has):
+        return
+    if not all(has):
+        lacks = parts[has.index(False)].folder
+        raise DamagedPart(f"part {lacks}: has no {OBJECTS_JSON}, which other parts have; {_REMEDY}")
+    key = ("score_ensemble", *(f"score_{name}" for name in ensemble))
+
+    def order(event: Mapping[str, Any]) -> tuple[Any, ...]:
+        return *(-event[name] for name in key), *(event[name] for name in ID_QUANTITIES), json.dumps(event)
+
+    events: list[dict[str, Any]] = []
+    for part in parts:
+        found = json.loads((part.folder / OBJECTS_JSON).read_text(encoding="utf-8"))["events"]
+        events = sorted([*events, *({k: v for k, v in event.items() if k != "place"} for event in found)], key=order)
+        del events[DISPLAYED:]
+    write_objects(staging, events)

@@ -20,7 +20,7 @@ CHOOSE_ANOTHER = "choose another one with --output"
 RESULT_FOLDERS = {"models": (".onnx", ".json"), "figures": (".png", ".pdf")}
 """Folders that a run replaces as a whole, with the endings of the files that it writes there."""
 RESULT_FILES = (
-    *("histograms.root", "events.root", "anomalies.csv", "latent.csv"),
+    *("histograms.root", "events.root", "anomalies.csv", "objects.json", "latent.csv"),
     *("metrics.json", "curves.root"),
 )
 """Files that runs and evaluations write beside run.json."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 TOP_EVENTS = 100
 """Events in anomalies.csv."""
+
+OBJECTS_JSON = "objects.json"
+DISPLAYED = 10
+"""Events in it."""
 
 
 def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, dict[str, float | None]]:
@@ -121,6 +126,18 @@ def write_anomalies(
                     *map(_shortest, explained),
                 ]
             )
+
+
+def write_objects(staging: Path, events: Sequence[Mapping[str, Any]]) -> None:
+    """Write the objects of the most anomalous events to objects.json, in their order.
+
+    Args:
+        staging: folder that gets the file.
+        events: as `rdf.objects.CollectedObjects.described` gives them, most anomalous first.
+    """
+    placed = [{"place": place, **event} for place, event in enumerate(events, start=1)]
+    text = json.dumps({"events": placed}, indent=1, allow_nan=False) + "\n"
+    (staging / OBJECTS_JSON).write_text(text, encoding="utf-8")
 
 
 def _shortest(value: np.float32) -> str:

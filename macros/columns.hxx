@@ -107,4 +107,12 @@ RNode define_columns(RNode events, Row<N, Members...> (*compute)(const Read &...
    return events;
 }
 
+// Define the objects that `compute` makes of the columns `read`. This is a function of its own, since objects are looked
+// at in few events.
+template <typename... Read>
+RNode define_objects(RNode events, recorded::Objects (*compute)(const Read &...), const Names &read)
+{
+   return events.Define(recorded::kObjects, compute, read);
+}
+
 } // namespace columns

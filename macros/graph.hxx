@@ -112,6 +112,22 @@ public:
    void copy(std::uint64_t *ids, float *values) const;
 };
 
+// The objects of the events whose `key` fields are the greatest, so many of them. Objects of other events are not even
+// read.
+class TopObjects {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   TopObjects(unsigned int slots, const Names &key, unsigned long long size);
+   // Of events that have scores and the column recorded_objects.
+   RResultHandle book(RNode events);
+   // For each of the events, in no order: run, luminosityBlock and event; and the values of the key and then, for each
+   // part of the objects, how many numbers it has and these.
+   std::vector<std::vector<std::uint64_t>> ids() const;
+   std::vector<std::vector<float>> values() const;
+};
+
 // Define the column kScores, and of it columns with the names that are given of fields as Rows has them.
 RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
                     const Names &fields);
@@ -119,13 +135,14 @@ RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::
 // Book the writing of columns to an RNTuple in a file that is there already.
 RResultHandle book_snapshot(RNode events, const std::string &table, const std::string &path, const Names &columns);
 
-// Histograms of fields, as Rows has them, filled in one go: of all events, of the normal ones, or of the anomalous ones.
+// Histograms of fields, as Rows has them, filled in one go: of all events, of the normal or the anomalous ones, or of
+// those whose label is signal or background.
 class Histograms {
    struct State;
    std::shared_ptr<State> fState;
 
 public:
-   enum Selection { kAll, kNormal, kAnomalous };
+   enum Selection { kAll, kNormal, kAnomalous, kSignal, kBackground };
 
    Histograms();
    // Each returns the number under which the histogram is found when it is filled. The empty histogram that is given is

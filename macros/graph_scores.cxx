@@ -97,6 +97,102 @@ RResultHandle Rows::book_scored(RNode events)
    return events.Book<recorded::Event, scoring::Scores>(CollectRows<State, scoring::Scores>(fState), {kEvent, kScores});
 }
 
+struct TopObjects::State {
+   std::vector<fields::Field> key;
+   rows::TopRows rows;
+   struct alignas(64) Slot {
+      rows::Values values;
+   };
+   std::vector<Slot> slots;
+
+   State(unsigned int n_slots, const Names &names, unsigned long long size)
+      : key(names.begin(), names.end()), rows(n_slots, size, names.size()), slots(n_slots)
+   {
+   }
+
+   rows::Values &key_of(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores)
+   {
+      auto &values = slots[slot].values;
+      values.clear();
+      for (const auto &field : key)
+         values.push_back(field.of(event, scores));
+      return values;
+   }
+
+   bool takes(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores)
+   {
+      return rows.takes(slot, key_of(slot, event, scores));
+   }
+
+   void add(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores,
+            const recorded::Objects &objects)
+   {
+      auto &values = key_of(slot, event, scores);
+      for (const auto &part : objects) {
+         values.push_back(part.size());
+         values.insert(values.end(), part.begin(), part.end());
+      }
+      rows.add(slot, {event.run, event.luminosityBlock, event.event}, values);
+   }
+};
+
+namespace {
+
+// Hands the objects of events to TopObjects.
+template <typename State>
+class CollectObjects : public ROOT::Detail::RDF::RActionImpl<CollectObjects<State>> {
+   std::shared_ptr<State> fState;
+   std::shared_ptr<bool> fDone = std::make_shared<bool>(false);
+
+public:
+   using Result_t = bool;
+   explicit CollectObjects(std::shared_ptr<State> state) : fState(std::move(state)) {}
+   CollectObjects(CollectObjects &&) = default;
+   void Initialize() {}
+   void InitTask(TTreeReader *, unsigned int) {}
+   void Exec(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores,
+             const recorded::Objects &objects)
+   {
+      fState->add(slot, event, scores, objects);
+   }
+   void Finalize() { *fDone = true; }
+   std::shared_ptr<bool> GetResultPtr() const { return fDone; }
+   std::string GetActionName() const { return "CollectObjects"; }
+};
+
+} // namespace
+
+TopObjects::TopObjects(unsigned int slots, const Names &key, unsigned long long size)
+   : fState(std::make_shared<State>(slots, key, size))
+{
+}
+
+RResultHandle TopObjects::book(RNode events)
+{
+   const auto takes = [state = fState](unsigned int slot, const recorded::Event &event, const scoring::Scores &scores) {
+      return state->takes(slot, event, scores);
+   };
+   return events.Filter(takes, {"rdfslot_", kEvent, kScores})
+      .Book<recorded::Event, scoring::Scores, recorded::Objects>(CollectObjects<State>(fState),
+                                                                 {kEvent, kScores, recorded::kObjects});
+}
+
+std::vector<std::vector<std::uint64_t>> TopObjects::ids() const
+{
+   std::vector<std::vector<std::uint64_t>> ids;
+   for (const auto *row : fState->rows.first())
+      ids.push_back(row->ids);
+   return ids;
+}
+
+std::vector<std::vector<float>> TopObjects::values() const
+{
+   std::vector<std::vector<float>> values;
+   for (const auto *row : fState->rows.first())
+      values.push_back(row->values);
+   return values;
+}
+
 RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
                     const Names &names)
 {
@@ -157,10 +253,11 @@ struct Products {
 };
 
 struct Plan {
+   static constexpr std::size_t kSelections = Histograms::kBackground + 1;
    std::vector<std::shared_ptr<TH1>> empty;
-   std::vector<Fill> fills[3]; // of a selection
-   std::vector<Mean> means[3];
-   std::vector<Products> products[3];
+   std::vector<Fill> fills[kSelections];
+   std::vector<Mean> means[kSelections];
+   std::vector<Products> products[kSelections];
 };
 
 std::shared_ptr<TH1> copy(const TH1 &histogram)
@@ -264,6 +361,10 @@ public:
          fWatch->mark(slot, stopwatch::kWriting); // by what was booked before
       fill(fSlots[slot], Histograms::kAll, event, scores);
       fill(fSlots[slot], scores.flagged ? Histograms::kAnomalous : Histograms::kNormal, event, scores);
+      if (event.label == 1)
+         fill(fSlots[slot], Histograms::kSignal, event, scores);
+      else if (event.label == 0)
+         fill(fSlots[slot], Histograms::kBackground, event, scores);
       if (fWatch)
          fWatch->mark(slot, stopwatch::kHistograms);
    }

@@ -94,8 +94,8 @@ public:
       return std::min(rows, fWanted);
    }
 
-   // As in AllRows; the rows are in no order.
-   void copy(std::uint64_t *ids, float *values) const
+   // The rows, in no order.
+   std::vector<const Row *> first() const
    {
       std::vector<const Row *> rows;
       for (const auto &slot : fSlots)
@@ -103,9 +103,16 @@ public:
             rows.push_back(&row);
       const auto end = rows.begin() + size();
       std::nth_element(rows.begin(), end, rows.end(), [](const Row *one, const Row *other) { return *one < *other; });
-      for (auto row = rows.begin(); row != end; ++row) {
-         ids = std::copy((*row)->ids.begin(), (*row)->ids.end(), ids);
-         values = std::copy((*row)->values.begin(), (*row)->values.end(), values);
+      rows.erase(end, rows.end());
+      return rows;
+   }
+
+   // As in AllRows; the rows are in no order.
+   void copy(std::uint64_t *ids, float *values) const
+   {
+      for (const auto *row : first()) {
+         ids = std::copy(row->ids.begin(), row->ids.end(), ids);
+         values = std::copy(row->values.begin(), row->values.end(), values);
       }
    }
 };
@@ -131,11 +138,17 @@ class TopRows : public FirstRows<TopRow> {
 public:
    TopRows(std::size_t slots, std::size_t wanted, std::size_t key) : FirstRows(slots, wanted), fKey(key) {}
 
-   bool add(unsigned int slot, const Ids &ids, const Values &values)
+   // Whether a row whose values begin with this key can be among them, as far as the slot has seen.
+   bool takes(unsigned int slot, const Values &values) const
    {
       const auto *least = last(slot);
-      if (!least || !std::lexicographical_compare(values.begin(), values.begin() + fKey, least->values.begin(),
-                                                  least->values.begin() + fKey))
+      return !least || !std::lexicographical_compare(values.begin(), values.begin() + fKey, least->values.begin(),
+                                                     least->values.begin() + fKey);
+   }
+
+   bool add(unsigned int slot, const Ids &ids, const Values &values)
+   {
+      if (takes(slot, values))
          keep(slot, {fKey, ids, values});
       return true;
    }

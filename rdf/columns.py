@@ -16,6 +16,7 @@ from rdf import RNode
 from rdf.compiler import Library, compile_library, graph_library
 from rdf.errors import CompileError, SchemaError, near_names
 from rdf.interpreter import ROOT
+from rdf.objects import OBJECTS
 from rdf.physics import FLAVOURS, MADE_ON_THE_WAY, PHYSICS
 from rdf.schema import (
     CANONICAL,
@@ -314,7 +315,8 @@ def define_columns(
 ) -> RNode:
     """Define the columns that are wanted; what they are made of is computed with them, other columns cost nothing.
 
-    All of it is one C++ function of the file's columns, compiled once and kept, whose local variables are the columns.
+    All of it is one C++ function of the file's columns, compiled once and kept, whose local variables are the columns;
+    but `recorded_objects` has a function of its own, which only events run in which it is looked at.
 
     Args:
         events: head of a graph; has the scales that are varied.
@@ -331,7 +333,7 @@ def define_columns(
     needed = needed_columns(columns, (*wanted, *values))
     known = {str(column) for column in events.GetColumnNames()}
     types = {name: str(events.GetColumnType(name)) for name in _read(needed, known, values)}
-    name, library = _compiled(needed, wanted, values, known, types)
+    name, library = _compiled(columns, wanted, values, types.keys() | known, types)
     graph_library("events").load()  # the interface is written in its terms
     try:
         library.load()
@@ -356,20 +358,25 @@ def compile_columns(
         columns, wanted, values: as there.
         types: every column that there will be in the graph, with its C++ type.
     """
-    _compiled(needed_columns(columns, (*wanted, *values)), wanted, values, types.keys(), types)
+    _compiled(columns, wanted, values, types.keys(), types)
 
 
 def _compiled(
-    needed: Mapping[str, str],
+    columns: Mapping[str, str],
     wanted: Sequence[str],
     values: Sequence[str],
     known: Collection[str],
     types: Mapping[str, str],
 ) -> tuple[str, Library]:
     """Return the namespace that has the columns in C++, and the library that has that."""
+    members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS)]
+    needed = needed_columns(columns, (*members, *values))
     read = {name: types[name] for name in _read(needed, known, values)}
-    members = [name for name in dict.fromkeys(wanted) if name not in values]
     body = _body(needed, read, members, values, known)
+    if OBJECTS in wanted:
+        needed = needed_columns(columns, (OBJECTS,))
+        body += _objects_body(needed, {name: types[name] for name in _read(needed, known, ())})
+    body += _definition(OBJECTS in wanted)
     name = f"columns_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
     interface = f"namespace {name} {{ ROOT::RDF::RNode define(ROOT::RDF::RNode, stopwatch::Stopwatch *); }}"
     code = f'#include "columns.hxx"\n\nnamespace {name} {{\n{body}}} // namespace {name}\n'
@@ -411,6 +418,59 @@ def _body(
         values: columns that are wanted as float32.
         known: names of all columns that there are already.
     """
+    statements, local = _statements(needed, read)
+    row = local.get(SOURCE_ROW, "0")
+    ids = [local[name] if name in members else "0" for name in ID_QUANTITIES]
+    label = local["label"] if "label" in members else "-1"
+    event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr}}"
+    array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
+    made = ", ".join([array, event, *(local[name] for name in members)])
+    there = [name for name in (*members, *values) if name in known]
+    defined = ", ".join(_names(names) for names in (values, members, there))
+    return f"""
+auto compute({_parameters(read)})
+{{
+{statements}#line 1 "row"
+   return columns::make_row({made});
+}}
+
+ROOT::RDF::RNode define_row(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
+{{
+   const columns::Defined defined{{"recorded_row", {defined}}};
+   return columns::define_columns(events, &compute, {_names(list(read))}, defined, watch);
+}}
+"""
+
+
+def _objects_body(needed: Mapping[str, str], read: Mapping[str, str]) -> str:
+    """Return the C++ that computes an event's objects, and that defines them in a graph."""
+    statements, local = _statements(needed, read)
+    return f"""
+recorded::Objects compute_objects({_parameters(read)})
+{{
+{statements}#line 1 "objects"
+   return {local[OBJECTS]};
+}}
+
+ROOT::RDF::RNode define_objects(ROOT::RDF::RNode events)
+{{
+   return columns::define_objects(events, &compute_objects, {_names(list(read))});
+}}
+"""
+
+
+def _definition(with_objects: bool) -> str:
+    """Return the C++ that defines all columns; the objects first, since columns may take the place of the file's."""
+    return f"""
+ROOT::RDF::RNode define(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
+{{
+   return define_row({"define_objects(events)" if with_objects else "events"}, watch);
+}}
+"""
+
+
+def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the C++ that computes columns, and how it calls them and the columns that are read."""
     # In an expression a name is that of a column made before, else of one that is read.
     local = {name: f"file_{name}" for name in read}
     statements = []
@@ -419,28 +479,12 @@ def _body(
         kind = "auto &" if renamed in local.values() else "auto "  # another name for a column is no copy of it
         statements.append(f'#line 1 "{_PLACE}{name}"\n   const {kind}column_{name} = ({renamed}\n   );\n')
         local[name] = f"column_{name}"
-    row = local.get(SOURCE_ROW, "0")
-    ids = [local[name] if name in members else "0" for name in ID_QUANTITIES]
-    label = local["label"] if "label" in members else "-1"
-    event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr}}"
-    array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
-    made = ", ".join([array, event, *(local[name] for name in members)])
-    there = [name for name in (*members, *values) if name in known]
-    parameters = ", ".join(f"const {kind} &file_{name}" for name, kind in read.items())
-    defined = ", ".join(_names(names) for names in (values, members, there))
-    return f"""
-auto compute({parameters})
-{{
-{"".join(statements)}#line 1 "row"
-   return columns::make_row({made});
-}}
+    return "".join(statements), local
 
-ROOT::RDF::RNode define(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
-{{
-   const columns::Defined defined{{"recorded_row", {defined}}};
-   return columns::define_columns(events, &compute, {_names(list(read))}, defined, watch);
-}}
-"""
+
+def _parameters(read: Mapping[str, str]) -> str:
+    """Return the parameters of a C++ function of columns that there are already."""
+    return ", ".join(f"const {kind} &file_{name}" for name, kind in read.items())
 
 
 def _names(names: Sequence[str]) -> str:
