@@ -91,6 +91,7 @@ class Case:
     calculate: Callable[[Path], Columns]
     features: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    objects: Callable[[Path], reference.Events] | None = None
 
 
 CASES = {
@@ -105,12 +106,14 @@ CASES = {
         ("atlas2025/ODEO_FEB2025_v0_exactly4lep_data15_periodD.exactly4lep.root",),
         reference.atlas2025,
         DILEPTON,
+        objects=reference.atlas2025_objects,
     ),
     "NanoAOD": Case(
         {"sample": "{opendata}/cmsnano/NanoAODv5_sample.root", "schema": "cms_nanoaod"},
         ("cmsnano/NanoAODv5_sample.root",),
         reference.nanoaod,
         RAZOR,
+        objects=reference.nanoaod_objects,
     ),
     "RNTuple of muons": Case(
         {"sample": "cms2012_dimuon_1000"},
@@ -118,6 +121,7 @@ CASES = {
         reference.nanoaod,
         LEPTONS_ONLY,
         (*NEEDS_MORE,),
+        reference.nanoaod_objects,
     ),
     "dimuon CSV": Case(
         {"sample": "zmumu2011"},
@@ -237,6 +241,42 @@ def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path, capsys:
             inside, _ = np.histogram(events[feature], edges)
             assert contents.sum() == finite.sum()
             assert contents[1:-1].tolist() == inside.tolist()
+
+    assert (results / "objects.json").exists() == (name != "LHC Olympics")
+    if case.objects:
+        check_objects(results, events, case.objects(opendata / case.files[0]))
+
+
+def check_objects(results: Path, events: Columns, objects: reference.Events) -> None:
+    """Compare the objects of the ten most anomalous events with the file's."""
+    ids = ("run", "luminosityBlock", "event")
+    scores = (-events[name] for name in ("score_isolation_forest", "score_ensemble"))
+    top = np.lexsort([*(events[name] for name in ids[::-1]), *scores])[:10]
+    shown = json.loads((results / "objects.json").read_text())["events"]
+    assert [event["place"] for event in shown] == list(range(1, 11))
+    assert [[event[name] for name in ids] for event in shown] == [[events[name][i] for name in ids] for i in top]
+    assert [event["score_ensemble"] for event in shown] == pytest.approx(events["score_ensemble"][top].tolist())
+    for event in shown:
+        # Events without numbers are named by their row.
+        same = [of_all == event[name] for name, of_all in objects.ids.items()] or [np.arange(10**4) == event["event"]]
+        (row,) = np.flatnonzero(np.all(same, axis=0))
+        for kind, expected in (("jets", objects.jets), ("leptons", objects.leptons)):
+            assert (kind in event) == (expected is not None)
+            if expected is not None:
+                compare_objects(event[kind], expected[row])
+        assert ("met" in event) == (objects.met is not None)
+        if objects.met is not None:
+            compare_objects([event["met"]], objects.met[row : row + 1])
+        assert "megajets" not in event
+
+
+def compare_objects(found: list[dict[str, float]], expected: ak.Array) -> None:
+    assert len(found) == len(expected)
+    parts = [part for part in ("pt", "phi", "eta", "charge", "flavour") if found and part in found[0]]
+    assert not found or parts[:2] == ["pt", "phi"]
+    for part in parts:
+        numbers = ak.to_numpy(getattr(expected, part)).astype(float)
+        assert [one[part] for one in found] == pytest.approx(numbers.tolist(), rel=1e-5, abs=1e-6), part
 
 
 UNSUPERVISED = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")

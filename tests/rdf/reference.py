@@ -116,6 +116,29 @@ def atlas2025(path: Path, selection: Selection = EVERY_OBJECT) -> Columns:
         return physics_columns(_atlas_events(file["analysis"], energy="e", met="met", gev=1.0), selection)
 
 
+def atlas2025_objects(path: Path) -> Events:
+    """The objects of the ATLAS release of 2025, by falling pT."""
+    with uproot.open(path) as file:
+        return selected(_atlas_events(file["analysis"], energy="e", met="met", gev=1.0), EVERY_OBJECT)
+
+
+def nanoaod_objects(path: Path) -> Events:
+    """The objects of CMS NanoAOD that count, by falling pT."""
+    with uproot.open(path) as file:
+        return selected(_nanoaod_events(file["Events"]), NANOAOD)
+
+
+def selected(events: Events, selection: Selection) -> Events:
+    """The objects that count, by falling pT."""
+    jets, leptons = events.jets, events.leptons
+    return Events(
+        events.ids,
+        None if jets is None else by_falling_pt(jets[_passed_jets(jets, selection)]),
+        None if leptons is None else by_falling_pt(leptons[_passed_leptons(leptons, selection)]),
+        events.met,
+    )
+
+
 def _atlas_events(tree: Any, energy: str, met: str, gev: float) -> Events:
     def momenta(prefix: str) -> dict[str, ak.Array]:
         parts = {"pt": "pt", "eta": "eta", "phi": "phi", "energy": energy}
