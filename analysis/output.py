@@ -24,10 +24,12 @@ RESULT_FILES = (
     *("metrics.json", "curves.root"),
 )
 """Files that runs and evaluations write beside run.json."""
+DRAWN_FILES = ("report.html", "browse.html")
+"""Files that are made of the others, and can be made again."""
 CHECKSUMS = "SHA256SUMS"
 """File with the sha256 of run.json, of the files beside it and of the models, as `sha256sum --check` reads it.
 
-Figures are not among them: they can be drawn again.
+Figures and pages are not among them: they can be drawn again.
 """
 BYTES_PER_VALUE = 4
 CLUSTER_BYTES = 32_000_000
@@ -41,8 +43,21 @@ def staged_output(folder: Path) -> Iterator[Path]:
     """Hold the output folder for one run and give it a hidden place to write to.
 
     Whatever lies in the yielded folder when the block ends well is moved to `folder`, replacing what an earlier run
-    left there; if the block ends by an error or an interruption, nothing is moved. What a killed run left behind is
-    removed by the next.
+    left there; if the block ends by an error or an interruption, nothing is moved.
+
+    Raises:
+        OutputFolderError: the folder cannot be made or written, or another run is writing to it.
+    """
+    with held_output(folder) as staging:
+        yield staging
+        publish(staging, folder)
+
+
+@contextmanager
+def held_output(folder: Path) -> Iterator[Path]:
+    """Hold the output folder and give it a hidden place to write to, which is removed at the end.
+
+    What a killed program left behind is removed by the next.
 
     Raises:
         OutputFolderError: the folder cannot be made or written, or another run is writing to it.
@@ -69,7 +84,6 @@ def staged_output(folder: Path) -> Iterator[Path]:
             raise OutputFolderError(f"cannot write to {folder}: {error.strerror}; {CHOOSE_ANOTHER}") from error
         try:
             yield staging
-            _publish(staging, folder)
         except OSError as error:
             raise OutputFolderError(
                 f"cannot write to {folder}: {error.strerror or error}; free some space or {CHOOSE_ANOTHER}"
@@ -96,15 +110,19 @@ def _refuse_unfit(folder: Path) -> None:
             )
 
 
-def _publish(staging: Path, folder: Path) -> None:
+def publish(staging: Path, folder: Path) -> None:
     """Move finished results to their final names; `run.json`, which vouches for the others, goes last.
 
     An earlier run's goes first: should this be cut short, nothing may vouch for a mixture of old and new.
     """
     if (staging / "run.json").exists():
         (folder / "run.json").unlink(missing_ok=True)
-        for name in (CHECKSUMS, *RESULT_FILES):  # it does not vouch for what an earlier run or evaluation left either
+        # It does not vouch for what an earlier run or evaluation left either.
+        for name in (CHECKSUMS, *RESULT_FILES, *DRAWN_FILES):
             (folder / name).unlink(missing_ok=True)
+        for name in RESULT_FOLDERS:
+            if (folder / name).is_dir() and not (folder / name).is_symlink():
+                shutil.rmtree(folder / name)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == "run.json"):
         target = folder / path.name
         if target.is_dir() and not target.is_symlink():
@@ -121,7 +139,7 @@ def write_record(staging: Path, record: Mapping[str, Any]) -> None:
 
 
 def write_checksums(staging: Path) -> None:
-    """Write the checksums of all results but the figures beside them."""
+    """Write the checksums of all results but the figures and pages beside them."""
     files = [staging / name for name in ("run.json", *RESULT_FILES)]
     files += sorted((staging / "models").glob("*"))
     lines = [f"{file_sha256(file)}  {file.relative_to(staging)}\n" for file in files if file.is_file()]

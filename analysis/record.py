@@ -46,12 +46,12 @@ class Record:
     def write(self, staging: Path, found: Mapping[str, Any], workers: plotting.figures.Workers | None) -> None:
         """Write run.json, draw the figures, which need it, and write it again with the time that all of this took.
 
-        Last come the checksums of all results.
+        Then come the report, where there are figures, and the checksums of all results.
 
         Args:
             staging: folder that results are written to.
             found: what else there is to say.
-            workers: draw the figures; nobody does if None.
+            workers: draw the figures; if None nobody does, and there is no report.
         """
         self._write(staging, found)
         if workers is not None:
@@ -59,6 +59,10 @@ class Record:
                 plotting.figures.draw_figures(staging, lambda name: say(f"drawing figures: {name}"), workers)
         self.timings.add("total", time.perf_counter() - self._begin)
         self._write(staging, found)
+        if workers is not None:
+            from plotting.report import write_report
+
+            write_report(staging)
         write_checksums(staging)
 
     def _write(self, staging: Path, found: Mapping[str, Any]) -> None:

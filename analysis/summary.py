@@ -63,8 +63,8 @@ def print_summary(folder: Path) -> None:
     table.add_row("time", f"{timings['total']:.1f} s: {_shares(compilation | stages, timings['total'])}")
     table.add_row("histograms", f"{folder / 'histograms.root'} (open it with: root --web=off {folder}/histograms.root)")
     table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
-    drawn = (folder / "figures").is_dir()
-    table.add_row("figures", f"{folder / 'figures'}" if drawn else f"python -m plotting {folder} draws them")
+    drawn = f"{folder / 'figures'}; on one page: {folder / 'report.html'}"
+    table.add_row("figures", drawn if (folder / "figures").is_dir() else f"python -m plotting {folder} draws them")
     simulated = any(trained_on["simulated"] for trained_on in run["training"]["samples"])
     trained = "trained on SIMULATED events; " if simulated else ""
     table.add_row("models", f"{folder / 'models'} ({trained}score more events with --models)")

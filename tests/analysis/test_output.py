@@ -152,7 +152,7 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
     seen = set()
     # Six renames, the removal of the old run.json, of its checksums and of the other results that there can be (there
     # or not), and of the old folder of figures with its file, and of the staging.
-    for steps in range(19):
+    for steps in range(22):
         folder = tmp_path / str(steps)
         shutil.copytree(old, folder)
         code = publish(folder, "new", steps)
@@ -165,7 +165,9 @@ def test_run_json_vouches_for_one_run_only_wherever_publishing_is_cut_short(tmp_
 
 def test_what_an_earlier_run_or_evaluation_left_goes_with_it(tmp_path: Path) -> None:
     """A new run.json must not vouch for metrics or a projection that are not of its run; a file of the user's stays."""
-    for name in ("metrics.json", "curves.root", "latent.csv", "SHA256SUMS", "notes.txt", "run.json"):
+    old = ("metrics.json", "curves.root", "latent.csv", "objects.json", "report.html", "browse.html", "figures/MR.png")
+    for name in (*old, "SHA256SUMS", "notes.txt", "run.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("old")
     with staged_output(tmp_path) as staging:
         for name in ("run.json", "events.root"):

@@ -75,7 +75,7 @@ def test_summary_is_what_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixt
             f"{tmp_path}/histograms.root (open it with: root --web=off {tmp_path}/histograms.root)",
         ],
         ["events", f"{tmp_path}/events.root; the most unusual in {tmp_path}/anomalies.csv"],
-        ["figures", f"{tmp_path}/figures"],
+        ["figures", f"{tmp_path}/figures; on one page: {tmp_path}/report.html"],
         ["models", f"{tmp_path}/models (score more events with --models)"],
     ]
     assert "\x1b" not in text
@@ -166,5 +166,5 @@ def test_nothing_flagged_one_thread_and_no_time(tmp_path: Path, capsys: pytest.C
 def test_paths_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "out[bold]" / "[/x] :smile:" / ("long" * 40)
     text = summary(folder, capsys)
-    assert f"{folder}/figures\n" in re.sub(" +\n", "\n", text)
+    assert f"{folder}/report.html\n" in re.sub(" +\n", "\n", text)
     assert len(text.splitlines()) == 12

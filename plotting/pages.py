@@ -1,0 +1,29 @@
+"""How a page gets to the disk."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from plotting.errors import PageFolderError
+
+
+def write_page(path: Path, page: str) -> Path:
+    """Write a page, which appears under its name only when it is whole, and return the path.
+
+    Raises:
+        PageFolderError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        draft.write_text(page, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise PageFolderError(
+            f"{path}: cannot be written ({error.strerror or error}); free space or take another folder"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+    return path
