@@ -1,24 +1,70 @@
-"""`python -m plotting OUTPUT_DIR` draws the figures of a run or an evaluation again, from the files that it left."""
+"""`python -m plotting OUTPUT_DIR` shows what a run or an evaluation left: as figures and a report, or for browsing."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from plotting.errors import PlottingError
-from plotting.figures import draw_figures
 
 DONE, BAD_DATA, INTERRUPTED = 0, 3, 130
 
+EPILOG = """\
+examples:
+  python -m plotting output/cms2010b           draw the figures again, and write figures/ and report.html
+  python -m plotting browse output/cms2010b    look at the histograms in a TBrowser, which needs X
+  python -m plotting page output/cms2010b      make browse.html of them, for any web browser, also without a network
+
+A folder that is called browse or page is named ./browse or ./page.
+"""
+
+
+def draw(folder: Path) -> int:
+    """Draw the figures again and write the report."""
+    from plotting.figures import draw_figures
+    from plotting.report import write_report
+
+    written = draw_figures(folder, lambda name: print(f"drew {name}", file=sys.stderr))  # noqa: T201
+    report = write_report(folder)
+    print(f"{len(written)} files in {folder / 'figures'}, and {report}")  # noqa: T201
+    return DONE
+
+
+def browse(folder: Path) -> int:
+    """Open a TBrowser and wait until it is closed."""
+    from plotting.browse import browse
+
+    return DONE if browse(folder) else BAD_DATA
+
+
+def make_page(folder: Path) -> int:
+    """Make the page for web browsers."""
+    from plotting.page import write_browser_page
+
+    path = write_browser_page(folder)
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB); open it in a web browser")  # noqa: T201
+    return DONE
+
+
+VERBS: dict[str | None, Callable[[Path], int]] = {None: draw, "browse": browse, "page": make_page}
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw the figures and return the exit code; argparse itself leaves with 2 for a bad command."""
+    """Do what the command says and return the exit code; argparse itself leaves with 2 for a bad command."""
     parser = argparse.ArgumentParser(
         prog="python -m plotting",
-        description="Draw the figures of a run or of an evaluation again.",
+        description="Show what a run or an evaluation left: as figures and a report, or for browsing.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+    )
+    parser.add_argument(
+        "verb",
+        nargs="?",
+        choices=[verb for verb in VERBS if verb],
+        help="browse: in a TBrowser; page: in a page for web browsers; without it: figures and report",
     )
     parser.add_argument(
         "folder",
@@ -26,17 +72,15 @@ def main(arguments: Sequence[str]) -> int:
         metavar="OUTPUT_DIR",
         help="folder with run.json and histograms.root of a run, or metrics.json and curves.root of an evaluation",
     )
-    folder: Path = parser.parse_args(arguments).folder
+    chosen = parser.parse_args(arguments)
     try:
-        written = draw_figures(folder, lambda name: print(f"drew {name}", file=sys.stderr))  # noqa: T201
+        return VERBS[chosen.verb](chosen.folder)
     except PlottingError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
         return BAD_DATA
     except KeyboardInterrupt:
-        print("interrupted; no figure was left half written", file=sys.stderr)  # noqa: T201
+        print("interrupted; nothing was left half written", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
-    print(f"{len(written)} files in {folder / 'figures'}")  # noqa: T201
-    return DONE
 
 
 if __name__ == "__main__":

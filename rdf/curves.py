@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rdf.interpreter import ROOT
 from rdf.provenance import SIMULATED, Provenance
+from rdf.styles import score_title, style_graph, style_histogram
 
 Numbers = npt.NDArray[np.float64]
 
@@ -68,8 +69,9 @@ def write_curves(
         axis = _axis(values)
         for label, kind in enumerate(("background", "signal")):
             objects[f"scores/{name}_{kind}"] = _spectrum(
-                f"{name}_{kind}", f"{name}, {kind};score_{name};events", axis, values[labels == label]
+                f"{name}_{kind}", f"{name}, {kind};{score_title(name)};events", axis, values[labels == label]
             )
+            style_histogram(f"scores/{kind}", objects[f"scores/{name}_{kind}"])
 
     with provenance.created_file(path) as file:
         for place, written in objects.items():
@@ -88,6 +90,7 @@ def _graph(name: str, x: Numbers, y: Numbers, title: str, xtitle: str, ytitle: s
     graph.GetHistogram().SetTitle("")
     graph.GetXaxis().SetTitle(xtitle)
     graph.GetYaxis().SetTitle(ytitle)
+    style_graph(graph)
     return graph
 
 

@@ -21,6 +21,7 @@ from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
 from rdf.scoring import ENSEMBLE
 from rdf.selection import Cut, NonFinite, book_non_finite
+from rdf.styles import score_title, style_histogram
 
 VARIATIONS = "variations"
 """Directory of what systematic variations change."""
@@ -29,6 +30,8 @@ REMAINDERS = "remainders"
 """Directory of what rounding left of sums, in the histograms of a part of a sample."""
 
 SELECTIONS = ("normal", "anomalous")
+
+LABELS = ("signal", "background")
 
 
 class Binning(Protocol):
@@ -73,9 +76,9 @@ class Histograms:
             place = "" if nominal else f"{VARIATIONS}/{key.replace(':', '_')}/"
             for path, number in self.numbers.items():
                 if nominal or path.startswith(("features/", "scores/", "agreement/")):
-                    filled[place + path] = self.filling.filled(key, number).Clone()
+                    filled[place + path] = _clone(self.filling.filled(key, number))
                     if rest := self.filling.remainders(key, number):
-                        filled[f"{REMAINDERS}/{place}{path}"] = rest.Clone()
+                        filled[f"{REMAINDERS}/{place}{path}"] = _clone(rest)
         return filled
 
 
@@ -91,6 +94,7 @@ def book_histograms(
     voters: int,
     slots: int,
     variations: Sequence[str] = (),
+    labelled: bool = False,
     watch: Any = None,
 ) -> Histograms:
     """Book all histograms of a run; an event fills them in one go.
@@ -107,6 +111,7 @@ def book_histograms(
         voters: detectors of the ensemble.
         slots: of the event loop.
         variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
+        labelled: whether the events have labels; then the scores of signal and of background are filled too.
         watch: the event loop's stopwatch, or None.
     """
     width, detectors = len(features), tuple(score_axes)
@@ -125,17 +130,22 @@ def book_histograms(
             add(f"features/{selection}/{name}", ROOT.TH1D(name, title, *_bins(axis)), [name], which)
         empty = ROOT.TH2D(*_plane_model(plane, selection, described, feature_axes))
         add(f"planes/{selection}/{'_'.join(plane)}", empty, plane, which)
-        title = f"Sums of products of features, {selection} events"
+        title = f"Sums of products of features, {selection} events;;;sum of products"
         empty = ROOT.TH2D(selection, title, *2 * (width + 1, -0.5, width + 0.5))
         _label_matrix(empty, ("1", *features))
         add_products(f"moments/{selection}", empty, features, True, which)
 
     ranks = (100, 0.0, 1.0)
     for name, bins in {**{f"score_{d}": _bins(axis) for d, axis in score_axes.items()}, ENSEMBLE: ranks}.items():
-        add(f"scores/{name}", ROOT.TH1D(name, f"{name};{name};events", *bins), [name])
+        title = score_title(name)
+        add(f"scores/{name}", ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins), [name])
+        if labelled:
+            for label, which in zip(LABELS, (filling.kSignal, filling.kBackground), strict=True):
+                of_label = f"{_capitalised(title)}, {label} events;{title};events"
+                add(f"scores/{label}/{name}", ROOT.TH1D(name, of_label, *bins), [name], which)
         model = (
             f"{name}_{'_'.join(plane)}",
-            f"mean {name};{described[plane[0]].axis_title};{described[plane[1]].axis_title};mean {name}",
+            f"Mean {title};{described[plane[0]].axis_title};{described[plane[1]].axis_title};mean {title}",
         )
         axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
         add(f"planes/{model[0]}", ROOT.TProfile2D(*model, *axes), [*plane, name])
@@ -143,7 +153,7 @@ def book_histograms(
     count = len(detectors)
     votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)
     add("agreement/votes", ROOT.TH1D(*votes), ["votes"])
-    agreement = ROOT.TH2D("flagged", "Events flagged by both;;", *2 * (count, 0.5, count + 0.5))
+    agreement = ROOT.TH2D("flagged", "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
     _label_matrix(agreement, detectors)
     add_products("agreement/flagged", agreement, [f"flag_{name}" for name in detectors], False, filling.kAll)
     return Histograms(
@@ -162,7 +172,7 @@ def _plane_model(
     plane: tuple[str, str], selection: str, described: Mapping[str, Feature], axes: Mapping[str, Binning]
 ) -> tuple[Any, ...]:
     x, y = plane
-    titles = f"{described[x].axis_title};{described[y].axis_title}"
+    titles = f"{described[x].axis_title};{described[y].axis_title};events"
     title = f"{described[y].title} against {described[x].title}, {selection} events;{titles}"
     return (f"{x}_{y}", title, *_bins(axes[x]), *_bins(axes[y]))
 
@@ -171,7 +181,8 @@ def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str,
     """Return what was filled and counted, after the loop, by its path: what the loops over parts of a sample add up."""
     filled = histograms.filled()
     not_finite = histograms.non_finite.counts()
-    filled["cutflow/non_finite"] = _counts("non_finite", "Features that are not finite", not_finite, -0.5)
+    title = "Events in which a feature is not finite"
+    filled["cutflow/non_finite"] = _counts("non_finite", title, not_finite, -0.5)
     filled["cutflow/cutflow"] = _counts("cutflow", "Cutflow", {cut.name: cut.events for cut in cuts}, 0.0)
     return filled
 
@@ -210,6 +221,13 @@ def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
             array(histogram)[:], array(rest)[:] = high, low
         histogram.ResetStats()
         histogram.SetEntries(entries)
+
+
+def _clone(histogram: Any) -> Any:
+    """Return a copy that goes when Python forgets it; otherwise a few MB would stay of each event loop."""
+    copy = histogram.Clone()
+    ROOT.SetOwnership(copy, True)
+    return copy
 
 
 def _contents(histogram: Any) -> npt.NDArray[np.float64]:
@@ -255,7 +273,7 @@ def _add_sums(filled: dict[str, Any]) -> None:
     """Add what all events show to what normal and anomalous events show."""
     for path in [path for path in filled if "normal" in path.split("/")]:
         anomalous = filled[path.replace("normal", "anomalous")]
-        total = filled[path].Clone()
+        total = _clone(filled[path])
         total.Add(anomalous)
         total.SetTitle(total.GetTitle().replace("normal", "all"))
         # What is shown of normal and of anomalous events lies in folders of that name, what is shown of all above them.
@@ -270,8 +288,14 @@ def _label_matrix(matrix: Any, labels: Sequence[str]) -> None:
             axis.SetBinLabel(i, label)
 
 
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def write_histograms(path: Path, histograms: Mapping[str, Any], provenance: Provenance) -> None:
     """Write histograms to a ROOT file, each in the directory that its path says; simulated ones say so in their titles.
+
+    They are written as a TBrowser is to draw them.
 
     Raises:
         EventLoopFailed: the file cannot be written whole.
@@ -281,4 +305,6 @@ def write_histograms(path: Path, histograms: Mapping[str, Any], provenance: Prov
             directory, _, name = place.rpartition("/")
             if provenance.simulated:
                 histogram.SetTitle(f"SIMULATED {histogram.GetTitle()}")
+            if not place.startswith(f"{REMAINDERS}/"):
+                style_histogram(place, histogram)
             (file.GetDirectory(directory) or file.mkdir(directory)).WriteObject(histogram, name)

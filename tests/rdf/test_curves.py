@@ -85,7 +85,7 @@ def test_histograms_hold_all_events_with_the_tail_in_the_overflow(path: Path) ->
         np.testing.assert_array_equal(histogram.values(), np.histogram(scores, edges)[0])
         assert histogram.values(flow=True).sum() == len(scores)
         assert histogram.values(flow=True)[-1] == (scores >= edges[-1]).sum() >= 1
-        assert histogram.axis().member("fTitle") == "score_autoencoder"
+        assert histogram.axis().member("fTitle") == "autoencoder score"
         assert histogram.member("fYaxis").member("fTitle") == "events"
         assert histogram.title.endswith(f"autoencoder, {kind}")
     edges = found["signal"].axis().edges()

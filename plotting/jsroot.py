@@ -1,0 +1,102 @@
+"""JSROOT (https://root.cern/js), which draws ROOT's histograms in web browsers: an npm package, kept in the cache."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from plotting.errors import PackageUnavailable
+from rdf.cache import cache_folder
+
+VERSION = "7.11.2"
+SHA512 = "Pria+SspD6+BmGNg4C8UOtP5y7GiODS/FXgQMiCSgGxpbm9icezifQLcVTJF7RaMnCot6ko7CoZozudM1a204g=="
+"""Of the package, in base64, as the registry states it."""
+
+_FILE = f"jsroot-{VERSION}.tgz"
+_PATIENCE = 120.0  # seconds that npm has
+
+
+@dataclass(frozen=True)
+class Jsroot:
+    """What of JSROOT goes into a page.
+
+    Attributes:
+        script: JavaScript that defines `JSROOT`.
+        licence: the text that has to come with it.
+    """
+
+    script: str
+    licence: str
+
+
+def load_jsroot() -> Jsroot:
+    """Return JSROOT, from the cache or, the first time, from the npm registry.
+
+    Raises:
+        PackageUnavailable: it cannot be had.
+    """
+    path = cache_folder() / "npm" / _FILE
+    if not path.is_file() or not _is_genuine(path):
+        _fetch(path)
+    with tarfile.open(path) as package:
+        return Jsroot(*(_text(package, f"package/{name}") for name in ("build/jsroot.min.js", "LICENSE")))
+
+
+def _text(package: tarfile.TarFile, name: str) -> str:
+    file = package.extractfile(name)
+    assert file is not None
+    return file.read().decode("utf-8", errors="replace")
+
+
+def _is_genuine(path: Path) -> bool:
+    return base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode() == SHA512
+
+
+def _fetch(path: Path) -> None:
+    """Put the package into the cache; it appears there only when it is whole and genuine."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise PackageUnavailable(
+            f"JSROOT {VERSION} comes by npm, which is not installed; apt-get install npm, or put {_FILE} of the npm "
+            f"registry into {path.parent}"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            options = ["--loglevel=error", "--fetch-retries=0", "--pack-destination", folder]
+            done = subprocess.run(
+                [npm, "pack", f"jsroot@{VERSION}", *options],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=False,
+            )
+            packed = Path(folder) / _FILE
+            if done.returncode or not packed.is_file():
+                said = [line.removeprefix("npm error ") for line in done.stderr.splitlines()[:2]]
+                raise PackageUnavailable(
+                    f"npm cannot fetch jsroot@{VERSION} ({', '.join(said) or f'exit code {done.returncode}'}); "
+                    f"repeat with a network, or put {_FILE} into {path.parent}"
+                )
+            if not _is_genuine(packed):
+                raise PackageUnavailable(
+                    f"what npm fetched as jsroot@{VERSION} is not what was published (another SHA-512); check the "
+                    "registry that npm is configured for"
+                )
+            packed.replace(path)
+    except subprocess.TimeoutExpired as error:
+        raise PackageUnavailable(
+            f"npm did not fetch jsroot@{VERSION} within {_PATIENCE:.0f} s; check the network, and repeat"
+        ) from error
+    except OSError as error:
+        raise PackageUnavailable(
+            f"{path}: cannot be written ({error.strerror or error}); free space or set XDG_CACHE_HOME"
+        ) from error
