@@ -143,6 +143,12 @@ class Autoencoder(Detector):
         scores: Scores = errors.sum(axis=1).astype(np.float32)
         return scores
 
+    def squared_errors(self, X: Features) -> npt.NDArray[np.float64]:
+        """Return the squared error of each scaled feature, shape (events, features); their mean is the score."""
+        net = copy.deepcopy(torch.nn.Sequential(self.encoder, self.decoder))
+        errors: npt.NDArray[np.float64] = X.shape[1] * _in_chunks(ReconstructionErrors(self.scaler, net).double(), X)
+        return errors
+
     def encode(self, X: Features) -> npt.NDArray[np.float64]:
         """Return the coordinates of events in the latent space, shape (events, latent)."""
         net = copy.deepcopy(self.encoder)

@@ -50,6 +50,56 @@ class History(_Table):
     validation: list[float]
 
 
+class ErrorSummary(_Table):
+    """Squared reconstruction errors of each scaled feature in some events; all lists are in the order of the features.
+
+    Attributes:
+        events: how many; one at least.
+        mean: of each feature; their mean is the mean score.
+        low: the 16th percentile, of each feature.
+        median: likewise.
+        high: the 84th percentile.
+    """
+
+    events: int = Field(gt=0)
+    mean: list[float]
+    low: list[float]
+    median: list[float]
+    high: list[float]
+
+
+class Reconstruction(_Table):
+    """How well an autoencoder reconstructs each feature of the events that its threshold was set with.
+
+    Attributes:
+        normal: errors in the events that it does not flag; None where there are none.
+        flagged: in those that it flags; likewise.
+    """
+
+    normal: ErrorSummary | None
+    flagged: ErrorSummary | None
+
+    def fits(self, features: int) -> bool:
+        """Tell whether all lists have so many numbers."""
+        kinds = [kind for kind in (self.normal, self.flagged) if kind]
+        return all(len(row) == features for kind in kinds for row in (kind.mean, kind.low, kind.median, kind.high))
+
+
+class Quantiles(_Table):
+    """Points of the distribution of a feature: values, ascending, and the fraction of training events below each."""
+
+    values: list[float] = Field(min_length=1)
+    ranks: list[float]
+
+    @model_validator(mode="after")
+    def _check_points(self) -> Self:
+        if len(self.values) != len(self.ranks):
+            raise ValueError(f"{len(self.values)} values and {len(self.ranks)} ranks")
+        if sorted(set(self.values)) != self.values or sorted(self.ranks) != self.ranks:
+            raise ValueError("the points are not in ascending order")
+        return self
+
+
 class RankPoints(_Table):
     """Points of the rank table: scores, ascending, and the fraction of training events below each."""
 
@@ -78,6 +128,7 @@ class Network(_Table):
         threshold: a higher score is flagged.
         rank_table: of the scores of its training events.
         history: loss after each epoch, for trainings that have epochs.
+        reconstruction: of each feature, by an autoencoder; None for other detectors and in folders of older versions.
     """
 
     file: OnnxFile
@@ -88,6 +139,7 @@ class Network(_Table):
     threshold: float
     rank_table: RankPoints
     history: History | None = None
+    reconstruction: Reconstruction | None = None
 
     def checksums(self) -> dict[str, str]:
         """Return the sha256 of each file."""
@@ -197,6 +249,7 @@ class ModelFolder(Columns):
 
     Attributes:
         feature_axes: binning of whatever is drawn like a feature.
+        feature_quantiles: distribution of each feature in the training; models of earlier versions have none.
         training: what the detectors were trained on.
         seed: of all that was random.
         ensemble: detectors that vote.
@@ -208,6 +261,7 @@ class ModelFolder(Columns):
 
     format: Literal[3] = FORMAT
     feature_axes: dict[str, Axis]
+    feature_quantiles: dict[str, Quantiles] = {}
     training: Training
     seed: int
     ensemble: list[str] = Field(min_length=1)
@@ -235,6 +289,14 @@ class ModelFolder(Columns):
             name: [network.history.model_dump() for network in entry.networks if network.history]
             for name, entry in self.detectors.items()
             if entry.networks[0].history
+        }
+
+    def reconstructions(self) -> dict[str, list[dict[str, Any]]]:
+        """Return how well the detectors that reconstruct events do so: one table for each fold."""
+        return {
+            name: [network.reconstruction.model_dump() for network in entry.networks if network.reconstruction]
+            for name, entry in self.detectors.items()
+            if entry.networks[0].reconstruction
         }
 
     def write(self, folder: Path) -> None:
@@ -267,6 +329,12 @@ def read_model_folder(folder: Path) -> ModelFolder:
         scores = models.reference.scores.get(name, [])
         if [len(of_network) for of_network in scores] != models.training.folds * [len(models.reference.features)]:
             raise ModelFolderError(f"{table}: not every reference event has a score of {name}; {_REMEDY}")
+        for network in entry.networks:
+            if network.reconstruction and not network.reconstruction.fits(len(models.features)):
+                raise ModelFolderError(
+                    f"{table}: the reconstruction errors of {name} are not of {len(models.features)} features; "
+                    f"{_REMEDY}"
+                )
     for name in models.ensemble:
         if name not in models.detectors:
             raise ModelFolderError(f"{table}: {name} of the ensemble is not among the detectors; {_REMEDY}")
@@ -276,6 +344,9 @@ def read_model_folder(folder: Path) -> ModelFolder:
         raise ModelFolderError(f"{table}: it holds no reference events; {_REMEDY}")
     if any(len(event) != len(models.features) for event in models.reference.features):
         raise ModelFolderError(f"{table}: the reference events do not have {len(models.features)} features; {_REMEDY}")
+    for name in models.feature_quantiles:
+        if name not in models.features:
+            raise ModelFolderError(f"{table}: feature_quantiles has {name}, which is no feature; {_REMEDY}")
     for name in (*models.features, *models.observables, *models.plane):
         if name not in models.feature_axes:
             raise ModelFolderError(f"{table}: feature_axes has no {name}; {_REMEDY}")

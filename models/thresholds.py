@@ -80,14 +80,14 @@ class RankTable:
     ranks: list[float]
 
 
-def rank_table(scores: npt.NDArray[np.float32]) -> RankTable:
-    """Return the rank table of the training scores; exact where there are no more events than points."""
+def rank_table(scores: npt.NDArray[np.float32], points: int = RANK_TABLE_POINTS) -> RankTable:
+    """Return the rank table of scores, or of other values; exact where there are no more events than points."""
     ordered = np.sort(scores)
-    picked = np.linspace(0, len(ordered) - 1, min(len(ordered), RANK_TABLE_POINTS)).round().astype(int)
-    points = np.unique(ordered[picked])
+    picked = np.linspace(0, len(ordered) - 1, min(len(ordered), points)).round().astype(int)
+    values = np.unique(ordered[picked])
     # A score that many events share is a step, over which no straight line leads: the table needs both its ends.
-    gaps = np.diff(np.searchsorted(ordered, points, side="left"))
-    steps = points[:-1][gaps > np.diff(picked).max(initial=1)]
-    points = np.union1d(points, ordered[np.searchsorted(ordered, steps, side="right")])
-    ranks = np.searchsorted(ordered, points, side="left") / len(ordered)
-    return RankTable([float(score) for score in points], [float(rank) for rank in ranks])
+    gaps = np.diff(np.searchsorted(ordered, values, side="left"))
+    steps = values[:-1][gaps > np.diff(picked).max(initial=1)]
+    values = np.union1d(values, ordered[np.searchsorted(ordered, steps, side="right")])
+    ranks = np.searchsorted(ordered, values, side="left") / len(ordered)
+    return RankTable([float(score) for score in values], [float(rank) for rank in ranks])

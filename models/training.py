@@ -18,10 +18,13 @@ from models.folder import (
     Axis,
     Columns,
     DetectorEntry,
+    ErrorSummary,
     History,
     ModelFolder,
     Network,
+    Quantiles,
     RankPoints,
+    Reconstruction,
     Reference,
     Training,
     file_sha256,
@@ -33,6 +36,10 @@ from models.thresholds import ThresholdRule, rank_table
 
 BINS = 100
 REFERENCE_EVENTS = 64
+QUANTILES = 257
+"""Points of a feature's distribution: a distance between two of them is off by hardly more than 1/256."""
+RECONSTRUCTED_EVENTS = 50_000
+"""Events whose reconstruction errors are summed up, at most; drawn at random."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +233,7 @@ def write_model_folder(
     models = ModelFolder(
         **columns.model_dump(by_alias=True),
         feature_axes={name: _axis(values) for name, values in drawn.items()},
+        feature_quantiles={name: _quantiles(values) for name, values in zip(events.features, events.X.T, strict=True)},
         training=training,
         seed=recipe.seed,
         ensemble=ensemble,
@@ -236,6 +244,7 @@ def write_model_folder(
                 of_folds,
                 columns.features,
                 [int(recipe.training_rows(events, k, name in SUPERVISED).sum()) for k in range(recipe.folds)],
+                [_reconstruction(detector, events, recipe, fold) for fold, detector in enumerate(of_folds)],
             )
             for name, of_folds in trained.items()
         },
@@ -247,9 +256,13 @@ def write_model_folder(
 
 
 def _write_networks(
-    folder: Path, of_folds: Sequence[Detector], features: Sequence[str], trained_on: Sequence[int]
+    folder: Path,
+    of_folds: Sequence[Detector],
+    features: Sequence[str],
+    trained_on: Sequence[int],
+    reconstructions: Sequence[Reconstruction | None],
 ) -> DetectorEntry:
-    """Export the detectors of all folds, trained on so many events, and describe them."""
+    """Export the detectors of all folds, trained on so many events and so good at reconstructing, and describe them."""
     first, networks = of_folds[0], []
     for fold, detector in enumerate(of_folds):
         stem = f"{detector.name}_fold{fold}" if len(of_folds) > 1 else detector.name
@@ -266,6 +279,7 @@ def _write_networks(
                 threshold=detector.threshold,
                 rank_table=RankPoints(**asdict(rank_table(detector.scores))),
                 history=History(**asdict(detector.history)) if isinstance(detector, Autoencoder) else None,
+                reconstruction=reconstructions[fold],
             )
         )
     notes = {note: None for detector in of_folds for note in detector.notes}
@@ -277,6 +291,23 @@ def _write_networks(
         score_axis=_score_axis(of_folds),
         networks=networks,
     )
+
+
+def _reconstruction(detector: Detector, events: TrainingEvents, recipe: Recipe, fold: int) -> Reconstruction | None:
+    """Sum up the reconstruction errors of an autoencoder, in the events that its threshold was set with."""
+    if not isinstance(detector, Autoencoder):
+        return None
+    X = events.X[recipe.calibration_rows(events, fold, supervised=False)]
+    picked = np.sort(np.random.default_rng(recipe.seed).permutation(len(X))[:RECONSTRUCTED_EVENTS])
+    errors, flagged = detector.squared_errors(X[picked]), detector.scores[picked] > detector.threshold
+    return Reconstruction(normal=_error_summary(errors[~flagged]), flagged=_error_summary(errors[flagged]))
+
+
+def _error_summary(errors: npt.NDArray[np.float64]) -> ErrorSummary | None:
+    if not len(errors):
+        return None
+    low, median, high = np.percentile(errors, (16, 50, 84), axis=0).tolist()
+    return ErrorSummary(events=len(errors), mean=errors.mean(axis=0).tolist(), low=low, median=median, high=high)
 
 
 def _score_axis(of_folds: Sequence[Detector]) -> Axis:
@@ -309,6 +340,11 @@ def _axis(values: Features) -> Axis:
     step = np.ceil(step / digit) * digit
     first = np.floor(low / step) * step
     return Axis(bins=BINS, low=_rounded(first), high=_rounded(first + BINS * step))
+
+
+def _quantiles(values: Features) -> Quantiles:
+    table = rank_table(values, QUANTILES)
+    return Quantiles(values=table.scores, ranks=table.ranks)
 
 
 def _rounded(edge: float) -> float:

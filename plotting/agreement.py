@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from plotting.results import Agreement
-from plotting.style import NORMAL, Caption, count_text, house_style, log_counts, new_figure, words
+from plotting.style import ANOMALOUS, NORMAL, Caption, house_style, log_counts, new_figure
+from plotting.wording import count_text, words
 
 
 @house_style()
@@ -41,27 +42,41 @@ def draw_agreement(agreement: Agreement, caption: Caption) -> Figure:
             size=12,
             color="white" if fraction > 0.6 else "black",
         )
+    axes.set_xlabel("Flagged by")
+    axes.set_ylabel("Flagged by")
     figure.colorbar(image, ax=axes, label="Flagged by both / by one at least", shrink=0.9)
     return figure
 
 
 @house_style()
-def draw_votes(agreement: Agreement, caption: Caption) -> Figure:
-    """Draw how many events have no vote, one vote, and so on, with their share of all events."""
-    figure = new_figure(caption, 7.0, 4.6)
+def draw_votes(agreement: Agreement, min_votes: int, caption: Caption) -> Figure:
+    """Draw how many events have no vote, one vote, and so on, with their share of all events.
+
+    Args:
+        agreement: of the detectors.
+        min_votes: votes that make an event anomalous.
+        caption: of the sample.
+    """
+    figure = new_figure(caption, 7.0, 4.9)
     axes = figure.subplots()
     votes = agreement.votes
-    places = range(len(votes))
-    axes.bar(places, votes, width=0.7, color=NORMAL, alpha=0.8)
+    places = np.arange(len(votes))
+    anomalous = places >= min_votes
+    plural = "s" if min_votes > 1 else ""
+    for kind, colour, label in ((~anomalous, NORMAL, "normal"), (anomalous, ANOMALOUS, "anomalous")):
+        rule = f", at least {min_votes} vote{plural}" if label == "anomalous" else ""
+        text = f"{label}{rule} ({count_text(votes[kind].sum())})"
+        axes.bar(places[kind], votes[kind], width=0.7, color=colour, alpha=0.8, label=text)
     positive = votes[votes > 0]
     log_counts(axes, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=0.25)
     floor = axes.get_ylim()[0]
     total = votes.sum()
-    for place, events in zip(places, votes, strict=True):
+    for place, events in enumerate(votes.tolist()):
         share = f"\n{100 * events / total:.3g} %" if total else ""
         axes.text(place, max(events, floor) * 1.08, f"{count_text(events)}{share}", ha="center", va="bottom", size=12)
-    axes.xaxis.set_major_locator(FixedLocator(list(places)))
+    axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
     axes.xaxis.minorticks_off()
     axes.set_xlabel("Votes")
     axes.set_ylabel("Events")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=13)
     return figure

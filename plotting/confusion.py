@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from plotting.evaluation import Evaluated
-from plotting.style import Caption, capitalised, count_text, house_style, new_figure, words
+from plotting.style import Caption, house_style, new_figure
+from plotting.wording import capitalised, count_text, words
 
 
 @house_style()
@@ -36,5 +37,8 @@ def draw_confusion(detectors: Mapping[str, Evaluated], caption: Caption) -> Figu
         kinds = ["background", "signal"] if place % columns == 0 else []
         axes.set_yticks([0, 1][: len(kinds)], kinds, rotation=90, va="center")
         axes.tick_params(which="both", length=0, labelsize=13)
+        if kinds:
+            axes.set_ylabel("Truth", size=14)
+        axes.set_xlabel("Decision", size=14)
         axes.minorticks_off()
     return figure

@@ -13,14 +13,18 @@ from plotting.confusion import draw_confusion
 from plotting.contributions import draw_contributions
 from plotting.correlation import draw_correlation
 from plotting.cutflow import draw_cutflow
+from plotting.dilepton import draw_dilepton_mass
+from plotting.display import draw_display
 from plotting.evaluation import Evaluation, is_evaluation, read_evaluation
 from plotting.features import draw_feature
+from plotting.flagged import draw_flagged
 from plotting.importance import draw_importance
 from plotting.latent import draw_latent_labels, draw_latent_ranks
 from plotting.loss import draw_loss
 from plotting.means import draw_means
 from plotting.metrics import draw_metrics
 from plotting.planes import draw_plane, draw_score_plane
+from plotting.reconstruction import draw_reconstruction
 from plotting.results import Results, read_results
 from plotting.roc import draw_roc, draw_roc_log
 from plotting.scores import draw_scores
@@ -59,20 +63,29 @@ def list_figures(results: Results) -> Figures:
     for (score, name), mean in results.score_planes.items():
         yield f"plane_{name}_score_{score}", partial(draw_score_plane, score, mean, results.planes[name], caption)
     for score, scores in results.scores.items():
-        yield f"score_{score}", partial(draw_scores, score, scores, results.detectors.get(score), caption)
+        labelled, variations = results.labelled_scores.get(score), results.varied_scores[score]
+        detector = results.detectors.get(score)
+        yield f"score_{score}", partial(draw_scores, score, scores, detector, caption, labelled, variations)
     for name, spectrum in results.spectra.items():
-        yield f"feature_{name}", partial(draw_feature, spectrum, caption)
+        yield f"feature_{name}", partial(draw_feature, spectrum, caption, results.varied_spectra[name])
+    if mass := results.spectra.get("mll"):
+        yield "mll_flagged", partial(draw_dilepton_mass, mass, caption)
     yield "correlation", partial(draw_correlation, titles, moments.all, caption)
     yield "means", partial(draw_means, titles, moments.normal, moments.anomalous, caption)
     for name, folds in results.history.items():
         yield f"loss_{name}", partial(draw_loss, name, folds, caption)
+    for name, reconstruction in results.reconstruction.items():
+        yield f"reconstruction_{name}", partial(draw_reconstruction, name, titles, reconstruction, caption)
+    yield "flagged", partial(draw_flagged, results.detectors, results.counts, caption)
     if results.agreement and len(results.agreement.detectors) > 1:
         yield "agreement", partial(draw_agreement, results.agreement, caption)
-        yield "votes", partial(draw_votes, results.agreement, caption)
+        yield "votes", partial(draw_votes, results.agreement, results.counts.min_votes, caption)
     for name, contributions in results.contributions.items():
         yield f"contributions_{name}", partial(draw_contributions, name, titles, contributions, caption)
     if results.latent:
         yield from _list_latent(results.latent, caption)
+    for event in results.displayed:
+        yield f"display_{event.place}", partial(draw_display, event, caption)
 
 
 def list_evaluation_figures(evaluation: Evaluation) -> Figures:
@@ -91,6 +104,9 @@ def list_evaluation_figures(evaluation: Evaluation) -> Figures:
             yield f"importance_{name}", partial(draw_importance, name, detector.importance, titles, caption)
     for name, folds in evaluation.history.items():
         yield f"loss_{name}", partial(draw_loss, name, folds, caption)
+    for name, reconstruction in evaluation.reconstruction.items():
+        of_features = tuple(evaluation.feature_titles.values())
+        yield f"reconstruction_{name}", partial(draw_reconstruction, name, of_features, reconstruction, caption)
     if evaluation.latent:
         yield from _list_latent(evaluation.latent, caption)
 

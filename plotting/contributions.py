@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from plotting.style import Caption, axis_text, capitalised, house_style, new_figure, words
+from plotting.style import Caption, axis_text, house_style, new_figure
 from plotting.tables import Contributions
+from plotting.wording import capitalised, words
 
 
 @house_style()
@@ -37,6 +38,7 @@ def draw_contributions(name: str, titles: Sequence[str], contributions: Contribu
     axes.tick_params(which="both", length=0)
     axes.minorticks_off()
     axes.set_title(f"{capitalised(words(name))}, positive contributions to the score", size=14)
+    axes.set_ylabel("Feature")
     axes.set_xlabel("run:event, the most anomalous first")
     figure.colorbar(image, ax=axes, label="Share [%]", fraction=0.06)
     return figure

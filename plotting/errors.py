@@ -19,5 +19,17 @@ class FigureFolderError(PlottingError):
     """The figures cannot be written where the run's other results are."""
 
 
+class PageFolderError(PlottingError):
+    """A page cannot be written where the run's other results are."""
+
+
 class WorkerDied(PlottingError):
     """A process that draws figures was ended from outside, or for want of memory."""
+
+
+class BrowserFailed(PlottingError):
+    """A TBrowser did not open, or ended by itself."""
+
+
+class PackageUnavailable(PlottingError):
+    """The package that a page draws with cannot be had."""

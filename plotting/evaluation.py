@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from plotting.moments import FloatArray
+from plotting.records import check_files, checked_keys, read_record
 from plotting.results import (
     History,
     Reader,
+    Reconstruction,
     Spectrum,
-    check_files,
-    checked_keys,
     read_caption,
     read_history,
-    read_record,
+    read_reconstruction,
     read_root,
 )
 from plotting.style import Caption
@@ -91,6 +91,7 @@ class Evaluation:
         feature_titles: by the name of the feature, in TLatex, without unit.
         detectors: by name.
         history: of each training in epochs, by detector; one for each fold.
+        reconstruction: by detector; one for each fold.
         latent: events in two dimensions, or None if they were not projected.
     """
 
@@ -98,6 +99,7 @@ class Evaluation:
     feature_titles: Mapping[str, str]
     detectors: Mapping[str, Evaluated]
     history: Mapping[str, tuple[History, ...]]
+    reconstruction: Mapping[str, tuple[Reconstruction, ...]]
     latent: LatentSpace | None
 
 
@@ -118,12 +120,12 @@ def read_evaluation(folder: Path) -> Evaluation:
     with checked_keys(folder / "run.json", _REMEDY):
         caption = read_caption(record)
         titles = {feature["name"]: feature["title"] for feature in record["features"]}
-        history = read_history(record)
+        history, reconstruction = read_history(record), read_reconstruction(record)
         explained = dict(record.get("latent") or {})
     with read_root(folder / "curves.root", _REMEDY) as reader, checked_keys(folder / METRICS, _REMEDY):
         detectors = {name: _evaluated(name, table, reader) for name, table in metrics.items()}
     latent = read_latent(folder / "latent.csv", explained, _REMEDY)
-    return Evaluation(caption, titles, detectors, history, latent)
+    return Evaluation(caption, titles, detectors, history, reconstruction, latent)
 
 
 def _evaluated(name: str, table: Mapping[str, Any], reader: Reader) -> Evaluated:

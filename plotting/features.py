@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
 
 from plotting.moments import FloatArray
-from plotting.results import Spectrum, Split
+from plotting.results import Spectrum, Split, Variation
 from plotting.style import (
     ANOMALOUS,
     EVERYTHING,
     NORMAL,
+    SYSTEMATIC,
     Caption,
     axis_text,
-    count_text,
     house_style,
     log_counts,
     new_figure,
+    number_text,
     occupied,
+    ratio_axis,
     unit_of,
 )
+from plotting.systematics import draw_band, merged, merged_bins, systematic_error, variation_text
+from plotting.wording import count_text
 
 
 @dataclass(frozen=True)
@@ -52,41 +57,58 @@ def shape_ratio(normal: Spectrum, anomalous: Spectrum, least: float = 5) -> Shap
         anomalous: likewise.
         least: events, or for weighted ones their effective number, sum(w)^2 / sum(w^2).
     """
-    low, high = occupied(normal.edges, normal.values + anomalous.values)
-    first, last = np.searchsorted(normal.edges, (low, high))
-    starts: list[int] = []
-    start = int(first)
-    for stop in range(start + 1, int(last) + 1):
-        if all(_effective_events(spectrum, start, stop) >= least for spectrum in (normal, anomalous)):
-            starts.append(start)
-            start = stop
-    if not starts:
+    bins = merged_bins((normal, anomalous), least)
+    if not bins.size:
         return ShapeRatio(*(np.empty(0) for _ in range(3)))
-
-    def merged(contents: FloatArray) -> FloatArray:
-        return np.add.reduceat(contents[: int(last)], starts)
-
-    share_normal, share_anomalous = (merged(kind.values) / kind.total for kind in (normal, anomalous))
-    relative = np.sqrt(sum(merged(kind.variances) / merged(kind.values) ** 2 for kind in (normal, anomalous)))
-    values = share_anomalous / share_normal
-    return ShapeRatio(normal.edges[[*starts, int(last)]], values, values * relative)
+    values = _ratio_in(normal, anomalous, bins)
+    relative = np.sqrt(
+        sum(merged(kind.variances, bins) / merged(kind.values, bins) ** 2 for kind in (normal, anomalous))
+    )
+    return ShapeRatio(normal.edges[bins], values, values * relative)
 
 
-def _effective_events(spectrum: Spectrum, start: int, stop: int) -> float:
-    variance = spectrum.variances[start:stop].sum()
-    return float(spectrum.values[start:stop].sum() ** 2 / variance) if variance > 0 else 0.0
+def shape_ratio_error(
+    nominal: ShapeRatio, edges: FloatArray, variations: Sequence[Variation[Split[Spectrum]]]
+) -> tuple[FloatArray, FloatArray]:
+    """Return how far systematic variations shift a ratio of shapes down and up, both of shape (m,).
+
+    Both kinds of events are varied together, and the ratio is taken in the bins of the nominal one.
+
+    Args:
+        nominal: of m bins.
+        edges: of the histograms, shape (n + 1,).
+        variations: of the histograms.
+    """
+    bins = np.searchsorted(edges, nominal.edges)
+    return systematic_error(
+        nominal.values,
+        (
+            (_ratio_in(one.up.normal, one.up.anomalous, bins), _ratio_in(one.down.normal, one.down.anomalous, bins))
+            for one in variations
+        ),
+    )
+
+
+def _ratio_in(normal: Spectrum, anomalous: Spectrum, bins: NDArray[np.intp]) -> FloatArray:
+    """Return the ratio of shapes in merged bins; one where a variation leaves no normal event."""
+    shares = [merged(kind.values, bins) / (kind.total or 1.0) for kind in (normal, anomalous)]
+    ratio: FloatArray = np.divide(shares[1], shares[0], out=np.ones_like(shares[0]), where=shares[0] > 0)
+    return ratio
 
 
 @house_style()
-def draw_feature(spectrum: Split[Spectrum], caption: Caption) -> Figure:
-    """Draw one quantity: events of each kind, and below them the ratio of the two shapes.
+def draw_feature(
+    spectrum: Split[Spectrum], caption: Caption, variations: Sequence[Variation[Split[Spectrum]]] = ()
+) -> Figure:
+    """Draw one quantity: events of each kind, and below them the ratio of the two shapes; with systematic bands.
 
     Args:
         spectrum: of all, normal and anomalous events, with the same edges.
         caption: of the sample.
+        variations: of the same, with the same edges.
     """
-    figure = new_figure(caption, 7.0, 5.8)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.15))
+    figure = new_figure(caption, 7.0, 6.0)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.25))
     edges, title = spectrum.all.edges, spectrum.all.title
     everything = spectrum.all
 
@@ -94,10 +116,13 @@ def draw_feature(spectrum: Split[Spectrum], caption: Caption) -> Figure:
         everything.values, edges, fill=True, color=EVERYTHING, alpha=0.3, label=f"all ({count_text(everything.total)})"
     )
     centres = (edges[1:] + edges[:-1]) / 2
-    for kind, colour, name in (
-        (spectrum.normal, NORMAL, "normal"),
-        (spectrum.anomalous, ANOMALOUS, "anomalous"),
+    for kind, varied, colour, name in (
+        (spectrum.normal, [(one.up.normal, one.down.normal) for one in variations], NORMAL, "normal"),
+        (spectrum.anomalous, [(one.up.anomalous, one.down.anomalous) for one in variations], ANOMALOUS, "anomalous"),
     ):
+        if variations:
+            shifts = systematic_error(kind.values, ((up.values, down.values) for up, down in varied))
+            draw_band(upper, edges, kind.values, shifts)
         upper.stairs(kind.values, edges, color=colour, lw=1.8, label=f"{name} ({count_text(kind.total)})")
         filled = kind.values > 0
         upper.errorbar(
@@ -111,22 +136,23 @@ def draw_feature(spectrum: Split[Spectrum], caption: Caption) -> Figure:
     if everything.outside:
         upper.plot([], [], " ", label=f"{count_text(everything.outside)} not on the axis")
     positive = everything.values[everything.values > 0]
-    log_counts(upper, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0))
+    headroom = 0.65 if variations else 0.5
+    log_counts(upper, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=headroom)
     upper.set_ylabel(f"Events / {_bin_width(edges, unit_of(title))}")
-    upper.legend(loc="upper right")
 
     ratio = shape_ratio(spectrum.normal, spectrum.anomalous)
-    lower.set_yscale("log")
     lower.axhline(1, color="0.5", lw=1, ls="--")
     if ratio.values.size:
         middle = (ratio.edges[1:] + ratio.edges[:-1]) / 2
+        if variations:
+            draw_band(lower, ratio.edges, ratio.values, shape_ratio_error(ratio, edges, variations))
         lower.errorbar(
             middle, ratio.values, ratio.errors, xerr=np.diff(ratio.edges) / 2, fmt="o", ms=3.5, color=ANOMALOUS, lw=1.2
         )
-    lower.set_ylim(0.5 * ratio.values.min(initial=0.5), 2 * ratio.values.max(initial=2.0))
-    lower.yaxis.set_major_locator(LogLocator(numticks=5))
-    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    lower.yaxis.set_minor_formatter(NullFormatter())
+    ratio_axis(lower, ratio.values.min(initial=0.5), ratio.values.max(initial=2.0))
+    if variations:
+        upper.fill_between([], [], color=SYSTEMATIC, alpha=0.45, lw=0, label=variation_text(variations))
+    upper.legend(loc="upper right")
     lower.set_ylabel("anomalous /\nnormal shape", loc="center", fontsize=12)
     lower.set_xlabel(axis_text(title))
     lower.set_xlim(*occupied(edges, everything.values))
@@ -138,4 +164,4 @@ def _bin_width(edges: FloatArray, unit: str) -> str:
     widths = np.diff(edges)
     if not np.allclose(widths, widths[0], rtol=1e-6):
         return "bin"
-    return f"{widths[0]:.3g} {axis_text(unit)}".rstrip()
+    return f"{number_text(widths[0])} {axis_text(unit)}".rstrip()

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from plotting.evaluation import Metric
-from plotting.style import ANOMALOUS, Caption, axis_text, house_style, new_figure, with_error, words
+from plotting.style import ANOMALOUS, Caption, axis_text, house_style, new_figure
+from plotting.wording import with_error, words
 
 
 @house_style()
@@ -24,11 +25,13 @@ def draw_importance(name: str, importance: Mapping[str, Metric], titles: Mapping
     ranked = sorted(importance.items(), key=lambda item: item[1].value or 0.0, reverse=True)
     drops = np.array([drop.value or 0.0 for _, drop in ranked])
     errors = np.array([drop.error or 0.0 for _, drop in ranked])
-    figure = new_figure(caption, 7.0, 1.3 + 0.4 * max(len(ranked), 2))
+    figure = new_figure(caption, 7.0, 1.8 + 0.4 * max(len(ranked), 2))
     axes = figure.subplots()
     rows = np.arange(len(ranked))
-    axes.barh(rows, drops, height=0.62, color=ANOMALOUS, alpha=0.75)
-    axes.errorbar(drops, rows, xerr=errors, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)
+    axes.barh(rows, drops, height=0.62, color=ANOMALOUS, alpha=0.75, label="drop")
+    axes.errorbar(
+        drops, rows, xerr=errors, fmt="none", ecolor="black", elinewidth=1.2, capsize=3, label="bootstrap error"
+    )
     axes.axvline(0, color="black", lw=1)
     low, high = float((drops - errors).min(initial=0)), float((drops + errors).max(initial=0))
     span = (high - low) or 1.0
@@ -39,5 +42,7 @@ def draw_importance(name: str, importance: Mapping[str, Metric], titles: Mapping
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.set_yticks(rows, [axis_text(titles.get(feature, feature)) for feature, _ in ranked])
     axes.tick_params(axis="y", which="both", length=0)
+    axes.set_ylabel("Feature")
     axes.set_xlabel(f"Drop of the AUC of the {words(name)} when the feature is shuffled")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=13)
     return figure

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from plotting.moments import FloatArray
-from plotting.style import ANOMALOUS, NORMAL, Caption, count_text, house_style, new_figure
+from plotting.style import ANOMALOUS, NORMAL, Caption, house_style, new_figure
 from plotting.tables import LatentSpace, Projection
+from plotting.wording import count_text
 
 _CENTRE = (0.5, 99.5)  # percentiles; events far out would squeeze all others into a spot
 
@@ -28,6 +29,9 @@ def draw_latent_ranks(latent: LatentSpace, caption: Caption) -> Figure:
             x, y, c=latent.ranks[order], s=_size(x), vmin=0, vmax=1, cmap="viridis_r", lw=0, rasterized=True
         )
     figure.colorbar(dots, ax=panels, label="Mean rank (1: most anomalous)", shrink=0.9, aspect=35)
+    text = f"{count_text(len(latent.ranks))} of the training events"
+    dot = Line2D([], [], color=dots.cmap(0.5), marker="o", ls="", label=text)
+    figure.legend(handles=[dot], loc="outside lower center")
     return figure
 
 
@@ -57,7 +61,7 @@ def draw_latent_labels(latent: LatentSpace, labels: NDArray[np.int64], caption: 
 def _panels(latent: LatentSpace, caption: Caption, beside: float) -> tuple[Figure, list[Axes]]:
     """Return a figure with a panel for each projection, two in a row, their axes set; `beside` them inches are free."""
     rows = math.ceil(len(latent.projections) / 2)
-    figure = new_figure(caption, 9.4 + beside, 4.5 * rows + (0 if beside else 0.5))
+    figure = new_figure(caption, 9.4 + beside, 4.5 * rows + 0.5)
     grid = figure.subplots(rows, 2, squeeze=False)
     for axes, projection in zip(grid.flat, latent.projections, strict=True):
         _set_axes(axes, projection)
@@ -78,7 +82,8 @@ def _set_axes(axes: Axes, projection: Projection) -> None:
     for (low, high), coordinates in zip(limits, projection.points.T, strict=True):
         beyond |= (coordinates < low) | (coordinates > high)
     if beyond.any():
-        axes.set_title(f"{count_text(beyond.sum())} events beyond the axes", size=12, loc="right")
+        number = int(beyond.sum())
+        axes.set_title(f"{count_text(number)} event{'s' * (number > 1)} beyond the axes", size=12, loc="right")
 
 
 _SPACES = {"features": "features", "latent": "latent space"}

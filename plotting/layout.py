@@ -58,9 +58,12 @@ class Layout(LayoutEngine):
             margins[place] = _around(axes, fig) + _PADDING
         if bar:
             around = _around(bar, fig) + _PADDING
+            # The pointed ends of a bar stand in its place, though not in its axes.
+            whole = bar.get_position(original=True).transformed(fig.transSubfigure)
+            around[2:] -= np.array([bar.bbox.y0 - whole.y0, whole.y1 - bar.bbox.y1]) / fig.dpi
             # A factor above the bar may reach to the left, over the panel.
             beside = _PADDING[0] + _size(bar.bbox, fig)[0] + around[1]
-            free = (1 / shrink - 1) / 2 * _size(bar.bbox, fig)[1]
+            free = (1 / shrink - 1) / 2 * _size(whole, fig)[1]
             margins[-1, -1, 2] = max(margins[-1, -1, 2], around[2] - free)
             margins[0, -1, 3] = max(margins[0, -1, 3], around[3] - free)
         for axes in fig.axes:

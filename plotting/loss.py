@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from plotting.results import History
-from plotting.style import Caption, capitalised, house_style, new_figure, sequence_colour, words
+from plotting.style import Caption, house_style, new_figure, sequence_colour
+from plotting.wording import capitalised, words
 
 
 @house_style()
@@ -41,7 +42,7 @@ def draw_loss(name: str, folds: Sequence[History], caption: Caption) -> Figure:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.minorticks_off()
     axes.set_xlabel("Epoch")
     axes.set_ylabel(f"{capitalised(words(name))} loss")

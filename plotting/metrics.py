@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plotting.evaluation import Evaluated
-from plotting.style import Caption, capitalised, detector_colours, house_style, new_figure, words
+from plotting.style import Caption, detector_colours, house_style, new_figure
+from plotting.wording import capitalised, words
 
 # The recall is the true positive rate.
 _SHOWN = {
@@ -39,10 +40,11 @@ def draw_metrics(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure
                 )
     for row in range(1, len(_SHOWN)):
         axes.axhline(row - 0.5, color="0.85", lw=0.8)
-    axes.set_xlim(0, 1.02)
+    axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(len(_SHOWN) - 0.5, -0.5)
     axes.set_yticks(range(len(_SHOWN)), list(_SHOWN.values()))
     axes.tick_params(axis="y", which="both", length=0)
+    axes.set_ylabel("Figure of merit")
     axes.set_xlabel("Value, with its bootstrap error")
     handles = [Line2D([], [], color=colours[name], marker="o", label=capitalised(words(name))) for name in detectors]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(number, 2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ import uproot
 
 from plotting.errors import MissingResult, PlottingError, UnreadableResult
 from plotting.moments import FloatArray, Moments
+from plotting.objects import DisplayedEvent, read_displayed_events
+from plotting.records import check_files, checked_keys, read_record
 from plotting.style import Caption
 from plotting.tables import Contributions, LatentSpace, read_contributions, read_latent
 
@@ -56,6 +57,7 @@ class Plane:
         values: shape (nx, ny).
         xtitle: in ROOT's TLatex, with the unit in brackets.
         ytitle: likewise.
+        outside: events beyond one of the axes.
     """
 
     xedges: FloatArray
@@ -63,6 +65,7 @@ class Plane:
     values: FloatArray
     xtitle: str
     ytitle: str
+    outside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,36 @@ class Cutflow:
 
 @dataclass(frozen=True)
 class Split(Generic[T]):
-    """The same thing for all events, for those that no vote flagged, and for the flagged ones."""
+    """The same thing for all events, for the normal ones, and for those that the ensemble flags."""
 
     all: T
     normal: T
     anomalous: T
+
+
+@dataclass(frozen=True)
+class Variation(Generic[T]):
+    """The same thing with a scale up and with it down.
+
+    Attributes:
+        name: of the scale.
+        size: of its change, as a fraction.
+        up: with the scale up.
+        down: with the scale down.
+    """
+
+    name: str
+    size: float
+    up: T
+    down: T
+
+
+@dataclass(frozen=True)
+class Labelled(Generic[T]):
+    """The same thing for events that are known to be signal, and for those known to be background."""
+
+    signal: T
+    background: T
 
 
 @dataclass(frozen=True)
@@ -89,10 +117,12 @@ class Detector:
     Attributes:
         thresholds: events with a higher score are flagged; one for each fold of the training sample.
         flagged: events.
+        varied: events that are flagged under each systematic variation.
     """
 
     thresholds: tuple[float, ...]
     flagged: int
+    varied: tuple[Variation[float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +136,55 @@ class History:
 
     training: FloatArray
     validation: FloatArray
+
+
+@dataclass(frozen=True)
+class ErrorSummary:
+    """Squared reconstruction errors of each of F scaled features in some events, each attribute of shape (F,).
+
+    Attributes:
+        events: how many; a number.
+        mean: of the events.
+        low: the 16th percentile.
+        median: likewise.
+        high: the 84th percentile.
+    """
+
+    events: int
+    mean: FloatArray
+    low: FloatArray
+    median: FloatArray
+    high: FloatArray
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """How well an autoencoder reconstructs the features; None for a kind of which there is no event.
+
+    Attributes:
+        normal: of the training events that it does not flag.
+        flagged: of those that it flags.
+    """
+
+    normal: ErrorSummary | None
+    flagged: ErrorSummary | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Events that a run counted.
+
+    Attributes:
+        selected: events that were scored.
+        anomalous: of these, events that the ensemble flags.
+        min_votes: that make it do so.
+        varied: anomalous events under each systematic variation.
+    """
+
+    selected: int
+    anomalous: int
+    min_votes: int
+    varied: tuple[Variation[float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,31 +218,43 @@ class Results:
         caption: the sample, for the header of each figure.
         feature_titles: for each feature, in the order of the moments, its name in TLatex, without unit.
         cutflow: the selection.
+        counts: of the events.
         spectra: for each feature and observable, by name.
+        varied_spectra: likewise, for each systematic variation.
         planes: for each plane, by name such as "MR_Rsq".
         score_planes: mean score in each bin, by detector (or "ensemble") and plane.
         scores: score of all events, by detector or "ensemble".
+        varied_scores: likewise, for each systematic variation.
+        labelled_scores: likewise, where events have labels.
         detectors: by name.
         moments: of the features.
         history: of each training in epochs, by detector; one for each fold.
+        reconstruction: by detector; one for each fold.
         agreement: of the detectors, or None for a run that does not say.
         contributions: to the scores of the most anomalous events, by detector.
         latent: events in two dimensions, or None for a run that did not project them.
+        displayed: the most anomalous events with their objects, where the sample has objects.
     """
 
     caption: Caption
     feature_titles: tuple[str, ...]
     cutflow: Cutflow
+    counts: Counts
     spectra: Mapping[str, Split[Spectrum]]
+    varied_spectra: Mapping[str, tuple[Variation[Split[Spectrum]], ...]]
     planes: Mapping[str, Split[Plane]]
     score_planes: Mapping[tuple[str, str], Plane]
     scores: Mapping[str, Spectrum]
+    varied_scores: Mapping[str, tuple[Variation[Spectrum], ...]]
+    labelled_scores: Mapping[str, Labelled[Spectrum]]
     detectors: Mapping[str, Detector]
     moments: Split[Moments]
     history: Mapping[str, tuple[History, ...]]
+    reconstruction: Mapping[str, tuple[Reconstruction, ...]]
     agreement: Agreement | None
     contributions: Mapping[str, Contributions]
     latent: LatentSpace | None
+    displayed: tuple[DisplayedEvent, ...]
 
 
 def read_results(folder: Path) -> Results:
@@ -179,30 +270,6 @@ def read_results(folder: Path) -> Results:
         return _assemble(record, reader, folder)
 
 
-def check_files(folder: Path, names: Sequence[str], remedy: str) -> None:
-    """Raise MissingResult unless all these files are in a folder."""
-    if not folder.is_dir():
-        raise MissingResult(f"{folder}: no such folder; give the output folder of a run or of an evaluation")
-    for path in (folder / name for name in names):
-        if not path.is_file():
-            raise MissingResult(f"{path}: not there; {remedy}")
-
-
-def read_record(path: Path, remedy: str) -> dict[str, Any]:
-    """Read a JSON file that holds a table.
-
-    Raises:
-        UnreadableResult: it does not.
-    """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableResult(f"{path}: truncated or not JSON ({error}); {remedy}") from error
-    if not isinstance(record, dict):
-        raise UnreadableResult(f"{path}: not a table; {remedy}")
-    return record
-
-
 @contextmanager
 def read_root(path: Path, remedy: str) -> Iterator[Reader]:
     """Open a ROOT file, and turn whatever its decoders raise in the block into UnreadableResult.
@@ -211,6 +278,8 @@ def read_root(path: Path, remedy: str) -> Iterator[Reader]:
     """
     try:
         with uproot.open(path) as file:
+            if path.stat().st_size < file.file.fEND:
+                raise UnreadableResult(f"{path}: truncated; {remedy}")
             yield Reader(file, path, remedy)
     except PlottingError:
         raise
@@ -218,15 +287,6 @@ def read_root(path: Path, remedy: str) -> Iterator[Reader]:
         # uproot lets the exceptions of its decoders through, so there is no shorter list than all.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UnreadableResult(f"{path}: truncated or damaged ({reason}); {remedy}") from error
-
-
-@contextmanager
-def checked_keys(path: Path, remedy: str) -> Iterator[None]:
-    """Turn the absence or another form of a key of a record, where the block reads it, into UnreadableResult."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UnreadableResult(f"{path}: lacks a key or has another form ({error!r}); {remedy}") from error
 
 
 def read_caption(record: Mapping[str, Any]) -> Caption:
@@ -246,22 +306,43 @@ def _assemble(record: dict[str, Any], reader: Reader, folder: Path) -> Results:
         caption = read_caption(record)
         features = {feature["name"]: feature["title"] for feature in record["features"]}
         observables = [observable["name"] for observable in record["observables"]]
+        variations = record.get("variations") or {}
         detectors = {
-            name: Detector(tuple(np.atleast_1d(detector["threshold"]).tolist()), detector["flagged"])
+            name: Detector(
+                tuple(np.atleast_1d(detector["threshold"]).tolist()),
+                detector["flagged"],
+                _variations(variations, ("flagged", name)),
+            )
             for name, detector in record["detectors"].items()
         }
-        history = read_history(record)
+        counts = Counts(
+            record["counts"]["selected"],
+            record["counts"]["anomalous"],
+            record["min_votes"],
+            _variations(variations, ("anomalous",)),
+        )
+        sizes = {name: float(table["size"]) for name, table in variations.items()}
+        history, reconstruction = read_history(record), read_reconstruction(record)
         agreement = _agreement(record["agreement"], tuple(detectors)) if "agreement" in record else None
         explained = dict(record.get("latent") or {})
 
     keys = reader.keys()
     planes = sorted(key.removeprefix("planes/") for key in keys if _is_plane(key))
     scores = (*detectors, "ensemble")
+
+    def varied_split(name: str) -> tuple[Variation[Split[Spectrum]], ...]:
+        return _vary(sizes, lambda place: reader.split(f"{place}/features", name, reader.spectrum))
+
+    def varied_score(name: str) -> tuple[Variation[Spectrum], ...]:
+        return _vary(sizes, lambda place: reader.spectrum(f"{place}/scores/score_{name}"))
+
     return Results(
         caption=caption,
         feature_titles=tuple(features.values()),
         cutflow=reader.cutflow("cutflow/cutflow"),
+        counts=counts,
         spectra={name: reader.split("features", name, reader.spectrum) for name in (*features, *observables)},
+        varied_spectra={name: varied_split(name) for name in (*features, *observables)},
         planes={name: reader.split("planes", name, reader.plane) for name in planes},
         score_planes={
             (score, name): reader.profile(f"planes/score_{score}_{name}")
@@ -270,12 +351,20 @@ def _assemble(record: dict[str, Any], reader: Reader, folder: Path) -> Results:
             if f"planes/score_{score}_{name}" in keys
         },
         scores={score: reader.spectrum(f"scores/score_{score}") for score in scores},
+        varied_scores={score: varied_score(score) for score in scores},
+        labelled_scores={
+            score: Labelled(*(reader.spectrum(f"scores/{kind}/score_{score}") for kind in ("signal", "background")))
+            for score in scores
+            if f"scores/signal/score_{score}" in keys
+        },
         detectors=detectors,
         moments=Split(*(Moments(reader.plane(f"moments/{part}").values) for part in ("all", "normal", "anomalous"))),
         history=history,
+        reconstruction=reconstruction,
         agreement=agreement,
         contributions=read_contributions(folder / "anomalies.csv", tuple(detectors), tuple(features), _REMEDY),
         latent=read_latent(folder / "latent.csv", explained, _REMEDY),
+        displayed=read_displayed_events(folder / "objects.json", _REMEDY),
     )
 
 
@@ -287,6 +376,41 @@ def read_history(record: Mapping[str, Any]) -> dict[str, tuple[History, ...]]:
         )
         for name, folds in record.get("history", {}).items()
     }
+
+
+def read_reconstruction(record: Mapping[str, Any]) -> dict[str, tuple[Reconstruction, ...]]:
+    """Return what run.json says of reconstruction errors, by detector; one table for each fold."""
+    return {
+        name: tuple(Reconstruction(_error_summary(fold["normal"]), _error_summary(fold["flagged"])) for fold in folds)
+        for name, folds in record.get("reconstruction", {}).items()
+    }
+
+
+def _error_summary(table: Mapping[str, Any] | None) -> ErrorSummary | None:
+    if table is None:
+        return None
+    return ErrorSummary(
+        table["events"], *(np.array(table[key], dtype=float) for key in ("mean", "low", "median", "high"))
+    )
+
+
+def _variations(table: Mapping[str, Any], keys: Sequence[str]) -> tuple[Variation[float], ...]:
+    """Return a number that lies under these keys in what run.json says of each direction of each variation."""
+
+    def find(counts: Any) -> float:
+        for key in keys:
+            counts = counts[key]
+        return float(counts)
+
+    return tuple(Variation(name, float(of["size"]), find(of["up"]), find(of["down"])) for name, of in table.items())
+
+
+def _vary(sizes: Mapping[str, float], read: Callable[[str], T]) -> tuple[Variation[T], ...]:
+    """Read something in the two directories of each variation, of which the sizes are given by name."""
+    return tuple(
+        Variation(name, size, read(f"variations/{name}_up"), read(f"variations/{name}_down"))
+        for name, size in sizes.items()
+    )
 
 
 def _agreement(record: Mapping[str, Any], detectors: tuple[str, ...]) -> Agreement:
@@ -345,7 +469,9 @@ class Reader:
     def plane(self, key: str) -> Plane:
         """Read a TH2."""
         histogram = self._object(key)
-        return self._plane(histogram, np.asarray(histogram.values(), dtype=np.float64))
+        values = np.asarray(histogram.values(flow=True), dtype=np.float64)
+        inside = values[1:-1, 1:-1]
+        return self._plane(histogram, inside, float(values.sum() - inside.sum()))
 
     def profile(self, key: str) -> Plane:
         """Read a TProfile2D; a bin without entries is NaN."""
@@ -366,7 +492,7 @@ class Reader:
         )
 
     @staticmethod
-    def _plane(histogram: Any, values: FloatArray) -> Plane:
+    def _plane(histogram: Any, values: FloatArray, outside: float = 0.0) -> Plane:
         x, y = histogram.axis("x"), histogram.axis("y")
         return Plane(
             xedges=np.asarray(x.edges(), dtype=np.float64),
@@ -374,4 +500,5 @@ class Reader:
             values=values,
             xtitle=x.member("fTitle"),
             ytitle=y.member("fTitle"),
+            outside=outside,
         )

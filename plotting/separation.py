@@ -11,13 +11,14 @@ from plotting.style import (
     ANOMALOUS,
     NORMAL,
     Caption,
-    count_text,
     house_style,
     log_counts,
     new_figure,
+    number_text,
     occupied,
     set_score_axis,
 )
+from plotting.wording import count_text
 
 _HEADROOM = 0.5  # above the histograms, for the legend
 
@@ -56,12 +57,12 @@ def draw_separation(name: str, detector: Evaluated, caption: Caption) -> Figure:
         peak, smallest = max(peak, shape.max(initial=0)), min(smallest, shape[filled].min(initial=np.inf))
     low, high = occupied(edges, detector.background.values + detector.signal.values)
     if detector.threshold is not None and low <= detector.threshold <= high:
-        text = f"threshold {detector.threshold:.4g}"
+        text = f"threshold {number_text(detector.threshold, 4)}"
         # Up to where the legend may begin.
         axes.axvline(detector.threshold, ymax=1 / (1 + _HEADROOM), color="black", lw=1.5, ls="--", label=text)
     axes.set_xlim(low, high)
     log_counts(axes, peak=peak or 1.0, smallest=smallest if np.isfinite(smallest) else 1.0, headroom=_HEADROOM)
     set_score_axis(axes, score_title(name))
-    axes.set_ylabel(f"Fraction of events / {width:.3g}")
+    axes.set_ylabel(f"Fraction of events / {number_text(width)}")
     axes.legend(loc="upper right")
     return figure

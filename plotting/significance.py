@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plotting.evaluation import Evaluated
-from plotting.style import Caption, capitalised, detector_colours, house_style, new_figure, with_error, words
+from plotting.style import Caption, detector_colours, house_style, new_figure
+from plotting.wording import capitalised, with_error, words
 
 
 @house_style()

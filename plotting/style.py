@@ -7,7 +7,6 @@ has no large layout tables, which make the embedding of other TrueType fonts fou
 
 from __future__ import annotations
 
-import math
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from plotting.layout import Layout
@@ -31,6 +31,9 @@ from plotting.moments import FloatArray
 NORMAL = "#3f90da"
 ANOMALOUS = "#e76300"
 EVERYTHING = "#94a4a2"
+SIGNAL = "#832db6"
+BACKGROUND = "#a96b59"
+SYSTEMATIC = "#ffa90e"
 WARNING = "#d0021b"
 _SEQUENCE = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#a96b59", "#717581", "#b9ac70", "#92dadd")
 
@@ -42,7 +45,7 @@ _STYLE: dict[Any, Any] = {
     "font.size": 15.5,
     "axes.labelsize": 17,
     "axes.linewidth": 1.2,
-    "axes.labelpad": 3,
+    "axes.labelpad": 5,
     "axes.unicode_minus": True,
     "xtick.labelsize": 15,
     "ytick.labelsize": 15,
@@ -51,7 +54,7 @@ _STYLE: dict[Any, Any] = {
     "xtick.minor.size": 3.5,
     "ytick.minor.size": 3.5,
     "legend.fontsize": 14,
-    "axes.formatter.limits": (-3, 6),
+    "axes.formatter.limits": (-3, 5),
     "figure.dpi": 200,  # also for the PNG: text that was measured for the layout is not measured again
     "pdf.fonttype": 42,
 }
@@ -174,17 +177,21 @@ def unit_of(title: str) -> str:
     return found.group(1) if found else ""
 
 
-_SPELLED = {"one_class_svm": "one-class SVM", "mlp": "MLP"}
+def number_text(value: float, digits: int = 3) -> str:
+    """Return a number with so many digits as matplotlib text; a power of ten stands as one: 6.4×10⁴, not 6.4e+04."""
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    mantissa = mantissa.replace("-", "−")
+    return rf"{mantissa}$\times\mathdefault{{10^{{{int(exponent)}}}}}$" if exponent else mantissa
 
 
-def words(name: str) -> str:
-    """Return the name of a detector as it stands in a sentence: "isolation_forest" is an isolation forest."""
-    return _SPELLED.get(name, name.replace("_", " "))
-
-
-def capitalised(text: str) -> str:
-    """Return a text as it stands at the beginning of a line; acronyms in it stay as they are."""
-    return text[:1].upper() + text[1:]
+def ratio_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the vertical axis of a small panel logarithmic, from half of the least to twice the greatest ratio."""
+    axes.set_yscale("log")
+    axes.set_ylim(0.5 * low, 2 * high)
+    # One number alone would leave the scale untold; many would touch.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3) if high / low < 25 else (1,), numticks=5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def sequence_colour(place: int) -> str:
@@ -196,21 +203,6 @@ def detector_colours(detectors: Iterable[str]) -> dict[str, str]:
     """Return a colour for each detector, in their order; what all detectors say together, the ensemble, is black."""
     alone = [name for name in detectors if name != "ensemble"]
     return {name: sequence_colour(i) for i, name in enumerate(alone)} | {"ensemble": "black"}
-
-
-def with_error(value: float | None, error: float | None) -> str:
-    """Return a value with its error, to two digits of the error, as "0.812 ± 0.005"; "–" for an unknown value."""
-    if value is None:
-        return "–"
-    if not error:
-        return f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
-
-
-def count_text(events: float) -> str:
-    """Return a number of events with thousands set apart; a sum of weights keeps one decimal."""
-    return f"{events:,.0f}" if float(events).is_integer() else f"{events:,.1f}"
 
 
 def set_score_axis(axes: Axes, title: str) -> None:
@@ -235,6 +227,23 @@ def log_counts(axes: Axes, peak: float, smallest: float = 1.0, headroom: float =
     # Limits first: a logarithmic axis that has to find its own complains where no event is.
     axes.set_ylim(floor, ceiling * (ceiling / floor) ** headroom)
     axes.set_yscale("log")
+
+
+def central(edges: FloatArray, contents: FloatArray, share: float) -> tuple[float, float]:
+    """Return the part of an axis that is left when few contents are cut off at both ends, alike.
+
+    Args:
+        edges: of the n bins, shape (n + 1,).
+        contents: shape (n,), not negative.
+        share: of the contents that stay, at least.
+    """
+    sums = np.cumsum(contents)
+    if not sums[-1] > 0:
+        return float(edges[0]), float(edges[-1])
+    beyond = (1 - share) / 2 * sums[-1]
+    first = int(np.searchsorted(sums, beyond, side="right"))
+    last = int(np.searchsorted(sums, sums[-1] - beyond, side="left"))
+    return float(edges[first]), float(edges[last + 1])
 
 
 def occupied(edges: FloatArray, contents: NDArray[Any]) -> tuple[float, float]:

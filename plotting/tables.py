@@ -84,7 +84,7 @@ def read_contributions(
     Raises:
         UnreadableResult: the file is no such table.
     """
-    rows = _read_rows(path, remedy)[:TOP_EVENTS]
+    rows = read_rows(path, remedy)[:TOP_EVENTS]
     found = {}
     for detector in detectors:
         columns = [f"why_{detector}_{feature}" for feature in features]
@@ -105,7 +105,7 @@ def read_latent(path: Path, explained: Mapping[str, Sequence[float]], remedy: st
     Raises:
         UnreadableResult: the file is no such table.
     """
-    rows = _read_rows(path, remedy)
+    rows = read_rows(path, remedy)
     if not rows:
         return None
     projections = []
@@ -119,7 +119,12 @@ def read_latent(path: Path, explained: Mapping[str, Sequence[float]], remedy: st
     return LatentSpace(tuple(projections), _numbers(path, rows, ("rank",), remedy)[:, 0], labels)
 
 
-def _read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
+def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file with a header; none if there is no such file.
+
+    Raises:
+        UnreadableResult: the file is no such table.
+    """
     if not path.exists():
         return []
     try:

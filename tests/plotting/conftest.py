@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +24,10 @@ QUANTITIES = {
     "Rsq": ("R^{2}", "", 40, 0.0, 1.0),
     "MET": ("p_{T}^{miss}", "GeV", 50, 0.0, 500.0),
     "centrality": ("centrality", "", 20, 0.0, 1.0),
+    "mll": ("m_{ll}", "GeV", 60, 0.0, 300.0),
 }
 FEATURES = ("MR", "Rsq", "MET")
-OBSERVABLES = ("centrality",)
+OBSERVABLES = ("centrality", "mll")
 DETECTOR = "isolation_forest"
 THRESHOLD = 0.55
 TITLE = "Synthetic multijet events"
@@ -59,6 +62,10 @@ def make_events(number: int, seed: int = 7) -> Events:
         "MET": random.exponential(35, number),
         "centrality": random.uniform(0.2, 1, number),
     }
+    resonance = np.random.default_rng(seed + 1)
+    columns["mll"] = np.where(
+        resonance.random(number) < 0.6, resonance.normal(91.2, 3, number), 10 + resonance.exponential(70, number)
+    )
     tail = columns["MR"] / 700 + columns["Rsq"] / 0.2 + columns["MET"] / 120
     return Events(columns, 0.35 + 0.3 * np.tanh(0.35 * tail) + random.normal(0, 0.02, number))
 
@@ -68,8 +75,20 @@ def axis_title(name: str) -> str:
     return f"{title} [{unit}]" if unit else title
 
 
-def write_run(folder: Path, events: Events, *, simulated: bool = False) -> Path:
-    """Write run.json and histograms.root as a run does."""
+def vary(events: Events, scale: float) -> Events:
+    """The same events with MR, and with it the score, changed by a factor."""
+    return Events(events.columns | {"MR": events.columns["MR"] * scale}, events.score + 0.3 * (scale - 1))
+
+
+def write_run(
+    folder: Path,
+    events: Events,
+    *,
+    simulated: bool = False,
+    scales: Mapping[str, float] | None = None,
+    signal: NDArray[np.bool_] | None = None,
+) -> Path:
+    """Write run.json and histograms.root as a run does, also of one that varied scales and of one with labels."""
     folder.mkdir(parents=True)
     file = ROOT.TFile.Open(str(folder / "histograms.root"), "RECREATE")
 
@@ -83,6 +102,18 @@ def write_run(folder: Path, events: Events, *, simulated: bool = False) -> Path:
             histogram.Fill(*event)
         return histogram
 
+    def write_spectra(place: str, events: Events) -> None:
+        for part, mask in events.parts().items():
+            below = "" if part == "all" else f"/{part}"
+            for name, (_, _, *binning) in QUANTITIES.items():
+                histogram = ROOT.TH1D(name, f"{name};{axis_title(name)};Events", *binning)
+                write(f"{place}features{below}", fill(histogram, events.columns[name][mask]))
+
+    def write_scores(place: str, events: Events, mask: NDArray[np.bool_] | slice) -> None:
+        rank = np.argsort(np.argsort(events.score)) / max(len(events.score), 1)
+        for name, score in ((DETECTOR, events.score), ("ensemble", rank)):
+            write(place, fill(ROOT.TH1D(f"score_{name}", ";score;Events", 50, 0, 1), score[mask]))
+
     number = len(events.score)
     cutflow = ROOT.TH1D("cutflow", ";step;Events", 2, 0, 2)
     for step, (label, passed) in enumerate((("all", number + 3), ("finite", number)), start=1):
@@ -93,9 +124,6 @@ def write_run(folder: Path, events: Events, *, simulated: bool = False) -> Path:
     labels = ("1", *FEATURES)
     for part, mask in events.parts().items():
         below = "" if part == "all" else f"/{part}"
-        for name, (_, _, *binning) in QUANTITIES.items():
-            histogram = ROOT.TH1D(name, f"{name};{axis_title(name)};Events", *binning)
-            write(f"features{below}", fill(histogram, events.columns[name][mask]))
         plane = ROOT.TH2D("MR_Rsq", f"plane;{axis_title('MR')};{axis_title('Rsq')}", 20, 0, 2000, 25, 0, 0.5)
         write(f"planes{below}", fill(plane, events.columns["MR"][mask], events.columns["Rsq"][mask]))
         vectors = np.column_stack([np.ones(mask.sum()), events.features[mask]])
@@ -109,11 +137,28 @@ def write_run(folder: Path, events: Events, *, simulated: bool = False) -> Path:
 
     rank = np.argsort(np.argsort(events.score)) / max(number, 1)
     for name, score in ((DETECTOR, events.score), ("ensemble", rank)):
-        write("scores", fill(ROOT.TH1D(f"score_{name}", ";score;Events", 50, 0, 1), score))
         mean = ROOT.TProfile2D(
             f"score_{name}_MR_Rsq", f";{axis_title('MR')};{axis_title('Rsq')};mean score", 20, 0, 2000, 25, 0, 0.5
         )
         write("planes", fill(mean, events.columns["MR"], events.columns["Rsq"], score))
+    write_spectra("", events)
+    write_scores("scores", events, slice(None))
+    if signal is not None:
+        write_scores("scores/signal", events, signal)
+        write_scores("scores/background", events, ~signal)
+    variations: dict[str, Any] = {}
+    for name, size in (scales or {}).items():
+        variations[name] = {"size": size}
+        for direction, scale in (("up", 1 + size), ("down", 1 - size)):
+            varied = vary(events, scale)
+            write_spectra(f"variations/{name}_{direction}/", varied)
+            write_scores(f"variations/{name}_{direction}/scores", varied, slice(None))
+            flagged = int(varied.flagged.sum())
+            variations[name][direction] = {
+                "selected": number,
+                "anomalous": flagged,
+                "flagged": {DETECTOR: flagged},
+            }
     file.Close()
 
     def describe(names: tuple[str, ...]) -> list[dict[str, str]]:
@@ -131,7 +176,16 @@ def write_run(folder: Path, events: Events, *, simulated: bool = False) -> Path:
         },
         "features": describe(FEATURES),
         "observables": describe(OBSERVABLES),
+        "counts": {
+            "processed": number + 3,
+            "selected": number,
+            "normal": int(number - events.flagged.sum()),
+            "anomalous": int(events.flagged.sum()),
+        },
+        "ensemble": [DETECTOR],
+        "min_votes": 1,
         "detectors": {DETECTOR: {"threshold": THRESHOLD, "flagged": int(events.flagged.sum())}},
+        "variations": variations,
     }
     (folder / "run.json").write_text(json.dumps(record))
     return folder
@@ -155,6 +209,22 @@ def results(run_folder: Path) -> Results:
 @pytest.fixture(scope="session")
 def simulated_results(tmp_path_factory: pytest.TempPathFactory, events: Events) -> Results:
     return read_results(write_run(tmp_path_factory.mktemp("plotting") / "run", events, simulated=True))
+
+
+SCALES = {"jes": 0.03, "met": 0.1}
+
+
+@pytest.fixture(scope="session")
+def signal(events: Events) -> NDArray[np.bool_]:
+    """Which of the events are signal."""
+    return events.score > np.random.default_rng(4).normal(0.7, 0.1, len(events.score))
+
+
+@pytest.fixture(scope="session")
+def varied_results(tmp_path_factory: pytest.TempPathFactory, events: Events, signal: NDArray[np.bool_]) -> Results:
+    """A run with systematic variations over events with labels."""
+    folder = tmp_path_factory.mktemp("plotting") / "run"
+    return read_results(write_run(folder, events, scales=SCALES, signal=signal))
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,7 @@ def write_evaluation(
         "sample": sample(simulated=simulated),
         "features": features(number),
         "history": training_record(())["history"],
+        "reconstruction": {"autoencoder": [reconstruction(number)]},
         "latent": {"features": [0.51, 0.22], "latent": [0.6, 0.3]},
     }
     (folder / "run.json").write_text(json.dumps(record))
@@ -161,6 +162,18 @@ def write_anomalies(path: Path, detectors: tuple[str, ...], names: tuple[str, ..
     return values
 
 
+def reconstruction(features: int, fold: int = 0) -> dict[str, Any]:
+    """Errors of an autoencoder, those of flagged events a hundred times those of others."""
+    random = np.random.default_rng(fold)
+
+    def summary(events: int, scale: float) -> dict[str, Any]:
+        errors = scale * random.chisquare(1, (200, features)) * np.geomspace(1, 10, features)
+        low, median, high = np.percentile(errors, (16, 50, 84), axis=0).tolist()
+        return {"events": events, "mean": errors.mean(axis=0).tolist(), "low": low, "median": median, "high": high}
+
+    return {"normal": summary(9500, 1e-3), "flagged": summary(500, 1e-1)}
+
+
 def training_record(detectors: tuple[str, ...]) -> dict[str, Any]:
     """Return the keys that a run with training adds to run.json: two folds of an autoencoder, and the agreement."""
     epochs = np.arange(1, 41)
@@ -178,6 +191,7 @@ def training_record(detectors: tuple[str, ...]) -> dict[str, Any]:
     votes = [18_000, *(int(1500 / 2**i) for i in range(len(detectors)))]
     return {
         "history": {"autoencoder": folds},
+        "reconstruction": {"autoencoder": [reconstruction(3, fold) for fold in range(2)]},
         "agreement": {"flagged": flagged, "votes": votes},
         "latent": {"features": [0.51, 0.22], "latent": [0.6, 0.3]},
     }

@@ -26,12 +26,17 @@ NAMES = [
     "feature_Rsq",
     "feature_MET",
     "feature_centrality",
+    "feature_mll",
+    "mll_flagged",
     "correlation",
     "means",
+    "flagged",
 ]
 
 OF_THE_TRAINING = [
     "loss_autoencoder",
+    "reconstruction_autoencoder",
+    "flagged",
     "agreement",
     "votes",
     "contributions_isolation_forest",
@@ -49,6 +54,7 @@ OF_AN_EVALUATION = [
     "score_mlp",
     "importance_mlp",
     "loss_autoencoder",
+    "reconstruction_autoencoder",
     "latent_ranks",
     "latent_labels",
 ]
@@ -75,7 +81,7 @@ def visible_texts(figure: Figure) -> list[Text]:
     return [text for text in texts if text.get_visible() and text.get_text().strip()]
 
 
-@pytest.fixture(params=["results", "simulated_results", "quiet_results", "empty_results"])
+@pytest.fixture(params=["results", "varied_results", "simulated_results", "quiet_results", "empty_results"])
 def any_results(request: pytest.FixtureRequest) -> Results:
     return request.getfixturevalue(request.param)
 
@@ -135,9 +141,14 @@ def check_texts(figure: Figure, *, simulated: bool) -> None:
     assert "DOI 10.7483/OPENDATA.TEST.0001" in header
     assert r"32 pb$^{\mathrm{-1}}$ (7 TeV)" in header
     assert ("SIMULATED" in header) == simulated
-    for axes in figure.axes:
-        # The matrix of correlations names each row and column instead.
-        assert axes.get_xlabel() or axes.get_ylabel() or axes.images
+    panels = [axes for axes in figure.axes if axes.get_subplotspec()]
+    for row in {axes.get_subplotspec().rowspan.start for axes in panels}:
+        assert any(axes.get_ylabel() for axes in panels if axes.get_subplotspec().rowspan.start == row)
+    assert any(axes.get_xlabel() for axes in panels)
+    bars = [axes for axes in figure.axes if axes not in panels]
+    assert all(bar.get_ylabel() for bar in bars)
+    # What colours and lines mean is told by a legend, a colour bar, or numbers in the cells of a matrix.
+    assert figure.legends or bars or any(axes.get_legend() or axes.images for axes in panels)
 
 
 def test_the_same_run_gives_the_same_bytes(results: Results, tmp_path: Path) -> None:

@@ -42,15 +42,25 @@ def test_drawn_bars_and_numbers(results, events) -> None:
 def test_a_small_error_gets_more_decimals(results) -> None:
     # Events at 1 and 3, more and more of them: the error falls with the root of their number.
     few = np.array([[2.0, 4], [4, 10]])
-    for scale, text in ((1, "1.00 ± 0.71"), (1e4, "1.000 ± 0.005"), (1e9, "1.0000 ± 0.0000")):
+    for scale, text in ((10, "1.00 ± 0.16"), (1e4, "1.000 ± 0.005"), (1e9, "1.0000 ± 0.0000")):
         axes = draw_means(("a",), Moments(few * scale), Moments(few * scale), results.caption).axes[0]
         assert axes.texts[0].get_text() == text
 
 
 def test_a_mean_of_zero_and_a_kind_without_events_have_no_value(results) -> None:
-    balanced = Moments(np.array([[2.0, 0, 6], [0, 2, 0], [6, 0, 20]]))
-    other = Moments(np.array([[2.0, 2, 12], [2, 4, 0], [12, 0, 80]]))
+    balanced = Moments(np.array([[200.0, 0, 600], [0, 200, 0], [600, 0, 2000]]))
+    other = Moments(np.array([[200.0, 200, 1200], [200, 400, 0], [1200, 0, 8000]]))
     ratios, _ = mean_ratios(balanced, other)
     np.testing.assert_array_equal(ratios, [np.nan, 2])
     axes = draw_means(("a", "b"), balanced, Moments(np.zeros((3, 3))), results.caption).axes[0]
     assert [text.get_text() for text in axes.texts] == ["no value", "no value"]
+
+
+def test_a_ratio_to_a_mean_that_fluctuates_around_zero_is_not_drawn(results) -> None:
+    random = np.random.default_rng(5)
+    angles, masses = random.uniform(-np.pi, np.pi, 1000), random.normal(100, 10, 1000)
+    vectors = np.column_stack([np.ones(1000), angles, masses])
+    normal, anomalous = Moments(vectors.T @ vectors), Moments(vectors[:50].T @ vectors[:50])
+    axes = draw_means(("phi", "m"), normal, anomalous, results.caption).axes[0]
+    assert axes.texts[0].get_text() == "normal mean is 0 within its error"
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [0, masses[:50].mean() / masses.mean()])

@@ -27,7 +27,7 @@ def test_histograms_are_those_of_the_events(results, events) -> None:
     assert spectrum.total == mask.sum()
     assert results.spectra["MR"].all.outside == (events.columns["MR"] >= 2000).sum()
     assert spectrum.title == "M_{R} [GeV]"
-    assert list(results.spectra) == ["MR", "Rsq", "MET", "centrality"]
+    assert list(results.spectra) == ["MR", "Rsq", "MET", "centrality", "mll"]
 
 
 def test_mean_scores_are_those_of_the_events_and_blank_without(results, events) -> None:

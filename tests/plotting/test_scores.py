@@ -76,3 +76,14 @@ def test_a_common_factor_of_the_numbers_stands_apart_from_the_title(results) -> 
     factor, title = axes.xaxis.get_offset_text(), axes.xaxis.label
     assert factor.get_text()
     assert not factor.get_window_extent().overlaps(title.get_window_extent())
+
+
+def test_scores_of_signal_and_background_lie_over_those_of_all(varied_results, events, signal) -> None:
+    scores, labelled = varied_results.scores["isolation_forest"], varied_results.labelled_scores["isolation_forest"]
+    axes = draw_scores("isolation_forest", scores, None, varied_results.caption, labelled).axes[0]
+    everything, background, of_signal = drawn(axes)
+    for patch, mask in ((everything, slice(None)), (background, ~signal), (of_signal, signal)):
+        counts, _ = np.histogram(events.score[mask], bins=50, range=(0, 1))
+        np.testing.assert_array_equal(patch.get_data().values, counts)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["all events (4,000)", f"background ({(~signal).sum():,})", f"signal ({signal.sum():,})"]

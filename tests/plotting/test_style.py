@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from plotting.settling import settle
-from plotting.style import Caption, axis_text, count_text, house_style, new_figure, occupied, unit_of
+from plotting.style import Caption, axis_text, house_style, new_figure, occupied, unit_of
+from plotting.wording import count_text
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_detectors_that_flag_nothing_have_no_overlap(trained_results: Results) -
     quiet = type(trained_results.agreement)(("a", "b"), np.zeros((2, 2)), np.array([10.0, 0, 0]))
     axes = draw_agreement(quiet, trained_results.caption).axes[0]
     assert {text.get_text() for text in axes.texts} == {"0\n–"}
-    assert [text.get_text() for text in draw_votes(quiet, trained_results.caption).axes[0].texts] == [
+    assert [text.get_text() for text in draw_votes(quiet, 1, trained_results.caption).axes[0].texts] == [
         "10\n100 %",
         "0\n0 %",
         "0\n0 %",
@@ -74,8 +74,13 @@ def test_detectors_that_flag_nothing_have_no_overlap(trained_results: Results) -
 
 def test_votes(trained_results: Results) -> None:
     assert trained_results.agreement is not None
-    axes = draw_votes(trained_results.agreement, trained_results.caption).axes[0]
+    figure = draw_votes(trained_results.agreement, 2, trained_results.caption)
+    axes = figure.axes[0]
     assert [bar.get_height() for bar in axes.patches] == RECORD["agreement"]["votes"] == [18000, 1500, 750, 375, 187]
+    normal, anomalous = ({bar.get_facecolor() for bar in bars} for bars in (axes.patches[:2], axes.patches[2:]))
+    assert (len(normal), len(anomalous), len(normal | anomalous)) == (1, 1, 2)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["normal (19,500)", "anomalous, at least 2 votes (1,312)"]
     assert axes.texts[1].get_text() == "1,500\n7.21 %"  # of 20,812
 
 
