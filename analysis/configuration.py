@@ -1,4 +1,4 @@
-"""The configuration of a program: each option of `run` and of `evaluate` is a key of its YAML file and the reverse."""
+"""The configuration of a program: each option of a program is a key of its YAML file and the reverse."""
 
 from __future__ import annotations
 
@@ -232,6 +232,46 @@ class EvaluationConfiguration(AnalysisConfiguration):
         return self
 
 
+class WatchConfiguration(AnalysisConfiguration):
+    """What a watch does: it has a `folder`, or a sample to `replay` and its `rate`."""
+
+    models: Path = Field(description="models folder of an earlier run, which scores")
+    schema_name: str | None = Field(
+        None, alias="schema", description="format of the files (default: that of the models' training sample)"
+    )
+    output: Path | None = Field(None, description="folder for the results (default: output/<name of DIR>)")
+    detectors: tuple[str, ...] | None = Field(None, description="detectors, separated by commas (default: all)")
+    settle: float = Field(
+        1.0, ge=0, le=3600, description="a file is read when it has not changed for so many seconds (default: 1)"
+    )
+    replay: str | None = Field(None, description="in place of DIR: a sample, or a file, whose events come at --rate")
+    rate: float | None = Field(None, gt=0, le=1e9, description="events a second of --replay")
+    folder: Path | None = Field(None, exclude=True)
+    max_events: None = Field(None, exclude=True)
+
+    @field_validator("folder", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("an empty path; name a folder")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_models(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("models") is None:
+            raise ValueError("a watch only scores; name models with --models (analysis.run trains them)")
+        return values
+
+    @model_validator(mode="after")
+    def _check_origin(self) -> Self:
+        if (self.folder is None) == (self.replay is None):
+            raise ValueError("name either the folder to watch, or a sample with --replay")
+        if (self.replay is None) != (self.rate is None):
+            raise ValueError("--replay and --rate go together")
+        return self
+
+
 def _as_table(text: str) -> Any:
     """Read a table from the command line, which is written as in the YAML file."""
     try:
@@ -266,7 +306,7 @@ _METAVARS = {
 _METAVARS |= dict.fromkeys(("sample", "background", "signal"), "NAME|FILE")
 _METAVARS |= {"features": "SET|A,B", "define": "TABLE", "objects": "TABLE", "vary": "A,B|TABLE", "threshold": "TABLE"}
 _METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS"}
-_METAVARS |= {"data": "HOW", "python": "PATH"}
+_METAVARS |= {"data": "HOW", "python": "PATH", "settle": "SECONDS", "replay": "NAME|FILE", "rate": "R"}
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all"}
 
 

@@ -141,6 +141,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
                 for name, parity in compiled.parity.items()
             },
             "history": models.histories(),
+            "reconstruction": models.reconstructions(),
             "latent": explained,
         }
         record.write(staging, found, workers)
@@ -380,7 +381,7 @@ def print_evaluation(folder: Path) -> None:
             best = sorted(drops, key=lambda feature: drops[feature], reverse=True)[:5]
             table.add_row("", f"AUC lost without {', '.join(f'{feature} {drops[feature]:.3f}' for feature in best)}")
     table.add_row("metrics", f"{folder / 'metrics.json'}; curves in {folder / 'curves.root'}")
-    table.add_row("figures", f"{folder / 'figures'}")
+    table.add_row("figures", f"{folder / 'figures'}; on one page: {folder / 'report.html'}")
     table.add_row("models", f"{folder / 'models'}")
     print_rows(table)
 

@@ -252,33 +252,7 @@ class Job:
             folder: that has their networks.
             slots: of the event loops that they will run in.
         """
-        from rdf.scoring import Ensemble
-        from rdf.sofie import check_parity, compile_detector, translate_network
-
-        wanted = self.configuration.detectors
-        names = [name for name in models.detectors if wanted is None or name in wanted]
-        X = np.array(models.reference.features, dtype=np.float32)
-        detectors: dict[str, list[CompiledDetector]] = {}
-        parity: dict[str, float] = {}
-        with self.timings.stage("compile"):
-            translated = {
-                network.file: translate_network(folder / network.file)
-                for name in names
-                for network in models.detectors[name].networks
-            }
-            for name in names:
-                differences = []
-                for network, scores in zip(models.detectors[name].networks, models.reference.scores[name], strict=True):
-                    table, cpp = network.rank_table, translated[network.file]
-                    compiled = compile_detector(name, cpp, network.threshold, table.scores, table.ranks, slots)
-                    differences.append(check_parity(compiled, X, np.array(scores, dtype=np.float32)))
-                    detectors.setdefault(name, []).append(compiled)
-                parity[name] = max(differences)
-        voting = tuple(name for name in names if name in models.ensemble) or tuple(names)
-        of_all = set(voting) == set(models.ensemble)
-        ensemble = Ensemble(voting, models.min_votes if of_all else (len(voting) + 1) // 2)
-        compiled_by = next(iter(translated.values())).compiled_by
-        return Compiled(detectors, ensemble, models.training.folds, parity, compiled_by)
+        return compile_models(models, folder, slots, self.configuration.detectors, self.timings)
 
     def collect_scores(self, compiled: Compiled) -> Scored:
         """Run an event loop that scores all events and keeps what it finds in memory."""
@@ -446,6 +420,46 @@ class Job:
             "loop_seconds": {stage: round(took, 6) for stage, took in found.stage_seconds.items()},
             "compiled_by": compiled.compiled_by,
         }
+
+
+def compile_models(
+    models: ModelFolder, folder: Path, slots: int, wanted: Sequence[str] | None, timings: Timings
+) -> Compiled:
+    """Compile the detectors that are to score, and check each against its reference scores.
+
+    Args:
+        models: what the detectors are.
+        folder: that has their networks.
+        slots: of the event loops that they will run in.
+        wanted: names of the detectors; all that there are if None.
+        timings: counts the stage.
+    """
+    from rdf.scoring import Ensemble
+    from rdf.sofie import check_parity, compile_detector, translate_network
+
+    names = [name for name in models.detectors if wanted is None or name in wanted]
+    X = np.array(models.reference.features, dtype=np.float32)
+    detectors: dict[str, list[CompiledDetector]] = {}
+    parity: dict[str, float] = {}
+    with timings.stage("compile"):
+        translated = {
+            network.file: translate_network(folder / network.file)
+            for name in names
+            for network in models.detectors[name].networks
+        }
+        for name in names:
+            differences = []
+            for network, scores in zip(models.detectors[name].networks, models.reference.scores[name], strict=True):
+                table, cpp = network.rank_table, translated[network.file]
+                compiled = compile_detector(name, cpp, network.threshold, table.scores, table.ranks, slots)
+                differences.append(check_parity(compiled, X, np.array(scores, dtype=np.float32)))
+                detectors.setdefault(name, []).append(compiled)
+            parity[name] = max(differences)
+    voting = tuple(name for name in names if name in models.ensemble) or tuple(names)
+    of_all = set(voting) == set(models.ensemble)
+    ensemble = Ensemble(voting, models.min_votes if of_all else (len(voting) + 1) // 2)
+    compiled_by = next(iter(translated.values())).compiled_by
+    return Compiled(detectors, ensemble, models.training.folds, parity, compiled_by)
 
 
 def _one_or_all(values: list[float]) -> float | list[float]:

@@ -132,25 +132,50 @@ def merge_parts(
         DamagedPart: a part is missing or not whole, or does not belong to the others; names it, and what is wrong.
         OutputFolderError: the output folder cannot be written.
     """
+    checked = check_parts(parts, entries, plan)
+    with staged_output(output) as staging:
+        write_merged(checked, staging, output, command, as_part)
+
+
+def check_parts(parts: Sequence[Path], entries: tuple[int, int] | None = None, plan: str | None = None) -> list[Part]:
+    """Make sure that parts are whole and belong together, and return them in the order of their entries.
+
+    Raises:
+        ConfigurationError, DamagedPart: as `merge_parts` says, of which the arguments are.
+    """
     if not parts:
         raise ConfigurationError("no part to merge; name the output folders of some runs")
     checked = _checked(parts, plan)
     _check_adjoining(checked, entries)
     for part in checked[1:]:
         _check_alike(checked[0], part)
-    with staged_output(output) as staging:
-        check_room(staging, sum((part / "events.root").stat().st_size for part in parts) + OTHER_RESULTS_BYTES)
-        record = _merged_record(checked, output, command)
-        copy_model_folder(
-            read_model_folder(checked[0].folder / "models"), checked[0].folder / "models", staging / "models"
-        )
-        if not record["counts"]["selected"] and not as_part:
-            raise NoEvents(f"{output}: no event has finite features in any part; check the sample")
-        record |= _merge_root_files(checked, staging, record, as_part)
-        _merge_anomalies(checked, staging, record["ensemble"])
-        _merge_objects(checked, staging, record["ensemble"])
-        write_record(staging, record)
-        write_checksums(staging)
+    return checked
+
+
+def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: str, as_part: bool) -> None:
+    """Write what parts are together.
+
+    Args:
+        parts: checked, in the order of their entries.
+        staging: folder to write to.
+        output: folder that this will be moved to.
+        command: recorded in run.json.
+        as_part: leave a part again.
+
+    Raises:
+        NoEvents, DamagedPart, OutputFolderError: as `merge_parts` says.
+    """
+    check_room(staging, sum((part.folder / "events.root").stat().st_size for part in parts) + OTHER_RESULTS_BYTES)
+    record = _merged_record(parts, output, command)
+    models = parts[0].folder / "models"
+    copy_model_folder(read_model_folder(models), models, staging / "models")
+    if not record["counts"]["selected"] and not as_part:
+        raise NoEvents(f"{output}: no event has finite features in any part; check the sample")
+    record |= _merge_root_files(parts, staging, record, as_part)
+    _merge_anomalies(parts, staging, record["ensemble"])
+    _merge_objects(parts, staging, record["ensemble"])
+    write_record(staging, record)
+    write_checksums(staging)
 
 
 def _checked(parts: Sequence[Path], plan: str | None) -> list[Part]:

@@ -251,7 +251,7 @@ def _check_events(data: RunInput, source: Source) -> None:
 def _entries(configuration: RunConfiguration, source: Source) -> tuple[int, int]:
     """Return the half-open range of entries of the source to read."""
     skipped, available = source.skipped, source.skipped + source.events
-    first, last = configuration.entries or (0, available)
+    first, last = configuration.entries or (skipped, available)
     if last > available:
         raise ConfigurationError(f"--entries {first}:{last}: the sample has {available} events")
     if configuration.max_events is not None:

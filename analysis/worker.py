@@ -1,0 +1,126 @@
+"""Workers of a watch: processes that score and merge, so that whatever becomes of them the watch itself goes on.
+
+ROOT can end a process, and does not let itself be interrupted everywhere: a worker can be killed at any time, since
+nothing that it writes counts before the watch has moved it to its place.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.program import exit_code
+
+
+class WorkerDied(AnalysisError):
+    """A worker ended in the middle of a task; says by which signal."""
+
+
+class Worker:
+    """A process that does one task after the other.
+
+    Attributes:
+        task: that it is at, at first to get ready; None if it waits for one.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
+        """Start the process.
+
+        Args:
+            make: called there first, and what it returns with each task; what that returns is the answer.
+        """
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
+        # Ctrl-C in a terminal is for all of its processes; this one is ended by the watch.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+        self.task: Any = "start"
+
+    @property
+    def connection(self) -> Connection:
+        """What becomes ready when there is an answer, or the worker has ended."""
+        return self._connection
+
+    def ask(self, task: Any) -> None:
+        """Give a worker that waits a task."""
+        self.task = task
+        try:
+            self._connection.send(task)
+        except OSError:
+            return  # it has died, which its answer will say
+
+    def answer(self) -> Any:
+        """Wait for the answer, and return it; one that is an exception is raised.
+
+        Raises:
+            WorkerDied: there will be none.
+        """
+        try:
+            answer = self._connection.recv()
+        except (EOFError, OSError) as error:
+            self._process.join()
+            code = self._process.exitcode or 0
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            raise WorkerDied(f"it ended the process that read it ({how})") from error
+        self.task = None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+
+def _serve(make: Callable[[], Callable[[Any], Any]], connection: Connection) -> None:
+    """Do what is asked until nobody asks any more."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    silence = os.open(os.devnull, os.O_WRONLY)  # what there is to say, the watch says
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    try:
+        work = make()
+        connection.send(None)
+        while True:
+            task = connection.recv()
+            try:
+                answer = work(task)
+            except Exception as error:  # noqa: BLE001 - the watch decides what becomes of it
+                answer = _portable(error)
+            connection.send(answer)
+    except (EOFError, OSError):
+        return
+    except Exception as error:  # noqa: BLE001 - likewise
+        connection.send(_portable(error))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+    os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that can travel: those that nobody foresaw by what they say."""
+    if exit_code(error) is not None:
+        try:
+            pickle.loads(pickle.dumps(error))
+            return error
+        except Exception:  # noqa: BLE001 - whatever hinders it
+            return AnalysisError(str(error))
+    return RuntimeError(f"unforeseen {type(error).__name__}: {error}")
