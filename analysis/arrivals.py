@@ -151,8 +151,8 @@ class Arrivals:
 
     @property
     def waiting(self) -> int:
-        """Number of files that are new and not yet taken, whether they rest or not."""
-        return sum(1 for _ in self._new())
+        """Number of files that have come and are neither scored nor set aside, whether they are taken or not."""
+        return len(self._taken) + sum(1 for _ in self._new())
 
     def _new(self) -> Iterator[tuple[str, _Seen]]:
         for name, seen in self._seen.items():

@@ -16,9 +16,9 @@ WINDOW = 10_000
 """Most recent events that are compared."""
 LEAST = 1_000
 """Events from which on a comparison says something, and new ones before the next."""
-DISTANCE = 0.1
-"""Least distance between two cumulative distributions that matters, whatever its significance: with enough events any
-difference is significant, and scores of events that a detector was trained on differ from others by some per cent."""
+DISTANCE, DISTANCE_OF_SCORES = 0.05, 0.1
+"""Least distance between two cumulative distributions that matters: with enough events any difference is significant,
+and the scores of the events that a detector was trained on differ from those of others by some per cent."""
 SIGNIFICANCE = 1e-6
 """Greatest probability of such a distance by chance, for all that are compared together."""
 
@@ -128,7 +128,8 @@ class DriftMonitor:
             distance = trained.distance(ordered)
             effective = len(ordered) * trained.events / (len(ordered) + trained.events)
             probability = float(kolmogorov(math.sqrt(effective) * distance))
-            if distance >= DISTANCE and probability < SIGNIFICANCE / len(self._trained):
+            least = DISTANCE_OF_SCORES if name.startswith("score_") else DISTANCE
+            if distance >= least and probability < SIGNIFICANCE / len(self._trained):
                 median = float(np.median(ordered))
                 shifts.append(Shift(name, distance, probability, median, trained.median, len(ordered)))
         return sorted(shifts, key=lambda shift: -shift.distance)

@@ -66,7 +66,7 @@ exit codes: 0 all that came is in the result, 2 bad command or configuration, 3 
 
 POLL = 0.1
 """Seconds between two looks at the folder, where looking does not take long itself."""
-CHUNK_FILES, CHUNK_BYTES = 200, 200_000_000
+CHUNK_FILES, CHUNK_BYTES = 200, 50_000_000
 """What goes through one event loop at most, but for a file that is larger."""
 SHOWN = 5
 """Flagged events of a chunk that are printed."""
@@ -74,6 +74,8 @@ QUICK = 100_000_000
 """Bytes of events that can be merged between two event loops: in less than a second."""
 SPARED = 4
 """Times as long as a merge took nothing is merged after it: a result that grows is not copied all the time."""
+GROWTH = 1_000_000_000
+"""Bytes by which a scorer's memory may grow until another one takes its place: what Cling compiles, it keeps."""
 PATIENCE = 5.0
 """Seconds until what the disk had no room for is tried again."""
 RESPITE = 1.2
@@ -272,6 +274,7 @@ class _Live:
         self._chunk: _Chunk | None = None
         self._folder = staging
         self._started = 0.0
+        self._memory = 0
         self._again_at = 0.0
         self._trouble = ""
         self._published = self._entries_published()
@@ -345,7 +348,8 @@ class _Live:
             if self._arrivals is None:
                 self._scorer.ask(None)
                 self._total = int(self._scorer.answer())
-            self._started = time.monotonic()
+            self._started = self._started or time.monotonic()
+            self._memory = self._scorer.memory
             return
         if isinstance(task, Merging):
             self._take_merge(self._scorer)
@@ -358,8 +362,7 @@ class _Live:
         except (CacheUnusable, OutputFolderError, OSError) as error:
             self._wait_for_room(chunk, str(error))
         except WorkerDied as error:
-            self._scorer.kill()
-            self._scorer = Worker(self._setup)
+            self._restart_scorer()
             self._blame(chunk, str(error))
         except Exception as error:
             if self._arrivals is None:
@@ -373,6 +376,12 @@ class _Live:
                 self._commit(chunk, answer)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+        if self._scorer.task is None and self._scorer.memory > self._memory + GROWTH:
+            self._restart_scorer()
+
+    def _restart_scorer(self) -> None:
+        self._scorer.kill()
+        self._scorer = Worker(self._setup)
 
     def _wait_for_room(self, chunk: _Chunk, reason: str) -> None:
         if reason != self._trouble:
@@ -495,8 +504,7 @@ class _Live:
             self._complain(f"parts are not merged: {error}")
             self._again_at = time.monotonic() + PATIENCE
             if worker is self._scorer and isinstance(error, WorkerDied):
-                self._scorer.kill()
-                self._scorer = Worker(self._setup)
+                self._restart_scorer()
         finally:
             shutil.rmtree(task.folder, ignore_errors=True)
             self._merging = None

@@ -11,8 +11,10 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
@@ -39,12 +41,8 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
-        # Ctrl-C in a terminal is for all of its processes; this one is ended by the watch.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-        try:
+        with _uninterrupted():
             self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.task: Any = "start"
 
@@ -52,6 +50,15 @@ class Worker:
     def connection(self) -> Connection:
         """What becomes ready when there is an answer, or the worker has ended."""
         return self._connection
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the process has; 0 where the system does not tell (no /proc)."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        except OSError:
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def ask(self, task: Any) -> None:
         """Give a worker that waits a task."""
@@ -84,6 +91,27 @@ class Worker:
         self._process.kill()
         self._process.join()
         self._connection.close()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM to the end of the block.
+
+    A process that is started in it never gets them: in a terminal Ctrl-C is for all processes, but a worker is ended by
+    the watch. They are blocked for what this thread starts, and noted where another thread of this process gets them.
+    """
+    noted: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, lambda number, _: noted.append(number)) for number in numbers}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if noted:
+            signal.raise_signal(noted[0])
 
 
 def _serve(make: Callable[[], Callable[[Any], Any]], connection: Connection) -> None:

@@ -299,7 +299,8 @@ def _reconstruction(detector: Detector, events: TrainingEvents, recipe: Recipe, 
         return None
     X = events.X[recipe.calibration_rows(events, fold, supervised=False)]
     picked = np.sort(np.random.default_rng(recipe.seed).permutation(len(X))[:RECONSTRUCTED_EVENTS])
-    errors, flagged = detector.squared_errors(X[picked]), detector.scores[picked] > detector.threshold
+    errors = detector.squared_errors(X[picked])
+    flagged = errors.mean(axis=1).astype(np.float32) > detector.threshold
     return Reconstruction(normal=_error_summary(errors[~flagged]), flagged=_error_summary(errors[flagged]))
 
 

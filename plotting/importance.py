@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from plotting.evaluation import Metric
 from plotting.style import ANOMALOUS, Caption, axis_text, house_style, new_figure
@@ -42,6 +43,7 @@ def draw_importance(name: str, importance: Mapping[str, Metric], titles: Mapping
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.set_yticks(rows, [axis_text(titles.get(feature, feature)) for feature, _ in ranked])
     axes.tick_params(axis="y", which="both", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.set_ylabel("Feature")
     axes.set_xlabel(f"Drop of the AUC of the {words(name)} when the feature is shuffled")
     figure.legend(loc="outside lower center", ncols=2, fontsize=13)

@@ -49,11 +49,11 @@ def draw_plane(events: Plane, caption: Caption) -> Figure:
 
 @house_style()
 def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Caption) -> Figure:
-    """Draw the mean score in each bin, with contours of the density of events, and around the flagged ones.
+    """Draw the mean score in each bin, with contours of the density of events, and around the anomalous ones.
 
     The contours are the smallest regions of the smoothed density that hold given fractions of the events; a line
-    surrounds the bins in which most events are flagged. Few events far out do not make the others small, nor do few
-    extreme scores take their colours: the axes end, and the colours stay the same, beyond nearly all.
+    surrounds the bins in which the ensemble flags most events. Few events far out do not make the others small, nor
+    do few extreme scores take their colours: the axes end, and the colours stay the same, beyond nearly all.
 
     Args:
         name: of the detector, or "ensemble".
@@ -79,7 +79,7 @@ def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Cap
     mostly = events.anomalous.values > 0.5 * counts
     borders = list(outline(mostly, score.xedges, score.yedges))
     axes.add_collection(LineCollection(borders, colors=ANOMALOUS, lw=1.3), autolim=False)
-    handles.append(Line2D([], [], color=ANOMALOUS, lw=1.3, label="most are flagged"))
+    handles.append(Line2D([], [], color=ANOMALOUS, lw=1.3, label="most are anomalous"))
     inside = [
         (edges[:-1] >= start) & (edges[1:] <= stop)
         for edges, (start, stop) in zip((score.xedges, score.yedges), limits, strict=True)

@@ -54,14 +54,14 @@ def draw_scores(
         labelled: scores of the events that are known to be signal or background, with the same edges.
         variations: of the scores, with the same edges; they have a panel of their own, relative to the nominal ones.
     """
-    figure = new_figure(caption, 7.0, 6.2 if variations else 4.8)
+    entries = 1 + 2 * (labelled is not None) + (1 + len(detector.thresholds) if detector else 0) + bool(variations)
+    rows = -(-(entries + (1 + 2 * len(variations) if variations else 0)) // 2)
+    figure = new_figure(caption, 7.0, (5.8 if variations else 4.3) + 0.27 * rows)
     if variations:
         axes, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.25))
     else:
         axes = lower = figure.subplots()
     edges, values = scores.edges, scores.values
-    entries = 1 + 2 * (labelled is not None) + (1 + len(detector.thresholds) if detector else 0) + bool(variations)
-    headroom = max(0.5, 0.14 * entries)
     if variations:
         shifts = systematic_error(values, ((one.up.values, one.down.values) for one in variations))
         draw_band(axes, edges, values, shifts, variation_text(variations))
@@ -71,18 +71,18 @@ def draw_scores(
         _draw_counts(axes, labelled.signal, "signal", SIGNAL)
     low, high = occupied(edges, values)
     if detector is not None:
-        _draw_thresholds(axes, scores, detector, 1 / (1 + headroom))
+        _draw_thresholds(axes, scores, detector)
         low, high = min(low, *detector.thresholds), max(high, *detector.thresholds)
     margin = 0.02 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     positive = values[values > 0]
-    log_counts(axes, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=headroom)
+    log_counts(axes, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=0.1)
     axes.set_ylabel(f"Events / {number_text(edges[1] - edges[0])}")
-    axes.legend(loc="upper right")
     if variations:
         _draw_variations(lower, scores, variations)
         figure.align_ylabels()
     set_score_axis(lower, score_title(name))
+    figure.legend(loc="outside lower center", ncols=2, fontsize=12.5, columnspacing=1.2)
     return figure
 
 
@@ -97,8 +97,8 @@ def _draw_counts(axes: Axes, scores: Spectrum, label: str, colour: str, style: s
     )
 
 
-def _draw_thresholds(axes: Axes, scores: Spectrum, detector: Detector, height: float) -> None:
-    """Draw the threshold of each fold up to a fraction of the axes' height, and shade what lies above the lowest."""
+def _draw_thresholds(axes: Axes, scores: Spectrum, detector: Detector) -> None:
+    """Draw the threshold of each fold, and shade what lies above the lowest of them."""
     edges, lowest = scores.edges, min(detector.thresholds)
     # The threshold lies inside a bin; the shade begins there and not at the edge of that bin.
     above = np.searchsorted(edges, lowest, side="right")
@@ -115,7 +115,7 @@ def _draw_thresholds(axes: Axes, scores: Spectrum, detector: Detector, height: f
         )
     for fold, threshold in enumerate(detector.thresholds):
         label = f"threshold{f' of fold {fold}' if len(detector.thresholds) > 1 else ''} {number_text(threshold, 4)}"
-        axes.axvline(threshold, ymax=height, color=ANOMALOUS, lw=1.8, ls="--", label=label)
+        axes.axvline(threshold, color=ANOMALOUS, lw=1.8, ls="--", label=label)
 
 
 def _draw_variations(axes: Axes, scores: Spectrum, variations: Sequence[Variation[Spectrum]]) -> None:
@@ -126,7 +126,16 @@ def _draw_variations(axes: Axes, scores: Spectrum, variations: Sequence[Variatio
     if bins.size:
         edges, nominal = scores.edges[bins], merged(scores.values, bins)
         error = np.sqrt(merged(scores.variances, bins)) / nominal
-        axes.stairs(1 + error, edges, baseline=1 - error, fill=True, color=EVERYTHING, alpha=0.4, lw=0, label="stat.")
+        axes.stairs(
+            1 + error,
+            edges,
+            baseline=1 - error,
+            fill=True,
+            color=EVERYTHING,
+            alpha=0.4,
+            lw=0,
+            label="statistical error",
+        )
         for place, one in enumerate(variations):
             for direction, varied, style in (("up", one.up, "-"), ("down", one.down, ":")):
                 ratio = merged(varied.values, bins) / nominal
@@ -135,7 +144,7 @@ def _draw_variations(axes: Axes, scores: Spectrum, variations: Sequence[Variatio
                     ratio, edges, baseline=None, color=sequence_colour(place + 2), ls=style, lw=1.6, label=label
                 )
                 furthest = max(furthest, float(np.abs(ratio - 1).max()))
-        axes.legend(loc="upper left", ncols=2 * len(variations) + 1, fontsize=11, columnspacing=0.9, handlelength=1.4)
+    # Nothing is below zero; what is more than doubled need not be told apart.
     furthest = min(furthest, 1.0)
-    axes.set_ylim(1 - 1.2 * furthest, 1 + 2.2 * furthest)  # room for the legend above
+    axes.set_ylim(1 - 1.1 * furthest, 1 + 1.1 * furthest)
     axes.set_ylabel("varied /\nnominal", loc="center", fontsize=12)

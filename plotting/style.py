@@ -37,7 +37,7 @@ SYSTEMATIC = "#ffa90e"
 WARNING = "#d0021b"
 _SEQUENCE = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#a96b59", "#717581", "#b9ac70", "#92dadd")
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     **mplhep.style.ROOT,
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
@@ -58,6 +58,7 @@ _STYLE: dict[Any, Any] = {
     "figure.dpi": 200,  # also for the PNG: text that was measured for the layout is not measured again
     "pdf.fonttype": 42,
 }
+"""What matplotlib's parameters are, beyond its own defaults, while a figure is made and drawn."""
 
 _MARGIN = 8.0  # points between the header and the edges of the canvas
 
@@ -67,7 +68,7 @@ def house_style() -> Iterator[None]:
     """Set matplotlib's parameters for one figure, whatever the caller's are, and put the caller's back."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        mpl.rcParams.update(STYLE)
         yield
 
 

@@ -23,7 +23,19 @@ from threadpoolctl import threadpool_limits
 
 from tests.benchmarks.measure import as_markdown, as_table, describe_machine, write_json
 
-PARTS = ("columns", "detectors", "scoring", "threads", "startup", "memory", "first_run", "megajets", "merging", "plan")
+PARTS = (
+    "columns",
+    "detectors",
+    "scoring",
+    "threads",
+    "startup",
+    "memory",
+    "first_run",
+    "megajets",
+    "merging",
+    "plan",
+    "redraw",
+)
 ON_DEMAND = ("training",)
 
 

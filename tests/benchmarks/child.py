@@ -19,10 +19,12 @@ class Child:
     Attributes:
         seconds: wall time, from its start to its end.
         peak_bytes: most memory that it had at once.
+        processor_seconds: of its own and of the processes that it started and waited for.
     """
 
     seconds: float
     peak_bytes: int
+    processor_seconds: float
 
 
 def run_python(*arguments: str, cache: Path | None = None) -> Child:
@@ -42,7 +44,8 @@ def run_python(*arguments: str, cache: Path | None = None) -> Child:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"python {' '.join(arguments)} failed: {said[-1000:]}")
-    return Child(time.perf_counter() - started, usage.ru_maxrss * 1024)
+    took = time.perf_counter() - started
+    return Child(took, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
 
 
 def run_analysis(output: Path, *arguments: str, cache: Path | None = None) -> tuple[Child, dict[str, float]]:

@@ -238,3 +238,24 @@ def test_reading_needs_neither_torch_nor_scikit_learn(folder: Path) -> None:
         [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True, cwd=PROJECT
     )
     assert ended.stdout.split() == ["isolation_forest"]
+
+
+def test_errors_of_other_features_are_refused_and_none_are_not(
+    tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]
+) -> None:
+    written(tmp_path, forest, made_up)
+    three, two = [0.1, 0.2, 0.3], [0.1, 0.2]
+
+    def set_errors(mean: list[float]) -> Callable[[dict[str, Any]], object]:
+        summary = {"events": 7, "mean": mean, "low": three, "median": three, "high": three}
+        return lambda content: content["detectors"]["isolation_forest"]["networks"][0].update(
+            reconstruction={"normal": summary, "flagged": None}
+        )
+
+    alter(tmp_path, set_errors(three))
+    assert list(read_model_folder(tmp_path).reconstructions()) == ["isolation_forest"]
+    alter(tmp_path, set_errors(two))
+    assert "reconstruction errors of isolation_forest are not of 3 features" in refused(tmp_path)
+    # Folders of older versions do not have the key.
+    alter(tmp_path, lambda content: content["detectors"]["isolation_forest"]["networks"][0].pop("reconstruction"))
+    assert read_model_folder(tmp_path).reconstructions() == {}

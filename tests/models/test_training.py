@@ -17,6 +17,7 @@ from models.elliptic_envelope import EllipticEnvelope
 from models.errors import TrainingError
 from models.folder import Axis, ModelFolder, read_model_folder
 from models.isolation_forest import IsolationForest
+from models.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from models.training import TrainingEvents, constant_features, mean_ranks, train, write_model_folder
 from tests.models.conftest import COLUMNS as COLUMNS_OF_A_RUN
@@ -288,3 +289,47 @@ def test_same_training_writes_the_same_files(tmp_path: Path, folder: Path, made_
     for name in ("models.json", "isolation_forest.onnx"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
     assert isinstance(ModelFolder.model_validate_json((folder / "models.json").read_bytes()), ModelFolder)
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_reconstruction_errors_are_those_of_the_exported_network(
+    tmp_path: Path, made_up: npt.NDArray[np.float32], folds: int
+) -> None:
+    """The network in the folder, run by onnxruntime, gives the errors anew; numpy sums them up."""
+    events = without_labels(list(FEATURES), made_up)
+    recipe = replace(RECIPE, folds=folds, autoencoder=AutoencoderSettings(layers=(8,), latent=1, epochs=3))
+    trained = train(events, ["autoencoder"], recipe, lambda *_: None)
+    training = trained_on(len(made_up)).model_copy(update={"folds": folds})
+    none = np.empty((len(made_up), 0), dtype=np.float32)
+    columns = COLUMNS_OF_A_RUN.model_copy(update={"observables": []})
+    write_model_folder(tmp_path, trained, events, none, columns, recipe=recipe, training=training, versions={})
+    models = read_model_folder(tmp_path)
+    tables = models.reconstructions()["autoencoder"]
+    assert len(tables) == folds
+    for fold, (network, table) in enumerate(zip(models.detectors["autoencoder"].networks, tables, strict=True)):
+        X = made_up[events.numbers % folds == fold]
+        session = onnxruntime.InferenceSession(tmp_path / network.contributions)
+        shares = np.concatenate([session.run(None, {"features": event[None]})[0] for event in X])
+        errors = len(FEATURES) * shares.astype(float)
+        flagged = errors.mean(axis=1) > network.threshold
+        for kind, mask in (("normal", ~flagged), ("flagged", flagged)):
+            assert abs(table[kind]["events"] - mask.sum()) <= 1  # one may lie on the threshold
+            np.testing.assert_allclose(table[kind]["mean"], errors[mask].mean(axis=0), rtol=2e-3)
+            for key, share in (("low", 16), ("median", 50), ("high", 84)):
+                np.testing.assert_allclose(table[kind][key], np.percentile(errors[mask], share, axis=0), rtol=0.02)
+
+
+def test_a_bounded_number_of_events_is_reconstructed(
+    tmp_path: Path, made_up: npt.NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.training.RECONSTRUCTED_EVENTS", 100)
+    events = without_labels(list(FEATURES), made_up)
+    recipe = replace(RECIPE, autoencoder=AutoencoderSettings(layers=(8,), latent=1, epochs=1))
+    trained = train(events, ["autoencoder"], recipe, lambda *_: None)
+    none = np.empty((len(made_up), 0), dtype=np.float32)
+    columns = COLUMNS_OF_A_RUN.model_copy(update={"observables": []})
+    models = write_model_folder(
+        tmp_path, trained, events, none, columns, recipe=recipe, training=trained_on(len(made_up)), versions={}
+    )
+    (table,) = models.reconstructions()["autoencoder"]
+    assert sum(kind["events"] for kind in table.values() if kind) == 100

@@ -88,7 +88,7 @@ def test_a_contour_holds_its_fraction_of_the_events(results, events) -> None:
     held = [smooth[smooth >= level].sum() / smooth.sum() for level in sorted(lines.levels, reverse=True)]
     np.testing.assert_allclose(held, list(CONTOURS), atol=0.02)
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts[:4] == ["50 % of events", "80 % of events", "95 % of events", "most are flagged"]
+    assert texts[:4] == ["50 % of events", "80 % of events", "95 % of events", "most are anomalous"]
 
 
 def test_single_events_have_no_contour(results) -> None:

@@ -26,7 +26,7 @@ def test_scores_threshold_and_shade(results, events) -> None:
     np.testing.assert_array_equal(shade.get_data().values, counts[27:])
     (threshold,) = (line for line in axes.lines if line.get_linestyle() == "--")
     assert threshold.get_xdata() == [0.55, 0.55]
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    labels = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert labels == ["all events (4,000)", f"flagged ({events.flagged.sum():,})", "threshold 0.55"]
     assert axes.get_yscale() == "log"
     assert axes.get_xlabel() == "Isolation forest score"
@@ -56,14 +56,14 @@ def test_each_fold_has_its_threshold(results) -> None:
     axes = draw_scores("isolation_forest", results.scores["isolation_forest"], detector, results.caption).axes[0]
     assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.6, 0.5]
     assert drawn(axes)[1].get_data().edges[0] == 0.5
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    labels = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert labels[1:] == ["flagged (40)", "threshold of fold 0 0.6", "threshold of fold 1 0.5"]
 
 
 def test_scores_beyond_the_axis_are_counted(results) -> None:
     scores = replace(results.scores["isolation_forest"], outside=1234.0)
     axes = draw_scores("isolation_forest", scores, None, results.caption).axes[0]
-    (label,) = [text.get_text() for text in axes.get_legend().get_texts()]
+    (label,) = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert label == "all events (5,234, 1,234 beyond the axis)"
 
 
@@ -85,5 +85,5 @@ def test_scores_of_signal_and_background_lie_over_those_of_all(varied_results, e
     for patch, mask in ((everything, slice(None)), (background, ~signal), (of_signal, signal)):
         counts, _ = np.histogram(events.score[mask], bins=50, range=(0, 1))
         np.testing.assert_array_equal(patch.get_data().values, counts)
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    labels = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert labels == ["all events (4,000)", f"background ({(~signal).sum():,})", f"signal ({signal.sum():,})"]

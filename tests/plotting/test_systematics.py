@@ -97,8 +97,8 @@ def test_varied_scores_over_the_nominal_ones(varied_results: Results, events) ->
     for line, scale in zip(lines, scales, strict=True):
         varied = np.histogram(vary(events, scale).score, bins=edges)[0]
         np.testing.assert_allclose(line.get_data().values, varied / nominal)
-    texts = [text.get_text() for text in lower.get_legend().get_texts()]
-    assert texts == ["stat.", "jes up", "jes down", "met up", "met down"]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[-5:] == ["statistical error", "jes up", "jes down", "met up", "met down"]
 
 
 def test_flagged_events_of_each_detector_with_both_errors(varied_results: Results, events) -> None:

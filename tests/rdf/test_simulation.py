@@ -327,7 +327,8 @@ def test_the_file_says_that_it_is_simulated(tmp_path: Path) -> None:
 
 def free_space(monkeypatch: pytest.MonkeyPatch, *free: int) -> None:
     """Let the disk have so much free space the first time that it is asked for, and so on; the last for good."""
-    usage, left = namedtuple("usage", "total used free"), [*free]
+    usage = namedtuple("usage", "total used free")
+    left = [*free]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 0, left.pop(0) if len(left) > 1 else left[0]))
 
 
