@@ -104,7 +104,6 @@ class Arrivals:
         self._settle, self._table, self._say = settle, table, say
         self.aside = {line.file: line for line in _read_set_aside(table)}
         self._contents = {file.sha256: Path(path).name for path, file in self.done.items()}
-        self._contents |= {line.sha256: line.file for line in self.aside.values() if line.sha256}
         self._seen: dict[str, _Seen] = {}
         self._taken: set[str] = set()
         self._unchanged: dict[str, State] = {}
@@ -249,8 +248,8 @@ class Arrivals:
     def set_aside(self, file: Arrival, reason: str) -> None:
         """Note that a file is not to be scored, and why."""
         self._taken.discard(file.path.name)
+        self._forget(file)
         if not file.path.exists():
-            self._forget(file)
             self._say(f"{printable(file.path.name)} went away before it was scored")
             return
         name = file.path.name

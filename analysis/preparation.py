@@ -91,7 +91,7 @@ def prepare(
     if data.tree:
         schema = schema.model_copy(update={"tree": data.tree})
     if models:
-        _check_schema(models, schema, configuration)
+        check_schema(models, schema, configuration)
     graph_library("events")  # the compiler, if it has to, works while ROOT starts
     with timings.stage("import"), spinner(console, "starting ROOT"):
         from rdf.interpreter import check_interpreter
@@ -131,7 +131,12 @@ def _compile_columns_of_tables(
             _job(configuration, data, schema, source, (0, 0), 1, models, part, staging, timings).compile_columns()
 
 
-def _check_schema(models: ModelFolder, schema: Schema, configuration: RunConfiguration) -> None:
+def check_schema(models: ModelFolder, schema: Schema, configuration: RunConfiguration) -> None:
+    """Refuse models that were trained on another schema.
+
+    Raises:
+        ConfigurationError: they were.
+    """
     if models.schema_name != schema.name:
         raise ConfigurationError(
             f"--models: {configuration.models} was trained on the schema {models.schema_name}, the sample has the "

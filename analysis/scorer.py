@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,6 +143,8 @@ class Scorer:
         """
         from rdf.execution import use_threads
 
+        for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE):
+            signal.signal(number, signal.SIG_DFL)  # ROOT would look for a debugger first, which takes a while
         self._setup = setup
         self._timings = Timings()
         self._replayed: Job | None = None

@@ -37,7 +37,7 @@ from analysis.drift import DriftMonitor
 from analysis.errors import ConfigurationError, DataError, OutputFolderError
 from analysis.inputs import InputFile, RunInput, resolve_input
 from analysis.output import held_output, publish
-from analysis.preparation import OF_TRAINING, read_models
+from analysis.preparation import OF_TRAINING, check_schema, read_models
 from analysis.program import DONE, INTERRUPTED, OptionParser, error_console, run_program
 from analysis.scored_parts import ScoredPart, ScoredParts
 from analysis.scorer import Merging, Refused, Scored, Scoring, Setup, columns_of, make_merger
@@ -45,6 +45,7 @@ from analysis.summary import UNWRAPPED, print_rows, print_summary, rows
 from analysis.worker import Worker, WorkerDied
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
 from rdf.errors import CacheUnusable, NoEvents
+from rdf.schema import load_schema
 
 DESCRIPTION = """\
 Score files as they arrive in a folder, each event once, and print those that are flagged as they come. What is left is
@@ -74,6 +75,8 @@ QUICK = 100_000_000
 """Bytes of events that can be merged between two event loops: in less than a second."""
 SPARED = 4
 """Times as long as a merge took nothing is merged after it: a result that grows is not copied all the time."""
+SUSPECTS = 20
+"""Chunks over which a scorer has died that are remembered."""
 GROWTH = 1_000_000_000
 """Bytes by which a scorer's memory may grow until another one takes its place: what Cling compiles, it keeps."""
 PATIENCE = 5.0
@@ -151,6 +154,7 @@ def _described(configuration: WatchConfiguration, models: ModelFolder) -> tuple[
     if configuration.folder is None:
         data = resolve_input(run)
     else:
+        check_schema(models, load_schema(schema), run)
         folder = configuration.folder.resolve()
         data = RunInput(name=folder.name or "watched", title=f"files of {folder}", schema_name=schema, files=())
     return run.model_copy(update={"output": configuration.output or Path("output") / data.name}), data
@@ -271,6 +275,7 @@ class _Live:
         self._scorer = Worker(setup)
         self._merger: Worker | None = None
         self._queue: deque[_Chunk] = deque()
+        self._suspects: deque[_Chunk] = deque(maxlen=SUSPECTS)
         self._chunk: _Chunk | None = None
         self._folder = staging
         self._started = 0.0
@@ -363,7 +368,11 @@ class _Live:
             self._wait_for_room(chunk, str(error))
         except WorkerDied as error:
             self._restart_scorer()
-            self._blame(chunk, str(error))
+            if len(chunk.files) == 1 and chunk not in self._suspects:  # something else may have killed it: once is none
+                self._suspects.append(chunk)
+                self._queue.appendleft(chunk)
+            else:
+                self._blame(chunk, str(error))
         except Exception as error:
             if self._arrivals is None:
                 raise
@@ -581,7 +590,8 @@ class _Live:
         told = f"{sum(events for _, events in self._scored) / max(min(now - self._begin, RECENT), 1e-3):,.0f} events/s"
         if self._latencies:
             half, most = np.percentile(self._latencies, (50, 99))
-            told += f", latency of files p50 {half:.2g} s, p99 {most:.2g} s"
+            of = "files" if self._arrivals is not None else "a chunk's first event"
+            told += f", latency of {of} p50 {half:.2g} s, p99 {most:.2g} s"
         return told
 
     def _standing(self) -> str:

@@ -41,8 +41,12 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
-        with _uninterrupted():
-            self._process.start()
+        try:
+            with _uninterrupted():
+                self._process.start()
+        except KeyboardInterrupt:
+            self.kill()  # nobody else will know of it
+            raise
         theirs.close()
         self.task: Any = "start"
 
@@ -116,6 +120,8 @@ def _uninterrupted() -> Iterator[None]:
 
 def _serve(make: Callable[[], Callable[[Any], Any]], connection: Connection) -> None:
     """Do what is asked until nobody asks any more."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     silence = os.open(os.devnull, os.O_WRONLY)  # what there is to say, the watch says
     for stream in (1, 2):

@@ -45,7 +45,7 @@ def draw_display(event: DisplayedEvent, caption: Caption) -> Figure:
     _draw_transverse(transverse, event, largest)
     _draw_unrolled(unrolled, event, largest)
     transverse.set_title(f"run {event.run}, luminosityBlock {event.luminosityBlock}", size=14, loc="left")
-    unrolled.set_title(f"event {event.event}: no. {event.place}, score {event.score:.4f}", size=14, loc="left")
+    unrolled.set_title(f"event {event.event}: no. {event.place}, mean rank {event.score:.4f}", size=14, loc="left")
     figure.legend(handles=_legend(event), loc="lower center", ncols=2, fontsize=13)
     return figure
 
@@ -88,13 +88,14 @@ def _draw_unrolled(axes: Axes, event: DisplayedEvent, largest: float) -> None:
         if one.eta is None:
             axes.axhline(phi, color=colour, ls="--", lw=1.8)
             continue
+        turns = [phi - math.tau, phi, phi + math.tau]  # what reaches over the edge goes on at the other one
         if one.kind == "jet":
-            for turn in (-math.tau, 0, math.tau):  # a cone that reaches over the edge goes on at the other one
+            for turn in turns:
                 axes.add_patch(
-                    Ellipse((one.eta, phi + turn), 2 * JET_RADIUS, 2 * JET_RADIUS, fc=colour, ec="none", alpha=0.4)
+                    Ellipse((one.eta, turn), 2 * JET_RADIUS, 2 * JET_RADIUS, fc=colour, ec="none", alpha=0.4)
                 )
         # Never so small that it cannot be seen.
-        axes.scatter(one.eta, phi, s=15 + 185 * one.pt / largest, color=colour, lw=0.8, ec="white", zorder=3)
+        axes.scatter([one.eta] * 3, turns, s=15 + 185 * one.pt / largest, color=colour, lw=0.8, ec="white", zorder=3)
     axes.set_yticks([-math.pi, -math.pi / 2, 0, math.pi / 2, math.pi], ["−π", "−π/2", "0", "π/2", "π"])
     axes.set_xlabel(r"$\eta$")
     axes.set_ylabel(r"$\phi$ [rad]")

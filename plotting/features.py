@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from plotting.moments import FloatArray
@@ -138,7 +139,12 @@ def draw_feature(
     positive = everything.values[everything.values > 0]
     headroom = 0.65 if variations else 0.5
     log_counts(upper, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=headroom)
-    upper.set_ylabel(f"Events / {_bin_width(edges, unit_of(title))}")
+    if _counts_things(edges):
+        lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        lower.xaxis.set_minor_locator(NullLocator())
+        upper.set_ylabel("Events")
+    else:
+        upper.set_ylabel(f"Events / {_bin_width(edges, unit_of(title))}")
 
     ratio = shape_ratio(spectrum.normal, spectrum.anomalous)
     lower.axhline(1, color="0.5", lw=1, ls="--")
@@ -158,6 +164,11 @@ def draw_feature(
     lower.set_xlim(*occupied(edges, everything.values))
     figure.align_ylabels()
     return figure
+
+
+def _counts_things(edges: FloatArray) -> bool:
+    """Tell whether each bin holds one whole number, as in a histogram of the number of jets."""
+    return bool(np.allclose(np.diff(edges), 1) and np.isclose(edges[0] % 1, 0.5))
 
 
 def _bin_width(edges: FloatArray, unit: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from plotting.records import checked_keys, read_record
 
+_KINDS = ("jet", "electron", "muon", "lepton", "megajet", "MET")
 _FLAVOURS = {11: "electron", 13: "muon"}
 
 
@@ -72,14 +73,14 @@ def _displayed(event: Mapping[str, Any]) -> DisplayedEvent:
         *(_megajet(megajet) for megajet in event.get("megajets", ())),
         *(Object("MET", met["pt"], met.get("phi"), None) for met in (event.get("met"),) if met),
     ]
-    whole = tuple(one for one in found if _is_whole(one))
+    whole = sorted(filter(_is_whole, found), key=lambda one: (_KINDS.index(one.kind), -one.pt))
     return DisplayedEvent(
         place=event["place"],
         run=event["run"],
         luminosityBlock=event["luminosityBlock"],
         event=event["event"],
         score=event["score_ensemble"],
-        objects=whole,
+        objects=tuple(whole),
         broken=len(found) - len(whole),
     )
 

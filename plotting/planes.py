@@ -65,8 +65,8 @@ def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Cap
     axes = figure.subplots()
     counts = events.all.values
     known = np.isfinite(score.values)
-    low, high = colour_range(score.values[known], counts[known])
-    mesh = _draw_mesh(axes, score, known, Normalize(low, high), "viridis_r")
+    norm = colour_norm(score.values[known], counts[known])
+    mesh = _draw_mesh(axes, score, known, norm, "viridis_r")
     limits = [
         central(edges, counts.sum(axis=across), _SHOWN) for edges, across in ((score.xedges, 1), (score.yedges, 0))
     ]
@@ -88,11 +88,26 @@ def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Cap
         handles.append(Line2D([], [], ls="", label=f"{count_text(beyond)} beyond the axes"))
     mean = "ensemble score (mean rank)" if name == "ensemble" else f"{words(name)} score"
     shown = score.values[known]
-    ends = bool(shown.size and shown.min() < low), bool(shown.size and shown.max() > high)
+    ends = bool(shown.size and shown.min() < norm.vmin), bool(shown.size and shown.max() > norm.vmax)
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[ends]
     figure.colorbar(mesh, ax=axes, label=f"Mean {mean}", extend=extend)
     figure.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.2, fontsize=13)
     return figure
+
+
+def colour_norm(scores: FloatArray, events: FloatArray) -> Normalize:
+    """Return how colours follow scores: linearly, or logarithmically where most events would have one colour.
+
+    The latter is so where more than half of the events would be in the lowest tenth of the colours, as with squared
+    distances, which have long tails; scores that are not above zero have linear colours in any case.
+
+    Args:
+        scores: mean score of each bin, shape (n,).
+        events: in each bin, shape (n,).
+    """
+    low, high = colour_range(scores, events)
+    lowest = events[scores < low + (high - low) / 10].sum()
+    return LogNorm(low, high) if low > 0 and lowest > events.sum() / 2 else Normalize(low, high)
 
 
 def colour_range(scores: FloatArray, events: FloatArray) -> tuple[float, float]:

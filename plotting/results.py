@@ -278,8 +278,9 @@ def read_root(path: Path, remedy: str) -> Iterator[Reader]:
     """
     try:
         with uproot.open(path) as file:
-            if path.stat().st_size < file.file.fEND:
-                raise UnreadableResult(f"{path}: truncated; {remedy}")
+            if (size := path.stat().st_size) < file.file.fEND:
+                there = f"{size} of {file.file.fEND} bytes are there"
+                raise UnreadableResult(f"{path}: truncated or damaged ({there}); {remedy}")
             yield Reader(file, path, remedy)
     except PlottingError:
         raise

@@ -31,15 +31,15 @@ function setStyle({ gStyle, settings }) {
   settings.SmallPad = { width: 1, height: 1 }; // titles and statistics also where there is little room
   Object.assign(gStyle, {
     fOptStat: 111110, fStatX: 0.99, fStatY: 0.9, fStatW: 0.2, fStatH: 0.2, fStatBorderSize: 1,
-    fPadLeftMargin: 0.15, fPadRightMargin: 0.22, fPadBottomMargin: 0.14, fPadTopMargin: 0.1,
+    fPadLeftMargin: 0.18, fPadRightMargin: 0.22, fPadBottomMargin: 0.14, fPadTopMargin: 0.1,
     fPadTickX: 1, fPadTickY: 1, fTitleX: 0.5, fTitleFontSize: 0.045, fNumberContours: 100,
   });
 }
 
 class Browser extends JSROOT.HierarchyPainter {
   async display(name, option, ...rest) {
-    const { obj } = await this.getObject(name);
-    return super.display(name, option || drawOption(obj), ...rest);
+    const chosen = option && option !== "__default_draw_option__"; // a click on the tree chooses none
+    return super.display(name, chosen ? option : drawOption((await this.getObject(name)).obj), ...rest);
   }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import shutil
 import signal
@@ -14,12 +15,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.stats
 import yaml
 
 from analysis import simulate
 from analysis.configuration import RunConfiguration, load_configuration
+from analysis.drift import DriftMonitor
+from analysis.program import run_program
 from analysis.run import run
+from analysis.watch import main
+from models.folder import ModelFolder, read_model_folder
+from rdf.interpreter import ROOT
 from tests.analysis.same_results import assert_same_results
 
 FILES, EVENTS = 46, 500
@@ -183,3 +191,180 @@ def test_killed_at_any_moment_and_started_again_gives_the_same(made: Path, model
     assert set_aside(output).keys() == {"notes.txt"}
     assert_same_results(output, batch(tmp_path, files, models), at_least=20 * EVENTS // 3)
     assert not (output / ".staging").exists()
+
+
+def test_ctrl_c_ends_soon_at_any_time_and_the_next_watch_goes_on(made: Path, models: Path, tmp_path: Path) -> None:
+    good, output = tmp_path / "good", tmp_path / "output"
+    good.mkdir()
+    shutil.copyfile(made / "00.root", good / "00.root")
+    options = (good, "--models", models, "--output", output, "--settle", "0")
+    for seconds, sent in ((1.0, signal.SIGINT), (2.0, signal.SIGTERM), (3.0, signal.SIGINT)):
+        watch = Watch(*options)
+        time.sleep(seconds)
+        assert watch.end(sent) < 2
+        assert watch.code == 130, watch.said
+        assert "Traceback" not in watch.said
+        assert not (output / ".staging").exists()
+    watch, refused = Watch(*options), None
+    wait_until(lambda: len(scored_files(output)) == 1, "a file")
+    refused = Watch(*options)
+    refused.said, _ = refused.process.communicate(timeout=WAIT)
+    assert refused.code == 3
+    assert f"error: another run is writing to {output}" in refused.said
+    # Something arrives, and at once it is to end: what is scored is in the result, what is not is for the next one.
+    shutil.copyfile(made / "01.root", good / "01.root")
+    shutil.copyfile(made / "02.root", good / "02.root")
+    wait_until(lambda: len(list((output / "parts").iterdir())) == 2, "another part")
+    assert watch.end() < 2
+    assert watch.code == 0, watch.said
+    assert len(scored_files(output)) == 3
+    for folder in (output, *(output / "parts").iterdir()):
+        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+    assert_same_results(output, batch(tmp_path, scored_files(output), models), at_least=EVENTS)
+
+
+def test_odd_things_in_a_folder_are_named_once_and_the_watch_goes_on(made: Path, models: Path, tmp_path: Path) -> None:
+    good, output = tmp_path / "good", tmp_path / "output"
+    good.mkdir()
+    empty = ROOT.RDataFrame("Events", str(made / "00.root")).Filter("false")
+    options = ROOT.RDF.RSnapshotOptions()
+    options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
+    empty.Snapshot("Events", str(good / "empty.root"), empty.GetColumnNames(), options)
+    (good / "run 7").mkdir()
+    (good / ".hidden").write_text("")
+    (good / "link").symlink_to(good / "nowhere")
+    (good / "line\nbreak.root").write_bytes(b"root")
+    shutil.copyfile(made / "01.root", good / "what?.root")
+    (good / os.fsdecode(b"latin-\xe4.root")).write_bytes((made / "02.root").read_bytes())
+    shutil.copyfile(made / "03.root", good / "größer [1] €.root")
+    watch = Watch(good, "--models", models, "--output", output, "--settle", "0")
+    wait_until(lambda: len(set_aside(output)) == 4 and len(scored_files(output)) == 1, "4 set aside, 1 scored")
+    good.rename(tmp_path / "away")
+    time.sleep(0.5)
+    (tmp_path / "away").rename(good)
+    place(made / "01.root", good / "what.root")  # what it is set aside for is its name
+    (good / "what?.root").unlink()
+    wait_until(lambda: len(scored_files(output)) == 2, "a renamed file")
+    shutil.copyfile(made / "05.root", good / "what.root")
+    time.sleep(0.5)
+    assert watch.end() < 2
+    lines = watch.said.splitlines()
+    reasons = set_aside(output)
+    assert "holds no events" in reasons["empty.root"]
+    assert "ROOT takes '?' in a path for something else" in reasons["what?.root"]
+    assert "not UTF-8; rename it" in reasons["latin-\\udce4.root"]
+    assert "is not a whole ROOT file" in reasons["line\\nbreak.root"]
+    said = (
+        "run 7 is a folder",
+        f"{good} cannot be read",
+        f"{good} is back",
+        "what.root has changed since it was scored",
+    )
+    for expected in said:
+        assert sum(expected in line for line in lines) == 1, (expected, watch.said)
+    assert ".hidden" not in watch.said
+    assert "Traceback" not in watch.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("{tmp}/nowhere",), 3, "nowhere does not exist; name the folder in which files arrive"),
+        (("{tmp}/file",), 3, "file is no folder"),
+        (("{tmp}", "--output", "{tmp}/out"), 2, "lie within each other; choose another one"),
+        (("{tmp}/in", "--output", "{tmp}"), 2, "lie within each other; choose another one"),
+        ((), 2, "name either the folder to watch, or a sample with --replay"),
+        (("--replay", "cms2010b"), 2, "--replay and --rate go together"),
+        (("{tmp}/in", "--seed", "1", "--features", "MR,Rsq"), 2, "--features: with --models"),
+        (("{tmp}/in", "--settle", "-1"), 2, "--settle"),
+        (("{tmp}/in", "--detectors", "mlp"), 2, "has no mlp, only isolation_forest, elliptic_envelope"),
+        (("{tmp}/in", "--schema", "atlas2020"), 2, "was trained on the schema cms_nanoaod"),
+        (("--replay", "{tmp}/in.root", "--rate", "5"), 3, "does not exist"),
+    ],
+)
+def test_what_cannot_be_watched_is_said_in_a_line(
+    arguments: tuple[str, ...], code: int, said: str, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "file").touch()
+    given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
+    output = [] if "--output" in given else ["--output", str(tmp_path / "output")]
+    assert run_program("analysis.watch", main, [*given, *output, "--models", str(models)]) == code
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_a_replay_is_a_run(made: Path, models: Path, tmp_path: Path) -> None:
+    """Its rate is kept, a killed one goes on, and the result is that of a run over the sample."""
+    sample, output = made / "training.root", tmp_path / "output"
+    options = ("--replay", sample, "--schema", "cms_nanoaod", "--rate", "2000", "--models", models, "--output", output)
+    watch = Watch(*options)
+    wait_until(lambda: (output / "parts").is_dir() and any((output / "parts").iterdir()), "a part")
+    watch.end(signal.SIGKILL)
+    begin = time.monotonic()
+    watch = Watch(*options)
+    watch.said, _ = watch.process.communicate(timeout=WAIT)
+    assert watch.code == 0, watch.said
+    left = 4000 - int(watch.said.partition("going on after ")[2].partition(" events")[0].replace(",", ""))
+    assert time.monotonic() - begin > left / 2000
+    alone = {"sample": str(sample), "schema": "cms_nanoaod", "models": str(models), "output": str(tmp_path / "batch")}
+    run(load_configuration(RunConfiguration, alone, None), "test")
+    assert_same_results(output, tmp_path / "batch", at_least=2000)
+
+
+def drawn(models: ModelFolder, seed: int, events: int) -> dict[str, np.ndarray]:
+    """Events as in the training, each number drawn by itself from its distribution."""
+    random = np.random.default_rng(seed)
+    tables = {name: (table.ranks, table.values) for name, table in models.feature_quantiles.items()}
+    for name, entry in models.detectors.items():
+        table = entry.networks[0].rank_table
+        tables[f"score_{name}"] = (table.ranks, table.scores)
+    return {name: np.interp(random.random(events), *table).astype(np.float32) for name, table in tables.items()}
+
+
+def test_drift_is_seen_and_chance_is_not(models: Path) -> None:
+    folder = read_model_folder(models)
+    detectors = tuple(folder.detectors)
+    assert set(folder.feature_quantiles) == set(folder.features)
+    for seed in range(100):
+        monitor = DriftMonitor(folder, detectors)
+        for i in range(5):
+            assert not monitor.add(drawn(folder, 10 * seed + i, 1000)), seed
+    shifted = drawn(folder, 1, 10_000)
+    shifted["MR"] *= np.float32(1.3)
+    monitor = DriftMonitor(folder, detectors)
+    (shift,) = monitor.add(shifted)
+    training = drawn(folder, 2, 100_000)["MR"]
+    assert shift.name == "MR"
+    assert shift.distance == pytest.approx(scipy.stats.ks_2samp(shifted["MR"], training).statistic, abs=0.01)
+    assert shift.probability < 1e-6
+    assert shift.median == pytest.approx(1.3 * shift.trained, rel=0.05)
+    assert not monitor.add(shifted)  # it is told once
+
+
+def test_models_of_an_earlier_version_do_for_the_scores(models: Path, tmp_path: Path) -> None:
+    older = tmp_path / "models"
+    shutil.copytree(models, older)
+    table = read(older / "models.json")
+    del table["feature_quantiles"]
+    (older / "models.json").write_text(json.dumps(table))
+    folder = read_model_folder(older)
+    monitor = DriftMonitor(folder, tuple(folder.detectors))
+    assert monitor.lacking is not None
+    sample = drawn(read_model_folder(models), 3, 5000)
+    sample["MR"] *= np.float32(2)
+    assert not monitor.add(sample)
+    sample = drawn(read_model_folder(models), 4, 10_000)
+    sample["score_elliptic_envelope"] *= np.float32(2)
+    assert [shift.name for shift in monitor.add(sample)] == ["score_elliptic_envelope"]
+
+
+def test_another_process_is_drift(made: Path, models: Path, tmp_path: Path) -> None:
+    good, output = tmp_path / "good", tmp_path / "output"
+    good.mkdir()
+    simulate.main(["ttbar", "--events", "4000", "-o", str(good / "top.root")])
+    watch = Watch(good, "--models", models, "--output", output, "--settle", "0")
+    wait_until(lambda: len(scored_files(output)) == 1, "a file")
+    watch.end()
+    assert "drift: MET has left its distribution in the training" in watch.said

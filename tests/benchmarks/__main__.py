@@ -33,6 +33,7 @@ PARTS = (
     "first_run",
     "megajets",
     "merging",
+    "watch",
     "plan",
     "redraw",
 )

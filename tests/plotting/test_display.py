@@ -53,8 +53,11 @@ def test_each_object_is_drawn_with_its_momentum(tmp_path: Path) -> None:
     assert all(limit >= 200 for axis in (transverse.get_xlim(), transverse.get_ylim()) for limit in map(abs, axis))
     assert (transverse.get_xlabel(), transverse.get_ylabel()) == ("$p_x$ [GeV]", "$p_y$ [GeV]")
 
-    points = [tuple(scatter.get_offsets()[0]) for scatter in unrolled.collections]
-    assert points == [pytest.approx((one["eta"], one["phi"])) for one in (*JETS, *LEPTONS)]
+    points = [[tuple(point) for point in scatter.get_offsets()] for scatter in unrolled.collections]
+    assert points == [
+        [pytest.approx((one["eta"], one["phi"] + turn)) for turn in (-math.tau, 0, math.tau)]
+        for one in (*JETS, *LEPTONS)
+    ]
     areas = [scatter.get_sizes()[0] - 15 for scatter in unrolled.collections]
     assert [area / areas[0] for area in areas] == pytest.approx([1, 50 / 200, 40 / 200, 20 / 200])
     cones = [patch.get_center() for patch in unrolled.patches if isinstance(patch, Ellipse)]
@@ -62,12 +65,24 @@ def test_each_object_is_drawn_with_its_momentum(tmp_path: Path) -> None:
     assert (unrolled.get_xlabel(), unrolled.get_ylabel()) == (r"$\eta$", r"$\phi$ [rad]")
 
     assert transverse.get_title(loc="left") == "run 7, luminosityBlock 8"
-    assert unrolled.get_title(loc="left") == f"event {2**60}: no. 1, score 0.9988"
+    assert unrolled.get_title(loc="left") == f"event {2**60}: no. 1, mean rank 0.9988"
     assert [entry.replace(r"$p_{\mathrm{T}}$ ", "") for entry in legend(figure)] == [
         "2 jets: 200, 50.0 GeV",
         "electron: 40.0 (−) GeV",
         "muon: 20.0 (+) GeV",
         r"$p_{\mathrm{T}}^{\mathrm{miss}}$ 120 GeV",
+    ]
+
+
+def test_leptons_of_one_flavour_have_one_entry(tmp_path: Path) -> None:
+    flavours = {60.0: 11.0, 50.0: 13.0, 40.0: 11.0}
+    leptons = [{"pt": pt, "eta": 0.0, "phi": 0.1, "charge": 1.0, "flavour": kind} for pt, kind in flavours.items()]
+    assert [
+        entry.replace(r"$p_{\mathrm{T}}$ ", "")
+        for entry in legend(draw_display(read(tmp_path, leptons=leptons), CAPTION))
+    ] == [
+        "2 electrons: 60.0 (+), 40.0 (+) GeV",
+        "muon: 50.0 (+) GeV",
     ]
 
 

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 from matplotlib.collections import LineCollection, QuadMesh
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import QuadContourSet
 
-from plotting.planes import CONTOURS, density_levels, draw_plane, draw_score_plane, outline, smoothed
+from plotting.planes import CONTOURS, colour_norm, density_levels, draw_plane, draw_score_plane, outline, smoothed
 from plotting.results import Split
 
 
@@ -48,6 +49,17 @@ def test_mean_score_with_the_flagged_events_on_top(results, events) -> None:
 
     (border,) = (artist for artist in axes.collections if isinstance(artist, LineCollection))
     assert len(border.get_segments()) == len(outline(flagged > 0.5 * everything, xedges, yedges))
+
+
+def test_colours_are_logarithmic_where_most_events_would_have_one_of_them() -> None:
+    squared_distances, events = np.array([1.0, 10.0, 1e3, 1e6]), np.array([400.0, 300.0, 200.0, 100.0])
+    norm = colour_norm(squared_distances, events)
+    assert isinstance(norm, LogNorm)
+    assert (norm.vmin, norm.vmax) == (1, 1e6)
+    np.testing.assert_allclose(norm(squared_distances), [0, 1 / 6, 0.5, 1])
+
+    for scores in (np.array([0.1, 0.3, 0.5, 1.0]), squared_distances - 2):
+        assert type(colour_norm(scores, events)) is Normalize
 
 
 def test_axes_and_colours_of_scores_hold_nearly_all_events_and_the_legend_counts_the_others(results, events) -> None:
