@@ -67,7 +67,7 @@ def test_two_workers_give_what_one_process_gives(sample: Path, local: Path, tmp_
     assert record["engine"] == {"name": "dask", "cluster": "local", "workers": 2}
     assert record["counts"]["processed"] == FILES * EVENTS
     assert sorted(path.name for path in (tmp_path / "dask").iterdir()) == sorted(
-        ["SHA256SUMS", "anomalies.csv", "events.root", "histograms.root", "models", "run.json"]
+        ["SHA256SUMS", "anomalies.csv", "events.root", "histograms.root", "models", "objects.json", "run.json"]
     )
 
 

@@ -30,7 +30,7 @@ EVENTS = 24_000
 RANGES = ((0, 3_000), (3_000, 11_111), (11_111, EVENTS))
 PLAN = "plan 7"
 OPTIONS = {"schema": "cms_nanoaod", "vary": "jes"}
-FILES = ("SHA256SUMS", "anomalies.csv", "events.root", "histograms.root", "run.json")
+FILES = ("SHA256SUMS", "anomalies.csv", "events.root", "histograms.root", "objects.json", "run.json")
 MODELS = ("isolation_forest", "isolation_forest_contributions", "elliptic_envelope", "elliptic_envelope_contributions")
 ALL_FILES = (*FILES, "models/models.json", *(f"models/{name}.onnx" for name in MODELS))
 MAY_DIFFER = (
@@ -202,6 +202,28 @@ def test_simulated_events_stay_marked(merged: Path) -> None:
         assert file["features/MR"].title.startswith("SIMULATED M_{R}")
     with (merged / "anomalies.csv").open(newline="") as file:
         assert {row["sample"] for row in csv.DictReader(file)} == {"mine (SIMULATED)"}
+
+
+def test_scores_of_signal_and_of_background(whole: Path, merged: Path) -> None:
+    """Of one run and of parts put together, against the events with their labels."""
+    for output in (whole, merged):
+        columns = read_columns(output)
+        with uproot.open(output / "histograms.root") as file:
+            for name in ("score_ensemble", "score_isolation_forest", "score_elliptic_envelope"):
+                inner = file[f"scores/{name}"].axis().edges()
+                edges = np.concatenate([[-np.inf], inner, [np.inf]])
+                for kind, label in (("signal", 1), ("background", 0)):
+                    chosen = columns[name][columns["label"] == label].astype(float)
+                    histogram = file[f"scores/{kind}/{name}"]
+                    expected = np.histogram(chosen[chosen < edges[-2]], edges)[0]
+                    expected[-1] += (chosen >= edges[-2]).sum()  # ROOT does not close the last bin
+                    assert histogram.values(flow=True).tolist() == expected.tolist()
+                    assert histogram.values(flow=True).sum() == histogram.member("fEntries") == len(chosen) > 100
+                    assert histogram.axis().edges().tolist() == inner.tolist()
+                for varied in ("jes_up", "jes_down"):
+                    labelled = (file[f"variations/{varied}/scores/{kind}{name}"] for kind in ("signal/", "background/"))
+                    total = file[f"variations/{varied}/scores/{name}"].values(flow=True)
+                    assert sum(h.values(flow=True) for h in labelled).tolist() == total.tolist()
 
 
 def test_it_opens_in_root(merged: Path) -> None:

@@ -479,6 +479,30 @@ def test_the_objects_of_an_event_are_shown(tmp_path: Path) -> None:
     assert "Jet" not in page.parts["event-1"]
 
 
+@pytest.mark.parametrize(
+    ("objects", "shown"),
+    [
+        (
+            {"megajets": [{"px": -30.0, "py": 40.5, "pz": None, "energy": 130.0}], "met": {"pt": 12.25}},
+            ("Megajet 1 −30 40.50 – 130", "pTmiss 12.25"),
+        ),
+        ({"leptons": [{"pt": None, "eta": 0.5, "phi": 1.5}]}, ("Lepton 1 – 0.5000 1.500",)),
+        ({"leptons": [], "met": {"pt": 3.5, "phi": None}}, ("pTmiss 3.500 –",)),
+        ({"jets": [{"pt": 10.5, "eta": -0.5, "phi": 1.25}], "leptons": []}, ("Jet 1 10.50 −0.5000 1.250",)),
+    ],
+)
+def test_objects_of_every_sample(tmp_path: Path, objects: dict[str, Any], shown: tuple[str, ...]) -> None:
+    """A sample without jets, one without leptons, one with megajets only; and numbers that were not finite."""
+    folder = write_run(tmp_path / "run", make_record(), ())
+    (_, row) = write_top_events(folder, 2)
+    ids = {name: int(row[name]) for name in ("run", "luminosityBlock", "event")}
+    event = {"place": 2, **ids, "score_ensemble": 0.9, **objects}
+    (folder / "objects.json").write_text(json.dumps({"events": [event]}))
+    said = Page(write_report(folder)).parts["event-2"]
+    for words in shown:
+        assert words in said
+
+
 def test_what_is_not_recorded_is_left_out(tmp_path: Path) -> None:
     bare = {"sample": sample(), "features": [], "detectors": {}}
     page = Page(write_report(write_run(tmp_path / "run", bare, ("feature_MR", "score_ensemble"))))
