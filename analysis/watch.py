@@ -368,7 +368,7 @@ class _Live:
             self._wait_for_room(chunk, str(error))
         except WorkerDied as error:
             self._restart_scorer()
-            if len(chunk.files) == 1 and chunk not in self._suspects:  # something else may have killed it: once is none
+            if len(chunk.files) == 1 and chunk not in self._suspects:  # it may have been killed
                 self._suspects.append(chunk)
                 self._queue.appendleft(chunk)
             else:

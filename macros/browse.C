@@ -68,6 +68,8 @@ void set_style()
    gStyle->SetEndErrorSize(0);
 }
 
+const TObject *dressed = nullptr; // what the pad's axes have been chosen for
+
 // Numbers of events, and sums over them, span orders of magnitude; unless there are hardly any.
 bool is_logarithmic(const TH1 &histogram)
 {
@@ -128,14 +130,13 @@ void draw_first(TFile &file)
 // is until something else is drawn.
 void dress_pad()
 {
-   static const TObject *dressed = nullptr;
    for (auto *drawn : *gPad->GetListOfPrimitives()) {
       auto *histogram = dynamic_cast<TH1 *>(drawn);
       if (!histogram && !drawn->InheritsFrom(TGraph::Class()))
          continue;
-      if (drawn == dressed)
+      if (drawn == browsing::dressed)
          return;
-      dressed = drawn;
+      browsing::dressed = drawn;
       gPad->SetLogx(false);
       gPad->SetLogy(false);
       if (histogram)
@@ -147,6 +148,7 @@ void dress_pad()
 // ROOT calls this when the pad has been cleared for something new: dress_pad() is to come first in it.
 void prepare_pad(TVirtualPad *pad)
 {
+   browsing::dressed = nullptr;
    auto *first = new TExec("dress", "dress_pad()");
    first->SetBit(kCanDelete);
    pad->GetListOfPrimitives()->Add(first);
@@ -166,7 +168,7 @@ void browse(const char *folder = ".")
       return;
    }
    browsing::set_style();
-   auto *browser = new TBrowser("browser", file, path, 1200, 760); // its window deletes it
+   auto *browser = new TBrowser("browser", file, path, 1200, 760); // ROOT keeps it in a list
    if (!gPad)
       return; // no window: ROOT has said why
    TQObject::Connect(gPad->GetCanvas(), "Cleared(TVirtualPad*)", nullptr, nullptr, "prepare_pad(TVirtualPad*)");

@@ -38,7 +38,7 @@ def draw_importance(name: str, importance: Mapping[str, Metric], titles: Mapping
     span = (high - low) or 1.0
     for row, (_, drop) in enumerate(ranked):
         end = max(drops[row] + errors[row], 0) + 0.02 * span
-        axes.text(end, row, with_error(drop.value, drop.error), va="center", size=12.5)
+        axes.text(end, row, with_error(drop.value, drop.error).replace("-", "−"), va="center", size=12.5)
     axes.set_xlim(low - (0.05 * span if low < 0 else 0), high + 0.4 * span)
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.set_yticks(rows, [axis_text(titles.get(feature, feature)) for feature, _ in ranked])

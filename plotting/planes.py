@@ -11,11 +11,12 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from plotting.moments import FloatArray
 from plotting.results import Plane, Split
-from plotting.style import ANOMALOUS, Caption, axis_text, central, house_style, new_figure, occupied
+from plotting.style import ANOMALOUS, Caption, axis_text, central, house_style, new_figure, number_text, occupied
 from plotting.wording import count_text, words
 
 CONTOURS = {0.5: "-", 0.8: "--", 0.95: ":"}
@@ -65,7 +66,8 @@ def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Cap
     axes = figure.subplots()
     counts = events.all.values
     known = np.isfinite(score.values)
-    norm = colour_norm(score.values[known], counts[known])
+    low, high = colour_range(score.values[known], counts[known])
+    norm = colour_norm(score.values[known], counts[known], low, high)
     mesh = _draw_mesh(axes, score, known, norm, "viridis_r")
     limits = [
         central(edges, counts.sum(axis=across), _SHOWN) for edges, across in ((score.xedges, 1), (score.yedges, 0))
@@ -88,14 +90,19 @@ def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Cap
         handles.append(Line2D([], [], ls="", label=f"{count_text(beyond)} beyond the axes"))
     mean = "ensemble score (mean rank)" if name == "ensemble" else f"{words(name)} score"
     shown = score.values[known]
-    ends = bool(shown.size and shown.min() < norm.vmin), bool(shown.size and shown.max() > norm.vmax)
+    ends = bool(shown.size and shown.min() < low), bool(shown.size and shown.max() > high)
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[ends]
-    figure.colorbar(mesh, ax=axes, label=f"Mean {mean}", extend=extend)
+    bar = figure.colorbar(mesh, ax=axes, label=f"Mean {mean}", extend=extend)
+    if isinstance(norm, LogNorm) and high < 100 * low:
+        # Powers of ten alone would be one number or two.
+        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
     figure.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.2, fontsize=13)
     return figure
 
 
-def colour_norm(scores: FloatArray, events: FloatArray) -> Normalize:
+def colour_norm(scores: FloatArray, events: FloatArray, low: float, high: float) -> Normalize:
     """Return how colours follow scores: linearly, or logarithmically where most events would have one colour.
 
     The latter is so where more than half of the events would be in the lowest tenth of the colours, as with squared
@@ -104,8 +111,9 @@ def colour_norm(scores: FloatArray, events: FloatArray) -> Normalize:
     Args:
         scores: mean score of each bin, shape (n,).
         events: in each bin, shape (n,).
+        low: score that has the first colour.
+        high: score that has the last one.
     """
-    low, high = colour_range(scores, events)
     lowest = events[scores < low + (high - low) / 10].sum()
     return LogNorm(low, high) if low > 0 and lowest > events.sum() / 2 else Normalize(low, high)
 

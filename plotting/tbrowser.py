@@ -44,7 +44,7 @@ def open_browser(folder: str) -> Any:
             ROOT.browse(folder)
         opened = not ROOT.gROOT.IsBatch() and ROOT.gROOT.GetListOfBrowsers().GetSize() > 0
         for browser in ROOT.gROOT.GetListOfBrowsers():
-            ROOT.SetOwnership(browser, False)  # its window deletes it
+            ROOT.SetOwnership(browser, False)  # ROOT keeps it in a list
     if not opened:
         page = f"let `python -m plotting page {folder}` make a page for a web browser"
         if not loaded:

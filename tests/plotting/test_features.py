@@ -8,7 +8,8 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import StepPatch
 
 from plotting.features import draw_feature, shape_ratio
-from plotting.results import Spectrum
+from plotting.results import Spectrum, Split
+from plotting.style import Caption
 
 
 def spectrum(values: list[float], outside: float = 0) -> Spectrum:
@@ -86,6 +87,15 @@ def test_axis_titles_have_units(results) -> None:
     assert lower.get_xlabel() == "$M_{R}$ [GeV]"
     assert upper.get_ylabel() == "Events / 50 GeV"
     assert draw_feature(results.spectra["Rsq"], results.caption).axes[0].get_ylabel() == "Events / 0.025"
+
+
+def test_an_axis_that_counts_has_whole_numbers() -> None:
+    counts = np.array([0.0, 0.0, 8.0, 0.0])
+    leptons = Spectrum(np.arange(5) - 0.5, counts, counts, 0, "number of leptons")
+    upper, lower = draw_feature(Split(leptons, leptons, leptons), Caption("Events")).axes
+    assert lower.get_xlim() == (1.5, 2.5)
+    assert [place for place in lower.get_xticks() if 1.5 <= place <= 2.5] == [2]
+    assert upper.get_ylabel() == "Events"
 
 
 def test_axis_covers_what_is_filled_and_no_more(results, events) -> None:

@@ -92,7 +92,7 @@ def test_the_page_draws_what_the_file_holds(folder: Path, chromium: Chromium, tm
         assert page.complaints == []
         assert page.requests == [path.as_uri()]
     pixels = np.asarray(Image.open(tmp_path / "spectrum.png").convert("RGB"))
-    assert (pixels == 0xCC).all(axis=2).mean() > 0.08  # the grey area below all events
+    assert (pixels == 205).all(axis=2).mean() > 0.1  # the grey area below all events, as JSROOT rounds it
     text = path.read_text(encoding="utf-8")
     assert "Permission is hereby granted, free of charge" in text
     assert "Synthetic multijet events" in text

@@ -53,13 +53,13 @@ def test_mean_score_with_the_flagged_events_on_top(results, events) -> None:
 
 def test_colours_are_logarithmic_where_most_events_would_have_one_of_them() -> None:
     squared_distances, events = np.array([1.0, 10.0, 1e3, 1e6]), np.array([400.0, 300.0, 200.0, 100.0])
-    norm = colour_norm(squared_distances, events)
+    norm = colour_norm(squared_distances, events, 1, 1e6)
     assert isinstance(norm, LogNorm)
     assert (norm.vmin, norm.vmax) == (1, 1e6)
     np.testing.assert_allclose(norm(squared_distances), [0, 1 / 6, 0.5, 1])
 
     for scores in (np.array([0.1, 0.3, 0.5, 1.0]), squared_distances - 2):
-        assert type(colour_norm(scores, events)) is Normalize
+        assert type(colour_norm(scores, events, scores.min(), scores.max())) is Normalize
 
 
 def test_axes_and_colours_of_scores_hold_nearly_all_events_and_the_legend_counts_the_others(results, events) -> None:

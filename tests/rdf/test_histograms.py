@@ -11,7 +11,7 @@ import pytest
 import uproot
 
 from rdf.execution import use_threads
-from rdf.interpreter import ROOT
+from rdf.interpreter import ROOT, define
 from rdf.scoring import Ensemble, define_scores
 from rdf.sofie import CompiledDetector
 from tests.macros.networks import network_of
@@ -139,6 +139,30 @@ def summed_products(X: np.ndarray, threads: int, with_one: bool = True) -> tuple
     return [filling.filled("nominal", number).Clone() for number in numbers], numbers
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_events_by_their_labels(threads: int) -> None:
+    random = np.random.default_rng(3)
+    X = np.column_stack([random.integers(-1, 2, 3000), random.uniform(-1, 5, 3000)]).astype(np.float32)
+    slots = use_threads(threads)
+    label = "recorded::Event event = recorded_event; event.label = int(event.values[0]); return event;"
+    events = define(events_of(X), "recorded_event", label)
+    make = network_of("second", "features[1]")
+    detector = CompiledDetector("second", ROOT.scoring.Detector(make, "weights", slots, 0.0, [0.0], [0.0]))
+    filling = ROOT.graph.Histograms()
+    empty = ROOT.TH1D("", "", 40, 0, 4)
+    selections = {None: filling.kAll, 1: filling.kSignal, 0: filling.kBackground}
+    numbers = {of: filling.add(empty, ["score:0"], selection) for of, selection in selections.items()}
+    scored = define_scores(events, {"second": [detector]}, Ensemble(("second",), 1))
+    ROOT.RDF.RunGraphs([filling.book(scored, slots, False, ROOT.nullptr)])
+    use_threads(1)
+    edges = np.concatenate([[-np.inf], np.arange(41) / 10, [np.inf]])
+    for of, number in numbers.items():
+        histogram = filling.filled("nominal", number)
+        chosen = X[:, 1] if of is None else X[X[:, 0] == of, 1]
+        assert 900 < len(chosen) == histogram.GetEntries()
+        assert [histogram.GetBinContent(i) for i in range(42)] == counted(chosen, edges).tolist()
+
+
 def contents(matrix: Any, of_bin: str = "GetBinContent") -> np.ndarray:
     size = matrix.GetNbinsX()
     return np.array([[getattr(matrix, of_bin)(i + 1, j + 1) for j in range(size)] for i in range(size)])
@@ -220,11 +244,39 @@ def test_titles_name_quantity_and_unit_and_whether_the_events_are_simulated(scor
             histogram = file["features/anomalous/MR"]
             assert histogram.title == f"{mark}M_{{R}}, anomalous events"
             assert histogram.axis().member("fTitle") == "M_{R} [GeV]"
+            assert file["planes/MR_Rsq"].member("fZaxis").member("fTitle") == "events"
+            assert file[f"scores/score_{DETECTOR}"].title == f"{mark}Isolation forest score"
+            assert file[f"scores/score_{DETECTOR}"].axis().member("fTitle") == "isolation forest score"
             assert file["features/MR"].title == f"{mark}M_{{R}}, all events"
             assert file["planes/MR_Rsq"].title == f"{mark}R^{{2}} against M_{{R}}, all events"
             titles = [file[path].title for path, kind in file.classnames().items() if kind.startswith(("TH", "TProf"))]
             assert len(titles) > 40
             assert all(title.startswith("SIMULATED ") is bool(mark) for title in titles)
+
+
+def test_they_say_how_they_are_drawn(scored: Any) -> None:
+    with ROOT.TFile.Open(str(scored[1].folder / "histograms.root")) as file:
+        options = {
+            "features/MR": "HIST E",
+            "scores/score_ensemble": "HIST E",
+            "planes/MR_Rsq": "COLZ",
+            f"planes/score_{DETECTOR}_MR_Rsq": "COLZ",
+            "moments/all": "COLZ",
+            "agreement/flagged": "COLZ TEXT",
+            "agreement/votes": "HIST TEXT0",
+            "cutflow/cutflow": "HIST TEXT0",
+        }
+        assert {path: str(file.Get(path).GetOption()) for path in options} == options
+        colours = {"": "#94a4a2", "normal/": "#3f90da", "anomalous/": "#e76300"}  # those of the figures
+        for part, colour in colours.items():
+            histogram = file.Get(f"features/{part}MR")
+            assert ROOT.gROOT.GetColor(histogram.GetLineColor()).AsHexString() == colour
+            assert histogram.GetFillColor() not in (0, histogram.GetLineColor())
+
+
+def test_events_without_labels_have_no_signal(scored: Any) -> None:
+    with uproot.open(scored[1].folder / "histograms.root") as file:
+        assert set(file["scores"].keys(cycle=False)) == {f"score_{DETECTOR}", "score_ensemble"}
 
 
 def test_the_file_opens_in_root_with_its_directories(scored: Any) -> None:
