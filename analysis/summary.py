@@ -15,6 +15,9 @@ from rich.text import Text
 MEANS = 8
 """Features whose means are printed: those that differ most."""
 
+FILES = 3
+"""Files of a sample without DOI that are named."""
+
 UNWRAPPED = 10_000
 """Columns of an output that is no terminal: there a path stays in one piece."""
 
@@ -31,7 +34,7 @@ def print_summary(folder: Path) -> None:
     sample, counts, cutflow = run["sample"], run["counts"], run["cutflow"]
 
     table = rows()
-    origin = f"DOI {sample['doi']}" if sample["doi"] else ", ".join(file["path"] for file in sample["files"])
+    origin = f"DOI {sample['doi']}" if sample["doi"] else _named([file["path"] for file in sample["files"]])
     title = Text(f"{sample['title']} ({origin})")
     if sample["simulated"]:
         title = Text("SIMULATED ", style="bold red") + Text(sample["title"], style="red")
@@ -61,7 +64,7 @@ def print_summary(folder: Path) -> None:
     stages = {stage: seconds for stage, seconds in timings.items() if stage not in ("jit", "compile", "total")}
     compilation = {"compilation": timings.get("jit", 0.0) + timings["compile"]}  # Dask's workers compile the graph
     table.add_row("time", f"{timings['total']:.1f} s: {_shares(compilation | stages, timings['total'])}")
-    table.add_row("histograms", f"{folder / 'histograms.root'} (open it with: root --web=off {folder}/histograms.root)")
+    table.add_row("histograms", f"{folder / 'histograms.root'} (python -m plotting browse {folder} opens a TBrowser)")
     table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
     drawn = f"{folder / 'figures'}; on one page: {folder / 'report.html'}"
     table.add_row("figures", drawn if (folder / "figures").is_dir() else f"python -m plotting {folder} draws them")
@@ -93,6 +96,12 @@ def _cores(run: dict[str, Any]) -> str:
     if run["engine"]["name"] == "local":
         return f"{run['threads']} thread{'s' if run['threads'] > 1 else ''}"
     return f"{run['engine']['workers']} Dask workers ({run['engine']['cluster']})"
+
+
+def _named(paths: list[str]) -> str:
+    """Name the files of a sample, or the first of many."""
+    more = len(paths) - FILES
+    return ", ".join(paths) if more <= 0 else f"{', '.join(paths[:FILES])} and {more:,} more files"
 
 
 def _share(flagged: int, counts: dict[str, int]) -> str:

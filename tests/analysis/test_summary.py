@@ -72,7 +72,7 @@ def test_summary_is_what_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixt
         ["time", "12.5 s: compilation 5.75 s (46%), training 1 s (8%), import 0.5 s (4%)"],
         [
             "histograms",
-            f"{tmp_path}/histograms.root (open it with: root --web=off {tmp_path}/histograms.root)",
+            f"{tmp_path}/histograms.root (python -m plotting browse {tmp_path} opens a TBrowser)",
         ],
         ["events", f"{tmp_path}/events.root; the most unusual in {tmp_path}/anomalies.csv"],
         ["figures", f"{tmp_path}/figures; on one page: {tmp_path}/report.html"],
@@ -143,6 +143,9 @@ def test_real_events_scored_by_models_of_simulated_ones(tmp_path: Path, capsys: 
 
 def test_file_without_a_doi_is_named_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Made-up sample (/data/a.csv)" in summary(tmp_path, capsys, sample={"doi": None})
+    many = [{"path": f"/data/{i}.root"} for i in range(1005)]
+    said = summary(tmp_path, capsys, sample={"doi": None, "files": many})
+    assert "Made-up sample (/data/0.root, /data/1.root, /data/2.root and 1,002 more files)" in said
 
 
 def test_figures_that_nobody_has_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
