@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import kolmogorov
 
 from models.folder import ModelFolder
 
@@ -120,8 +121,6 @@ class DriftMonitor:
         return [shift for name, shift in self.shifts.items() if name not in before]
 
     def _compare(self) -> list[Shift]:
-        from scipy.special import kolmogorov
-
         shifts = []
         for name, trained in self._trained.items():
             ordered = np.sort(self._recent[name])

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,6 @@ from analysis.timings import Timings
 from models.folder import ModelFolder, copy_model_folder
 from rdf.errors import CacheUnusable, MissingColumn, NoEvents, SchemaError, SourceError
 from rdf.schema import load_schema
-
-if TYPE_CHECKING:
-    pass
 
 SAMPLED = 5_000
 """Events of a chunk, drawn at random, in which features and scores are compared with the training."""

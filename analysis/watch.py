@@ -5,27 +5,17 @@ python -m analysis.watch incoming --models output/cms2010b/models
 
 from __future__ import annotations
 
-import csv
-import json
 import shlex
-import shutil
 import sys
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import count
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
-from analysis.arrivals import SET_ASIDE, Arrival, Arrivals, state_of
+from analysis.arrivals import SET_ASIDE, Arrivals
+from analysis.board import Board
+from analysis.chunks import Chunk, ChunkScoring, Replay
 from analysis.configuration import (
     RunConfiguration,
     WatchConfiguration,
@@ -33,18 +23,18 @@ from analysis.configuration import (
     load_configuration,
     parse_configuration,
 )
-from analysis.drift import DriftMonitor
-from analysis.errors import ConfigurationError, DataError, OutputFolderError
-from analysis.inputs import InputFile, RunInput, resolve_input
-from analysis.output import held_output, publish
+from analysis.errors import ConfigurationError, DataError
+from analysis.inputs import RunInput, resolve_input
+from analysis.live_report import LiveReport
+from analysis.output import held_output
+from analysis.part_merging import PartMerging
 from analysis.preparation import OF_TRAINING, check_schema, read_models
-from analysis.program import DONE, INTERRUPTED, OptionParser, error_console, run_program
-from analysis.scored_parts import ScoredPart, ScoredParts
-from analysis.scorer import Merging, Refused, Scored, Scoring, Setup, columns_of, make_merger
-from analysis.summary import UNWRAPPED, print_rows, print_summary, rows
-from analysis.worker import Worker, WorkerDied
+from analysis.program import DONE, INTERRUPTED, OptionParser, run_program
+from analysis.scored_parts import ScoredParts
+from analysis.scorer import Merging, Setup
+from analysis.staging import Staging
+from analysis.summary import print_rows, print_summary, rows
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
-from rdf.errors import CacheUnusable, NoEvents
 from rdf.schema import load_schema
 
 DESCRIPTION = """\
@@ -69,26 +59,8 @@ POLL = 0.1
 """Seconds between two looks at the folder, where looking does not take long itself."""
 CHUNK_FILES, CHUNK_BYTES = 200, 50_000_000
 """What goes through one event loop at most, but for a file that is larger."""
-SHOWN = 5
-"""Flagged events of a chunk that are printed."""
-QUICK = 100_000_000
-"""Bytes of events that can be merged between two event loops: in less than a second."""
-SPARED = 4
-"""Times as long as a merge took nothing is merged after it: a result that grows is not copied all the time."""
-SUSPECTS = 20
-"""Chunks over which a scorer has died that are remembered."""
-GROWTH = 1_000_000_000
-"""Bytes by which a scorer's memory may grow until another one takes its place: what Cling compiles, it keeps."""
-PATIENCE = 5.0
-"""Seconds until what the disk had no room for is tried again."""
 RESPITE = 1.2
 """Seconds that are left at the end to bring the result up to date."""
-RECENT = 60.0
-"""Seconds of which the rate is told."""
-LATENCIES = 10_000
-"""Most recent files whose latencies are told."""
-REPLAY_STEP = 1.0
-"""Seconds of which the events of a replay come together, at least."""
 
 
 def option_parser() -> OptionParser:
@@ -129,15 +101,15 @@ def watch(configuration: WatchConfiguration, command: str) -> int:
         setup = Setup(run, data, models, staging / "models", command, configuration.replay is not None)
         parts = ScoredParts(folder / "parts")
         _check_continues(parts, setup)
-        with _Board() as board:
-            live = _Live(configuration, setup, staging, folder, parts, board)
+        with Board() as board:
+            at_work = _Watch(configuration, setup, Staging(staging), folder, parts, board)
             try:
-                live.run()
+                at_work.run()
             except KeyboardInterrupt:
-                live.stop()
+                at_work.stop()
             finally:
-                live.end()
-    return live.summarize()
+                at_work.end()
+    return at_work.summarize()
 
 
 def _described(configuration: WatchConfiguration, models: ModelFolder) -> tuple[RunConfiguration, RunInput]:
@@ -195,51 +167,7 @@ def _check_continues(parts: ScoredParts, setup: Setup) -> None:
             raise ConfigurationError(f"{first.folder.parent} holds results {what}; choose another --output")
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """What goes through one event loop: files, or entries of a replay with the time when the first of them came."""
-
-    files: tuple[Arrival, ...] = ()
-    entries: tuple[int, int] | None = None
-    since: float = 0.0
-
-    def halves(self) -> tuple[_Chunk, _Chunk]:
-        middle = len(self.files) // 2
-        return replace(self, files=self.files[:middle]), replace(self, files=self.files[middle:])
-
-
-class _Board:
-    """What a watch says: results to stdout, all else to stderr, and below it a line on how things stand."""
-
-    def __init__(self) -> None:
-        self._console = error_console()
-        out = Console(markup=False, emoji=False)
-        # On a terminal both streams are one: the line on how things stand has to know what is printed above it.
-        self._results = self._console if out.is_terminal and self._console.is_terminal else out
-        if not out.is_terminal:
-            out.width = UNWRAPPED
-        self._live = Live(Text(""), console=self._console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> _Board:
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def say(self, message: str, style: str = "") -> None:
-        self._console.print(message, style=style, soft_wrap=True, highlight=False, markup=False, emoji=False)
-
-    def result(self, message: str) -> None:
-        self._results.print(message, style="bold", soft_wrap=True, highlight=False, markup=False, emoji=False)
-
-    def stand(self, message: str) -> None:
-        if self._live.is_started:
-            self._live.update(Text(message, overflow="ellipsis", no_wrap=True, style="cyan"), refresh=True)
-
-
-class _Live:
+class _Watch:
     """A watch at work.
 
     The results are the parts. All else is kept in memory only: which files were scored is what the parts say, and
@@ -250,326 +178,92 @@ class _Live:
         self,
         configuration: WatchConfiguration,
         setup: Setup,
-        staging: Path,
+        staging: Staging,
         output: Path,
         parts: ScoredParts,
-        board: _Board,
+        board: Board,
     ) -> None:
-        self._setup, self._staging, self._output, self._parts, self._board = setup, staging, output, parts, board
-        self._rate = configuration.rate
-        self._names = count()
+        self._setup, self._output, self._parts, self._board = setup, output, parts, board
+        self._before = parts.entries
         self._arrivals: Arrivals | None = None
         if configuration.folder is not None:
             done = {path: file for part in parts for path, file in part.done()}
             self._arrivals = Arrivals(
-                configuration.folder.resolve(), configuration.settle, output / SET_ASIDE, done, self._complain
+                configuration.folder.resolve(), configuration.settle, output / SET_ASIDE, done, board.complain
             )
-        first = next(iter(parts), None)
-        self._like = columns_of(first.record()) if first else None
-        detectors = tuple(
-            name for name in setup.models.detectors if name in (configuration.detectors or setup.models.detectors)
-        )
-        self._drift = DriftMonitor(setup.models, detectors)
-        self._voters = sum(name in setup.models.ensemble for name in detectors) or len(detectors)
-
-        self._scorer = Worker(setup)
-        self._merger: Worker | None = None
-        self._queue: deque[_Chunk] = deque()
-        self._suspects: deque[_Chunk] = deque(maxlen=SUSPECTS)
-        self._chunk: _Chunk | None = None
-        self._folder = staging
-        self._started = 0.0
-        self._memory = 0
-        self._again_at = 0.0
-        self._trouble = ""
-        self._published = self._entries_published()
-        self._merged_at, self._merge_seconds, self._merge_begun = 0.0, 0.0, 0.0
-        self._merging: Merging | None = None
-        self._merged_parts: list[ScoredPart] = []
-        self._latencies: deque[float] = deque(maxlen=LATENCIES)
-        self._scored: deque[tuple[float, int]] = deque()
-        self._begin = time.monotonic()
-        self._before = parts.entries
-        self._total: int | None = None
-
-    # What comes
+        self._replay = Replay(configuration.rate, parts.entries) if configuration.rate else None
+        self._report = LiveReport(board, setup.models, configuration.detectors, self._replay is not None)
+        self._scoring = ChunkScoring(setup, staging, parts, self._arrivals, self._replay, board, self._report)
+        self._merging = PartMerging(parts, self._scoring, staging, output, setup.command, board)
 
     def run(self) -> None:
         """Score what comes until Ctrl-C, or until all of a replay is scored and merged."""
-        if self._drift.lacking:
-            self._complain(f"drift is looked for in the scores only: {self._drift.lacking}")
-        if before := self._parts.entries:
-            self._board.say(f"going on after {before:,} events")
-        while not self._at_end():
+        if self._before:
+            self._board.say(f"going on after {self._before:,} events")
+        while not (self._all_scored() and not self._merging.behind):
             self._look()
-            self._begin_chunk()
-            self._begin_merge()
+            self._scoring.begin()
+            self._merging.begin(self._all_scored())
             self._board.stand(self._standing())
-            waiting = [self._scorer.connection, *([self._merger.connection] if self._merger else [])]
+            waiting = [self._scoring.worker.connection, *self._merging.connections]
             for connection in wait(waiting, timeout=max(POLL, self._scan_pause())):
-                if connection is self._scorer.connection:
-                    self._take_answer()
-                elif self._merger is not None:
-                    self._take_merge(self._merger)
+                if connection is not self._scoring.worker.connection:
+                    self._merging.take_answer()
+                elif isinstance(self._scoring.worker.task, Merging):
+                    self._merging.take(self._scoring.worker)
+                else:
+                    self._scoring.take_answer()
 
-    def _at_end(self) -> bool:
-        return self._total is not None and self._parts.entries == self._published == self._total
+    def _all_scored(self) -> bool:
+        return self._replay is not None and self._parts.entries == self._replay.events
 
     def _scan_pause(self) -> float:
-        return 10 * self._arrivals.scan_seconds if self._arrivals and not self._queue else 0.0
+        return 10 * self._arrivals.scan_seconds if self._arrivals and not self._scoring.queue else 0.0
 
     def _look(self) -> None:
         """Look for what is new, and get the next chunk ready while another one is scored."""
+        queue = self._scoring.queue
         if self._arrivals is not None:
             self._arrivals.scan()
-            if not self._queue and (files := self._arrivals.take(CHUNK_FILES, CHUNK_BYTES)):
-                self._queue.append(_Chunk(tuple(files)))
-        elif self._total is not None and not self._queue and self._chunk is None and self._rate:
-            begin, now = self._parts.entries, time.monotonic()
-            end = min(int((now - self._started) * self._rate) + self._before, self._total)
-            since = self._started + (begin - self._before) / self._rate
-            if end > begin and (end == self._total or now - since >= REPLAY_STEP):
-                self._queue.append(_Chunk(entries=(begin, end), since=since))
+            if not queue and (files := self._arrivals.take(CHUNK_FILES, CHUNK_BYTES)):
+                queue.append(Chunk(tuple(files)))
+        elif self._replay is not None and not queue and self._scoring.chunk is None:
+            queue.extend(self._replay.due(self._parts.entries))
 
-    # What is scored
-
-    def _begin_chunk(self) -> None:
-        if self._scorer.task is not None or not self._queue or time.monotonic() < self._again_at:
-            return
-        self._chunk = self._queue.popleft()
-        self._folder = self._new_folder("chunk")
-        files = tuple(InputFile(str(file.path), file.state.size, file.sha256) for file in self._chunk.files)
-        self._scorer.ask(Scoring(self._folder, files, self._parts.entries, self._chunk.entries, self._like))
-
-    def _new_folder(self, kind: str) -> Path:
-        # By what no other process calls its own: one that was orphaned may still be writing.
-        return self._staging / f"{kind}-{time.time_ns()}-{next(self._names)}"
-
-    def _take_answer(self) -> None:
-        """Take what the scorer has to say."""
-        task, chunk = self._scorer.task, self._chunk
-        if task == "start":
-            self._scorer.answer()
-            if self._arrivals is None:
-                self._scorer.ask(None)
-                self._total = int(self._scorer.answer())
-            self._started = self._started or time.monotonic()
-            self._memory = self._scorer.memory
-            return
-        if isinstance(task, Merging):
-            self._take_merge(self._scorer)
-            return
-        if chunk is None:
-            return
-        self._chunk = None
-        try:
-            answer = self._scorer.answer()
-        except (CacheUnusable, OutputFolderError, OSError) as error:
-            self._wait_for_room(chunk, str(error))
-        except WorkerDied as error:
-            self._restart_scorer()
-            if len(chunk.files) == 1 and chunk not in self._suspects:  # it may have been killed
-                self._suspects.append(chunk)
-                self._queue.appendleft(chunk)
-            else:
-                self._blame(chunk, str(error))
-        except Exception as error:
-            if self._arrivals is None:
-                raise
-            self._blame(chunk, str(error))
-        else:
-            self._trouble = ""
-            if isinstance(answer, Refused):
-                self._refuse(chunk, answer)
-            else:
-                self._commit(chunk, answer)
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        if self._scorer.task is None and self._scorer.memory > self._memory + GROWTH:
-            self._restart_scorer()
-
-    def _restart_scorer(self) -> None:
-        self._scorer.kill()
-        self._scorer = Worker(self._setup)
-
-    def _wait_for_room(self, chunk: _Chunk, reason: str) -> None:
-        if reason != self._trouble:
-            self._complain(f"{reason}; waiting for it")
-        self._trouble = reason
-        self._queue.appendleft(chunk)
-        self._again_at = time.monotonic() + PATIENCE
-
-    def _blame(self, chunk: _Chunk, reason: str) -> None:
-        """Find out which file of a chunk cannot be scored: halves are tried, down to single files."""
-        if self._arrivals is None:
-            raise DataError(f"{self._setup.data.title}: {reason}")
-        if len(chunk.files) > 1:
-            self._queue.extendleft(reversed(chunk.halves()))
-        else:
-            self._arrivals.set_aside(chunk.files[0], reason)
-
-    def _refuse(self, chunk: _Chunk, refused: Refused) -> None:
-        assert self._arrivals is not None
-        for file in chunk.files:
-            if reason := refused.reasons.get(str(file.path)):
-                self._arrivals.set_aside(file, reason)
-        if rest := tuple(file for file in chunk.files if str(file.path) not in refused.reasons):
-            self._queue.appendleft(replace(chunk, files=rest))
-
-    def _commit(self, chunk: _Chunk, scored: Scored) -> None:
-        """Make a part of what was scored, unless a file has changed meanwhile."""
-        changed = [file for file in chunk.files if _changed(file)]
-        if changed and self._arrivals is not None:
-            self._arrivals.give_back(changed)
-            if rest := tuple(file for file in chunk.files if file not in changed):
-                self._queue.appendleft(replace(chunk, files=rest))
-            return
-        part = self._parts.commit(self._folder, scored.events)
-        now = time.monotonic()
-        self._scored.append((now, scored.events))
-        record = part.record()
-        if self._like is None:
-            self._like = columns_of(record)
-            if record["left_out"]:
-                self._complain(f"left out, for want of what they are made of: {', '.join(record['left_out'])}")
-            if record["sample"]["simulated"]:
-                self._board.say("SIMULATED: the events of these files are simulated", style="bold red")
-        if self._arrivals is not None:
-            self._arrivals.finish(chunk.files, time.time())
-            self._latencies.extend(now - file.seen for file in chunk.files)
-        else:
-            self._latencies.append(now - chunk.since)
-        self._report(part, record, len(chunk.files))
-        for shift in self._drift.add(scored.sample):
-            self._complain(f"drift: {shift}")
-
-    def _report(self, part: ScoredPart, record: dict[str, Any], files: int) -> None:
-        counts = record["counts"]
-        of = f" of {files:,} file{'s' if files > 1 else ''}" if files else ""
-        self._board.say(
-            f"{time.strftime('%H:%M:%S')}  {counts['processed']:,} events{of}, {counts['anomalous']:,} flagged; "
-            f"{self._pace()}"
-        )
-        with (part.folder / "anomalies.csv").open(newline="", encoding="utf-8") as file:
-            flagged = [row for row in csv.DictReader(file) if float(row["flag_ensemble"])]
-        for row in flagged[:SHOWN]:
-            self._board.result(
-                f"  flagged: run {row['run']} luminosityBlock {row['luminosityBlock']} event {row['event']}: "
-                f"{float(row['votes']):.0f} of {self._voters} votes, score {float(row['score_ensemble']):.4f}, "
-                f"for its {row['why']}"
-            )
-        if (more := counts["anomalous"] - len(flagged[:SHOWN])) > 0:
-            self._board.result(f"  ... and {more:,} more in {part.folder / 'events.root'}")
-
-    # What is merged
-
-    def _begin_merge(self) -> None:
-        """Merge parts that have become many; or, when there is nothing else to do, all of them to the result."""
-        now = time.monotonic()
-        if self._merging is not None or now < self._again_at:
-            return
-        if few := self._parts.to_merge():
-            self._ask_to_merge(Worker(make_merger), few, as_part=True)
-        elif (
-            self._published < self._parts.entries
-            and not self._queue
-            and self._chunk is None
-            and self._scorer.task is None
-            and (now - self._merged_at > SPARED * self._merge_seconds or self._total == self._parts.entries)
-        ):
-            quick = self._parts.size <= QUICK
-            self._ask_to_merge(self._scorer if quick else Worker(make_merger), list(self._parts), as_part=False)
-
-    def _ask_to_merge(self, worker: Worker, parts: list[ScoredPart], as_part: bool) -> None:
-        self._merged_parts, self._merge_begun = parts, time.monotonic()
-        folders = tuple(part.folder for part in parts)
-        folder = self._new_folder("merge")
-        self._merging = Merging(folders, folder, self._output, self._setup.command, as_part)
-        if worker is self._scorer:
-            worker.ask(self._merging)
-        else:
-            self._merger = worker
-
-    def _take_merge(self, worker: Worker) -> None:
-        """Put a finished merge in its place."""
-        task = self._merging
-        if task is None:
-            return
-        if worker.task == "start":
-            worker.answer()
-            worker.ask(task)
-            return
-        end = self._merged_parts[-1].entries[1]
-        try:
-            worker.answer()
-            if task.as_part:
-                self._parts.replace(self._merged_parts, task.folder)
-            else:
-                publish(task.folder, self._output)
-                self._published = end
-        except NoEvents:
-            self._published = end  # there is no result until an event has passed the cuts
-        except Exception as error:  # noqa: BLE001 - the parts are there, and new files may come
-            self._complain(f"parts are not merged: {error}")
-            self._again_at = time.monotonic() + PATIENCE
-            if worker is self._scorer and isinstance(error, WorkerDied):
-                self._restart_scorer()
-        finally:
-            shutil.rmtree(task.folder, ignore_errors=True)
-            self._merging = None
-            self._merged_at = time.monotonic()
-            self._merge_seconds = self._merged_at - self._merge_begun
-            if worker is self._merger:
-                worker.kill()
-                self._merger = None
-
-    def _entries_published(self) -> int:
-        """Return how many of the parts' entries the result in the output folder holds."""
-        with suppress(OSError, ValueError, KeyError):
-            record = json.loads((self._output / "run.json").read_bytes())
-            first = next(iter(self._parts)).record()
-            if record["merged"] and all(record[key] == first[key] for key in ("models_sha256", "features")):
-                return min(int(record["entries"][1]), self._parts.entries)
-        return 0
-
-    # The end
+    def _standing(self) -> str:
+        doing = "starting" if self._scoring.worker.task == "start" else "watching"
+        if (chunk := self._scoring.chunk) is not None:
+            doing = f"scoring {len(chunk.files)} files" if chunk.files else "scoring"
+        merging = ", merging" if self._merging.at_work else ""
+        aside = f", {len(self._arrivals.aside)} set aside" if self._arrivals and self._arrivals.aside else ""
+        waiting = f", {self._arrivals.waiting} waiting" if self._arrivals else ""
+        return f"{doing}{merging}: {self._parts.entries:,} events{waiting}{aside}; {self._report.pace}"
 
     def stop(self) -> None:
         """End soon: bring the result up to date if that takes no time, and leave the rest to the next watch."""
-        until = time.monotonic() + RESPITE
-        self._queue.clear()
+        self._scoring.queue.clear()
         with suppress(KeyboardInterrupt):  # asked twice
-            while time.monotonic() < until:
-                merging = isinstance(self._scorer.task, Merging)
-                if self._published == self._parts.entries or not (merging or self._scorer.task is None):
-                    break
-                if not merging:
-                    if self._parts.size > QUICK:
-                        break
-                    self._ask_to_merge(self._scorer, list(self._parts), as_part=False)
-                if wait([self._scorer.connection], timeout=max(until - time.monotonic(), 0)):
-                    self._take_merge(self._scorer)
+            self._merging.finish(time.monotonic() + RESPITE)
 
     def end(self) -> None:
         """End all processes."""
-        for worker in (self._scorer, self._merger):
-            if worker is not None:
-                worker.kill()
+        self._scoring.worker.kill()
+        self._merging.end()
 
     def summarize(self) -> int:
         """Print what there is, and return the exit code."""
-        if self._published and (self._output / "run.json").is_file():
+        if self._merging.published and (self._output / "run.json").is_file():
             print_summary(self._output)
         table = rows()
-        table.add_row("watch", f"{self._events_here():,} events scored, {self._parts.entries:,} in all; {self._pace()}")
+        entries, behind = self._parts.entries, self._merging.behind
+        table.add_row("watch", f"{entries - self._before:,} events scored, {entries:,} in all; {self._report.pace}")
         if self._arrivals is not None and self._arrivals.aside:
             table.add_row("set aside", f"{len(self._arrivals.aside):,} files, see {self._output / SET_ASIDE}")
-        for shift in self._drift.shifts.values():
+        for shift in self._report.drift.shifts.values():
             table.add_row("drift", str(shift))
-        left = self._arrivals.waiting if self._arrivals is not None else (self._total or 0) - self._parts.entries
-        behind = self._parts.entries - self._published
+        left = self._left()
         if left:
-            table.add_row("left", f"{left:,} {'files' if self._arrivals is not None else 'events'} to be scored")
+            table.add_row("left", left)
         if behind:
             table.add_row("to merge", f"{behind:,} events in {self._output / 'parts'} are not in the result yet")
         if left or behind:
@@ -577,42 +271,13 @@ class _Live:
         print_rows(table)
         return INTERRUPTED if left or behind else DONE
 
-    # What is told
-
-    def _events_here(self) -> int:
-        return self._parts.entries - self._before
-
-    def _pace(self) -> str:
-        """Tell the rate, and the time from a file's arrival to its results on disk."""
-        now = time.monotonic()
-        while self._scored and now - self._scored[0][0] > RECENT:
-            self._scored.popleft()
-        told = f"{sum(events for _, events in self._scored) / max(min(now - self._begin, RECENT), 1e-3):,.0f} events/s"
-        if self._latencies:
-            half, most = np.percentile(self._latencies, (50, 99))
-            of = "files" if self._arrivals is not None else "a chunk's first event"
-            told += f", latency of {of} p50 {half:.2g} s, p99 {most:.2g} s"
-        return told
-
-    def _standing(self) -> str:
-        doing = "starting" if self._scorer.task == "start" else "watching"
-        if self._chunk is not None:
-            doing = f"scoring {len(self._chunk.files)} files" if self._chunk.files else "scoring"
-        merging = ", merging" if self._merging else ""
-        aside = f", {len(self._arrivals.aside)} set aside" if self._arrivals and self._arrivals.aside else ""
-        waiting = f", {self._arrivals.waiting} waiting" if self._arrivals else ""
-        return f"{doing}{merging}: {self._parts.entries:,} events{waiting}{aside}; {self._pace()}"
-
-    def _complain(self, message: str) -> None:
-        self._board.say(message, style="yellow")
-
-
-def _changed(file: Arrival) -> bool:
-    """Say whether a file has changed since it was read; one that has gone is as it was."""
-    try:
-        return state_of(file.path) != file.state
-    except OSError:
-        return False
+    def _left(self) -> str:
+        """Say what has come, or will come in a replay, and is to be scored yet; nothing where all is scored."""
+        if self._arrivals is not None:
+            return f"{waiting:,} files to be scored" if (waiting := self._arrivals.waiting) else ""
+        if self._replay is None or self._replay.events is None:
+            return "the sample was not opened yet"
+        return f"{left:,} events to be scored" if (left := self._replay.events - self._parts.entries) else ""
 
 
 if __name__ == "__main__":

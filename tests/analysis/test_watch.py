@@ -21,13 +21,14 @@ import scipy.stats
 import yaml
 
 from analysis import simulate
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration, WatchConfiguration, load_configuration, parse_configuration
 from analysis.drift import DriftMonitor
 from analysis.program import run_program
 from analysis.run import run
-from analysis.watch import main
+from analysis.watch import main, option_parser
 from models.folder import ModelFolder, read_model_folder
 from rdf.interpreter import ROOT
+from rdf.provenance import Provenance
 from tests.analysis.same_results import assert_same_results
 
 FILES, EVENTS = 46, 500
@@ -57,6 +58,12 @@ class Watch:
     @property
     def code(self) -> int:
         return self.process.returncode
+
+
+def workers(watch: int) -> list[int]:
+    """The processes in which a watch scores and merges."""
+    children = Path(f"/proc/{watch}/task/{watch}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -93,12 +100,26 @@ def place(source: Path, target: Path) -> None:
     draft.rename(target)
 
 
+def book_file(events: Any, target: Path) -> Any:
+    """Book the writing of events to a file that says, as those of `analysis.simulate` do, that they are simulated."""
+    with Provenance("{}", simulated=True).created_file(target):
+        pass
+    options = ROOT.RDF.RSnapshotOptions()
+    options.fLazy = True
+    options.fMode = "UPDATE"
+    options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
+    return events.Snapshot("Events", str(target), events.GetColumnNames(), options)
+
+
 @pytest.fixture(scope="module")
 def made(apart: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Simulated files, and models of two detectors."""
     folder = tmp_path_factory.mktemp("made")
-    for i in range(FILES):
-        simulate.main(["qcd", "--events", str(EVENTS), "--seed", str(i + 1), "-o", str(folder / f"{i:02}.root")])
+    simulate.main(["qcd", "--events", str(FILES * EVENTS), "-o", str(folder / "all.root")])
+    events = ROOT.RDataFrame("Events", str(folder / "all.root"))
+    ROOT.RDF.RunGraphs(
+        [book_file(events.Range(i * EVENTS, (i + 1) * EVENTS), folder / f"{i:02}.root") for i in range(FILES)]
+    )
     simulate.main(["tracks", "--events", "100", "-o", str(folder / "tracks.root")])
     simulate.main(["qcd", "--events", "4000", "--seed", "99", "-o", str(folder / "training.root")])
     options = {"sample": str(folder / "training.root"), "schema": "cms_nanoaod", "threads": 1}
@@ -112,9 +133,9 @@ def models(made: Path) -> Path:
     return made / "trained" / "models"
 
 
-def batch(folder: Path, files: list[str], models: Path) -> Path:
+def batch(folder: Path, files: list[str], models: Path, schema: str = "cms_nanoaod") -> Path:
     """Leave what one run over these files leaves; the sample is called `good`, as the watched folders are."""
-    sample = {"title": "good", "schema": "cms_nanoaod", "files": [{"path": file} for file in files]}
+    sample = {"title": "good", "schema": schema, "files": [{"path": file} for file in files]}
     (folder / "good.yaml").write_text(yaml.safe_dump(sample))
     options = {"sample": str(folder / "good.yaml"), "models": str(models), "output": str(folder / "batch")}
     run(load_configuration(RunConfiguration, options, None), "test")
@@ -226,10 +247,9 @@ def test_ctrl_c_ends_soon_at_any_time_and_the_next_watch_goes_on(made: Path, mod
 def test_odd_things_in_a_folder_are_named_once_and_the_watch_goes_on(made: Path, models: Path, tmp_path: Path) -> None:
     good, output = tmp_path / "good", tmp_path / "output"
     good.mkdir()
-    empty = ROOT.RDataFrame("Events", str(made / "00.root")).Filter("false")
-    options = ROOT.RDF.RSnapshotOptions()
-    options.fOutputFormat = ROOT.RDF.ESnapshotOutputFormat.kRNTuple
-    empty.Snapshot("Events", str(good / "empty.root"), empty.GetColumnNames(), options)
+    ROOT.RDF.RunGraphs(
+        [book_file(ROOT.RDataFrame("Events", str(made / "00.root")).Filter("false"), good / "empty.root")]
+    )
     (good / "run 7").mkdir()
     (good / ".hidden").write_text("")
     (good / "link").symlink_to(good / "nowhere")
@@ -266,6 +286,79 @@ def test_odd_things_in_a_folder_are_named_once_and_the_watch_goes_on(made: Path,
     assert "Traceback" not in watch.said
 
 
+def test_a_file_that_kills_the_process_is_set_aside(made: Path, models: Path, tmp_path: Path) -> None:
+    good, output, fatal = tmp_path / "good", tmp_path / "output", tmp_path / "models"
+    good.mkdir()
+    shutil.copytree(models, fatal)
+    table = read(fatal / "models.json")
+    table["objects"]["jet"]["where"] = "Jet_jetId >= (run == 13 ? *reinterpret_cast<int*>(8) : 2)"
+    (fatal / "models.json").write_text(json.dumps(table))
+    of_another_run = ROOT.RDataFrame("Events", str(made / "00.root")).Redefine("run", "13u")
+    ROOT.RDF.RunGraphs([book_file(of_another_run, good / "00-fatal.root")])
+    for i in range(1, 3):
+        shutil.copyfile(made / f"{i:02}.root", good / f"{i:02}.root")
+    watch = Watch(good, "--models", fatal, "--output", output, "--settle", "0")
+    wait_until(lambda: len(scored_files(output)) == 2 and bool(set_aside(output)), "2 files, 1 set aside")
+    for child in workers(watch.process.pid):
+        os.kill(child, signal.SIGKILL)  # while it waits
+    shutil.copyfile(made / "03.root", good / "03.root")
+    wait_until(lambda: len(scored_files(output)) == 3, "another file")
+    assert watch.end() < 2
+    assert watch.code == 0, watch.said
+    assert sorted(Path(file).name for file in scored_files(output)) == ["01.root", "02.root", "03.root"]
+    reason = "it ended the process that read it (signal SIGSEGV); it will be tried again when it changes"
+    assert set_aside(output) == {"00-fatal.root": reason}
+    assert watch.said.count(f"set aside: 00-fatal.root: {reason}") == 1
+    assert_same_results(output, batch(tmp_path, scored_files(output), fatal), at_least=EVENTS)
+
+
+def test_tables_are_watched_as_a_configuration_file_says(apart: None, opendata: Path, tmp_path: Path) -> None:
+    good, output = tmp_path / "good", tmp_path / "output"
+    good.mkdir()
+    table = np.load(opendata / "lhco" / "innerdata_train.npy")
+    np.save(tmp_path / "training.npy", table[:4000])
+    options = {"sample": str(tmp_path / "training.npy"), "schema": "lhco", "threads": 1}
+    options |= {"output": str(tmp_path / "trained"), "detectors": "isolation_forest"}
+    run(load_configuration(RunConfiguration, options, None), "test")
+    models = tmp_path / "trained" / "models"
+    for i in range(3):
+        np.save(good / f"{i}.npy", table[4000 + 2000 * i : 6000 + 2000 * i])
+    (good / "3.csv").write_text("mjj,mj_min\n1,2\n")
+    configuration = {"folder": str(good), "models": str(models), "schema": "lhco", "output": str(output), "settle": 0}
+    (tmp_path / "watch.yaml").write_text(yaml.safe_dump(configuration))
+    watch = Watch("--config", tmp_path / "watch.yaml")
+    wait_until(lambda: len(scored_files(output)) == 3 and bool(set_aside(output)), "3 files, 1 set aside")
+    assert watch.end() < 2
+    assert watch.code == 0, watch.said
+    assert "delta_mj" in set_aside(output)["3.csv"]
+    assert read(output / "run.json")["counts"]["processed"] == 6000
+    assert_same_results(output, batch(tmp_path, scored_files(output), models, "lhco"), at_least=6000)
+
+
+@pytest.mark.parametrize(
+    ("table", "options"),
+    [
+        (
+            {"folder": "in", "models": "m", "schema": "lhco", "settle": 10, "detectors": ["mlp"], "threads": 2},
+            "in --models m --schema lhco --settle 10 --detectors mlp --threads 2",
+        ),
+        (
+            {"replay": "cms2010b", "rate": 2e3, "models": "m", "output": "out"},
+            "--replay cms2010b --rate 2000 --models m --output out",
+        ),
+    ],
+)
+def test_a_configuration_file_says_what_options_say(table: dict[str, Any], options: str, tmp_path: Path) -> None:
+    (tmp_path / "watch.yaml").write_text(yaml.safe_dump(table))
+    ways = (["--config", str(tmp_path / "watch.yaml")], options.split())
+    one, other = (parse_configuration(option_parser(), WatchConfiguration, way) for way in ways)
+    assert one == other
+    assert {key: getattr(one, key) for key in ("rate", "settle")} == {
+        "rate": table.get("rate"),
+        "settle": table.get("settle", 1.0),
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -300,7 +393,12 @@ def test_a_replay_is_a_run(made: Path, models: Path, tmp_path: Path) -> None:
     sample, output = made / "training.root", tmp_path / "output"
     options = ("--replay", sample, "--schema", "cms_nanoaod", "--rate", "2000", "--models", models, "--output", output)
     watch = Watch(*options)
-    wait_until(lambda: (output / "parts").is_dir() and any((output / "parts").iterdir()), "a part")
+    wait_until((output / "parts").is_dir, "its folder")
+    time.sleep(2)  # mostly, it is starting ROOT
+    assert watch.end() < 2
+    assert watch.code == 130, watch.said
+    watch = Watch(*options)
+    wait_until(lambda: any((output / "parts").iterdir()), "a part")
     watch.end(signal.SIGKILL)
     begin = time.monotonic()
     watch = Watch(*options)
