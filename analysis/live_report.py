@@ -115,4 +115,5 @@ class LiveReport:
                 f"for its {row['why']}"
             )
         if (more := anomalous - len(flagged[:SHOWN])) > 0:
-            self._board.result(f"  ... and {more:,} more in {part.folder / 'events.root'}")
+            # The part will be merged, and is then no more.
+            self._board.result(f"  ... and {more:,} more, which will be in events.root once they are merged")

@@ -12,7 +12,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Worker:
         """
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         try:
             with _uninterrupted():
                 self._process.start()
@@ -49,6 +49,8 @@ class Worker:
             raise
         theirs.close()
         self.task: Any = "start"
+        # More than a pipe holds, for a process that has still to import what it needs: a thread waits for that.
+        threading.Thread(target=self._send, args=(make,), daemon=True).start()
 
     @property
     def connection(self) -> Connection:
@@ -67,10 +69,11 @@ class Worker:
     def ask(self, task: Any) -> None:
         """Give a worker that waits a task."""
         self.task = task
-        try:
+        self._send(task)
+
+    def _send(self, task: Any) -> None:
+        with suppress(OSError):  # it has died, which its answer will say
             self._connection.send(task)
-        except OSError:
-            return  # it has died, which its answer will say
 
     def answer(self) -> Any:
         """Wait for the answer, and return it; one that is an exception is raised.
@@ -118,8 +121,8 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(noted[0])
 
 
-def _serve(make: Callable[[], Callable[[Any], Any]], connection: Connection) -> None:
-    """Do what is asked until nobody asks any more."""
+def _serve(connection: Connection) -> None:
+    """Do what is asked until nobody asks any more; what comes first makes what does it."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -127,7 +130,7 @@ def _serve(make: Callable[[], Callable[[Any], Any]], connection: Connection) -> 
     for stream in (1, 2):
         os.dup2(silence, stream)
     try:
-        work = make()
+        work = connection.recv()()
         connection.send(None)
         while True:
             task = connection.recv()
