@@ -22,6 +22,7 @@ from analysis.batch import BatchInput
 from analysis.configuration import load_configuration
 from analysis.errors import AnalysisError, ConfigurationError, DamagedPart
 from analysis.inputs import InputFile, RunInput
+from analysis.output import staged_output
 from analysis.program import run_program
 from condor.__main__ import main
 from condor.configuration import BatchConfiguration
@@ -213,6 +214,13 @@ def test_submitting_twice_is_refused(schedd: ListedDags, configured: Configured)
         with pytest.raises(BatchInTheWay, match=f"resubmit {batch.output}"):
             submit(configured(jobs=4))
     assert not schedd.dags
+
+
+def test_submitting_twice_is_refused_while_the_batch_is_merged(schedd: ListedDags, configured: Configured) -> None:
+    batch, _ = submit(configured(jobs=4))
+    with staged_output(batch.output), pytest.raises(BatchInTheWay, match="was submitted already"):
+        submit(configured(jobs=4))
+    assert len(schedd.dags) == 1
 
 
 def test_a_submission_whose_answer_was_lost_is_not_repeated(schedd: ListedDags, configured: Configured) -> None:
