@@ -32,12 +32,8 @@ PARTS = (
     "memory",
     "first_run",
     "megajets",
-    "merging",
-    "watch",
-    "plan",
-    "redraw",
 )
-ON_DEMAND = ("training",)
+ON_DEMAND = ("training", "merging", "plan", "redraw", "watch")
 
 
 @contextmanager
