@@ -33,6 +33,9 @@ from plotting.significance import draw_significance
 from plotting.style import Caption
 from plotting.tables import LatentSpace
 
+DISPLAYS = 5
+"""Most anomalous events of which a display is drawn."""
+
 Figures = Iterator[tuple[str, Callable[[], Figure]]]
 """Name of each figure, with the function that draws it."""
 
@@ -84,7 +87,7 @@ def list_figures(results: Results) -> Figures:
         yield f"contributions_{name}", partial(draw_contributions, name, titles, contributions, caption)
     if results.latent:
         yield from _list_latent(results.latent, caption)
-    for event in results.displayed:
+    for event in results.displayed[:DISPLAYS]:
         yield f"display_{event.place}", partial(draw_display, event, caption)
 
 
