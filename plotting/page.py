@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from plotting.browsable import find_root_file
 from plotting.jsroot import VERSION, load_jsroot
-from plotting.pages import write_page
+from plotting.pages import template_environment, write_page
 from plotting.records import check_files, checked_keys, read_record
 
 PAGE = "browse.html"
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _REMEDY = "repeat what wrote it (python -m analysis.run or analysis.evaluate)"
 
 
@@ -34,20 +32,17 @@ def write_browser_page(folder: Path) -> Path:
     with checked_keys(folder / "run.json", _REMEDY):
         sample = {key: record["sample"][key] for key in ("title", "doi", "simulated")}
     jsroot = load_jsroot()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("browse.html").render(
-        sample=sample,
-        name=path.name,
-        version=VERSION,
-        licence=_inside_script(jsroot.licence.replace("*/", "")),
-        jsroot=_inside_script(jsroot.script),
-        file=base64.b64encode(path.read_bytes()).decode("ascii"),
+    page = (
+        template_environment()
+        .get_template("browse.html")
+        .render(
+            sample=sample,
+            name=path.name,
+            version=VERSION,
+            licence=_inside_script(jsroot.licence.replace("*/", "")),
+            jsroot=_inside_script(jsroot.script),
+            file=base64.b64encode(path.read_bytes()).decode("ascii"),
+        )
     )
     return write_page(folder / PAGE, page)
 

@@ -1,4 +1,4 @@
-"""How a page gets to the disk."""
+"""How a page is made of templates, and how it gets to the disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import jinja2
+
 from plotting.errors import PageFolderError
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def template_environment() -> jinja2.Environment:
+    """Return what turns templates into pages; whatever they are given is text, but for Markup."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def write_page(path: Path, page: str) -> Path:

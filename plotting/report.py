@@ -16,7 +16,7 @@ from plotting.captions import Findings, describe_figure, feature_title, threshol
 from plotting.errors import UnreadableResult
 from plotting.inline import InlineFigure, inline_figures
 from plotting.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
-from plotting.pages import write_page
+from plotting.pages import template_environment, write_page
 from plotting.records import check_files, checked_keys, read_record
 from plotting.tables import read_contributions
 from plotting.top_events import TopEvent, read_top_events
@@ -25,7 +25,6 @@ from plotting.wording import capitalised, count_text, words
 REPORT = "report.html"
 METRICS = "metrics.json"
 
-_TEMPLATES = Path(__file__).with_name("templates")
 _MEANS = 8  # features whose means are compared in the summary
 _RUN_REMEDY = "repeat the run that wrote it (python -m analysis.run)"
 _EVALUATION_REMEDY = "repeat the evaluation that wrote it (python -m analysis.evaluate)"
@@ -185,14 +184,8 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
 
 
 def _environment(record: Mapping[str, Any]) -> jinja2.Environment:
-    """Return what turns templates into a page; whatever they are given is text, but for Markup."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """Return what turns templates into a report: numbers and titles are written as HTML."""
+    environment = template_environment()
     environment.filters |= {
         "count": count_text,
         "number": number_markup,
