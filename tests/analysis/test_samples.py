@@ -357,7 +357,7 @@ def test_events_are_those_of_the_files(opendata: Path, tmp_path: Path) -> None:
             else:  # Dark Machines alone has no header
                 events = len(path.read_text().splitlines()) - (sample.schema_name != "darkmachines")
             counted[name] = counted.get(name, 0) + events
-    assert len(counted) == 20
+    assert len(counted) == 22
     assert counted == {name: find_sample(name).events for name in counted}
 
 
@@ -416,7 +416,7 @@ def test_full_data_sets_are_whole(opendata: Path, name: str, record: int, files:
 def test_simulated_samples_are_marked(tmp_path: Path) -> None:
     simulated = {name for name, sample in catalogue().items() if sample.simulated}
     assert simulated == {
-        *("nano_v5_simulated", "nano_ttbar_2015", "nano_ttbar_v12", "hzz_tutorial", "lhco_train", "lhco_test"),
+        *("nano_v5_simulated", "nano_ttbar_2015", "nano_ttbar_v12", "hzz_tutorial", "lhco_train", "lhco_test", "lhco_evaluation"),
         *("higgs_signal", "higgs_background", "higgs_csv"),
         *("darkmachines_background", "darkmachines_gluino", "darkmachines_monojet"),
     }
@@ -721,9 +721,9 @@ def test_second_listing_reads_no_file(
     monkeypatch.setenv("OPENDATA_DIR", str(opendata))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert main([]) == 0
-    assert len(set(readings)) == len(readings) == 21
+    assert len(set(readings)) == len(readings) == 23
     assert main([]) == 0
-    assert len(readings) == 21
+    assert len(readings) == 23
 
 
 def test_large_file_is_said_to_be_read(
