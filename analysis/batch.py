@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, OutputFolderError
 from analysis.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
@@ -25,6 +23,7 @@ from models.folder import MODELS_JSON, copy_model_folder, file_sha256
 from rdf.compiler import loaded_libraries
 from rdf.errors import NoEvents
 from rdf.schema import load_schema
+from rdf.yaml_tables import TableError, table_text
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ class BatchInput:
 
         Raises:
             OutputFolderError: the files cannot be written.
+            ConfigurationError: they are so many that no job could read their list.
         """
         keys: dict[str, Any] = {
             "name": self.data.name,
@@ -89,7 +89,9 @@ class BatchInput:
                 (folder / name).write_text(self.schema, encoding="utf-8")
                 keys["schema"] = name
             given = {key: value for key, value in keys.items() if value is not None}
-            path.write_text(yaml.safe_dump(given, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            path.write_text(table_text(given), encoding="utf-8")
+        except TableError as error:
+            raise ConfigurationError(f"{self.data.title}: its jobs could not read its sample file ({error})") from error
         except OSError as error:
             raise OutputFolderError(
                 f"cannot write to {folder}: {error.strerror}; free some space or choose another folder"

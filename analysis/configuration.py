@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from analysis.errors import ConfigurationError, near_names
 from models.registry import DETECTORS
 from models.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
+from rdf.printable import shortened
 from rdf.schema import Definitions, Selection
 from rdf.variations import VARIATIONS
+from rdf.yaml_tables import TableError, parse_table, read_table
 
 C = TypeVar("C", bound="AnalysisConfiguration")
 
@@ -35,7 +35,7 @@ ThresholdRules = dict[str, ThresholdRule]
 class AnalysisConfiguration(BaseModel):
     """What runs and evaluations have in common; the descriptions are the help texts of the options."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     schema_name: str | None = Field(None, alias="schema", description="format of the file, for a sample that is a file")
     output: Path | None = Field(None, description="folder for the results (default: output/<sample>)")
@@ -274,17 +274,18 @@ class WatchConfiguration(AnalysisConfiguration):
 
 def _as_table(text: str) -> Any:
     """Read a table from the command line, which is written as in the YAML file."""
+    wrong = f"{shortened(text)!r} is not of the form {{name: value, ...}}"
     try:
-        table = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        problem = getattr(error, "problem", None) or str(error)
-        raise ValueError(
-            f"{text!r} is not of the form {{name: value, ...}} ({problem}); put an expression in quotes"
-        ) from error
+        table = parse_table(text)
+    except TableError as error:
+        raise ValueError(f"{wrong} ({error.problem}); put an expression in quotes") from error
     if not isinstance(table, dict):
-        raise ValueError(f"{text!r} is not of the form {{name: value, ...}}")
+        raise ValueError(wrong)
     return table
 
+
+LONGEST_REASON = 1000
+"""Characters of what is wrong with a value: it may repeat the value."""
 
 _PYDANTIC_PARTS = ("[key]", "str", "tuple[str, ...]")
 """Parts of pydantic's places that stand for a key or a type and not for what the user wrote."""
@@ -353,7 +354,7 @@ def load_configuration(kind: type[C], options: Mapping[str, Any], file: Path | N
     known = [option_name(field) for field in kind.model_fields]
     for key in from_file:
         if key not in known:
-            raise ConfigurationError(f"{file}: unknown key {key!r}; {near_names(str(key), known)}")
+            raise ConfigurationError(f"{file}: unknown key {key!r}; {near_names(key, known)}")
     merged = {**from_file, **options}
     if kind is RunConfiguration and "sample" not in merged:
         raise ConfigurationError("no sample; name one with --sample (python -m analysis.samples lists them)")
@@ -370,45 +371,19 @@ def load_configuration(kind: type[C], options: Mapping[str, Any], file: Path | N
         if inner and repr(inner[-1]) not in reason:
             reason = f"{'.'.join(inner)}: {reason}"
         place = f"{file}: key {key!r}" if key in from_file and key not in options else f"--{key.replace('_', '-')}"
-        raise ConfigurationError(f"{place}: {reason}") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads YAML as `yaml.safe_load` does, but 10:20, as in `entries`, is text and no number to the base of 60."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice, of which YAML would take the last."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"key {key!r} stands twice", problem_mark=node.value[i][0].start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> Any:
-        return node.value if ":" in node.value else super().construct_yaml_int(node)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-# YAML 1.1 takes 1e-3 for text.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+        raise ConfigurationError(f"{place}: {shortened(reason, LONGEST_REASON)}") from error
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+        content = read_table(file)
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}; check the path of --config") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file} is not a text file: {error.reason}; check the path of --config") from error
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+    except TableError as error:
+        line = f", line {error.line}" if error.line else ""
         raise ConfigurationError(f"{file}{line}: not valid YAML: {error.problem}; mend that line") from error
-    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a ValueError
-        raise ConfigurationError(f"{file}: not valid YAML: {error}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

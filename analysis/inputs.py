@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
@@ -16,6 +17,10 @@ from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, Sam
 from analysis.samples import Original, Sample, SampleFile
 from analysis.samples.checks import check
 from analysis.samples.connection import check_streams
+from rdf.printable import shortened
+
+LONGEST_PATH = 1000
+"""Characters of a path that a message repeats: a longer one is a mistake."""
 
 SAMPLE_FILES = (".yaml", ".yml")
 """Endings of files that describe a sample."""
@@ -110,7 +115,7 @@ def resolve_input(configuration: RunConfiguration) -> RunInput:
         return _user_address(named, schema_name)
     if path.suffix in SAMPLE_FILES:
         return _user_sample(path, schema_name, configuration.entries)
-    if path.is_file() or path.suffix or len(path.parts) > 1:
+    if os.path.isfile(path) or path.suffix or len(path.parts) > 1:  # noqa: PTH113 - no error of a name that is too long
         return _user_file(path, schema_name)
     return _of_catalogue(samples.find_sample(named), schema_name, configuration.allow_simulated)
 
@@ -231,6 +236,9 @@ def _user_part(part: Path, file: SampleFile, named_in: Path) -> InputFile:
 
 
 def _check_exists(path: Path, named_by: str) -> None:
-    if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise DataError(f"{path} {what}; check {named_by}")
+    # These calls take no name that is too long for an error.
+    if not os.path.isfile(path):  # noqa: PTH113
+        what = "is a folder, not a file" if os.path.isdir(path) else "does not exist"  # noqa: PTH112
+        if what == "does not exist" and os.path.lexists(path):
+            what = "is no file"
+        raise DataError(f"{shortened(str(path), LONGEST_PATH)} {what}; check {named_by}")

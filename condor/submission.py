@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Container, Mapping
 from pathlib import Path, PurePath
 
-import yaml
-
 from analysis.batch import BatchInput, inspect_sample
 from analysis.errors import ConfigurationError
 from analysis.output import staged_output
@@ -22,6 +20,7 @@ from condor.errors import BatchInTheWay
 from condor.folder import BATCH, BatchFolder, missing_nodes
 from condor.plan import Node, Plan, PlannedFile, Requests, dag_lines
 from condor.pool import Schedd
+from rdf.yaml_tables import table_text
 
 JOB_DISK = 1000
 """Disk of a job in MB, beside its data and results: code, compiled libraries, models."""
@@ -169,7 +168,7 @@ def prepare(configuration: BatchConfiguration, data: BatchInput, folder: Path, o
         ),
     )
     of_jobs |= {"plan": plan.id, "threads": 1}
-    (folder / "run.yaml").write_text(yaml.safe_dump(of_jobs, sort_keys=False), encoding="utf-8")
+    (folder / "run.yaml").write_text(table_text(of_jobs), encoding="utf-8")
     _write_descriptions(plan, folder, output)
     _write_dag(plan, folder / BatchFolder(output).round(1).dag.name)
     return plan

@@ -7,13 +7,13 @@ canonical: GeV, radians and the names below.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -27,6 +27,8 @@ from pydantic import (
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
 from rdf.physics import MADE_ON_THE_WAY, PHYSICS
+from rdf.printable import shortened
+from rdf.yaml_tables import TableError, read_table
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -376,24 +378,31 @@ def load_schema(name: str) -> Schema:
         SchemaError: if the table is malformed; names the file and the key.
     """
     path = SCHEMAS / f"{name}.yaml"
+    # These calls take no name that is too long for an error.
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
-        if not path.is_file():
-            raise UnknownSchema(f"{path} does not exist; check --schema")
-    elif not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113
+            raise UnknownSchema(f"{path} {'is no file' if os.path.lexists(path) else 'does not exist'}; check --schema")
+    elif not os.path.isfile(path):  # noqa: PTH113
         known = (file.stem for file in SCHEMAS.glob("*.yaml"))
-        raise UnknownSchema(f"unknown schema {name!r}; {near_names(name, known)} (or name a file, my_schema.yaml)")
+        named = shortened(name)
+        raise UnknownSchema(f"unknown schema {named!r}; {near_names(named, known)} (or name a file, my_schema.yaml)")
     try:
-        schema = Schema(name=path.stem, **yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise SchemaError(f"{path}: not a table of keys and values: {reason}") from error
+        table = read_table(path)
+    except OSError as error:
+        raise SchemaError(f"{path}: {error.strerror}; check --schema") from error
+    except (TableError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{path}: not a table of keys and values: {error}") from error
+    if not isinstance(table, dict):
+        raise SchemaError(f"{path}: not a table of keys and values; begin with `title: my experiment`")
+    if "name" in table:
+        raise SchemaError(f"{path}: key 'name': a schema has the name of its file; remove the key")
+    try:
+        schema = Schema.model_validate({**table, "name": path.stem})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise SchemaError(f"{path}: key {key!r}: {first['msg'].removeprefix('Value error, ')}") from error
-    except OSError as error:
-        raise SchemaError(f"{path}: {error.strerror}; check --schema") from error
+        raise SchemaError(f"{path}: key {key!r}: {shortened(first['msg'].removeprefix('Value error, '))}") from error
     _check_four_vectors(schema, path)
     return schema
 

@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,6 +19,11 @@ from pydantic import (
 )
 
 from analysis.errors import ConfigurationError, DataError
+from rdf.printable import shortened
+from rdf.yaml_tables import TableError, read_table
+
+LISTED_FAULTS = 5
+"""Faults of a sample file that are named."""
 
 
 def _with_port(address: str) -> str:
@@ -37,7 +41,7 @@ EOS, PORTAL = "root://eospublic.cern.ch//eos/opendata/", "https://opendata.cern.
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Download(_Entry):
@@ -179,16 +183,21 @@ def read_sample(path: Path) -> Sample:
         DataError: the file cannot be read.
     """
     try:
-        keys = yaml.safe_load(path.read_bytes())
+        keys = read_table(path)
         if isinstance(keys, dict):
             keys = {"name": path.stem, "title": path.stem} | keys
         sample = Sample.model_validate(keys)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; check the file and its permissions") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (TableError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid YAML ({error}); correct it") from error
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
+        faults = [
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {shortened(fault['msg'])}"
+            for fault in error.errors()[:LISTED_FAULTS]
+        ]
+        more = error.error_count() - len(faults)
+        faults += [f"and {more:,} more"] if more else []
         raise ConfigurationError(f"{path} is no sample ({'; '.join(faults)}); correct these keys") from error
     if sample.name != path.stem:
         raise ConfigurationError(f"{path} describes the sample {sample.name}; rename the file or the sample")
