@@ -11,11 +11,12 @@ import gc
 import logging
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import platformdirs
@@ -26,8 +27,10 @@ import plotting.errors
 import rdf.errors
 from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
 from rdf.cache import APPLICATION
+from rdf.errors import Interrupted
+from rdf.startup import INTERRUPTED, Interruption, interruptible
 
-DONE, BAD_COMMAND, BAD_DATA, FAILED_CHECK, INTERRUPTED = 0, 2, 3, 4, 130
+DONE, BAD_COMMAND, BAD_DATA, FAILED_CHECK = 0, 2, 3, 4
 
 
 def error_console() -> Console:
@@ -106,22 +109,6 @@ def log_file(program: str) -> Iterator[Path | None]:
             path.unlink()
 
 
-class Interruption:
-    """Handler of SIGINT and SIGTERM that remembers them.
-
-    A KeyboardInterrupt that is raised while PyROOT calls back into Python is swallowed there; `check_interruption`,
-    called between the stages of a program, raises it again.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def __call__(self, _signal: int, _frame: FrameType | None) -> NoReturn:
-        """Remember the signal and raise KeyboardInterrupt."""
-        self.requested = True
-        raise KeyboardInterrupt
-
-
 def check_interruption() -> None:
     """Raise KeyboardInterrupt if the user has interrupted the program and it got lost."""
     handler = signal.getsignal(signal.SIGINT)
@@ -129,39 +116,68 @@ def check_interruption() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def _tracebacks_in_log(logger: logging.Logger) -> Iterator[None]:
+    """Send to the log what Python would print of exceptions in threads and in the removal of objects."""
+    before = sys.unraisablehook, threading.excepthook
+
+    def log_unraisable(ignored: sys.UnraisableHookArgs) -> None:
+        logger.error("ignored in %r", ignored.object, exc_info=ignored.exc_value)
+
+    def log_thread(ended: threading.ExceptHookArgs) -> None:
+        logger.error("ended %r", ended.thread, exc_info=ended.exc_value)
+
+    sys.unraisablehook, threading.excepthook = log_unraisable, log_thread
+    try:
+        yield
+    finally:
+        sys.unraisablehook, threading.excepthook = before
+
+
 def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a program and turn whatever ends it into an exit code and, for an error, one line on stderr.
 
-    A batch system's SIGTERM is handled as Ctrl-C is, so that a stopped job cleans up after itself; and so is Ctrl-C
-    where a script started the program in the background, for which the shell sets it to be ignored.
+    A batch system's SIGTERM, and the SIGHUP of a terminal that is closed, are handled as Ctrl-C is, so that a stopped
+    job cleans up after itself.
     """
-    console = error_console()
-
-    def say(message: str) -> None:
-        console.print(message, style="bold red", soft_wrap=True, highlight=False, markup=False, emoji=False)
-
-    interruption = Interruption()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, interruption)
-    with log_file(program.rpartition(".")[2]) as log:
+    logger = logging.getLogger(program)
+    with (
+        interruptible() as interruption,
+        log_file(program.rpartition(".")[2]) as log,
+        _tracebacks_in_log(logger),
+    ):
         try:
-            code = main(arguments)
+            try:
+                interruption.working = True
+                code = main(arguments)
+            finally:
+                interruption.ended = True
             # At the end Python looks through all objects once more, which with torch's takes a second.
             gc.freeze()
-            return code
-        except Exception as error:
-            logging.getLogger(program).exception("ended by an error")
-            # Inside a C++ call an interruption can end as an error of that call.
-            known = INTERRUPTED if interruption.requested else exit_code(error)
-            details = f" (traceback: {log})" if log else ""
-            if known == INTERRUPTED:
-                say("interrupted; no result was left under its final name")
-            elif known is not None:
-                say(f"error: {' '.join(str(error).split())}")
-            else:
-                say(f"error: unforeseen {type(error).__name__}: {' '.join(str(error).split())}{details}")
-            return FAILED_CHECK if known is None else known
-        except KeyboardInterrupt:
-            logging.getLogger(program).exception("interrupted")
-            say("interrupted; no result was left under its final name")
-            return INTERRUPTED
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            # Inside a C++ call, or a library, an interruption can end as another error.
+            if interruption.requested or isinstance(error, KeyboardInterrupt):
+                error = Interrupted()
+            if isinstance(error, SystemExit):  # argparse has printed its help
+                raise
+            logger.exception("ended by an error")
+            code = _tell(error, interruption.message, log)
+        if interruption.requested:
+            interruption.code = code
+        return code
+
+
+def _tell(error: BaseException, of_interruption: str, log: Path | None) -> int:
+    """Say in one line what ended a program, and return the exit code."""
+    code, said = exit_code(error), " ".join(str(error).split())
+    if code == INTERRUPTED:
+        _say(of_interruption)
+    elif code is not None:
+        _say(f"error: {said}")
+    else:
+        _say(f"error: unforeseen {type(error).__name__}: {said}{f' (traceback: {log})' if log else ''}")
+    return FAILED_CHECK if code is None else code
+
+
+def _say(message: str) -> None:
+    error_console().print(message, style="bold red", soft_wrap=True, highlight=False, markup=False, emoji=False)

@@ -29,13 +29,14 @@ from analysis.live_report import LiveReport
 from analysis.output import held_output
 from analysis.part_merging import PartMerging
 from analysis.preparation import OF_TRAINING, check_schema, read_models
-from analysis.program import DONE, INTERRUPTED, OptionParser, run_program
+from analysis.program import DONE, OptionParser, run_program
 from analysis.scored_parts import ScoredParts
 from analysis.scorer import Merging, Setup
 from analysis.staging import Staging
 from analysis.summary import print_rows, print_summary, rows
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
 from rdf.schema import load_schema
+from rdf.startup import INTERRUPTED
 
 DESCRIPTION = """\
 Score files as they arrive in a folder, each event once, and print those that are flagged as they come. What is left is

@@ -11,14 +11,15 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
 from analysis.program import exit_code
+from rdf.startup import uninterrupted
 
 
 class WorkerDied(AnalysisError):
@@ -42,7 +43,7 @@ class Worker:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         try:
-            with _uninterrupted():
+            with uninterrupted():
                 self._process.start()
         except KeyboardInterrupt:
             self.kill()  # nobody else will know of it
@@ -98,27 +99,6 @@ class Worker:
         self._process.kill()
         self._process.join()
         self._connection.close()
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C and SIGTERM to the end of the block.
-
-    A process that is started in it never gets them: in a terminal Ctrl-C is for all processes, but a worker is ended by
-    the watch. They are blocked for what this thread starts, and noted where another thread of this process gets them.
-    """
-    noted: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = {number: signal.signal(number, lambda number, _: noted.append(number)) for number in numbers}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if noted:
-            signal.raise_signal(noted[0])
 
 
 def _serve(connection: Connection) -> None:

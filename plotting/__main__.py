@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from plotting.errors import PlottingError
+from rdf.startup import INTERRUPTED, interruptible
 
-DONE, BAD_DATA, INTERRUPTED = 0, 3, 130
+DONE, BAD_DATA = 0, 3
 
 EPILOG = """\
 examples:
@@ -73,14 +74,22 @@ def main(arguments: Sequence[str]) -> int:
         help="folder with run.json and histograms.root of a run, or metrics.json and curves.root of an evaluation",
     )
     chosen = parser.parse_args(arguments)
-    try:
-        return VERBS[chosen.verb](chosen.folder)
-    except PlottingError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
-        return BAD_DATA
-    except KeyboardInterrupt:
-        print("interrupted; nothing was left half written", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
+    with interruptible() as interruption:
+        try:
+            try:
+                interruption.working = True
+                code = VERBS[chosen.verb](chosen.folder)
+            finally:
+                interruption.ended = True
+        except PlottingError as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+            code = BAD_DATA
+        except KeyboardInterrupt:
+            print("interrupted; nothing was left half written", file=sys.stderr)  # noqa: T201
+            code = INTERRUPTED
+        if interruption.requested:
+            interruption.code = code
+        return code
 
 
 if __name__ == "__main__":
