@@ -133,6 +133,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             "part": part,
             "training": models.training.model_dump(),
             "threads": jobs[0].threads,
+            "warnings": list(dict.fromkeys(warning for job in jobs for warning in job.warnings)),
             "features": [asdict(jobs[0].described[feature]) for feature in models.features],
             "ensemble": compiled.ensemble.detectors,
             "min_votes": compiled.ensemble.min_votes,

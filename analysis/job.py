@@ -103,6 +103,7 @@ class Job:
         recipe: what of them is computed, as models.json says it.
         described: how each column is written.
         left_out: of the feature set what the source has not the objects for.
+        warnings: what of the schema's feature set and selection does not hold for the source, a sentence each.
         entries: of the source that are read, half-open.
         threads: of the event loops.
         part: C++ condition that an event has to fulfil beyond the cuts, or None.
@@ -118,6 +119,7 @@ class Job:
     recipe: Columns
     described: Mapping[str, Feature]
     left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
     entries: tuple[int, int]
     threads: int
     part: str | None
@@ -389,6 +391,7 @@ class Job:
             "features": [asdict(self.described[name]) for name in features],
             "observables": [asdict(self.described[name]) for name in observables],
             "left_out": self.left_out,
+            "warnings": self.warnings,
             "objects": self.recipe.objects,
             "define": self.recipe.define,
             "cutflow": [asdict(cut) for cut in cuts],

@@ -82,8 +82,8 @@ class LiveReport:
 
     def begin(self, record: Mapping[str, Any]) -> None:
         """Tell what the first part's run.json says of all of them."""
-        if record["left_out"]:
-            self._board.complain(f"left out, for want of what they are made of: {', '.join(record['left_out'])}")
+        for warning in record.get("warnings", ()):  # parts of an older version do not have the key
+            self._board.complain(warning)
         if record["sample"]["simulated"]:
             self._board.say("SIMULATED: the events of these files are simulated", style="bold red")
 

@@ -105,9 +105,8 @@ def prepare(
     job.compile_columns()
     if engine is not None:
         job = replace(job, engine=engine)
-    if job.left_out:
-        names = ", ".join(job.left_out)
-        console.print(f"left out, for want of what they are made of: {names}", highlight=False, soft_wrap=True)
+    for warning in job.warnings:
+        console.print(f"warning: {warning}", highlight=False, soft_wrap=True, markup=False)
     return job
 
 
@@ -162,13 +161,29 @@ def _job(
     timings: Timings,
 ) -> Job:
     """Settle which columns are computed: by the configuration, or as they were for the models to score with."""
-    from rdf.columns import effective_selection, needed_columns, physics_columns
+    from rdf.columns import (
+        check_conditions,
+        dropped_conditions,
+        effective_selection,
+        needed_columns,
+        physics_columns,
+    )
 
     define, objects = configuration.define, configuration.objects
     if models:
         define = TypeAdapter(Definitions).validate_python(models.define)
         objects = TypeAdapter(Selection).validate_python(models.objects)
-    selection = objects if models else effective_selection(schema, source.available, objects)
+    warnings = []
+    if models:
+        check_conditions(schema, source.available, objects)
+        selection = objects
+    else:
+        selection = effective_selection(schema, source.available, objects)
+        for kind, (where, missing) in dropped_conditions(schema, source.available, objects).items():
+            warnings.append(
+                f"{kind}s are selected without {where!r}, which schema {schema.name} demands: the sample has no column "
+                f"{missing!r}; set a condition of your own with --objects"
+            )
     columns = physics_columns(schema, source.available, selection, define, configuration.vary)
     wanted = tuple(models.features) if models else configuration.features
     if wanted is None and data.features:
@@ -178,7 +193,10 @@ def _job(
     if models:
         recipe, left_out = _available(models, columns)
         choice = replace(choice, left_out=left_out)
+        if left_out:
+            warnings.append(f"not recorded: {', '.join(left_out)}; the sample does not have what they are made of")
     else:
+        warnings += choice.warnings()
         recipe = Columns(
             schema=schema.name,
             schema_sha256=schema.meaning(),
@@ -197,6 +215,7 @@ def _job(
         recipe=recipe,
         described=choice.described,
         left_out=choice.left_out,
+        warnings=tuple(warnings),
         entries=entries,
         threads=threads,
         part=part,

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace event_shape {
 
@@ -41,7 +42,11 @@ inline double compute_centrality(const Momenta &visible, const Momenta &more = {
    return pt / energy;
 }
 
-// Eigenvalues l1 >= l2 >= l3, of sum 1, of the momentum tensor sum(p_a p_b) / sum(p^2); NaN without momentum.
+// What rounding makes of an eigenvalue 0 of a 3x3 matrix whose eigenvalues add up to 1, at most.
+constexpr double kEigenvalueRounding = 32 * std::numeric_limits<double>::epsilon();
+
+// Eigenvalues l1 >= l2 >= l3, of sum 1, of the momentum tensor sum(p_a p_b) / sum(p^2); NaN without momentum. Momenta in
+// a plane have l3 = 0, momenta along a line l2 = l3 = 0: exactly, since rounding noise would be taken for a feature.
 inline std::array<double, 3> momentum_tensor_eigenvalues(const Momenta &visible)
 {
    TMatrixDSym tensor(3);
@@ -58,8 +63,8 @@ inline std::array<double, 3> momentum_tensor_eigenvalues(const Momenta &visible)
    tensor *= 1 / norm;
    const TMatrixDSymEigen eigen(tensor);
    const auto &values = eigen.GetEigenValues(); // sorted, greatest first
-   const auto positive = [](double value) { return value < 0 ? 0. : value; }; // below 0 by rounding alone
-   return {values[0], positive(values[1]), positive(values[2])};
+   const auto exact = [](double value) { return value < kEigenvalueRounding ? 0. : value; };
+   return {values[0], exact(values[1]), exact(values[2])};
 }
 
 // Sphericity = 3/2 (l2 + l3): 0 for two opposite jets, 1 for an isotropic event (Bjorken and Brodsky, PRD 1 (1970) 1416).

@@ -58,17 +58,60 @@ def effective_selection(schema: Schema, available: Available, configured: Mappin
     Raises:
         SchemaError: the configuration selects objects that the sample does not have.
     """
-    held = {name.partition("_")[0] for name in available.quantities}
     for kind in configured:
-        if not held & ({kind, "lepton"} if kind in FLAVOURS else {kind}):
+        if not _has_objects(available, kind):
             raise SchemaError(f"--objects: the sample has no {kind}s; leave them out")
+    dropped = dropped_conditions(schema, available, configured)
     selection: dict[str, Objects] = {}
     for kind in sorted({*schema.objects, *configured}):
         default, chosen = schema.objects.get(kind, Objects()), configured.get(kind, Objects())
-        if default.where and not schema.used_columns(default.where) <= available.columns:
+        if kind in dropped:
             default = default.model_copy(update={"where": None})
         selection[kind] = default.model_copy(update=chosen.model_dump(exclude_unset=True))
     return selection
+
+
+def dropped_conditions(
+    schema: Schema, available: Available, configured: Mapping[str, Objects]
+) -> dict[str, tuple[str, str]]:
+    """Return the schema's conditions on objects that are dropped, since the file lacks a column of theirs.
+
+    Args:
+        schema: of the sample.
+        available: what the sample's files offer of it.
+        configured: which objects count by the configuration; its own condition takes the place of the schema's.
+
+    Returns:
+        Kind of object -> the condition, and the first column that is missing. Objects that the sample does not have are
+        not among them.
+    """
+    dropped = {}
+    for kind, objects in schema.objects.items():
+        replaced = kind in configured and "where" in configured[kind].model_fields_set
+        missing = schema.used_columns(objects.where or "") - available.columns
+        if objects.where and missing and not replaced and _has_objects(available, kind):
+            dropped[kind] = (objects.where, min(missing))
+    return dropped
+
+
+def _has_objects(available: Available, kind: str) -> bool:
+    """Say whether a sample has objects of a kind; electrons and muons may be held together as leptons."""
+    held = {name.partition("_")[0] for name in available.quantities}
+    return bool(held & ({kind, "lepton"} if kind in FLAVOURS else {kind}))
+
+
+def check_conditions(schema: Schema, available: Available, selection: Mapping[str, Objects]) -> None:
+    """Refuse conditions on objects over columns of the schema that the file lacks, as models may bring them.
+
+    Raises:
+        SchemaError: names the condition and the column.
+    """
+    for kind, objects in selection.items():
+        if missing := schema.used_columns(objects.where or "") - available.columns:
+            raise SchemaError(
+                f"{kind}s are selected by {objects.where!r}, and the sample has no column {min(missing)!r}; take "
+                "models that were trained without it, or train on this sample"
+            )
 
 
 def physics_columns(
@@ -293,7 +336,7 @@ def _met(columns: Mapping[str, str], jets: _Group | None, scales: Mapping[str, s
 
 
 def _megajets(columns: Mapping[str, str], scales: Mapping[str, str]) -> dict[str, str]:
-    """Return megajets, HT and Rsq of a file that has these and not the jets.
+    """Return the megajets, MR, HT and Rsq that a schema takes from the file.
 
     With MET as it is, MTR^2 is proportional to the megajets' scale, and so Rsq = MTR^2 / MR^2 to its inverse.
     """
@@ -303,8 +346,9 @@ def _megajets(columns: Mapping[str, str], scales: Mapping[str, str]) -> dict[str
         for i in (1, 2):
             parts = ", ".join(f"source_megajet{i}_{part}" for part in ("px", "py", "pz", "energy"))
             made[f"megajet{i}"] = f"ROOT::Math::PxPyPzEVector({parts}){jets}"
-    if "source_HT" in columns:
-        made["stored_HT"] = f"source_HT{jets}"
+    for name in ("MR", "HT"):
+        if f"source_{name}" in columns:
+            made[f"stored_{name}"] = f"source_{name}{jets}"
     if "source_Rsq" in columns:
         made["stored_Rsq"] = f"source_Rsq{met}{jets.replace('*', '/')}"
     return made

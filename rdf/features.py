@@ -97,11 +97,20 @@ class Choice:
         chosen: the features, the observables and the plane.
         left_out: of the set's features and observables those that the sample has not what they are made of.
         described: how each column that can be chosen is written.
+        set_name: name of the feature set; None for features that were named one by one.
     """
 
     chosen: FeatureSet
     left_out: tuple[str, ...]
     described: Mapping[str, Feature]
+    set_name: str | None = None
+
+    def warnings(self) -> list[str]:
+        """Return a line that says what the feature set has lost; none where it is whole."""
+        if not self.left_out:
+            return []
+        names = ", ".join(self.left_out)
+        return [f"feature set {self.set_name} is used without {names}: the sample does not have what they are made of"]
 
 
 def choose_features(
@@ -132,7 +141,7 @@ def choose_features(
     sets = {**FEATURE_SETS, **schema.feature_sets}
     if wanted is None or isinstance(wanted, str):
         possible = schema.features if wanted is None else (wanted,)
-        return _first_that_fits([_named_set(name, sets) for name in possible], available, described)
+        return _first_that_fits({name: _named_set(name, sets) for name in possible}, available, described)
     names = tuple(wanted)
     check_features(names, described, available)
     return Choice(FeatureSet(features=names, plane=(names[0], names[1])), (), described)
@@ -145,10 +154,11 @@ def _named_set(name: str, sets: Mapping[str, FeatureSet]) -> FeatureSet:
 
 
 def _first_that_fits(
-    sets: Iterable[FeatureSet], available: Collection[str], described: Mapping[str, Feature]
+    sets: Mapping[str, FeatureSet], available: Collection[str], described: Mapping[str, Feature]
 ) -> Choice:
     """Choose the set of which the sample has the largest part, the first of equals, less what the sample has not."""
-    best = max(sets, key=lambda s: sum(name in available for name in s.features) / len(s.features))
+    chosen = max(sets, key=lambda s: sum(name in available for name in sets[s].features) / len(sets[s].features))
+    best = sets[chosen]
     features = tuple(name for name in best.features if name in available)
     if len(features) < 2:
         raise UnknownFeature(
@@ -158,7 +168,7 @@ def _first_that_fits(
     left_out = tuple(name for name in (*best.features, *best.observables) if name not in available)
     plane = best.plane if set(best.plane) <= set(features) else (features[0], features[1])
     observables = tuple(name for name in best.observables if name in available)
-    return Choice(FeatureSet(features=features, observables=observables, plane=plane), left_out, described)
+    return Choice(FeatureSet(features=features, observables=observables, plane=plane), left_out, described, chosen)
 
 
 def check_features(names: Iterable[str], described: Collection[str], available: Collection[str]) -> None:

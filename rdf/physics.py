@@ -13,14 +13,17 @@ FLAVOURS: Mapping[str, int] = {"electron": 11, "muon": 13}
 """Kind of lepton -> its number in the Monte Carlo numbering scheme of the Particle Data Group."""
 
 Table = Mapping[str, tuple[str, ...]]
-"""Column -> the expressions that can give it; the first counts whose columns a sample has."""
+"""Column -> the expressions that can give it; the first counts whose columns a sample has.
+
+What a schema takes from the file as MR, Rsq or HT stands first: it was asked for by that name.
+"""
 
 RAZOR: Table = {
     "megajets": ("razor::compute_megajets(jets)", "razor::Megajets{megajet1, megajet2}"),
-    "MR": ("razor::compute_MR(megajets.first, megajets.second)",),
+    "MR": ("stored_MR", "razor::compute_MR(megajets.first, megajets.second)"),
     "MR_2010": ("razor::compute_MR_2010(megajets.first, megajets.second)",),
     "MTR": ("razor::compute_MTR(megajets.first, megajets.second, met_pt, met_phi)",),
-    "Rsq": ("razor::compute_Rsq(MTR, MR)", "stored_Rsq"),
+    "Rsq": ("stored_Rsq", "razor::compute_Rsq(MTR, MR)"),
     "pt1": ("megajets.first.Pt()",),
     "pt2": ("megajets.second.Pt()",),
     "pt_ratio": ("event_shape::compute_pt_ratio(pt1, pt2)",),
@@ -41,7 +44,7 @@ DILEPTON: Table = {
 }
 
 EVENT_SHAPE: Table = {
-    "HT": ("objects::compute_pt_sum(jets)", "stored_HT"),
+    "HT": ("stored_HT", "objects::compute_pt_sum(jets)"),
     "ST": ("event_shape::compute_ST(HT, lepton_pt_sum, met_pt)",),
     "visible": (
         "event_shape::make_visible(jets, leptons)",
@@ -70,5 +73,8 @@ MET: Table = {
 PHYSICS: Table = {**RAZOR, **DILEPTON, **EVENT_SHAPE, **MET}
 """Every physics column, each after what it is made of."""
 
-MADE_ON_THE_WAY = ("jets", "leptons", "megajet1", "megajet2", "stored_HT", "stored_Rsq")
+NOT_NUMBERS = ("megajets", "visible")
+"""Physics columns that are four-vectors; the others are a number each."""
+
+MADE_ON_THE_WAY = ("jets", "leptons", "megajet1", "megajet2", "stored_MR", "stored_Rsq", "stored_HT")
 """What physics columns are made of besides canonical quantities."""

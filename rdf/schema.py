@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
-from rdf.physics import MADE_ON_THE_WAY, PHYSICS
+from rdf.physics import MADE_ON_THE_WAY, NOT_NUMBERS, PHYSICS
 from rdf.printable import shortened
 from rdf.yaml_tables import TableError, read_table
 
@@ -58,6 +58,9 @@ _EXTRAS: Mapping[str, Mapping[str, str]] = {
 OBJECTS = tuple(_EXTRAS)
 """What an event has several of; `lepton` is electrons and muons together, for formats that hold them so."""
 
+STORED = ("MR", "Rsq", "HT")
+"""Physics columns that a schema can take from the file, as quantities; they are computed where it does not."""
+
 CANONICAL: Mapping[str, str] = {
     **ID_QUANTITIES,
     "weight": "double",
@@ -66,10 +69,9 @@ CANONICAL: Mapping[str, str] = {
     **{f"{kind}_{part}": cpp for kind, extras in _EXTRAS.items() for part, cpp in extras.items()},
     **{f"megajet{i}_{part}": "double" for i in (1, 2) for part in ("px", "py", "pz", "energy")},
     **{f"met_{part}": "double" for part in ("pt", "phi", "px", "py")},
-    "HT": "double",
-    "Rsq": "double",
+    **dict.fromkeys(STORED, "double"),
 }
-"""Canonical quantity -> its C++ type. HT and Rsq stand here for files that hold them and not what they are made of.
+"""Canonical quantity -> its C++ type.
 
 Four-vectors are given by pt, eta, phi or by px, py, pz, and by mass or energy.
 """
@@ -204,6 +206,13 @@ Definitions = dict[Name, Annotated[Definition, BeforeValidator(_as_definition)]]
 """Name of a column -> what it is."""
 
 
+_NUMBERS = frozenset(PHYSICS) - {*NOT_NUMBERS}
+"""Physics columns that are a number each."""
+
+_MADE_OF = frozenset({*CANONICAL, *MADE_ON_THE_WAY, *PHYSICS})
+"""What an expression of a physics column can name."""
+
+
 @dataclass(frozen=True)
 class Available:
     """What files offer of a schema.
@@ -220,12 +229,19 @@ class Available:
 
 
 def _names_made_of(quantities: Collection[str]) -> set[str]:
-    """Return the names of canonical and physics columns that may be made of these quantities."""
+    """Return the names of the canonical and physics columns that can be made of these quantities."""
     kinds = {name.partition("_")[0] for name in quantities if name not in IDENTITY}
     if kinds & {"electron", "muon"}:
         kinds.add("lepton")
-    canonical = {name for name in CANONICAL if name.partition("_")[0] in kinds}
-    return {*IDENTITY, *canonical, *(PHYSICS if kinds else ()), *(MADE_ON_THE_WAY if kinds else ())}
+    made = {*IDENTITY, *(f"stored_{name}" for name in STORED if name in quantities)}
+    made |= {name for name in CANONICAL if name.partition("_")[0] in kinds & {*OBJECTS}}
+    made |= {f"{kind}s" for kind in ("jet", "lepton") if kind in kinds}
+    made |= {f"megajet{i}" for i in (1, 2) if f"megajet{i}" in kinds}
+    made |= {"met_pt", "met_phi"} if "met_px" in quantities else {"met_pt", "met_phi"} & {*quantities}
+    for name, expressions in PHYSICS.items():
+        if any(names_in(expression) & _MADE_OF <= made for expression in expressions):
+            made.add(name)
+    return made
 
 
 class Schema(_Table):
@@ -240,8 +256,8 @@ class Schema(_Table):
         objects: which objects count unless the configuration says otherwise.
         feature_sets: sets that only this format has.
         define: physics columns that only this format has. Columns of the file that a feature set names are among them
-            as they are, each with its name as title, unless there is a definition of that name or the quantities may
-            make a canonical or physics column of it.
+            as they are, each with its name as title, also where the quantities would make a physics column of that
+            name; unless there is a definition of that name, or a quantity is made of the column.
         features: names of the feature sets that suit its samples, best first.
     """
 
@@ -281,7 +297,9 @@ class Schema(_Table):
         columns: Mapping[str, str] = info.data.get("columns", {})
         sets: Mapping[str, FeatureSet] = info.data.get("feature_sets", {})
         named = dict.fromkeys(name for s in sets.values() for name in (*s.features, *s.observables, *s.plane))
-        taken = {*define, *_names_made_of(info.data.get("quantities", {}))}
+        quantities: Mapping[str, Quantity] = info.data.get("quantities", {})
+        made_of = {name for q in quantities.values() for expression in q.expression for name in names_in(expression)}
+        taken = {*define, *(name for name in _names_made_of(quantities) if name not in _NUMBERS or name in made_of)}
         plain = [name for name in named if name in columns and name not in taken]
         for name in plain:
             if columns[name].endswith("[]"):

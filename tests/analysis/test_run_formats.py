@@ -195,6 +195,11 @@ def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path, capsys:
     results = start(case.options, opendata, tmp_path)
     record = json.loads((results / "run.json").read_text())
     assert set(record["left_out"]) == set(case.left_out)
+    # What the feature set loses is told on the console and in run.json, in a sentence that names it.
+    told = capsys.readouterr().err.splitlines()
+    said = [line.removeprefix("warning: ") for line in told if line.startswith("warning: ")]
+    assert said == record["warnings"]
+    assert [f"without {', '.join(record['left_out'])}: " in line for line in said] == [True] * bool(case.left_out)
 
     expected = expected_columns(case, opendata)
     X = features_of(expected, case.features)
@@ -204,7 +209,7 @@ def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path, capsys:
     learned = tuple(feature for feature in case.features if feature not in constant)
     assert tuple(feature["name"] for feature in record["features"]) == learned
     assert set(constant) <= {feature["name"] for feature in record["observables"]}
-    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("not learned from")]
+    said = [line for line in told if line.startswith("not learned from")]
     assert said == [
         f"not learned from: {feature}, which is {value:g} in all training events" for feature, value in constant.items()
     ]

@@ -14,7 +14,9 @@ import pytest
 import uproot
 
 from rdf.columns import (
+    check_conditions,
     define_columns,
+    dropped_conditions,
     effective_selection,
     physics_columns,
     rounded,
@@ -764,6 +766,66 @@ def test_a_selection_of_what_the_sample_does_not_have_is_refused(opendata: Path,
     source = open_source([str(opendata / "cmscsv" / "Zmumu_Run2011A.csv")], schema, tmp_path, [None])
     with pytest.raises(SchemaError, match=r"^--objects: the sample has no jets; leave them out$"):
         effective_selection(schema, source.available, {"jet": Objects(pt=30)})
+
+
+def test_a_condition_of_the_schemas_whose_column_is_missing_is_dropped_and_told(tmp_path: Path) -> None:
+    """NanoAOD v15 has no Jet_jetId."""
+    events = nanoaod(50, 4)
+    without = {name: values for name, values in events.items() if name != "Jet_jetId"}
+    schema = load_schema("cms_nanoaod")
+    whole, lacking = (
+        opened(write_ttree(tmp_path / name, "Events", columns, NANOAOD_KINDS), schema).available
+        for name, columns in (("v12.root", events), ("v15.root", without))
+    )
+    assert dropped_conditions(schema, whole, {}) == {}
+    assert dropped_conditions(schema, lacking, {}) == {"jet": ("Jet_jetId >= 2", "Jet_jetId")}
+    assert effective_selection(schema, lacking, {})["jet"] == Objects(pt=30, eta=2.4)
+    # A condition of the user's own takes its place, also an empty one.
+    assert dropped_conditions(schema, lacking, {"jet": Objects(where="Jet_mass > 5")}) == {}
+    assert dropped_conditions(schema, lacking, {"jet": Objects(where=None)}) == {}
+    assert dropped_conditions(schema, lacking, {"jet": Objects(pt=50)}) == {"jet": ("Jet_jetId >= 2", "Jet_jetId")}
+    message = r"^jets are selected by 'Jet_jetId >= 2', and the sample has no column 'Jet_jetId'; take "
+    with pytest.raises(SchemaError, match=message):
+        check_conditions(schema, lacking, effective_selection(schema, whole, {}))
+    check_conditions(schema, lacking, effective_selection(schema, lacking, {}))
+
+
+def test_what_a_schema_takes_from_the_file_is_used_where_objects_could_make_it(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    names = ("MR", "Rsq", "HT", "MET", "x", "a_pt", "b_pt")
+    sets = {name: random.uniform(1, 100, 40) for name in names}
+    jets = {
+        "jet_pt": {"expression": "ROOT::RVec<double>{a_pt, b_pt}"},
+        "jet_eta": {"expression": "ROOT::RVec<double>{0.5, -1.0}"},
+        "jet_phi": {"expression": "ROOT::RVec<double>{0.1, -2.5}"},
+        "jet_mass": {"expression": "ROOT::RVec<double>{1.0, 2.0}"},
+    }
+    met = {"met_pt": {"expression": "MET", "unit": "MeV"}, "met_phi": {"expression": "0.3"}}
+    stored = {"Rsq": {"expression": "Rsq"}, "HT": {"expression": "HT", "unit": "MeV"}}
+    mine = {"mine": {"features": names[:5], "plane": names[:2]}}
+    everything = {
+        "nothing": {},
+        "MET alone": met,
+        "MET, Rsq and HT": met | stored,
+        "objects too": met | stored | jets,
+        "MR too": met | stored | jets | {"MR": {"expression": "MR", "unit": "TeV"}},
+        "objects and no quantities of these names": met | jets,
+    }
+    for which, quantities in everything.items():
+        source, schema = table_of(tmp_path, sets, quantities=quantities, feature_sets=mine, features="mine")
+        found = in_order(source, schema, *names[:5])
+        expected = {name: sets[name] for name in names[:5]}
+        expected["MET"] = sets["MET"] * (1e-3 if "met_pt" in quantities else 1)
+        expected["HT"] = sets["HT"] * (1e-3 if "HT" in quantities else 1)
+        expected["MR"] = sets["MR"] * (1e3 if "MR" in quantities else 1)
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, rtol=1e-14, err_msg=f"{name} of {which}")
+
+
+def test_the_razor_schema_computes_mr_although_the_file_has_it(opendata: Path, tmp_path: Path) -> None:
+    schema = load_schema("cms_razor")
+    source = open_source([str(opendata / "cms2010b" / "MultiJetRun2010B.csv")], schema, tmp_path, [None])
+    assert columns_of(source, schema)["MR"] == "razor::compute_MR(megajets.first, megajets.second)"
 
 
 def table_of(path: Path, sets: dict[str, np.ndarray], **keys: Any) -> tuple[Source, Schema]:

@@ -330,10 +330,12 @@ def test_columns_that_a_feature_set_names_are_defined_by_themselves(schemas: Pat
     ("quantities", "names"),
     [
         ("label: {expression: x}", {"x", "MR", "lepton_eta", "MET", "jets", "jet_pt"}),  # nothing is made of a label
-        ("met_pt: {expression: x}", {"x", "lepton_eta", "jet_pt"}),
-        ("lepton_eta: {expression: x}", {"x", "jet_pt"}),
-        ("muon_eta: {expression: x}", {"x", "jet_pt"}),
-        ("jet_pt: {expression: x}", {"x", "lepton_eta"}),
+        ("met_pt: {expression: x}", {"x", "MR", "lepton_eta", "MET", "jets", "jet_pt"}),
+        ("met_pt: {expression: MET}", {"x", "MR", "lepton_eta", "jets", "jet_pt"}),  # MET is met_pt, with its unit
+        ("lepton_eta: {expression: x}", {"x", "MR", "MET", "jets", "jet_pt"}),
+        ("muon_eta: {expression: x}", {"x", "MR", "MET", "jets", "jet_pt"}),
+        ("jet_pt: {expression: x}", {"x", "MR", "lepton_eta", "MET"}),  # four-vectors are made of the name jets
+        ("MR: {expression: MR, unit: TeV}", {"x", "lepton_eta", "MET", "jets", "jet_pt"}),
     ],
 )
 def test_names_that_the_quantities_leave_to_the_file(quantities: str, names: set[str]) -> None:
