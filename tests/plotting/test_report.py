@@ -503,6 +503,15 @@ def test_objects_of_every_sample(tmp_path: Path, objects: dict[str, Any], shown:
         assert words in said
 
 
+def test_warnings_of_the_run_stand_before_its_results(tmp_path: Path) -> None:
+    said = ["feature set razor is used without Rsq: <b>the sample</b> does not have what it is made of"]
+    page = Page(write_report(write_run(tmp_path / "run", make_record() | {"warnings": said}, ())))
+    summary = page.parts["summary"]
+    assert f"Warning: {said[0]}" in summary
+    assert summary.index("Warning:") < summary.index("Events read")
+    assert "Warning" not in Page(write_report(write_run(tmp_path / "none", make_record() | {"warnings": []}, ()))).text
+
+
 def test_what_is_not_recorded_is_left_out(tmp_path: Path) -> None:
     bare = {"sample": sample(), "features": [], "detectors": {}}
     page = Page(write_report(write_run(tmp_path / "run", bare, ("feature_MR", "score_ensemble"))))
