@@ -236,6 +236,7 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
     """Make the input readable as trees: simulate it where that is allowed and needed, convert it where it is text."""
     from rdf.simulation import simulate
     from rdf.sources import open_source
+    from rdf.tabular import without_header
 
     console = error_console()
     if data.simulation:
@@ -249,6 +250,14 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
         with timings.stage("simulation"), spinner(console, "simulating events"):
             path = simulate(data.simulation, schema, events, configuration.seed, cache_folder() / "simulated")
         data = replace(data, files=(InputFile(str(path), path.stat().st_size, None),))
+    if unnamed := without_header([file.path for file in data.files], schema):
+        more = f" and {len(unnamed) - 1} more" if len(unnamed) > 1 else ""
+        console.print(
+            f"{unnamed[0]}{more} without a header: columns in the order of the schema, {', '.join(schema.columns)}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
     with timings.stage("conversion"), progress_bar(console, "reading", "bytes") as move:
         source = open_source(
             [file.path for file in data.files],

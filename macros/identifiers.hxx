@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -33,9 +35,15 @@ unsigned int as_luminosity_block(Number number)
    return exactly<unsigned int>(number, "luminosityBlock");
 }
 
+// A negative number is one from 2^31 to 2^32 that was published as a signed one of 32 bits, whatever type holds it now:
+// 2^32 too little.
 template <typename Number>
 unsigned long long as_event(Number number)
 {
+   if constexpr (std::is_signed_v<Number>) {
+      if (number < Number{} && number >= static_cast<Number>(std::numeric_limits<std::int32_t>::min()))
+         return static_cast<unsigned long long>(exactly<long long>(number, "event") + (1LL << 32));
+   }
    return exactly<unsigned long long>(number, "event");
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,7 +93,8 @@ def read_columns(source: Path, schema: Schema, columns: Mapping[str, Column], re
         for first in range(0, len(next(iter(values_of.values()))), step):
             batch = {name: values[first : first + step] for name, values in values_of.items()}
             for name, values in batch.items():
-                _check_values(source, start + first, name, values, schema.columns[name])
+                rows_of = range(start + first, start + first + len(values))
+                check_values(source, rows_of, name, values, schema.columns[name])
             yield batch, size * min(start + first + step, rows) // rows
 
 
@@ -132,12 +133,14 @@ def _length(source: Path, columns: Mapping[str, Column]) -> int:
     return rows
 
 
-def _check_values(source: Path, first: int, name: str, values: NDArray[Any], kind: str) -> None:
-    """Refuse values that their type cannot hold; `first` is the number of the first of them."""
+def check_values(
+    source: Path, rows: Sequence[int] | NDArray[np.int64], name: str, values: NDArray[Any], kind: str
+) -> None:
+    """Refuse values that their type cannot hold; `rows` are the numbers of the rows that they stand in."""
     if bad := np.flatnonzero(~_fit(values, kind))[:1].tolist():
         raise MalformedRow(
-            f"{source}, row {first + bad[0]} (from 0): column {name!r} holds {values[bad[0]]}, which no {kind} can be; "
-            "mend or remove the row"
+            f"{source}, row {rows[bad[0]]} (from 0): column {name!r} holds {values[bad[0]]}, which no {kind} "
+            "can be; mend or remove the row"
         )
 
 

@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rdf.batches import WRITTEN_INFINITY, Batch, Batches, Vectors, batch_bytes
-from rdf.errors import MalformedRow, NoEvents, SchemaError, UnreadableFile, near_names
+from rdf.errors import MalformedRow, NoEvents, SchemaError, near_names
+from rdf.formats import not_utf8
 from rdf.schema import Schema
+from rdf.text_file import opened
 
 _HEAD: Mapping[str, str | None] = {
     "event": "uint64",
@@ -60,14 +62,14 @@ def read_batches(source: Path, schema: Schema) -> Batches:
             )
     size = source.stat().st_size
     first, events = 1, 0
-    with source.open("rb") as file:
-        while block := file.readlines(batch_bytes(size)):
+    with opened(source) as text:
+        while block := text.unpacked.readlines(batch_bytes(size)):
             lines = {number: line for number, line in enumerate(block, start=first) if line.strip()}
             first += len(block)
             if lines:
                 events += len(lines)
                 columns = _read_lines(source, lines)
-                yield {name: columns[name] for name in schema.columns}, file.tell()
+                yield {name: columns[name] for name in schema.columns}, text.bytes_read()
     if not events:
         raise NoEvents(f"{source} has no events; nothing can be analysed")
 
@@ -79,7 +81,7 @@ def _read_lines(source: Path, lines: Mapping[int, bytes]) -> Batch:
         try:
             texts.append(line.decode().rstrip("\r\n").removesuffix(";"))
         except UnicodeDecodeError as error:
-            raise UnreadableFile(f"{source}, line {number} is not text: {error}; download it again") from error
+            raise not_utf8(source, line, f", line {number}") from error
     numbers = np.fromiter(lines, dtype=np.int64)
     fields, counts = _split(texts, ";")
     for i in np.flatnonzero(counts < len(_HEAD)):

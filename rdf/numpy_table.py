@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from rdf.batches import Batches, check_names, check_width, read_columns
 from rdf.errors import UnreadableFile
+from rdf.formats import head_of, other_format
 from rdf.schema import Schema
 
 MAGIC = b"\x93NUMPY"
 """What a .npy file begins with."""
+
+_ZIP_MAGIC = b"PK"
 
 # What numpy and zipfile raise of files that are not whole.
 _DAMAGED = (
@@ -51,8 +54,8 @@ def _read_array(source: Path, schema: Schema) -> dict[str, NDArray[Any]]:
     """Map a .npy file and return its columns."""
     with source.open("rb") as file:
         magic = file.read(len(MAGIC))
-    if magic != MAGIC:
-        raise UnreadableFile(f"{source} is {'not a numpy file' if magic else 'empty'}; download it again")
+    if not magic or not MAGIC.startswith(magic):
+        raise other_format(source, "a numpy array")
     try:
         array = np.lib.format.open_memmap(source, mode="r")
     except _DAMAGED as error:
@@ -64,8 +67,10 @@ def _read_array(source: Path, schema: Schema) -> dict[str, NDArray[Any]]:
 
 def _read_archive(source: Path, schema: Schema) -> dict[str, NDArray[Any]]:
     """Read the columns from a .npz archive."""
+    if not head_of(source).startswith(_ZIP_MAGIC):
+        raise other_format(source, "a numpy archive")
     if not zipfile.is_zipfile(source):
-        raise UnreadableFile(f"{source} is not a numpy archive, or is truncated; download it again")
+        raise UnreadableFile(f"{source} is truncated or damaged; download it again")
     try:
         with np.load(source, allow_pickle=False) as archive:
             names = archive.files

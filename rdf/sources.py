@@ -10,10 +10,11 @@ from pathlib import Path
 from rdf import RNode
 from rdf.compiler import graph_library
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
+from rdf.formats import is_root, other_format
 from rdf.interpreter import ROOT, first_reason, include_kernels, open_file
 from rdf.provenance import SIMULATED
 from rdf.schema import ODD_IN_ROOT, SOURCE_ROW, Available, Schema
-from rdf.tabular import TABLES, Progress, convert
+from rdf.tabular import Progress, convert, is_table
 
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
 """Endings of compressed files, which nothing here unpacks."""
@@ -98,8 +99,8 @@ def open_source(
     """Make a sample's files readable as trees and check that they hold the columns of the schema.
 
     Args:
-        files: paths or root:// addresses. ROOT files (TTree or RNTuple) are read as they are; tables (CSV, HDF5, numpy)
-            are converted once to `cache`.
+        files: paths or root:// addresses. ROOT files (TTree or RNTuple) are read as they are; tables (CSV, HDF5, numpy,
+            Parquet) are converted once to `cache`.
         schema: names the tree and the columns with their types.
         cache: folder of converted files.
         checksums: sha256 of each file where it is known already.
@@ -147,7 +148,7 @@ def expected_source(files: Sequence[str], schema: Schema) -> Source | None:
     Returns:
         None if there are other files than tables, or none at all.
     """
-    if not files or any(Path(file).suffix.lower() not in TABLES for file in files):
+    if not files or not all(is_table(file) for file in files):
         return None
     types = {}
     for name, kind in {**schema.columns, SOURCE_ROW: "uint64"}.items():
@@ -164,27 +165,16 @@ def _as_tree(file: str, schema: Schema, cache: Path, checksum: str | None, progr
     path = Path(file)
     if not path.is_file():
         raise UnreadableFile(f"{file} does not exist; check the path")
+    if is_table(path):
+        return str(convert(path, schema, cache, checksum, progress))
     if path.suffix.lower() in PACKED:
         raise UnreadableFile(f"{file} is compressed; unpack it first")
-    if path.suffix.lower() not in TABLES:
-        return str(path.resolve())
-    return str(_converted(path, schema, cache, checksum, progress))
+    return str(path.resolve())
 
 
 def is_address(file: str) -> bool:
     """Say whether a file is named by an address, as root://host//path, and not by its path."""
     return "://" in file
-
-
-def _converted(file: Path, schema: Schema, cache: Path, checksum: str | None, progress: Progress | None) -> Path:
-    """Return the converted table, made anew if the one in the cache is damaged."""
-    tree = convert(file, schema, cache, checksum, progress)
-    try:
-        _find_tree(str(tree), schema.tree)
-    except (UnreadableFile, MissingColumn):
-        tree.unlink(missing_ok=True)
-        tree = convert(file, schema, cache, checksum, progress)
-    return tree
 
 
 @dataclass(frozen=True)
@@ -207,6 +197,8 @@ def _find_tree(path: str, tree: str) -> _Tree:
     except OSError as error:
         if is_address(path):
             raise UnreadableFile(f"{path} cannot be read ({error}); check the address, or download it") from error
+        if not is_root(Path(path)):
+            raise other_format(Path(path), "a ROOT file") from error
         raise UnreadableFile(f"{path} is not a whole ROOT file ({error}); delete it and get it again") from error
     with file:
         simulated = bool(file.GetKey(SIMULATED))

@@ -5,36 +5,61 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rdf import csv_table, darkmachines, hdf5_table, numpy_table
+from rdf import csv_table, darkmachines, hdf5_table, numpy_table, parquet_table
 from rdf.batches import Batch, Batches, Vectors
 from rdf.errors import CacheUnusable, SchemaError, SourceError, UnreadableFile
+from rdf.formats import other_format
 from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
 from rdf.schema import SOURCE_ROW, Schema
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is written to the cache; a new one makes old conversions void."""
 
-_READERS = {
-    ".csv": csv_table.read_batches,
-    ".npy": numpy_table.read_batches,
-    ".npz": numpy_table.read_batches,
-    **dict.fromkeys((".h5", ".hdf5", ".hdf"), hdf5_table.read_batches),
-}
+_TEXTS = (".csv", ".tsv", ".txt", ".dat")
 
-TABLES = tuple(_READERS)
-"""Endings of the files that `convert` reads."""
+_READERS = {
+    **{f"{ending}{packed}": csv_table.read_batches for ending in _TEXTS for packed in ("", ".gz")},
+    **dict.fromkeys((".npy", ".npz"), numpy_table.read_batches),
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), hdf5_table.read_batches),
+    **dict.fromkeys((".parquet", ".pq"), parquet_table.read_batches),
+}
+"""Ending of a file -> what reads it."""
 
 Progress = Callable[[int, int], None]
 """Called with the work done and the work in all."""
 
 _RNTUPLE_TYPES = {"bool": "bool", "float32": "float", "float64": "double"}
+
+
+def is_table(file: str | Path) -> bool:
+    """Say whether a file is one that `convert` reads, by its ending."""
+    return _reader_of(Path(file)) is not None
+
+
+def without_header(files: Iterable[str], schema: Schema) -> list[str]:
+    """Return which of these files are tables without the names of their columns, which then are in the schema's order.
+
+    Files that cannot be read are left to `convert`, which says why.
+    """
+    found = []
+    for file in files:
+        if schema.layout == "table" and _reader_of(Path(file)) is csv_table.read_batches:
+            with suppress(SourceError, OSError):
+                if not csv_table.has_header(Path(file), schema):
+                    found.append(file)
+    return found
+
+
+def _reader_of(file: Path) -> Callable[[Path, Schema], Batches] | None:
+    name = file.name.lower()
+    return next((reader for ending, reader in _READERS.items() if name.endswith(ending)), None)
 
 
 def convert(
@@ -43,8 +68,8 @@ def convert(
     """Write a table as an RNTuple to the cache, once, and return its path there.
 
     Args:
-        source: a file with one of the endings `TABLES`, in the layout that the schema names; columns that have names of
-            their own and are not listed in the schema are left out.
+        source: a file that `is_table`, in the layout that the schema names; columns that have names of their own and
+            are not listed in the schema are left out.
         schema: says the columns and their types.
         cache: folder of converted files; made if need be.
         checksum: sha256 of the file where it is known already.
@@ -57,22 +82,23 @@ def convert(
     """
     try:
         size = source.stat().st_size
-        if checksum is None:
-            with source.open("rb") as file:
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        checksum = checksum or _sha256(source)
     except OSError as error:
         raise _unreadable(source, error) from error
     key = hashlib.sha256(f"{FORMAT} {checksum} {schema.layout} {schema.digest()}".encode()).hexdigest()[:16]
-    name = re.sub(r"[^\w.-]", "_", source.stem)  # ROOT reads some other characters its own way
+    name = re.sub(r"[^\w.-]", "_", source.stem)[:80]  # ROOT reads some other characters its own way
     target = cache / f"{name}-{key}.root"
-    if target.exists():
+    if _is_whole(target):
         return target
     temporary = target.with_suffix(f".{os.getpid()}.part")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         temporary.touch()  # fails as an OSError where RNTuple would fail as something else
         _write_rntuple(temporary, schema, _read(source, schema), lambda done: progress and progress(done, size))
+        made = _sha256(temporary)
         temporary.replace(target)
+        temporary.write_text(made)
+        temporary.replace(_note_of(target))
     except SourceError:
         raise
     except OSError as error:
@@ -85,11 +111,33 @@ def convert(
     return target
 
 
+def _is_whole(converted: Path) -> bool:
+    """Say whether there is a converted table, and bit by bit as it was written: it may have been damaged since.
+
+    It is not enough to open it: most of its checksums are only looked at in the event loop.
+    """
+    try:
+        return _note_of(converted).read_text() == _sha256(converted)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _note_of(converted: Path) -> Path:
+    """Return the file that holds the sha256 of a converted table."""
+    return converted.with_suffix(".sha256")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _read(source: Path, schema: Schema) -> Batches:
     """Read a file with the reader that its layout and its ending ask for."""
-    reader = darkmachines.read_batches
-    if schema.layout == "table":
-        reader = _READERS[source.suffix.lower()]
+    reader = _reader_of(source) if schema.layout == "table" else darkmachines.read_batches
+    if reader is None:
+        raise other_format(source, "a table")
+    if reader not in (darkmachines.read_batches, parquet_table.read_batches):
         for name, kind in schema.columns.items():
             if kind.endswith("[]"):
                 raise SchemaError(

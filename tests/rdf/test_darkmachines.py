@@ -169,7 +169,7 @@ def test_files_of_another_kind(write_csv: Callable[[str], Path], tmp_path: Path)
             convert(write_csv(text), SCHEMA, tmp_path / "cache")
     path = tmp_path / "picture.csv"
     path.write_bytes(GOOD.encode() + b"\x89PNG\xff")
-    with pytest.raises(UnreadableFile, match=r"picture\.csv, line 2 is not text: .*; download it again"):
+    with pytest.raises(UnreadableFile, match=r"picture\.csv, line 2 is text in another encoding .*save it as UTF-8"):
         convert(path, SCHEMA, tmp_path / "cache")
     assert not list((tmp_path / "cache").iterdir())
 

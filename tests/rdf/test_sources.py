@@ -148,7 +148,7 @@ def test_a_file_that_lacks_its_last_byte(files: dict[str, Path], tmp_path: Path)
 def test_not_a_root_file_and_no_file(tmp_path: Path) -> None:
     path = tmp_path / "page.root"
     path.write_text("<html>404</html>\n" * 100)
-    with pytest.raises(UnreadableFile, match=r"page\.root is not a whole ROOT file .*not a ROOT file"):
+    with pytest.raises(UnreadableFile, match=r"page\.root is a web page, .*; get the file itself"):
         open_one(path)
     with pytest.raises(UnreadableFile, match=r"nowhere\.root does not exist; check the path"):
         open_one(tmp_path / "nowhere.root")
@@ -200,7 +200,7 @@ def test_a_damaged_conversion_is_made_anew(tmp_path: Path) -> None:
     assert again.entries == (1,)
 
 
-@pytest.mark.parametrize("name", ["packed.csv.gz", "what?.root"])
+@pytest.mark.parametrize("name", ["packed.npy.gz", "what?.root"])
 def test_files_that_cannot_be_read_as_they_are(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"anything")
     with pytest.raises(UnreadableFile, match=r"unpack it first|rename the file"):
