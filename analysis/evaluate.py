@@ -258,8 +258,9 @@ def _score_all(jobs: Sequence[Job], compiled: Compiled) -> Tested:
         labels = scored[0].columns[LABEL]
         if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
             raise DataError(
-                f"{jobs[0].data.title}: {wrong} events have a label that is neither 0 nor 1; mend the labels, or list "
-                f"the ids of the background in the schema ({LABEL}: {{expression: ..., background: [...]}})"
+                f"{jobs[0].data.title}: {wrong} of {len(labels)} events have a label that is neither 0 nor 1; mend the "
+                "labels, or list the ids of the background in the schema "
+                f"({LABEL}: {{expression: ..., background: [...]}})"
             )
     else:
         labels = np.concatenate(

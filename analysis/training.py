@@ -152,8 +152,9 @@ def _labels(collected: Sequence[Collected], needed: bool) -> npt.NDArray[np.int8
             if not needed:
                 return None
             raise DataError(
-                f"{c.sample.title}: {wrong} training events have a label that is neither 0 nor 1; mend the labels, or "
-                f"list the ids of the background in the schema ({LABEL}: {{expression: ..., background: [...]}})"
+                f"{c.sample.title}: {wrong} of {np.size(c.labels)} training events have a label that is neither 0 nor 1; "
+                "mend the labels, or list the ids of the background in the schema "
+                f"({LABEL}: {{expression: ..., background: [...]}})"
             )
     return np.concatenate([c.labels for c in collected if c.labels is not None])
 

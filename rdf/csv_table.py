@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from rdf.batches import WRITTEN_INFINITY, Batches, batch_bytes
 from rdf.errors import MalformedRow, MissingColumn, NoEvents, SourceError, UnreadableFile, near_names
-from rdf.formats import not_utf8, other_format
+from rdf.formats import known_format, not_utf8, other_format
 from rdf.schema import Schema
 from rdf.text_file import line_number, opened
 
@@ -164,7 +164,7 @@ def _form_of(source: Path, schema: Schema) -> _Form:
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise UnreadableFile(f"{source} is empty; download it again")
     if b"\0" in head[:4096]:
-        raise other_format(source, "a table of text")
+        raise other_format(source, "a table of text", head[:4096])
     lines = _LINE.findall(head)
     number, line = next((i, line) for i, line in enumerate(lines) if line.strip(b"\xef\xbb\xbf\r\n"))
     if not whole and number == len(lines) - 2:  # after the last line stands an empty one
@@ -190,7 +190,7 @@ def _form_of(source: Path, schema: Schema) -> _Form:
                 )
             marked = len(lines[0]) - len(lines[0].removeprefix(b"\xef\xbb\xbf")) if not number else 0
             return _Form(separator, list(schema.columns), False, number, before + marked, longest)
-    raise _no_header(source, schema, first, number + 1)
+    raise known_format(source, "a table of text", head) or _no_header(source, schema, first, number + 1)
 
 
 def _fields(line: str, separator: str) -> list[str]:

@@ -49,11 +49,11 @@ _OTHER_MAGICS = {
 }
 
 _TEXTS = {
-    "<leshouchesevents": "a file of generated events (LHE)",
-    "hepmc::": "a file of generated events (HepMC)",
-    "<?xml": "an XML file",
-    "{": "a JSON file",
-    "[": "a JSON file",
+    b"<leshouchesevents": "a file of generated events (LHE)",
+    b"hepmc::": "a file of generated events (HepMC)",
+    b"<?xml": "an XML file",
+    b"{": "a JSON file",
+    b"[": "a JSON file",
 }
 
 _HEAD = 4096  # bytes in which a file shows what it is
@@ -71,16 +71,26 @@ def head_of(path: Path) -> bytes:
         return file.read(_HEAD)
 
 
-def other_format(path: Path, wanted: str) -> UnreadableFile:
+def other_format(path: Path, wanted: str, head: bytes | None = None) -> UnreadableFile:
     """Return the error that says what a file is in place of what its ending promises, and what to do.
 
     Args:
         path: of the file, which is not what is wanted.
         wanted: as in "a ROOT file".
+        head: its first bytes, where it is packed and these are those of what is in it.
     """
-    head = head_of(path)
+    head = head_of(path) if head is None else head
+    if known := known_format(path, wanted, head):
+        return known
     if not head:
         return UnreadableFile(f"{path} is empty; download it again")
+    if b"\0" in head or any(byte < 7 for byte in head):
+        return UnreadableFile(f"{path} is not {wanted}, nor of another format that is known; read are {READ}")
+    return UnreadableFile(f"{path} is text, not {wanted}; if it is a table, give it the ending .csv; read are {READ}")
+
+
+def known_format(path: Path, wanted: str, head: bytes) -> UnreadableFile | None:
+    """Return the error that says what a file is in place of what is wanted; None where its first bytes do not tell."""
     for magic, (what, ending) in _READ_MAGICS.items():
         if head.startswith(magic) and what != wanted:
             return UnreadableFile(f"{path} is {what}, not {wanted}; give it the ending {ending}")
@@ -89,8 +99,16 @@ def other_format(path: Path, wanted: str) -> UnreadableFile:
             return UnreadableFile(f"{path} is {what}; unpack it, and give the file its own ending; read are {READ}")
     if head.startswith(b"PK\x03\x04"):
         return _of_zip(path)
-    what = next((what for magic, what in _OTHER_MAGICS.items() if head.startswith(magic)), "")
-    return UnreadableFile(f"{path} is {what}; read are {READ}") if what else _of_text(path, head, wanted)
+    if _is_utf16(head):
+        return not_utf8(path, head)
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if begin.startswith((b"<!doctype html", b"<html")):
+        return UnreadableFile(f"{path} is a web page, maybe an error that stands in for the file; get the file itself")
+    if begin.startswith(b"version https://git-lfs"):
+        return UnreadableFile(f"{path} is a pointer to the file; `git lfs pull` gets the file itself")
+    kinds = [what for magic, what in _OTHER_MAGICS.items() if head.startswith(magic)]
+    kinds += [what for words, what in _TEXTS.items() if begin.startswith(words)]
+    return UnreadableFile(f"{path} is {kinds[0]}; read are {READ}") if kinds else None
 
 
 def not_utf8(path: Path, head: bytes, place: str = "") -> UnreadableFile:
@@ -127,20 +145,3 @@ def _of_zip(path: Path) -> UnreadableFile:
     if names and all(name.endswith(".npy") for name in names):
         return UnreadableFile(f"{path} is an archive of numpy arrays; give it the ending .npz")
     return UnreadableFile(f"{path} is a zip archive; unpack it, and name a file in it; read are {READ}")
-
-
-def _of_text(path: Path, head: bytes, wanted: str) -> UnreadableFile:
-    """Tell texts apart, and what is no text."""
-    if _is_utf16(head):
-        return not_utf8(path, head)
-    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if begin.startswith((b"<!doctype html", b"<html")):
-        return UnreadableFile(f"{path} is a web page, maybe an error that stands in for the file; get the file itself")
-    if begin.startswith(b"version https://git-lfs"):
-        return UnreadableFile(f"{path} is a pointer to the file; `git lfs pull` gets the file itself")
-    for words, what in _TEXTS.items():
-        if begin.startswith(words.encode()):
-            return UnreadableFile(f"{path} is {what}; read are {READ}")
-    if b"\0" in head or any(byte < 7 for byte in head):
-        return UnreadableFile(f"{path} is not {wanted}, nor of another format that is known; read are {READ}")
-    return UnreadableFile(f"{path} is text, not {wanted}; if it is a table, give it the ending .csv; read are {READ}")

@@ -214,7 +214,7 @@ def spoilt(opendata: Path, path: Path, label: str | None) -> Path:
         ({"background": "higgs_background", "signal": "lhco_test"}, 2, "--signal: its schema is lhco, that of the"),
         ({"sample": "{one kind}"}, 3, "all 200 events are background; an evaluation needs both kinds"),
         ({"sample": "{one kind}", "detectors": "decision_tree"}, 3, "have labels 0 only; take a sample with labels"),
-        ({"sample": "{label 2}"}, 3, "1 events have a label that is neither 0 nor 1; mend the labels, or list"),
+        ({"sample": "{label 2}"}, 3, " events have a label that is neither 0 nor 1; mend the labels, or list"),
         ({"sample": "{label 2}", "train_events": "all"}, 3, "label that is neither 0 nor 1"),
         (
             {"sample": "higgs_csv", "models": "{models}", "detectors": "one_class_svm"},

@@ -268,6 +268,26 @@ def test_a_negative_run_number_is_no_other_run(name: str, tmp_path: Path) -> Non
         loop.run([result])
 
 
+def test_negative_event_numbers_are_those_of_32_bits_beyond_2_to_the_31(tmp_path: Path) -> None:
+    """As in 4mu_2011.csv and in ATLAS's trees of 2020: by programs that keep them in 32 bits with a sign."""
+    numbers = [1057623, -1740574263, -1, -(2**31), 0, 2**31 - 1, 2**31, 2**32, 2**63 - 1]
+    expected = [1057623, 2554393033, 2**32 - 1, 2**31, 0, 2**31 - 1, 2**31, 2**32, 2**63 - 1]
+    path = tmp_path / "4mu_2011.csv"
+    path.write_text("Run,Event \n" + "".join(f"1,{number}\n" for number in numbers))
+    schema = table_schema(columns={"Event": "int64"}, quantities={"event": {"expression": "Event"}})
+    source = opened(path, schema)
+    events = define_columns(source.open(), columns_of(source, schema), ["event"])
+    assert arrays(events, ["event"])["event"].tolist() == expected
+    for name in ("cms_dimuon", "cms_fourmuon"):
+        assert load_schema(name).columns["Event"] == "int64"
+    path.write_text(f"Event\n7\n{-(2**31) - 1}\n")
+    source = opened(path, schema)
+    loop = EventLoop(source, (0, 2))
+    result = define_columns(loop.events, columns_of(source, schema), ["event"]).Sum("event")
+    with pytest.raises(EventLoopFailed, match="event -2147483649 is not a number of its kind"):
+        loop.run([result])
+
+
 def table_schema(**parts: Any) -> Schema:
     return Schema.model_validate(
         {"name": "table", "title": "", "tree": "events", "columns": {}, "quantities": {}, "features": "razor", **parts}
