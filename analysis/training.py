@@ -148,11 +148,12 @@ def _labels(collected: Sequence[Collected], needed: bool) -> npt.NDArray[np.int8
     if any(c.labels is None for c in collected):
         return None
     for c in collected:
-        if wrong := int(np.count_nonzero((c.labels != 0) & (c.labels != 1))):
+        labels = np.asarray(c.labels)
+        if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
             if not needed:
                 return None
             raise DataError(
-                f"{c.sample.title}: {wrong} of {np.size(c.labels)} training events have a label that is neither 0 nor 1; "
+                f"{c.sample.title}: {wrong} of {len(labels)} training events have a label that is neither 0 nor 1; "
                 "mend the labels, or list the ids of the background in the schema "
                 f"({LABEL}: {{expression: ..., background: [...]}})"
             )
