@@ -4,6 +4,8 @@
 // stop; RDataFrame then unwinds cleanly, with and without implicit multi-threading.
 #pragma once
 
+#include "read_errors.hxx"
+
 #include <ROOT/RResultHandle.hxx>
 #include <ROOT/RDFHelpers.hxx>
 
@@ -59,6 +61,7 @@ public:
       fStarted = Clock::now();
       fThread = std::thread([this, results] {
          try {
+            const read_errors::Watch watch;
             ROOT::RDF::RunGraphs(results);
          } catch (...) {
             fError = std::current_exception();

@@ -32,6 +32,9 @@ constexpr const char *kScores = "recorded_scores";
 // Head of a graph over trees.
 RNode open(const std::string &tree, const Names &files);
 
+// Throw where the header of a basket of a TTree's columns is damaged, and say which; see baskets.hxx.
+void check_baskets(const std::string &file, const std::string &tree, const Names &columns);
+
 // An event loop that runs in a thread of its own, so that the thread that started it can show progress and stop it.
 //
 // RDataFrame does not react to Ctrl-C. Here every event passes a filter that counts it and throws once the loop is to

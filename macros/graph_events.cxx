@@ -4,10 +4,13 @@
 #endif
 #include "graph.hxx"
 
+#include "baskets.hxx"
 #include "event_loop.hxx"
 #include "graph_rows.hxx"
 
 #include <cmath>
+#include <memory>
+#include <stdexcept>
 #include <utility>
 
 namespace graph {
@@ -15,6 +18,15 @@ namespace graph {
 RNode open(const std::string &tree, const Names &files)
 {
    return ROOT::RDataFrame(tree, files);
+}
+
+void check_baskets(const std::string &file, const std::string &tree, const Names &columns)
+{
+   const std::unique_ptr<TFile> opened(TFile::Open(file.c_str()));
+   if (!opened)
+      throw std::runtime_error("cannot be opened");
+   if (auto *events = opened->Get<TTree>(tree.c_str()))
+      baskets::check(*events, columns);
 }
 
 struct EventLoop::State {

@@ -77,7 +77,7 @@ public:
    {
       if (!fFile || fFile->IsZombie())
          throw std::runtime_error("cannot write to " + file);
-      fFile->SetCompressionSettings(401); // LZ4: fast, and ROOT notices when it is damaged
+      fFile->SetCompressionSettings(101); // ZLIB, whose damage ROOT notices
       fTree = new TTree(tree.c_str(), title.c_str(), 99, fFile.get());
       fTree->SetAutoFlush(cluster_entries);
       fTree->SetAutoSave(0);

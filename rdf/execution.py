@@ -9,7 +9,7 @@ from typing import Any
 
 from rdf import RNode
 from rdf.compiler import graph_library
-from rdf.errors import EventLoopFailed, Interrupted, LostEvents
+from rdf.errors import EventLoopFailed, Interrupted, LostEvents, SourceError
 from rdf.interpreter import ROOT, first_reason
 from rdf.selection import ALL
 from rdf.sources import Source
@@ -116,6 +116,7 @@ class EventLoop(Pass):
         except BaseException:
             self._stop()
             raise
+        self._source.local.check_unchanged()
         processed = self.processed
         if processed != self.expected:
             raise LostEvents(
@@ -144,11 +145,16 @@ class EventLoop(Pass):
             raise broken_off(self._source, error) from error
 
 
-def broken_off(source: Source, error: BaseException) -> EventLoopFailed:
+def broken_off(source: Source, error: BaseException) -> SourceError:
     """Return the error that says what broke off an event loop over a source."""
+    try:
+        source.local.check_unchanged()
+    except SourceError as cause:
+        return cause
+    reason = source.local.named(first_reason(error))
     return EventLoopFailed(
-        f"the event loop over {names_of(source.files)} broke off: {first_reason(error)}; a file may be damaged (get it "
-        "again) or the disk full"
+        f"the event loop over {names_of(source.files)} broke off: {reason}; a file may be damaged (get it again) or "
+        "the disk full"
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rdf import RNode
 from rdf.compiler import graph_library
-from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
+from rdf.errors import MissingColumn, NoEvents, SchemaError, SourceError, UnreadableFile, near_names
 from rdf.formats import is_root, other_format
-from rdf.interpreter import ROOT, first_reason, include_kernels, open_file
+from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels, open_file
+from rdf.local_files import LocalFiles, is_address
 from rdf.provenance import SIMULATED
-from rdf.schema import ODD_IN_ROOT, SOURCE_ROW, Available, Schema
+from rdf.schema import SOURCE_ROW, Available, Schema
 from rdf.tabular import Progress, convert, is_table
 
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
@@ -41,6 +43,7 @@ class Source:
         simulated: whether a file says of itself that its events are simulated.
         skipped: events of the sample before the first of these files.
         types: C++ type of each column that the schema knows.
+        local: gives ROOT the paths by which it opens the files.
     """
 
     tree: str
@@ -50,6 +53,12 @@ class Source:
     simulated: bool
     skipped: int = 0
     types: Mapping[str, str] = field(compare=False, default_factory=dict)
+    local: LocalFiles = field(compare=False, default_factory=LocalFiles)
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths or addresses by which ROOT opens the files, as long as this source lives."""
+        return [self.local.path_of(file) for file in self.files]
 
     @property
     def events(self) -> int:
@@ -57,9 +66,17 @@ class Source:
         return sum(self.entries)
 
     def open(self) -> RNode:
-        """Return the head of a new graph over all events; where these have no numbers, with `source_row` for them."""
+        """Return the head of a new graph over all events; where these have no numbers, with `source_row` for them.
+
+        Raises:
+            UnreadableFile: a TTree is damaged in a way by which ROOT would crash, or read nonsense.
+        """
         graph_library("events").load()
-        return self.numbered(ROOT.graph.open(self.tree, list(self.files)))
+        for file, path in zip(self.files, self.paths, strict=True):
+            if not is_address(file):  # over a network each basket would be a request
+                with _reading(file, self.local):
+                    ROOT.graph.check_baskets(path, self.tree, list(self.types))
+        return self.numbered(ROOT.graph.open(self.tree, self.paths))
 
     @property
     def needs_numbers(self) -> bool:
@@ -76,7 +93,7 @@ class Source:
         include_kernels("entry_numbers")
         slots = int(head.GetNSlots())
         first = [self.skipped + sum(self.entries[:i]) for i in range(len(self.files))]
-        numbers = ROOT.entry_numbers.EntryNumbers(slots, [f"{file}/{self.tree}" for file in self.files], first)
+        numbers = ROOT.entry_numbers.EntryNumbers(slots, [f"{path}/{self.tree}" for path in self.paths], first)
         # The graph is code compiled at run time: the address is how it gets to this object. It is never freed, since no
         # one knows when the last node of the graph goes; it is small.
         ROOT.SetOwnership(numbers, False)
@@ -114,12 +131,13 @@ def open_source(
     for i, tree in enumerate(trees):
         if tree in trees[:i]:
             raise UnreadableFile(f"{files[i]} is listed twice; list each file once")
-    found = [_find_tree(tree, schema.tree) for tree in trees]
+    local = LocalFiles()
+    found = [_find_tree(tree, schema.tree, local) for tree in trees]
     if not sum(tree.entries for tree in found):
         raise NoEvents(f"{', '.join(files)}: the tree {schema.tree!r} holds no events; check the file")
-    offers, types = zip(*(_available(tree, schema) for tree in trees), strict=True)
+    offers, types = zip(*(_available(tree, schema, local) for tree in trees), strict=True)
     unlike: set[str] = set()
-    stored = _branch_types(trees[0], schema.tree) if found[0].kind == "TTree" and len(trees) > 1 else {}
+    stored = _branch_types(trees[0], schema.tree, local) if found[0].kind == "TTree" and len(trees) > 1 else {}
     for i in range(1, len(trees)):
         if found[i].kind != found[0].kind:
             raise UnreadableFile(
@@ -127,7 +145,7 @@ def open_source(
             )
         unlike |= _unlike_columns(schema, trees[0], offers[0], trees[i], offers[i])
         if stored:  # RNTuple converts; a TTree's branch of another type gives numbers that mean nothing
-            unlike |= _unlike_branches(schema, offers[0], trees[0], stored, trees[i])
+            unlike |= _unlike_branches(schema, offers[0], trees[0], stored, trees[i], local)
     return Source(
         schema.tree,
         tuple(trees),
@@ -136,6 +154,7 @@ def open_source(
         any(tree.simulated for tree in found),
         skipped,
         types[0],
+        local,
     )
 
 
@@ -172,11 +191,6 @@ def _as_tree(file: str, schema: Schema, cache: Path, checksum: str | None, progr
     return str(path.resolve())
 
 
-def is_address(file: str) -> bool:
-    """Say whether a file is named by an address, as root://host//path, and not by its path."""
-    return "://" in file
-
-
 @dataclass(frozen=True)
 class _Tree:
     """A TTree or RNTuple in a file, its events, and whether the file says that they are simulated."""
@@ -186,46 +200,68 @@ class _Tree:
     simulated: bool
 
 
-def _find_tree(path: str, tree: str) -> _Tree:
+def _find_tree(path: str, tree: str, local: LocalFiles) -> _Tree:
     """Open a file and find its tree, or say why it cannot be read."""
-    if not is_address(path) and (odd := sorted(set(path) & ODD_IN_ROOT)):
-        raise UnreadableFile(
-            f"{path}: ROOT takes {odd[0]!r} in a path for something else; rename the file or its folder"
-        )
+    local.note(path)
     try:
-        file = open_file(path)
+        file = open_file(local.path_of(path))
     except OSError as error:
+        reason = local.named(str(error))
+        local.check_unchanged()
         if is_address(path):
-            raise UnreadableFile(f"{path} cannot be read ({error}); check the address, or download it") from error
+            raise UnreadableFile(f"{path} cannot be read ({reason}); check the address, or download it") from error
         if not is_root(Path(path)):
             raise other_format(Path(path), "a ROOT file") from error
-        raise UnreadableFile(f"{path} is not a whole ROOT file ({error}); delete it and get it again") from error
-    with file:
+        raise UnreadableFile(f"{path} is not a whole ROOT file ({reason}); delete it and get it again") from error
+    with _reading(path, local), file:
         simulated = bool(file.GetKey(SIMULATED))
         directory, _, name = tree.rpartition("/")
         folder = file.GetDirectory(directory) if directory else file
         names = sorted({key.GetName() for key in (folder or file).GetListOfKeys()})
         if not folder or name not in names:
             raise MissingColumn(f"{path} has no tree {tree!r}; {near_names(name if folder else tree, names)}")
-        kind = folder.GetKey(name).GetClassName()
-        entries = int(folder.Get(name).GetEntries()) if kind == "TTree" else None
-    if kind == "ROOT::RNTuple":
-        try:
-            entries = int(ROOT.RNTupleReader.Open(tree, str(path)).GetNEntries())
-        except Exception as error:
-            raise UnreadableFile(f"{path}: {first_reason(error)}; delete it and get it again") from error
-    if entries is None:
-        raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
+        kind = str(folder.GetKey(name).GetClassName())
+        if kind == "ROOT::RNTuple":
+            entries = int(ROOT.RNTupleReader.Open(tree, local.path_of(path)).GetNEntries())
+        elif _is_ttree(kind):
+            kind, entries = "TTree", int(folder.Get(name).GetEntries())
+        else:
+            raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
     return _Tree(kind.removeprefix("ROOT::"), entries, simulated)
 
 
-def _available(file: str, schema: Schema) -> tuple[Available, dict[str, str]]:
+def _is_ttree(kind: str) -> bool:
+    """Say whether objects of a class are TTrees that hold their events; a TChain is a list of other files."""
+    found = ROOT.TClass.GetClass(kind)
+    return bool(found) and found.InheritsFrom("TTree") and not found.InheritsFrom("TChain")
+
+
+@contextmanager
+def _reading(file: str, local: LocalFiles) -> Iterator[None]:
+    """Turn whatever ROOT says or throws while it reads a file into one line about that file."""
+    include_kernels("read_errors")
+    watch = ROOT.read_errors.Watch()
+    try:
+        with captured_stderr():
+            yield
+    except (SourceError, SchemaError):
+        raise
+    except Exception as error:
+        local.check_unchanged()
+        raise UnreadableFile(f"{file} is damaged ({local.named(first_reason(error))}); get it again") from error
+    finally:
+        watch.__destruct__()
+
+
+def _available(file: str, schema: Schema, local: LocalFiles) -> tuple[Available, dict[str, str]]:
     """Find out what a file offers of the schema, and the types of its columns; refuse columns of another kind."""
-    events = ROOT.RDataFrame(schema.tree, file)  # and not the compiled graph's, which may not be ready yet
-    available = schema.resolve([str(name) for name in events.GetColumnNames()], file)
-    types = {
-        name: str(events.GetColumnType(name)) for name in (*schema.columns, SOURCE_ROW) if name in available.columns
-    }
+    with _reading(file, local):
+        # And not the compiled graph's, which may not be ready yet.
+        events = ROOT.RDataFrame(schema.tree, local.path_of(file))
+        available = schema.resolve([str(name) for name in events.GetColumnNames()], file)
+        types = {
+            name: str(events.GetColumnType(name)) for name in (*schema.columns, SOURCE_ROW) if name in available.columns
+        }
     used = {name for expression in _expressions(schema, available) for name in schema.used_columns(expression)}
     for name in sorted(used & available.columns):
         wanted, found = schema.columns[name], types[name]
@@ -261,13 +297,15 @@ def _unlike_columns(schema: Schema, first: str, offer: Available, file: str, oth
     return unlike
 
 
-def _unlike_branches(schema: Schema, offer: Available, first: str, stored: Mapping[str, str], file: str) -> set[str]:
+def _unlike_branches(
+    schema: Schema, offer: Available, first: str, stored: Mapping[str, str], file: str, local: LocalFiles
+) -> set[str]:
     """Return the branches of a TTree that are stored in another way than in the first file of the sample.
 
     Raises:
         MissingColumn: the schema needs one of them.
     """
-    types = _branch_types(file, schema.tree)
+    types = _branch_types(file, schema.tree, local)
     unlike = {name for name in types.keys() & stored.keys() if types[name] != stored[name]}
     used = {name for expression in _expressions(schema, offer) for name in schema.used_columns(expression)}
     if differing := sorted(used & unlike):
@@ -276,10 +314,10 @@ def _unlike_branches(schema: Schema, offer: Available, first: str, stored: Mappi
     return unlike
 
 
-def _branch_types(file: str, tree: str) -> dict[str, str]:
+def _branch_types(file: str, tree: str, local: LocalFiles) -> dict[str, str]:
     """Return for each branch of a TTree how it is stored: the type and, for an array, what counts its elements."""
     types = {}
-    with ROOT.TFile.Open(file) as opened:
+    with _reading(file, local), ROOT.TFile.Open(local.path_of(file)) as opened:
         for leaf in opened.Get(tree).GetListOfLeaves():
             counter = leaf.GetLeafCount()
             counted = f" counted by {counter.GetName()}" if counter else ""

@@ -200,11 +200,10 @@ def test_a_damaged_conversion_is_made_anew(tmp_path: Path) -> None:
     assert again.entries == (1,)
 
 
-@pytest.mark.parametrize("name", ["packed.npy.gz", "what?.root"])
-def test_files_that_cannot_be_read_as_they_are(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"anything")
-    with pytest.raises(UnreadableFile, match=r"unpack it first|rename the file"):
-        open_source([str(tmp_path / name)], load_schema("cms_razor"), tmp_path / "cache", [None])
+def test_a_compressed_file_cannot_be_read_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "packed.npy.gz").write_bytes(b"anything")
+    with pytest.raises(UnreadableFile, match="unpack it first"):
+        open_source([str(tmp_path / "packed.npy.gz")], load_schema("cms_razor"), tmp_path / "cache", [None])
 
 
 @pytest.mark.parametrize("kind", WRITERS)
