@@ -137,14 +137,19 @@ def check_import(child: subprocess.CompletedProcess[str], what: str, use: str) -
 
 
 def check_cache(folder: Path) -> Finding:
-    """Check that downloads and converted files can be kept."""
+    """Check that downloads and converted files can be kept, and that nobody else can write them."""
+    from rdf.cache import close_to_others
+
+    remedy = "export XDG_CACHE_HOME=a folder that you can write"
+    if fault := close_to_others(folder):
+        return Finding("cache folder", "warn", f"{folder} {fault}: it is not used, and nothing is kept", remedy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         why = f"cannot write {folder} ({error.strerror}): samples cannot be kept"
-        return Finding("cache folder", "missing", why, "export XDG_CACHE_HOME=a folder that you can write")
+        return Finding("cache folder", "missing", why, remedy)
     return Finding("cache folder", "ok", str(folder))
 
 
@@ -164,12 +169,12 @@ def examine(machine: Machine) -> list[Finding]:
     packages = check_packages(pins, {package: installed_version(package) for package in pins})
     findings.append(packages)
     if packages.state != "missing":
-        from rdf.cache import cache_folder
+        from rdf.cache import named_folder
 
         findings += [
             check_cling(run_probe(CLING_PROBE)),
             check_import(run_probe(SOFIE_PROBE), "SOFIE", "a trained detector cannot become C++"),
-            check_cache(cache_folder()),
+            check_cache(named_folder()),
         ]
     return [*findings, check_data(os.environ.get("OPENDATA_DIR"))]
 

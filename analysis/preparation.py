@@ -248,7 +248,7 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
     if data.simulation and not data.files:
         events = min(data.events or STAND_IN_EVENTS, STAND_IN_EVENTS)
         with timings.stage("simulation"), spinner(console, "simulating events"):
-            path = simulate(data.simulation, schema, events, configuration.seed, cache_folder() / "simulated")
+            path = simulate(data.simulation, schema, events, configuration.seed, cache_folder("simulated"))
         data = replace(data, files=(InputFile(str(path), path.stat().st_size, None),))
     if unnamed := without_header([file.path for file in data.files], schema):
         more = f" and {len(unnamed) - 1} more" if len(unnamed) > 1 else ""
@@ -262,7 +262,7 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
         source = open_source(
             [file.path for file in data.files],
             schema,
-            cache_folder() / "converted",
+            cache_folder("converted"),
             [file.sha256 for file in data.files],
             move,
             data.skipped,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import shutil
 import subprocess
 import tarfile
@@ -41,10 +42,9 @@ def load_jsroot() -> Jsroot:
     Raises:
         PackageUnavailable: it cannot be had.
     """
-    path = cache_folder() / "npm" / _FILE
-    if not path.is_file() or not _is_genuine(path):
-        _fetch(path)
-    with tarfile.open(path) as package:
+    path = cache_folder("npm") / _FILE
+    content = _genuine(path) or _fetch(path)
+    with tarfile.open(fileobj=io.BytesIO(content)) as package:
         return Jsroot(*(_text(package, f"package/{name}") for name in ("build/jsroot.min.js", "LICENSE")))
 
 
@@ -54,12 +54,16 @@ def _text(package: tarfile.TarFile, name: str) -> str:
     return file.read().decode("utf-8", errors="replace")
 
 
-def _is_genuine(path: Path) -> bool:
-    return base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode() == SHA512
+def _genuine(path: Path) -> bytes | None:
+    """Return the content of the package, None where there is none or another one."""
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    return content if base64.b64encode(hashlib.sha512(content).digest()).decode() == SHA512 else None
 
 
-def _fetch(path: Path) -> None:
-    """Put the package into the cache; it appears there only when it is whole and genuine."""
+def _fetch(path: Path) -> bytes:
+    """Put the package into the cache, and return its content; it appears there only when it is whole and genuine."""
     npm = shutil.which("npm")
     if npm is None:
         raise PackageUnavailable(
@@ -67,7 +71,7 @@ def _fetch(path: Path) -> None:
             f"registry into {path.parent}"
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             options = ["--loglevel=error", "--fetch-retries=0", "--pack-destination", folder]
             done = subprocess.run(
@@ -86,12 +90,14 @@ def _fetch(path: Path) -> None:
                     f"npm cannot fetch jsroot@{VERSION} ({', '.join(said) or f'exit code {done.returncode}'}); "
                     f"repeat with a network, or put {_FILE} into {path.parent}"
                 )
-            if not _is_genuine(packed):
+            content = _genuine(packed)
+            if content is None:
                 raise PackageUnavailable(
                     f"what npm fetched as jsroot@{VERSION} is not what was published (another SHA-512); check the "
                     "registry that npm is configured for"
                 )
             packed.replace(path)
+            return content
     except subprocess.TimeoutExpired as error:
         raise PackageUnavailable(
             f"npm did not fetch jsroot@{VERSION} within {_PATIENCE:.0f} s; check the network, and repeat"

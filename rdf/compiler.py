@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rdf.cache import cache_folder
+from rdf.cache import cache_folder, is_own, open_own
 from rdf.errors import CompileError
 
 MACROS = Path(__file__).resolve().parent.parent / "macros"
@@ -122,6 +122,7 @@ class Library:
     compiled_by: str
     _place: Path | None = None
     _build: _Build | None = None
+    _kept: int | None = None
     _loaded: ctypes.CDLL | None = field(default=None, repr=False)
 
     def load(self) -> None:
@@ -147,19 +148,23 @@ class Library:
 
     def _open(self) -> ctypes.CDLL:
         if self._build is None:
-            return self._at(self._place)
+            return self._load(self._kept)
         try:
             content = self._build.wait()
             # A header that was changed meanwhile would be kept under the name of what it was.
-            same = self._place is not None and _key(self.code, self._build.compiler) == self._place.stem
-            kept = self._place is not None and same and _keep(content, self._place)
-            return self._at(self._place if kept else self._build.output)
+            if self._place is not None and _key(self.code, self._build.compiler) == self._place.stem:
+                _keep(content, self._place)
+                self._kept = _open_sealed(self._place)
+            return self._load(self._kept, self._build.output)
         finally:
             self._build.remove()  # what is loaded stays so
 
-    def _at(self, place: Path | None) -> ctypes.CDLL:
+    def _load(self, kept: int | None, output: Path | None = None) -> ctypes.CDLL:
+        """Load the file that was opened and checked, at whose path something else may lie by now; or a new one."""
+        # The file stays open: libraries are told apart by these paths, and another one would get its number.
+        path = output if kept is None else f"/proc/self/fd/{kept}"
         try:
-            return ctypes.CDLL(str(place), os.RTLD_NOW | os.RTLD_GLOBAL)
+            return ctypes.CDLL(str(path), os.RTLD_NOW | os.RTLD_GLOBAL)
         except OSError as error:
             raise CompileError(self.what, f"{error}") from error
 
@@ -225,11 +230,12 @@ def compile_library(code: str, what: str, interface: str = "") -> Library:
     if compiler is None:
         return Library(what, code, interface, "Cling")
     key = _key(code, compiler)
-    place = cache_folder() / "compiled" / f"{key}.so"
-    if _is_whole(place):
+    place = cache_folder("compiled") / f"{key}.so"
+    kept = _open_sealed(place)
+    if kept is not None:
         with suppress(OSError):
             os.utime(place)  # it is in use
-        return Library(what, code, interface, compiler.version, place)
+        return Library(what, code, interface, compiler.version, place, _kept=kept)
     try:
         build = _Build(compiler, code, what)
     except OSError:  # no folder to compile in
@@ -242,13 +248,13 @@ def loaded_libraries() -> list[Path]:
 
     A machine with the same CPU, compiler and ROOT that finds them in its own cache need not compile.
     """
-    folder = (cache_folder() / "compiled").resolve()
+    folder = cache_folder("compiled").resolve()
     try:
         maps = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
     except OSError:
         return []
     mapped = {Path(fields[5]) for line in maps if len(fields := line.split(maxsplit=5)) == 6}
-    return sorted(path for path in mapped if path.parent == folder)
+    return sorted(path for path in mapped if path.parent == folder and is_own(path))
 
 
 def place_of_error(said: str) -> str:
@@ -287,31 +293,31 @@ def _headers(code: bytes) -> dict[str, str]:
     return found
 
 
-def _is_whole(place: Path) -> bool:
-    """Say whether a library lies there as it was written, by this user."""
-    try:
-        if place.stat().st_uid != os.getuid():
-            return False
-        content, _, seal = place.read_bytes().rpartition(_SEAL)
-    except OSError:
-        return False
-    return hashlib.sha256(content).digest() == seal
+def _open_sealed(place: Path) -> int | None:
+    """Open the library that lies there as it was written, by this user; None where there is no such thing."""
+    descriptor = open_own(place)
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        content, _, seal = file.read().rpartition(_SEAL)
+    if content and hashlib.sha256(content).digest() == seal:
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
-def _keep(content: bytes, place: Path) -> bool:
-    """Write a library to the cache, whole or not at all, and say whether it is there."""
+def _keep(content: bytes, place: Path) -> None:
+    """Write a library to the cache, whole or not at all."""
     draft = place.with_name(f".{place.name}.{os.getpid()}.partial")
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.write_bytes(content + _SEAL + hashlib.sha256(content).digest())
         draft.chmod(0o700)
         draft.replace(place)
     except OSError:
         with suppress(OSError):
             draft.unlink()
-        return False
+        return
     _clear(place.parent)
-    return True
 
 
 def _clear(folder: Path) -> None:

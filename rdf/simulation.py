@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rdf import RNode
+from rdf.cache import is_own
 from rdf.errors import CacheUnusable, EventLoopFailed, LostEvents, SchemaError, near_names
 from rdf.execution import EventLoop, Progress, use_threads
 from rdf.interpreter import ROOT, captured_stderr, define, first_reason, include_kernels
@@ -334,11 +335,12 @@ def simulate(generator: str, schema: Schema, events: int, seed: int, cache: Path
             f"{schema.tree!r}; name another simulation"
         )
     target = cache / f"SIMULATED-{generator}-{events}-seed{seed}-v{FORMAT}.root"
-    if target.exists():
+    if is_own(target):
         return target
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_simulation(simulation, target, events, seed, Provenance(simulation.title, simulated=True))
+        target.chmod(0o600)  # what others can write does not count
     except OSError as error:
         raise CacheUnusable(f"cannot write to {cache}: {error.strerror}; set XDG_CACHE_HOME") from error
     except (CacheUnusable, EventLoopFailed) as error:

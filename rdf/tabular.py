@@ -14,6 +14,7 @@ import numpy as np
 
 from rdf import csv_table, darkmachines, hdf5_table, numpy_table, parquet_table
 from rdf.batches import Batch, Batches, Vectors
+from rdf.cache import is_own, read_own
 from rdf.errors import CacheUnusable, SchemaError, SourceError, UnreadableFile
 from rdf.formats import other_format
 from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
@@ -92,12 +93,14 @@ def convert(
         return target
     temporary = target.with_suffix(f".{os.getpid()}.part")
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary.touch()  # fails as an OSError where RNTuple would fail as something else
         _write_rntuple(temporary, schema, _read(source, schema), lambda done: progress and progress(done, size))
         made = _sha256(temporary)
+        temporary.chmod(0o600)  # what others can write does not count
         temporary.replace(target)
         temporary.write_text(made)
+        temporary.chmod(0o600)
         temporary.replace(_note_of(target))
     except SourceError:
         raise
@@ -112,13 +115,13 @@ def convert(
 
 
 def _is_whole(converted: Path) -> bool:
-    """Say whether there is a converted table, and bit by bit as it was written: it may have been damaged since.
+    """Say whether there is a converted table of this user's, and bit by bit as written: it may have been damaged since.
 
     It is not enough to open it: most of its checksums are only looked at in the event loop.
     """
     try:
-        return _note_of(converted).read_text() == _sha256(converted)
-    except (OSError, UnicodeDecodeError):
+        return is_own(converted) and read_own(_note_of(converted)) == _sha256(converted).encode()
+    except OSError:
         return False
 
 

@@ -12,10 +12,8 @@ from rdf.cache import APPLICATION, cache_folder
 
 def cache_apart(folder: Path) -> Path:
     """Return a folder for XDG_CACHE_HOME that is empty but for what is compiled, which is named by its content."""
-    compiled = cache_folder() / "compiled"
-    compiled.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / APPLICATION).mkdir(parents=True)
-    (folder / APPLICATION / "compiled").symlink_to(compiled)
+    (folder / APPLICATION).mkdir(mode=0o700, parents=True)
+    (folder / APPLICATION / "compiled").symlink_to(cache_folder("compiled"))
     return folder
 
 

@@ -59,7 +59,7 @@ def opendata_folder() -> Path | None:
 
 def download_folder() -> Path:
     """Return the folder of the user's cache into which samples are fetched."""
-    return cache_folder() / "samples"
+    return cache_folder("samples")
 
 
 def locate(sample: Sample, opendata: Path | None, cache: Path) -> list[Path] | None:

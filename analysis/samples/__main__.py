@@ -22,6 +22,7 @@ from analysis.samples import (
     obtain,
     opendata_folder,
 )
+from rdf.cache import close_to_others, named_folder
 
 EPILOG = """\
 A file is looked for under OPENDATA_DIR, then in the user's cache, then at the CERN Open Data portal. Wherever it
@@ -52,6 +53,11 @@ def main(arguments: Sequence[str]) -> int:
 def _fetch(names: list[str]) -> int:
     if not names:
         raise ConfigurationError(f"fetch needs the name of a sample; {near_names('', catalogue())}")
+    for folder in (named_folder(), named_folder() / "samples"):
+        if fault := close_to_others(folder):
+            raise DataError(
+                f"{folder} {fault}: downloads could not be kept; set XDG_CACHE_HOME to a folder of your own"
+            )
     # All names are looked up first: a misspelt second one is known before the first is downloaded.
     for sample in [find_sample(name) for name in names]:
         opendata, cache = opendata_folder(), download_folder()

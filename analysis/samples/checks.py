@@ -12,6 +12,7 @@ from pathlib import Path
 from analysis.program import error_console
 from analysis.progress import progress_bar
 from analysis.samples.model import SampleFile
+from rdf.cache import read_own
 
 CHUNK = 1 << 20  # bytes
 LARGE = 1_000_000_000
@@ -41,37 +42,47 @@ def check(path: Path, file: SampleFile, cache: Path) -> str | None:
         OSError: the file cannot be read.
     """
     # Before the file is read: what changes it meanwhile makes it another one.
-    marker = _marker(path, file, cache)
+    note = _note(path, file)
+    place = _place(note, cache)
     # Without a readable cache the file is read each time.
-    with suppress(OSError):
-        if marker.exists():
-            return None
+    if read_own(place) == note:
+        return None
     fault = difference(path, file)
     if fault is None:
-        _write(marker)
+        _write(note, place)
     return fault
 
 
 def remember(path: Path, file: SampleFile, cache: Path) -> None:
     """Note that a file was found right, so that `check` need not read it again."""
-    _write(_marker(path, file, cache))
+    note = _note(path, file)
+    _write(note, _place(note, cache))
 
 
-def _marker(path: Path, file: SampleFile, cache: Path) -> Path:
-    """Return the empty file that, where it exists, says that the file was found right; names no two states alike.
+def _note(path: Path, file: SampleFile) -> bytes:
+    """Return what is noted of a file that was found right: it names no two states alike.
 
-    Empty files, one for each state of a file, need no lock: processes that write the same one mean the same.
+    The time of the last change of a file's size, modes or content (ctime) is one that nobody can set.
     """
-    status, checksum = path.stat(), _checksum(file)
-    state = f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{file.size}\0{checksum}"
-    return cache / ".checked" / hashlib.sha256(os.fsencode(state)).hexdigest()
+    found = path.stat()
+    times = f"{found.st_mtime_ns}\0{found.st_ctime_ns}"
+    state = f"{path.resolve()}\0{found.st_ino}\0{found.st_size}\0{times}\0{file.size}\0{_checksum(file)}"
+    return os.fsencode(state)
 
 
-def _write(marker: Path) -> None:
+def _place(note: bytes, cache: Path) -> Path:
+    """Return the file that has this note and no other: processes that write it write the same, and need no lock."""
+    return cache / ".checked" / hashlib.sha256(note).hexdigest()
+
+
+def _write(note: bytes, place: Path) -> None:
+    draft = place.with_name(f"{place.name}.{os.getpid()}")
     # Without a writable cache the file is read again next time.
     with suppress(OSError):
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_bytes(note)
+        draft.chmod(0o600)  # what others can write does not count
+        draft.replace(place)
 
 
 def _checksum(file: SampleFile) -> tuple[str, str] | None:

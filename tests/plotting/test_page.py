@@ -133,7 +133,7 @@ def test_no_page_without_room_for_it(folder: Path, capsys: pytest.CaptureFixture
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(jsroot, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(jsroot, "cache_folder", lambda part: tmp_path / "cache" / part)
     return tmp_path / "cache" / "npm"
 
 

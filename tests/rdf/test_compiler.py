@@ -414,7 +414,7 @@ def test_a_process_that_is_killed_while_it_compiles_does_not_stop_the_next(
     assert kept(cache) == []
     slow.unlink()
     # What a process leaves that is killed while it writes the entry.
-    cache.mkdir(parents=True)
+    cache.mkdir(parents=True, exist_ok=True)
     (cache / ".of_another.so.1.partial").write_bytes(b"\x7fELF")
     assert answer() == answer() == 42
     (name,) = (name for name in kept(cache) if not name.endswith(".partial"))
