@@ -1,25 +1,34 @@
 """The model folder: `<detector>.onnx` and `models.json`, the only thing that passes from training to scoring.
 
-Reading it needs neither torch nor scikit-learn.
+Reading it needs neither torch nor scikit-learn. It may come from a stranger: nothing that it names is opened but the
+ONNX files in the folder itself.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import re
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from models.errors import ModelFolderError
+from models.network_file import UnfitNetwork, check_network
 from models.thresholds import ThresholdRule
 
 MODELS_JSON = "models.json"
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
+READ = (3, FORMAT)
+"""Formats that are read; the third has no checksum of its own."""
+CHECKSUM_KEY, NO_CHECKSUM = "sha256", "0" * 64
+LARGEST = 100_000_000
+"""Bytes of models.json, at most."""
 OnnxFile = Annotated[str, Field(pattern=r"^[\w-]+\.onnx$")]
 """Name of a file in the model folder itself."""
 _REMEDY = "train again, or take a whole copy of the folder"
@@ -243,11 +252,21 @@ class Columns(_Table):
     observables: list[str]
     plane: tuple[str, str]
 
+    @field_validator("schema_name")
+    @classmethod
+    def _no_path(cls, name: str) -> str:
+        """Refuse what would be opened as a file of the models' choice; a schema file is called by its stem here."""
+        if not re.fullmatch(r"[^./\\][^/\\]*", name) or not name.isprintable() or name.endswith((".yaml", ".yml")):
+            raise ValueError(f"{name!a} is no name of a schema")
+        return name
+
 
 class ModelFolder(Columns):
     """The contents of `models.json`.
 
     Attributes:
+        sha256: of the text of models.json with zeros in the place of this, so that a digit that changes there does not
+            go unnoticed, and that models can be known again; of the whole text in format 3, which does not have it.
         feature_axes: binning of whatever is drawn like a feature.
         feature_quantiles: distribution of each feature in the training; models of earlier versions have none.
         training: what the detectors were trained on.
@@ -259,7 +278,8 @@ class ModelFolder(Columns):
         versions: of the libraries that trained them.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[3, 4] = FORMAT
+    sha256: str = NO_CHECKSUM
     feature_axes: dict[str, Axis]
     feature_quantiles: dict[str, Quantiles] = {}
     training: Training
@@ -269,13 +289,6 @@ class ModelFolder(Columns):
     detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]  # stands in names of C++ classes
     reference: Reference
     versions: dict[str, str]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_format(cls, table: Any) -> Any:
-        if isinstance(table, dict) and (found := table.get("format", FORMAT)) != FORMAT:
-            raise ValueError(f"format {found!r}, where this version of the toolkit reads format {FORMAT}")
-        return table
 
     @property
     def files(self) -> dict[str, str]:
@@ -299,9 +312,13 @@ class ModelFolder(Columns):
             if entry.networks[0].reconstruction
         }
 
-    def write(self, folder: Path) -> None:
-        """Write `models.json` beside the ONNX files."""
-        (folder / MODELS_JSON).write_text(json.dumps(self.model_dump(by_alias=True), indent=1) + "\n")
+    def write(self, folder: Path) -> Self:
+        """Write `models.json` beside the ONNX files, and return what will be read there: with the checksum."""
+        table = {CHECKSUM_KEY: NO_CHECKSUM, **self.model_dump(by_alias=True, exclude={CHECKSUM_KEY})}
+        text = json.dumps(table, indent=1, allow_nan=False) + "\n"
+        checksum = _sha256(text.encode())
+        (folder / MODELS_JSON).write_text(text.replace(NO_CHECKSUM, checksum, 1))
+        return self.model_copy(update={CHECKSUM_KEY: checksum})
 
 
 def read_model_folder(folder: Path) -> ModelFolder:
@@ -314,7 +331,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     if not table.is_file():
         raise ModelFolderError(f"{folder} has no {MODELS_JSON}; name the `models` folder that an earlier run left")
     try:
-        models = ModelFolder.model_validate_json(table.read_bytes())
+        models = ModelFolder.model_validate(_read_table(table, _read(table)))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(the whole file)"
@@ -338,8 +355,12 @@ def read_model_folder(folder: Path) -> ModelFolder:
     for name in models.ensemble:
         if name not in models.detectors:
             raise ModelFolderError(f"{table}: {name} of the ensemble is not among the detectors; {_REMEDY}")
-    for file, checksum in models.files.items():
-        _check_onnx(folder / file, checksum, models.features)
+    for entry in models.detectors.values():
+        for network in entry.networks:
+            _check_onnx(folder / network.file, network.sha256, models.features, 1)
+            _check_onnx(
+                folder / network.contributions, network.contributions_sha256, models.features, len(models.features)
+            )
     if not models.reference.features:
         raise ModelFolderError(f"{table}: it holds no reference events; {_REMEDY}")
     if any(len(event) != len(models.features) for event in models.reference.features):
@@ -353,16 +374,65 @@ def read_model_folder(folder: Path) -> ModelFolder:
     return models
 
 
-def _check_onnx(path: Path, checksum: str, features: list[str]) -> None:
-    if not path.is_file():
-        raise ModelFolderError(f"{path} is missing; {_REMEDY}")
-    found = file_sha256(path)
+def _read_table(path: Path, content: bytes) -> dict[str, Any]:
+    """Read the text of models.json, which has to be as it was written, and add the checksum where it has none."""
+    try:
+        table = json.loads(content.decode("utf-8"), object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderError(f"{path}: (the whole file): Invalid JSON: {error}; {_REMEDY}") from error
+    if not isinstance(table, dict):
+        raise ModelFolderError(f"{path}: (the whole file): a table of keys and values is expected; {_REMEDY}")
+    found = table.get("format")
+    if found not in READ:
+        raise ModelFolderError(
+            f"{path}: (the whole file): format {found!a}, where this version of the toolkit reads the formats "
+            f"{' and '.join(map(str, READ))}; {_REMEDY}"
+        )
+    if found < FORMAT and CHECKSUM_KEY not in table:
+        return {**table, CHECKSUM_KEY: _sha256(content)}
+    stated = str(table.get(CHECKSUM_KEY))
+    if stated == NO_CHECKSUM or stated != _sha256(content.replace(stated.encode(), NO_CHECKSUM.encode(), 1)):
+        raise ModelFolderError(f"{path}: {CHECKSUM_KEY}: the file is not as it was written; {_REMEDY}")
+    return table
+
+
+def _each_key_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"key {key!a} stands twice")
+        table[key] = value
+    return table
+
+
+def _read(path: Path) -> bytes:
+    """Read a file that lies in the folder itself."""
+    try:
+        if not path.resolve(strict=True).is_relative_to(path.parent.resolve()):
+            raise ModelFolderError(f"{path} is a link that leads out of the folder; put the file itself in its place")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelFolderError(f"{path} is no file; {_REMEDY}")
+        if path.name == MODELS_JSON and found.st_size > LARGEST:
+            raise ModelFolderError(f"{path} has {found.st_size / 1e6:.0f} MB, more than any training writes; {_REMEDY}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelFolderError(f"{path} is missing; {_REMEDY}") from error
+    except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError
+        raise ModelFolderError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; {_REMEDY}"
+        ) from error
+
+
+def _check_onnx(path: Path, checksum: str, features: list[str], outputs: int) -> None:
+    content = _read(path)
+    found = _sha256(content)
     if found != checksum:
         raise ModelFolderError(
             f"{path}: checksum {found[:12]}... does not fit the {checksum[:12]}... of {MODELS_JSON}; {_REMEDY}"
         )
     try:
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise ModelFolderError(f"{path} is not an ONNX file; {_REMEDY}") from error
     trained = next((entry.value for entry in model.metadata_props if entry.key == "features"), "").split(",")
@@ -371,6 +441,10 @@ def _check_onnx(path: Path, checksum: str, features: list[str]) -> None:
             f"{path} was trained on the features {', '.join(trained)}, {MODELS_JSON} lists {', '.join(features)}; "
             f"{_REMEDY}"
         )
+    try:
+        check_network(model, len(features), outputs)
+    except UnfitNetwork as fault:
+        raise ModelFolderError(f"{path}: {fault}; {_REMEDY}") from fault
 
 
 def file_sha256(path: Path) -> str:
@@ -379,8 +453,20 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def copy_model_folder(models: ModelFolder, source: Path, target: Path) -> None:
-    """Copy a model folder's own files, and nothing else that lies there."""
+    """Copy a model folder's own files, and nothing else that lies there.
+
+    Raises:
+        ModelFolderError: a file is not what it was when the folder was read.
+    """
     target.mkdir(parents=True, exist_ok=True)
-    for file in (MODELS_JSON, *models.files):
-        shutil.copyfile(source / file, target / file)
+    for file, checksum in {MODELS_JSON: models.sha256, **models.files}.items():
+        content = _read(source / file)
+        found = _read_table(source / file, content)[CHECKSUM_KEY] if file == MODELS_JSON else _sha256(content)
+        if found != checksum:
+            raise ModelFolderError(f"{source / file} has changed since it was read; start again")
+        (target / file).write_bytes(content)

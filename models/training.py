@@ -251,8 +251,7 @@ def write_model_folder(
         reference=_reference(events, trained, recipe),
         versions=dict(versions),
     )
-    models.write(folder)
-    return models
+    return models.write(folder)
 
 
 def _write_networks(

@@ -191,6 +191,10 @@ def _translated(network: bytes, name: str) -> tuple[str, str]:
         file.write_bytes(network)
         translated = sofie_onnx.parse(str(file))
         translated.generate()
+        # The caller has room for one number: what SOFIE makes of the shapes counts, and not what the file says.
+        shapes = [translated.get_tensor_shape(name) for name in translated.get_output_tensor_names()]
+        if [math.prod(shape) for shape in shapes] != [1]:
+            raise ValueError(f"its results have the shapes {shapes}, where one score is expected")
         translated.output_generated(str(header))
         return header.read_text(), weights.read_text() if weights.exists() else ""
 

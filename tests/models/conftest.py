@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,19 @@ def by_numpy(network: torch.nn.Module, X: npt.NDArray[np.float32], path: Path) -
     return np.concatenate([evaluator.run(None, {"features": event[np.newaxis]})[0] for event in X])
 
 
+@pytest.fixture(scope="session")
+def folder_of_forest(
+    tmp_path_factory: pytest.TempPathFactory, forest: IsolationForest, made_up: npt.NDArray[np.float32]
+) -> Path:
+    path = tmp_path_factory.mktemp("written") / "models"
+    written(path, forest, made_up)
+    return path
+
+
 @pytest.fixture
-def folder(tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> Path:
+def folder(tmp_path: Path, folder_of_forest: Path) -> Path:
     """A model folder as a run leaves it."""
-    written(tmp_path / "models", forest, made_up)
-    return tmp_path / "models"
+    return Path(shutil.copytree(folder_of_forest, tmp_path / "models"))
 
 
 def written(folder: Path, forest: IsolationForest, X: npt.NDArray[np.float32]) -> ModelFolder:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from models.errors import ModelFolderError
 from models.folder import Columns, copy_model_folder, file_sha256, read_model_folder
 from models.isolation_forest import IsolationForest
 from tests.models.conftest import FEATURES, written
+from tests.models.trained import write_table
 
 PROJECT = Path(__file__).parents[2]
 ONNX, WHY = "isolation_forest.onnx", "isolation_forest_contributions.onnx"
@@ -37,7 +40,7 @@ def alter(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = folder / "models.json"
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    write_table(path, content)
 
 
 def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> None:
@@ -161,7 +164,10 @@ def network(content: dict[str, Any]) -> dict[str, Any]:
     ("change", "fault"),
     [
         (lambda content: content.update(colour="red"), "colour: Extra inputs are not permitted"),
-        (lambda content: content.update(format=4), "format 4, where this version of the toolkit reads format 3"),
+        (
+            lambda content: content.update(format=5),
+            "format 5, where this version of the toolkit reads the formats 3 and 4",
+        ),
         (lambda content: content.pop("schema"), "schema: Field required"),
         (lambda content: content.pop("define"), "define: Field required"),
         (lambda content: content.update(objects=[]), "objects: Input should be"),
@@ -223,7 +229,8 @@ def test_a_folder_of_the_first_format_is_refused_for_its_format(folder: Path) ->
 
     alter(folder, as_it_was)
     assert refused(folder) == (
-        f"{folder / 'models.json'}: (the whole file): format 1, where this version of the toolkit reads format 3; "
+        f"{folder / 'models.json'}: (the whole file): format 1, where this version of the toolkit reads the formats "
+        f"3 and 4; "
         f"{REMEDY}"
     )
 
@@ -259,3 +266,150 @@ def test_errors_of_other_features_are_refused_and_none_are_not(
     # Folders of older versions do not have the key.
     alter(tmp_path, lambda content: content["detectors"]["isolation_forest"]["networks"][0].pop("reconstruction"))
     assert read_model_folder(tmp_path).reconstructions() == {}
+
+
+# What damages the file, or is not as a training writes it.
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(folder: Path) -> None:
+    path = folder / "models.json"
+    content = path.read_bytes()
+    random_ = random.Random(11)
+    places = [random_.randrange(len(content)) for _ in range(300)]
+    # Where it matters most: the format, the checksum's name and value, a threshold.
+    for word in (b'"format": 4', b'"sha256": "', b'"threshold": '):
+        start = content.index(word)
+        places += range(start, start + len(word) + 8)
+    for place in places:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << random_.randrange(8)
+        path.write_bytes(flipped)
+        with pytest.raises(ModelFolderError, match=r"train again, or take a whole copy of the folder$"):
+            read_model_folder(folder)
+
+
+def test_a_changed_digit_names_the_file_and_the_remedy(folder: Path) -> None:
+    path = folder / "models.json"
+    text = path.read_text()
+    start = text.index('"threshold": 0.') + len('"threshold": 0.')
+    path.write_text(text[:start] + str(9 - int(text[start])) + text[start + 1 :])
+    assert refused(folder) == f"{path}: sha256: the file is not as it was written; {REMEDY}"
+
+
+@pytest.mark.parametrize("value", ["", "0" * 64, "f" * 64, 5, None, ["0" * 64]])
+def test_a_wrong_checksum_is_refused(folder: Path, value: Any) -> None:
+    path = folder / "models.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": value}))
+    assert "sha256: the file is not as it was written" in refused(folder)
+
+
+def test_the_checksum_is_that_of_the_text_with_zeros_in_its_place(folder: Path) -> None:
+    text = (folder / "models.json").read_text()
+    stated = json.loads(text)["sha256"]
+    assert hashlib.sha256(text.replace(stated, 64 * "0", 1).encode()).hexdigest() == stated
+    assert read_model_folder(folder).sha256 == stated
+
+
+def as_version_3(folder: Path) -> str:
+    """Write models.json as the version before did, and return its sha256."""
+    path = folder / "models.json"
+    table = {key: value for key, value in json.loads(path.read_text()).items() if key != "sha256"}
+    path.write_text(json.dumps({**table, "format": 3}, indent=1) + "\n")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_format_before_is_read_without_a_checksum(folder: Path, tmp_path: Path) -> None:
+    before = read_model_folder(folder)
+    found = as_version_3(folder)
+    models = read_model_folder(folder)
+    assert models == before.model_copy(update={"format": 3, "sha256": found})
+    copy_model_folder(models, folder, tmp_path / "copy")
+    assert (tmp_path / "copy" / "models.json").read_bytes() == (folder / "models.json").read_bytes()
+    # With a checksum it has to be right, whatever the format; and the fourth does not go without.
+    text = (folder / "models.json").read_text()
+    (folder / "models.json").write_text(text.replace("{", f'{{"sha256": "{found}",', 1))
+    assert "sha256: the file is not as it was written" in refused(folder)
+    (folder / "models.json").write_text(text.replace('"format": 3', '"format": 4'))
+    assert "sha256: the file is not as it was written" in refused(folder)
+
+
+def test_a_key_that_stands_twice_is_refused(folder: Path) -> None:
+    path = folder / "models.json"
+    path.write_text(path.read_text().replace('"seed": 42', '"seed": 42, "seed": 42'))
+    assert "(the whole file): Invalid JSON: key 'seed' stands twice" in refused(folder)
+
+
+def test_json_without_bottom_is_refused(folder: Path) -> None:
+    (folder / "models.json").write_text("[" * 200_000)
+    assert "(the whole file): Invalid JSON" in refused(folder)
+    (folder / "models.json").write_text(f'{{"seed": {"9" * 5000}}}')
+    assert "(the whole file): Invalid JSON" in refused(folder)
+    with (folder / "models.json").open("wb") as file:
+        file.truncate(10**12)  # with nothing on disk
+    assert "more than any training writes" in refused(folder)
+
+
+# Nothing that a folder names is opened but its own files.
+
+
+@pytest.mark.parametrize("name", ["models.json", ONNX, WHY])
+def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).rename(tmp_path / name)
+    (folder / name).symlink_to(f"../{name}")
+    assert refused(folder) == (
+        f"{folder / name} is a link that leads out of the folder; put the file itself in its place"
+    )
+    (folder / name).unlink()
+    (tmp_path / name).rename(folder / "elsewhere")
+    (folder / name).symlink_to("elsewhere")
+    assert read_model_folder(folder).features == list(FEATURES)
+
+
+def test_a_folder_that_is_a_link_is_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    assert read_model_folder(tmp_path / "link") == read_model_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["models.json", ONNX])
+def test_a_pipe_is_not_waited_at(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert refused(folder)
+
+
+def test_a_circle_of_links_ends(folder: Path) -> None:
+    (folder / ONNX).unlink()
+    (folder / ONNX).symlink_to(ONNX)
+    assert refused(folder).startswith(str(folder / ONNX))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("/tmp/mine.yaml", "mine.yaml", "mine.yml", "../schemas/lhco", "../../etc/passwd", ".hidden", "..", "a\nb"),
+        *("http://127.0.0.1/x.yaml", "C:\\x", "\x1b[2J", "", "a\0b"),
+    ],
+)
+def test_a_schema_is_named_and_not_a_file(folder: Path, name: str) -> None:
+    alter(folder, lambda content: content.update(schema=name))
+    assert "is no name of a schema" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["/tmp/x.onnx", "../x.onnx", "a/x.onnx", "file:x.onnx", "x.onnx\n", "x.py", ".onnx", "x y.onnx"]
+)
+def test_a_network_is_a_file_of_the_folder_itself(folder: Path, name: str) -> None:
+    alter(folder, lambda content: network(content).update(file=name))
+    assert "isolation_forest.networks.0.file: " in refused(folder)
+
+
+def test_what_has_changed_since_it_was_read_is_not_copied(folder: Path, tmp_path: Path) -> None:
+    models = read_model_folder(folder)
+    alter(folder, lambda content: content.update(seed=43))
+    with pytest.raises(ModelFolderError, match=r"models\.json has changed since it was read; start again"):
+        copy_model_folder(models, folder, tmp_path / "copy")
+    models = read_model_folder(folder)
+    with (folder / WHY).open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(ModelFolderError, match=rf"{WHY} has changed since it was read; start again"):
+        copy_model_folder(models, folder, tmp_path / "copy")
