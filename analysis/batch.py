@@ -16,7 +16,7 @@ from typing import Any
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, OutputFolderError
 from analysis.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
-from analysis.preparation import prepare, read_models
+from analysis.preparation import prepare, read_models, trusted_sha256
 from analysis.samples import Original
 from analysis.timings import Timings
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256
@@ -37,12 +37,14 @@ class BatchInput:
         libraries: compiled code that the jobs need, in this machine's cache. A job on a machine with the same CPU, ROOT
             and compiler that has them in `compiled/` of its own cache need not compile.
         models_sha256: of models.json.
+        trusted_sha256: checksum of the models by which jobs may trust them; None where they need not.
     """
 
     data: RunInput
     schema: str | None
     libraries: tuple[Path, ...]
     models_sha256: str
+    trusted_sha256: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -150,6 +152,7 @@ def inspect_sample(configuration: RunConfiguration) -> BatchInput:
         Path(data.schema_name).read_text(encoding="utf-8") if own else None,
         tuple(loaded_libraries()),
         file_sha256(configuration.models / MODELS_JSON),
+        trusted_sha256(models, configuration),
     )
 
 

@@ -47,6 +47,9 @@ class AnalysisConfiguration(BaseModel):
     )
     max_events: int | None = Field(None, ge=1, description="read no more than the first so many events")
     models: Path | None = Field(None, description="models folder of an earlier run: score with it, train nothing")
+    trust_models: bool = Field(
+        False, description="accept models whose definitions are more than formulas: any C++ of whoever wrote them"
+    )
     seed: int = Field(42, ge=0, lt=2**32, description="seed of all that is random")
     features: str | tuple[str, ...] | None = Field(
         None, description="feature set, or features separated by commas (default: what suits the schema)"
@@ -161,6 +164,9 @@ class RunConfiguration(AnalysisConfiguration):
     )
     plan: str | None = Field(
         None, min_length=1, description="for batch jobs: the plan that this part belongs to, noted in run.json"
+    )
+    trusted_sha256: str | None = Field(
+        None, min_length=1, description="for batch jobs: checksum of the models that were trusted at submission"
     )
     allow_simulated: bool = Field(False, description="run on simulated events where the sample cannot be had")
 
@@ -307,7 +313,14 @@ _METAVARS = {
 _METAVARS |= dict.fromkeys(("sample", "background", "signal"), "NAME|FILE")
 _METAVARS |= {"features": "SET|A,B", "define": "TABLE", "objects": "TABLE", "vary": "A,B|TABLE", "threshold": "TABLE"}
 _METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS"}
-_METAVARS |= {"data": "HOW", "python": "PATH", "settle": "SECONDS", "replay": "NAME|FILE", "rate": "R"}
+_METAVARS |= {
+    "trusted_sha256": "SHA256",
+    "data": "HOW",
+    "python": "PATH",
+    "settle": "SECONDS",
+    "replay": "NAME|FILE",
+    "rate": "R",
+}
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all"}
 
 

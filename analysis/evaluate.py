@@ -28,6 +28,7 @@ from analysis.errors import ConfigurationError, DataError
 from analysis.inputs import RunInput, resolve_input
 from analysis.job import LABEL, Compiled, Job, Scored
 from analysis.output import staged_output
+from analysis.own_models import note_models
 from analysis.preparation import prepare, read_models
 from analysis.program import DONE, OptionParser, error_console, run_program
 from analysis.progress import progress_bar, spinner
@@ -146,6 +147,8 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             "latent": explained,
         }
         record.write(staging, found, workers)
+    if not configuration.models:
+        note_models(models.sha256)
     print_evaluation(folder)
 
 

@@ -33,7 +33,10 @@ RESULTS = ("run.json", "events.root", "histograms.root", "anomalies.csv", f"mode
 _REMEDY = "run this part again"
 _CHECKSUM = re.compile(r"([0-9a-f]{64})  ((?:models/)?\w[\w.-]*)")
 
-OF_THE_JOB = ("output", "threads", "entries", "plan", "sample", "models", "engine", "cluster")
+OF_THE_JOB = (
+    *("output", "threads", "entries", "plan", "sample", "models", "engine", "cluster"),
+    *("trust_models", "trusted_sha256"),
+)
 """Keys of a configuration in which parts may differ: which part it is, and where and how a job works."""
 
 _COMPARED = {

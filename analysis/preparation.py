@@ -8,20 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.engine import Engine
 from analysis.errors import ConfigurationError, DataError
 from analysis.inputs import InputFile, RunInput
 from analysis.job import Job
+from analysis.own_models import NoNotes, are_own
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.timings import Timings
-from models.folder import Columns, ModelFolder, read_model_folder
+from models.folder import MODELS_JSON, Columns, ModelFolder, read_model_folder
 from rdf.cache import cache_folder
 from rdf.compiler import graph_library
 from rdf.errors import SchemaError, SourceError
+from rdf.expressions import outside_grammar
 from rdf.features import choose_features
 from rdf.schema import Definitions, Schema, Selection, load_schema
 from rdf.variations import check_variations
@@ -41,7 +43,8 @@ def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
 
     Raises:
         ModelFolderError: as `read_model_folder` says.
-        ConfigurationError: something is configured that the models decide, or a detector that they do not have.
+        ConfigurationError: something is configured that the models decide, or a detector that they do not have; or they
+            bring C++ of somebody else's that is more than formulas.
     """
     if configuration.models is None:
         return None
@@ -59,7 +62,84 @@ def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
             raise ConfigurationError(
                 f"--detectors: {configuration.models} has no {name}, only {', '.join(models.detectors)}"
             )
+    _check_expressions(models, configuration)
     return models
+
+
+def are_trusted(models: ModelFolder, configuration: AnalysisConfiguration) -> bool:
+    """Tell whether any C++ is accepted of models: if the user says so, or one of the user's own runs wrote them.
+
+    Raises:
+        NoNotes: which models the user's own runs wrote cannot be told.
+    """
+    submitted = configuration.trusted_sha256 if isinstance(configuration, RunConfiguration) else None
+    return configuration.trust_models or submitted == models.sha256 or are_own(models.sha256)
+
+
+def trusted_sha256(models: ModelFolder, configuration: AnalysisConfiguration) -> str | None:
+    """Return by which checksum other processes, on other machines too, may know models that are trusted here.
+
+    Another folder in their place does not have it. None where the models are not trusted, and are formulas then.
+    """
+    with suppress(NoNotes):
+        if are_trusted(models, configuration):
+            return models.sha256
+    return None
+
+
+def _check_expressions(
+    models: ModelFolder,
+    configuration: AnalysisConfiguration,
+    of_file: Collection[str] | None = None,
+    of_schema: Collection[str] = (),
+) -> None:
+    """Refuse models of somebody else's whose expressions are more than formulas, before any of it becomes C++.
+
+    Args:
+        models: that will score.
+        configuration: says whether they are trusted.
+        of_file: columns of the sample's files; None where they are not known yet.
+        of_schema: columns that the schema defines.
+    """
+    found = outside_grammar(*_definitions_and_objects(models, configuration), of_file, of_schema)
+    if not found:
+        return
+    try:
+        if are_trusted(models, configuration):
+            return
+        unknown = ""
+    except NoNotes as reason:
+        unknown = f" (whether a run of yours wrote them cannot be told: {reason})"
+    more = f"; and {len(found) - _SAID} more" if len(found) > _SAID else ""
+    raise ConfigurationError(
+        f"{_models_json(configuration)}: {'; '.join(found[:_SAID])}{more}; what models bring has to be formulas over "
+        f"the sample's columns; if you know who wrote these, --trust-models accepts any C++{unknown}"
+    )
+
+
+_SAID = 5
+"""Expressions that a message shows, at most."""
+
+
+def _models_json(configuration: AnalysisConfiguration) -> Path:
+    return (configuration.models or Path()) / MODELS_JSON
+
+
+def _definitions_and_objects(
+    models: ModelFolder, configuration: AnalysisConfiguration
+) -> tuple[Definitions, Selection]:
+    """Return the columns that models define, and their selection of objects."""
+    try:
+        return (
+            TypeAdapter(Definitions).validate_python(models.define),
+            TypeAdapter(Selection).validate_python(models.objects),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"{_models_json(configuration)}: {key!a}: {first['msg'].removeprefix('Value error, ')}; train again"
+        ) from error
 
 
 def prepare(
@@ -171,8 +251,10 @@ def _job(
 
     define, objects = configuration.define, configuration.objects
     if models:
-        define = TypeAdapter(Definitions).validate_python(models.define)
-        objects = TypeAdapter(Selection).validate_python(models.objects)
+        # Whether the file has all columns of the schema is said elsewhere.
+        named = source.available.columns | source.available.partly | schema.columns.keys()
+        _check_expressions(models, configuration, named, schema.define)
+        define, objects = _definitions_and_objects(models, configuration)
     warnings = []
     if models:
         check_conditions(schema, source.available, objects)

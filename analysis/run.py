@@ -17,6 +17,7 @@ from analysis.configuration import RunConfiguration, add_options, parse_configur
 from analysis.engine import open_engine
 from analysis.inputs import resolve_input
 from analysis.output import staged_output
+from analysis.own_models import note_models
 from analysis.preparation import prepare, read_models
 from analysis.program import DONE, OptionParser, error_console, run_program
 from analysis.progress import spinner
@@ -96,6 +97,8 @@ def run(configuration: RunConfiguration, command: str) -> None:
             compiled = job.compile(models, staging / "models", engine.slots(job))
         found = job.score(models, compiled)
         record.write(staging, {**found, "latent": explained}, workers)
+    if not configuration.models:
+        note_models(models.sha256)
     print_summary(folder)
 
 

@@ -28,7 +28,7 @@ from analysis.inputs import RunInput, resolve_input
 from analysis.live_report import LiveReport
 from analysis.output import held_output
 from analysis.part_merging import PartMerging
-from analysis.preparation import OF_TRAINING, check_schema, read_models
+from analysis.preparation import OF_TRAINING, check_schema, read_models, trusted_sha256
 from analysis.program import DONE, OptionParser, run_program
 from analysis.scored_parts import ScoredParts
 from analysis.scorer import Merging, Setup
@@ -122,6 +122,7 @@ def _described(configuration: WatchConfiguration, models: ModelFolder) -> tuple[
         "models": configuration.models,
         "detectors": configuration.detectors,
         "threads": configuration.threads,
+        "trusted_sha256": trusted_sha256(models, configuration),
     }
     run = load_configuration(RunConfiguration, options, None)
     if configuration.folder is None:

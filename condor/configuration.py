@@ -11,7 +11,10 @@ from pydantic import Field, field_validator, model_validator
 from analysis.configuration import RunConfiguration
 from condor.plan import FAN_IN
 
-OF_THE_BATCH = ("output", "models", "sample", "schema", "entries", "max_events", "plan", "threads", "allow_simulated")
+OF_THE_BATCH = (
+    *("output", "models", "sample", "schema", "entries", "max_events", "plan", "threads", "allow_simulated"),
+    *("trust_models", "trusted_sha256"),
+)
 """Keys of RunConfiguration that a job gets otherwise, or not at all."""
 
 
@@ -36,6 +39,7 @@ class BatchConfiguration(RunConfiguration):
     fan_in: int = Field(FAN_IN, ge=2, description="parts that are merged at once, at most (default: 200)")
     threads: Literal[1] = Field(1, exclude=True)
     plan: None = Field(None, exclude=True)
+    trusted_sha256: None = Field(None, exclude=True)
     engine: Literal["local"] = Field("local", exclude=True)
     cluster: Literal["local"] = Field("local", exclude=True)
 

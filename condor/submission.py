@@ -131,7 +131,7 @@ def prepare(configuration: BatchConfiguration, data: BatchInput, folder: Path, o
         (folder / name).mkdir(parents=True)
     places = _places(data) if configuration.data == "transfer" else {}
     sample = data.write(folder / "sample", {path: f"../{name}" for path, name in places.items()})
-    shutil.copytree(configuration.models, folder / "models")
+    _copy_models(configuration.models, folder / "models")
     code = code_archive()
     (folder / "code.tar.gz").write_bytes(code)
     (folder / "compiled.tar.gz").write_bytes(cache_archive(data.libraries))
@@ -168,6 +168,8 @@ def prepare(configuration: BatchConfiguration, data: BatchInput, folder: Path, o
         ),
     )
     of_jobs |= {"plan": plan.id, "threads": 1}
+    if data.trusted_sha256 is not None:
+        of_jobs["trusted_sha256"] = data.trusted_sha256
     (folder / "run.yaml").write_text(table_text(of_jobs), encoding="utf-8")
     _write_descriptions(plan, folder, output)
     _write_dag(plan, folder / BatchFolder(output).round(1).dag.name)
@@ -204,6 +206,14 @@ def _shares(configuration: BatchConfiguration, available: int) -> tuple[tuple[in
     if jobs > last - first:
         raise ConfigurationError(f"--jobs: {jobs} jobs for {last - first} events; ask for fewer")
     return (first, last), jobs
+
+
+def _copy_models(source: Path, target: Path) -> None:
+    """Copy models, but nothing that a link leads to elsewhere; jobs check the checksums."""
+    target.mkdir()
+    for path in source.iterdir():
+        if path.suffix in (".json", ".onnx") and path.is_file() and path.resolve().parent == source.resolve():
+            shutil.copyfile(path, target / path.name)
 
 
 def _places(data: BatchInput) -> dict[str, str]:

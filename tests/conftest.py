@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ def cache_apart(folder: Path) -> Path:
     (folder / APPLICATION).mkdir(mode=0o700, parents=True)
     (folder / APPLICATION / "compiled").symlink_to(cache_folder("compiled"))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let logs, and notes of which models the user's own runs wrote, go to a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(scope="session")

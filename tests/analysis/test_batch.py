@@ -20,6 +20,7 @@ from analysis.run import run
 from models.errors import ModelFolderError
 from rdf.cache import cache_folder
 from rdf.errors import ScoreMismatch
+from tests.models.trained import write_table
 
 SIZES = (600, 400)
 """Events in each of two tables."""
@@ -195,7 +196,7 @@ def test_models_that_would_end_every_job_are_found_before(folder: Path, models: 
     table = json.loads((broken / "models.json").read_text())
     scores = table["reference"]["scores"]["isolation_forest"]
     table["reference"]["scores"]["isolation_forest"] = [[score + 0.1 for score in of_fold] for of_fold in scores]
-    (broken / "models.json").write_text(json.dumps(table))
+    write_table(broken / "models.json", table)
     with pytest.raises(ScoreMismatch, match="isolation_forest"):
         inspect_sample(configured(sample=sample, models=str(broken)))
     (broken / "isolation_forest.onnx").unlink()

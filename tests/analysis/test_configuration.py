@@ -31,6 +31,7 @@ EVERYTHING: dict[str, Any] = {
     "max_events": 10,
     "entries": (5, 9),
     "models": Path("m"),
+    "trust_models": True,
     "seed": 1,
     "features": ("MR", "Rsq"),
     "define": {
@@ -59,6 +60,7 @@ EVERYTHING: dict[str, Any] = {
     "engine": "local",
     "cluster": "local",
     "plan": "muons-7",
+    "trusted_sha256": "f" * 64,
     "allow_simulated": True,
 }
 """Every key, with a value that is not its default; but no other engine than `local` reads some entries only."""
@@ -95,6 +97,7 @@ def test_defaults_are_those_of_the_help() -> None:
         "max_events": None,
         "entries": None,
         "models": None,
+        "trust_models": False,
         "seed": 42,
         "features": None,
         "define": {},
@@ -121,6 +124,7 @@ def test_defaults_are_those_of_the_help() -> None:
         "engine": "local",
         "cluster": "local",
         "plan": None,
+        "trusted_sha256": None,
         "allow_simulated": False,
     }
 
@@ -148,6 +152,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
         "--sample a.csv --schema cms_razor --output out --detectors isolation_forest --threads 2 --max-events 10 "
         "--entries 5:9 --models m --seed 1 --features MR,Rsq --allow-simulated --vary '{jes: 0.02, met: 0.1}' "
         "--engine local --cluster local --plan muons-7 "
+        f"--trust-models --trusted-sha256 {64 * 'f'} "
         """--define '{hardness: HT / MR, leading: {expression: "jet_pt[0]", title: "p_{T}^{j1}", unit: GeV}}' """
         """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
         "--train-events 5000 --train-on background --folds 2 "
@@ -169,6 +174,8 @@ threads: 2
 max_events: 10
 entries: [5, 9]
 models: m
+trust_models: true
+trusted_sha256: ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff
 seed: 1
 features: [MR, Rsq]
 define:

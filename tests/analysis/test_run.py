@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 from tests.conftest import cache_apart
+from tests.models.trained import write_table
 
 ROOM = Path(__file__).resolve().parents[2]
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
@@ -600,12 +601,12 @@ def test_altered_models_are_refused(runner: Runner, two_threads: Finished, tmp_p
         (models / path.name).write_bytes(path.read_bytes())
     table = json.loads((models / "models.json").read_text())
     swapped = {**table, "features": [table["features"][1], table["features"][0], *table["features"][2:]]}
-    (models / "models.json").write_text(json.dumps(swapped))
+    write_table(models / "models.json", swapped)
     done = runner.attempt("--sample", "cms2010b", "--models", models, "--output", tmp_path / "out")
     assert done.returncode == 2
     assert "was trained on the features MR, Rsq" in done.stderr
 
-    (models / "models.json").write_text(json.dumps(table))
+    write_table(models / "models.json", table)
     network = bytearray((models / "isolation_forest.onnx").read_bytes())
     network[len(network) // 2] ^= 1
     (models / "isolation_forest.onnx").write_bytes(network)

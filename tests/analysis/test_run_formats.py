@@ -22,8 +22,10 @@ from sklearn.svm import OneClassSVM
 
 from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import ConfigurationError
+from analysis.own_models import are_own
 from analysis.run import run
 from models.errors import TrainingError
+from models.folder import read_model_folder
 from rdf.errors import SchemaError, UnknownFeature
 from tests.conftest import cache_apart
 from tests.macros.test_rows import lots_of
@@ -376,6 +378,8 @@ def test_own_columns_and_selection_and_models_that_remember_them(opendata: Path,
     order, expected = np.argsort(events["event"]), np.argsort(ak.to_numpy(branches.event)[some])
     np.testing.assert_allclose(events["HT"][order], HT[some][expected], rtol=1e-6)
     np.testing.assert_allclose(events["lead"][order], (lead[some] / HT[some])[expected], rtol=1e-6)
+
+    assert are_own(read_model_folder(first / "models").sha256)
 
     again = tmp_path / "again"
     again.mkdir()

@@ -30,6 +30,7 @@ from models.folder import ModelFolder, read_model_folder
 from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
 from tests.analysis.same_results import assert_same_results
+from tests.models.trained import write_table
 
 FILES, EVENTS = 46, 500
 WAIT = 60.0
@@ -292,12 +293,12 @@ def test_a_file_that_kills_the_process_is_set_aside(made: Path, models: Path, tm
     shutil.copytree(models, fatal)
     table = read(fatal / "models.json")
     table["objects"]["jet"]["where"] = "Jet_jetId >= (run == 13 ? *reinterpret_cast<int*>(8) : 2)"
-    (fatal / "models.json").write_text(json.dumps(table))
+    write_table(fatal / "models.json", table)
     of_another_run = ROOT.RDataFrame("Events", str(made / "00.root")).Redefine("run", "13u")
     ROOT.RDF.RunGraphs([book_file(of_another_run, good / "00-fatal.root")])
     for i in range(1, 3):
         shutil.copyfile(made / f"{i:02}.root", good / f"{i:02}.root")
-    watch = Watch(good, "--models", fatal, "--output", output, "--settle", "0")
+    watch = Watch(good, "--models", fatal, "--trust-models", "--output", output, "--settle", "0")
     wait_until(lambda: len(scored_files(output)) == 2 and bool(set_aside(output)), "2 files, 1 set aside")
     for child in workers(watch.process.pid):
         os.kill(child, signal.SIGKILL)  # while it waits
@@ -446,7 +447,7 @@ def test_models_of_an_earlier_version_do_for_the_scores(models: Path, tmp_path: 
     shutil.copytree(models, older)
     table = read(older / "models.json")
     del table["feature_quantiles"]
-    (older / "models.json").write_text(json.dumps(table))
+    write_table(older / "models.json", table)
     folder = read_model_folder(older)
     monitor = DriftMonitor(folder, tuple(folder.detectors))
     assert monitor.lacking is not None
