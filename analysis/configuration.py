@@ -148,7 +148,9 @@ class AnalysisConfiguration(BaseModel):
 class RunConfiguration(AnalysisConfiguration):
     """What a run does."""
 
-    sample: str = Field(description="name of a sample of the catalogue, or a file (then --schema says its format)")
+    sample: str = Field(
+        description="name of a sample of the catalogue, or a file, folder, pattern or list of files (then with --schema)"
+    )
     entries: tuple[int, int] | None = Field(None, description="read entries A to B-1 only; for batch jobs")
     folds: int = Field(1, ge=1, le=10, description="2: each event is scored by models that have not seen it")
     vary: dict[str, float] = Field(

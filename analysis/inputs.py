@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
@@ -14,13 +13,13 @@ from pydantic import ValidationError
 from analysis import samples
 from analysis.configuration import RunConfiguration
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable
+from analysis.named_files import check_exists, find_files, is_file, is_folder, shown, stands_for_several
+from analysis.program import error_console
 from analysis.samples import Original, Sample, SampleFile
 from analysis.samples.checks import check
 from analysis.samples.connection import check_streams
-from rdf.printable import shortened
 
-LONGEST_PATH = 1000
-"""Characters of a path that a message repeats: a longer one is a mistake."""
+NAMED_BY = "--sample (python -m analysis.samples lists the samples)"
 
 SAMPLE_FILES = (".yaml", ".yml")
 """Endings of files that describe a sample."""
@@ -111,11 +110,17 @@ def resolve_input(configuration: RunConfiguration) -> RunInput:
     """
     named, schema_name = configuration.sample, configuration.schema_name
     path = Path(named)
-    if "://" in named:
-        return _user_address(named, schema_name)
-    if path.suffix in SAMPLE_FILES:
+    if path.suffix in SAMPLE_FILES and (is_file(path) or not stands_for_several(named)):
         return _user_sample(path, schema_name, configuration.entries)
-    if os.path.isfile(path) or path.suffix or len(path.parts) > 1:  # noqa: PTH113 - no error of a name that is too long
+    if is_file(path):
+        return _user_file(path, schema_name)
+    if named in samples.catalogue():
+        return _of_catalogue(samples.find_sample(named), schema_name, configuration.allow_simulated)
+    if "://" in named and "," not in named:
+        return _user_address(named, schema_name)
+    if stands_for_several(named):
+        return _user_files(named, schema_name)
+    if path.suffix or len(path.parts) > 1:
         return _user_file(path, schema_name)
     return _of_catalogue(samples.find_sample(named), schema_name, configuration.allow_simulated)
 
@@ -156,11 +161,30 @@ def _run_input(sample: Sample, schema_name: str, files: Sequence[InputFile], sta
 
 
 def _user_file(path: Path, schema_name: str | None) -> RunInput:
-    _check_exists(path, "--sample (python -m analysis.samples lists the samples)")
+    check_exists(path, NAMED_BY)
     if schema_name is None:
         raise ConfigurationError(f"{path} is a file: say its format with --schema")
     file = InputFile(str(path.resolve()), path.stat().st_size, None)
     return RunInput(name=path.stem, title=path.name, schema_name=schema_name, files=(file,))
+
+
+def _user_files(named: str, schema_name: str | None) -> RunInput:
+    """Return the files that a folder, a pattern or a list stands for, as one sample."""
+    found = find_files(named, NAMED_BY)
+    if schema_name is None:
+        raise ConfigurationError(f"{shown(named)} names files: say their format with --schema")
+    files = []
+    for file in found.files:
+        if "://" in file:
+            files.extend(_user_address(file, schema_name).files)
+        elif Path(file).suffix in SAMPLE_FILES:
+            raise ConfigurationError(f"{file} describes a sample; name it alone, or list the files in it")
+        else:
+            files.append(InputFile(str(Path(file).resolve()), Path(file).stat().st_size, None))
+    title = files[0].path if len(files) == 1 else f"{len(files)} files of {shown(named)}"
+    if len(files) > 1:
+        error_console().print(title, highlight=False, markup=False, soft_wrap=True)
+    return RunInput(name=found.name, title=title, schema_name=schema_name, files=tuple(files))
 
 
 def _user_address(url: str, schema_name: str | None) -> RunInput:
@@ -181,7 +205,7 @@ def _user_sample(path: Path, schema_name: str | None, entries: tuple[int, int] |
 
     Of the files only those are looked at that hold some of the entries, where the sample says which these are.
     """
-    _check_exists(path, "--sample (python -m analysis.samples lists the samples)")
+    check_exists(path, NAMED_BY)
     sample = samples.read_sample(path)
     folder = path.resolve().parent
     unfit = [key for key in ("indexes", "simulation") if getattr(sample, key)]
@@ -196,10 +220,26 @@ def _user_sample(path: Path, schema_name: str | None, entries: tuple[int, int] |
     if sample.schema_name and PurePosixPath(sample.schema_name).suffix in SAMPLE_FILES:
         sample = sample.model_copy(update={"schema_name": str(folder / sample.schema_name)})
     schema_name = _agreed_schema(sample, schema_name)
+    sample = _expanded(sample, folder, path)
     sample, skipped = _holding(sample, entries)
     files = [_user_part(folder / file.path, file, path) for file in sample.files]
     check_streams(file.url for file in sample.files if file.url)
     return replace(_run_input(sample, schema_name, files, sample.stand_in), skipped=skipped)
+
+
+def _expanded(sample: Sample, folder: Path, named_in: Path) -> Sample:
+    """Return the sample with the files in place of the folders, patterns and lists that it names."""
+    files: list[SampleFile] = []
+    for file in sample.files:
+        named = str(file.path)
+        if file.url or is_file(folder / named) or not (stands_for_several(named) or is_folder(folder / named)):
+            files.append(file)
+            continue
+        if of_one := [key for key in ("size", "sha256", "adler32", "events", "copy_of") if getattr(file, key)]:
+            raise ConfigurationError(f"{named_in}: `{of_one[0]}` of {named} is that of one file; list the files")
+        found = find_files(named, f"`files` in {named_in}", folder)
+        files += [SampleFile(path=PurePosixPath(each)) for each in found.files]
+    return sample.model_copy(update={"files": tuple(files)})
 
 
 def _holding(sample: Sample, entries: tuple[int, int] | None) -> tuple[Sample, int]:
@@ -225,7 +265,7 @@ def _holding(sample: Sample, entries: tuple[int, int] | None) -> tuple[Sample, i
 def _user_part(part: Path, file: SampleFile, named_in: Path) -> InputFile:
     if file.url:
         return InputFile(file.url, file.size, file.sha256, file.events, file.copy_of)
-    _check_exists(part, f"`files` in {named_in}")
+    check_exists(part, f"`files` in {named_in}")
     try:
         fault = check(part, file, samples.download_folder())
     except OSError as error:
@@ -233,12 +273,3 @@ def _user_part(part: Path, file: SampleFile, named_in: Path) -> InputFile:
     if fault:
         raise ChecksumMismatch(f"{part} is not the file that {named_in} describes: {fault}; correct one of them")
     return InputFile(str(part), part.stat().st_size, file.sha256, file.events, file.copy_of)
-
-
-def _check_exists(path: Path, named_by: str) -> None:
-    # These calls take no name that is too long for an error.
-    if not os.path.isfile(path):  # noqa: PTH113
-        what = "is a folder, not a file" if os.path.isdir(path) else "does not exist"  # noqa: PTH112
-        if what == "does not exist" and os.path.lexists(path):
-            what = "is no file"
-        raise DataError(f"{shortened(str(path), LONGEST_PATH)} {what}; check {named_by}")

@@ -19,6 +19,14 @@ READ = (
 )
 """The formats that are read, in words."""
 
+_ENDINGS = {
+    ".root": "ROOT",
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".dat"), "text"),
+    **dict.fromkeys((".npy", ".npz"), "numpy"),
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), "HDF5"),
+    **dict.fromkeys((".parquet", ".pq"), "Parquet"),
+}
+
 _READ_MAGICS = {
     ROOT_MAGIC: ("a ROOT file", ".root"),
     b"\x89HDF\r\n\x1a\n": ("an HDF5 file", ".h5"),
@@ -57,6 +65,14 @@ _TEXTS = {
 }
 
 _HEAD = 4096  # bytes in which a file shows what it is
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a file has by its ending, as "ROOT" or "text"; None where it is none that is read."""
+    name = path.name.lower()
+    ending = Path(name.removesuffix(".gz")).suffix
+    found = _ENDINGS.get(ending)
+    return found if found == "text" or not name.endswith(".gz") else None
 
 
 def is_root(path: Path) -> bool:

@@ -167,8 +167,9 @@ def test_missing_file_is_an_error_and_never_simulated(
         resolve(sample, schema="cms_razor", allow_simulated=allow_simulated)
 
 
-def test_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is a folder, not a file"):
+def test_a_folder_without_files_of_events_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("nothing")
+    with pytest.raises(DataError, match="is a folder in which no file has an ending of a format that is read"):
         resolve(tmp_path, schema="cms_razor")
 
 
@@ -429,7 +430,7 @@ def test_sample_file_without_a_schema_takes_the_options(own: Path) -> None:
     ("keys", "error", "fault"),
     [
         ("files: [{path: data/c.csv}]", DataError, r"own/data/c\.csv does not exist; check `files` in .*mine\.yaml"),
-        ("files: [{path: data}]", DataError, r"own/data is a folder, not a file; check `files` in .*mine\.yaml"),
+        ("files: [{path: data, size: 5}]", ConfigurationError, r"mine\.yaml: `size` of data is that of one file; list"),
         (
             "files: [{path: data/a.csv, size: 5}]",
             ChecksumMismatch,
