@@ -149,7 +149,7 @@ class RunConfiguration(AnalysisConfiguration):
     """What a run does."""
 
     sample: str = Field(
-        description="name of a sample of the catalogue, or a file, folder, pattern or list of files (then with --schema)"
+        description="name of a sample of the catalogue, or a file, a folder, a pattern or a list (with --schema)"
     )
     entries: tuple[int, int] | None = Field(None, description="read entries A to B-1 only; for batch jobs")
     folds: int = Field(1, ge=1, le=10, description="2: each event is scored by models that have not seen it")

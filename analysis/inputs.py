@@ -173,7 +173,7 @@ def _user_files(named: str, schema_name: str | None) -> RunInput:
     found = find_files(named, NAMED_BY)
     if schema_name is None:
         raise ConfigurationError(f"{shown(named)} names files: say their format with --schema")
-    files = []
+    files: list[InputFile] = []
     for file in found.files:
         if "://" in file:
             files.extend(_user_address(file, schema_name).files)
