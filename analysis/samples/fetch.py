@@ -103,7 +103,8 @@ def _fetch(file: SampleFile, download: Download, final: Path) -> None:
     if download.compression:
         sent = SampleFile(path=PurePosixPath(part), size=download.size, adler32=download.adler32)
         _check_sent(download, part, sent)
-        _unpack(file, download, part, final)
+        assert file.size is not None  # the catalogue has it of each file that comes packed
+        _unpack(file, file.size, download, part, final)
     else:
         _check_sent(download, part, file)
         part.replace(final)
@@ -141,6 +142,7 @@ def _download(download: Download, part: Path) -> None:
             with response:
                 if response.status_code != (206 if resumed else 200):
                     raise SampleUnavailable(f"{download.url} answers {response.status_code} {response.reason}")
+                _check_announced(response, download, have if resumed else 0)
                 if not resumed:
                     part.unlink(missing_ok=True)
                     validator.write_text(_version(response), encoding="latin-1")
@@ -160,12 +162,20 @@ def _receive(response: requests.Response, download: Download, part: Path) -> Non
     with part.open("ab") as content, Progress(*columns, TimeRemainingColumn(), console=error_console()) as progress:
         task = progress.add_task(download.url.rpartition("/")[2], total=download.size, completed=content.tell())
         # The raw stream: some servers label a .gz file "Content-Encoding: gzip", and requests would unpack it.
-        for chunk in response.raw.stream(CHUNK, decode_content=False):
+        # One byte more than is expected is read: then it is not the published file, whatever more would come.
+        while chunk := response.raw.read(min(CHUNK, download.size + 1 - content.tell()), decode_content=False):
             content.write(chunk)
             progress.update(task, completed=content.tell())
-            # Already not the published file; how much more would come is anyone's guess.
-            if content.tell() > download.size:
-                break
+
+
+def _check_announced(response: requests.Response, download: Download, have: int) -> None:
+    """Refuse what is larger than the published file before any of it is read."""
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and have + int(announced[:20]) > download.size:
+        raise ChecksumMismatch(
+            f"{download.url} did not send the published file: expected {download.size} bytes, "
+            f"{have + int(announced[:20])} are announced; fetch again, or correct the catalogue"
+        )
 
 
 def _version(response: requests.Response) -> str:
@@ -180,13 +190,16 @@ def _check_sent(download: Download, part: Path, file: SampleFile) -> None:
         raise ChecksumMismatch(f"{download.url} did not send the published file: {fault}; it was removed, fetch again")
 
 
-def _unpack(file: SampleFile, download: Download, part: Path, final: Path) -> None:
+def _unpack(file: SampleFile, size: int, download: Download, part: Path, final: Path) -> None:
     whole = _beside(final, ".unpacked")
     try:
         try:
             with gzip.open(part) as packed, whole.open("wb") as content:
-                shutil.copyfileobj(packed, content)
-            fault = difference(whole, file)
+                # A page of zeros unpacks to gigabytes: no more is unpacked than is expected, and one byte.
+                left = size + 1
+                while left and (chunk := packed.read(min(CHUNK, left))):
+                    left -= content.write(chunk)
+            fault = difference(whole, file) if left else f"it holds more than the expected {size} bytes"
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             fault = f"not a whole gzip file ({error})"
         if fault:

@@ -100,6 +100,12 @@ class SampleFile(_Entry):
             raise ValueError("either `url` or `download`: the file itself is published, or another in its place")
         return self
 
+    @model_validator(mode="after")
+    def _size_of_what_comes_packed(self) -> Self:
+        if self.download and self.download.compression and self.size is None:
+            raise ValueError("`size` is missing: what comes packed is unpacked to that size and no further")
+        return self
+
     @property
     def published(self) -> Download | None:
         """What can be downloaded over http, None where nothing can."""

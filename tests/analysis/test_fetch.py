@@ -39,6 +39,7 @@ class Portal(ThreadingHTTPServer):
         self.labels: dict[str, str] = {}
         self.status: int | None = None
         self.ranges = True
+        self.announced = True
         self.break_at: int | None = None
         self.pause_at: int | None = None
         self.go_on = threading.Event()
@@ -69,7 +70,8 @@ class Answer(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
-        for name, value in {"Content-Length": str(len(body)), **portal.version, **portal.labels}.items():
+        length = {"Content-Length": str(len(body))} if portal.announced else {}
+        for name, value in {**length, **portal.version, **portal.labels}.items():
             self.send_header(name, value)
         self.end_headers()
         if portal.pause_at is not None:
@@ -213,7 +215,7 @@ def damaged(packed: bytes) -> bytes:
     [
         (damaged(PACKED), (CONTENT, PACKED), "expected adler32 [0-9a-f]{8}, found [0-9a-f]{8}"),
         (PACKED[:-9], (CONTENT, PACKED), f"expected {len(PACKED)} bytes, found {len(PACKED) - 9}"),
-        (PACKED + b"more", (CONTENT, PACKED), f"expected {len(PACKED)} bytes, found {len(PACKED) + 4}"),
+        (PACKED + b"more", (CONTENT, PACKED), f"expected {len(PACKED)} bytes, {len(PACKED) + 4} are announced"),
         (PACKED, (CONTENT[::-1], PACKED), "expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}"),
         (PACKED, (CONTENT + b"1", PACKED), "expected 300001 bytes, found 300000"),
         (PACKED[:-9], (CONTENT, PACKED[:-9]), "not a whole gzip file"),
@@ -230,6 +232,49 @@ def test_wrong_file_is_removed_and_never_used(
         fetch_file(published(portal, *entry), tmp_path)
     assert "\n" not in str(caught.value)
     assert left_in(tmp_path) == set()
+
+
+def test_more_than_was_published_is_not_read(portal: Portal, tmp_path: Path) -> None:
+    """Neither what is announced, nor of what is not announced more than one byte."""
+    portal.content = PACKED + bytes(3_000_000)
+    with pytest.raises(
+        ChecksumMismatch, match=rf"expected {len(PACKED)} bytes, {len(PACKED) + 3_000_000} are announced"
+    ):
+        fetch_file(published(portal), tmp_path)
+    assert left_in(tmp_path) == set()
+    portal.announced = False
+    with pytest.raises(
+        ChecksumMismatch, match=rf"expected {len(PACKED)} bytes, found {len(PACKED) + 1}; it was removed"
+    ):
+        fetch_file(published(portal), tmp_path)
+    assert left_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize("members", [1, 50])
+def test_no_more_is_unpacked_than_is_expected(
+    members: int, portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a small file that unpacks to 50 MB, in one piece or in many, 1,000 bytes and one."""
+    portal.content = gzip.compress(bytes(50_000_000 // members), mtime=0) * members
+    unpacked: list[int] = []
+    read = gzip.GzipFile.read
+
+    def counted(file: gzip.GzipFile, size: int | None = -1) -> bytes:
+        content = read(file, size)
+        unpacked.append(len(content))
+        return content
+
+    monkeypatch.setattr(gzip.GzipFile, "read", counted)
+    with pytest.raises(ChecksumMismatch, match=r"it holds more than the expected 1000 bytes; it was removed"):
+        fetch_file(published(portal, bytes(1000), portal.content), tmp_path)
+    assert sum(unpacked) == 1001
+    assert left_in(tmp_path) == set()
+
+
+def test_what_comes_packed_has_a_size(portal: Portal) -> None:
+    entry = published(portal).model_dump(mode="json", exclude_none=True)
+    with pytest.raises(ValueError, match="`size` is missing: what comes packed"):
+        SampleFile.model_validate({key: value for key, value in entry.items() if key != "size"})
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
