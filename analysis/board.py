@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from analysis.program import error_console
+from analysis.program import error_console, output_console
 from analysis.summary import UNWRAPPED
 
 
@@ -15,7 +14,7 @@ class Board:
 
     def __init__(self) -> None:
         self._console = error_console()
-        out = Console(markup=False, emoji=False)
+        out = output_console()
         # On a terminal both streams are one: the line on how things stand has to know what is printed above it.
         self._results = self._console if out.is_terminal and self._console.is_terminal else out
         if not out.is_terminal:

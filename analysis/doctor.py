@@ -181,15 +181,17 @@ def examine(machine: Machine) -> list[Finding]:
 
 def say(line: str) -> None:
     """Write one line to stdout, at once: a child's output may follow."""
-    sys.stdout.write(f"{line}\n")
+    text = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in line)  # no terminal is steered
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def show(findings: Sequence[Finding]) -> None:
     """Print the findings as a table, or line by line where rich is not installed."""
     try:
-        from rich.console import Console
         from rich.table import Column, Table
+
+        from analysis.program import output_console
     except ImportError:
         for finding in findings:
             say(finding.line())
@@ -199,7 +201,7 @@ def show(findings: Sequence[Finding]) -> None:
     for finding in findings:
         found = f"{finding.why}\nto mend: {finding.mend}" if finding.mend else finding.why
         table.add_row(finding.state, finding.what, found, style=colours[finding.state])
-    Console(markup=False, highlight=False).print(table)
+    output_console().print(table)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rich.text import Text
 
 import plotting.figures
 from analysis.configuration import (
@@ -173,8 +174,11 @@ def _part_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str
     if models.training.part == TRAINING_HALF:
         return TEST_HALF
     error_console().print(
-        "[bold yellow]note[/]: these are events that the models were trained on; what is evaluated is how well they "
-        "know these, and not how well they do on others (train with --folds 2, or evaluate another sample)",
+        Text.assemble(
+            ("note", "bold yellow"),
+            ": these are events that the models were trained on; what is evaluated is how well they know these, and "
+            "not how well they do on others (train with --folds 2, or evaluate another sample)",
+        ),
         highlight=False,
         soft_wrap=True,
     )
@@ -232,8 +236,11 @@ def _note_differences(first: Job, other: Job, features: Sequence[str]) -> None:
     made = [needed_columns(job.columns, features) for job in (first, other)]
     if differ := sorted(name for name in made[0].keys() | made[1].keys() if made[0].get(name) != made[1].get(name)):
         error_console().print(
-            f"[bold yellow]note[/]: {first.data.title} and {other.data.title} do not have the same columns: "
-            f"{', '.join(differ)} are made of others",
+            Text.assemble(
+                ("note", "bold yellow"),
+                f": {first.data.title} and {other.data.title} do not have the same columns: {', '.join(differ)} are "
+                "made of others",
+            ),
             highlight=False,
             soft_wrap=True,
         )

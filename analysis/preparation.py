@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
+from rich.text import Text
 
 from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.engine import Engine
@@ -323,7 +324,10 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
     console = error_console()
     if data.simulation:
         console.print(
-            f"[bold red]SIMULATED[/]: {data.name} is neither at hand nor downloadable; what follows is simulated",
+            Text.assemble(
+                ("SIMULATED", "bold red"),
+                f": {data.name} is neither at hand nor downloadable; what follows is simulated",
+            ),
             highlight=False,
             soft_wrap=True,
         )

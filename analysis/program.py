@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import platformdirs
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 import models.errors
 import plotting.errors
@@ -28,14 +29,40 @@ import rdf.errors
 from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
 from rdf.cache import APPLICATION
 from rdf.errors import Interrupted
+from rdf.printable import printable
 from rdf.startup import INTERRUPTED, Interruption, interruptible
 
 DONE, BAD_COMMAND, BAD_DATA, FAILED_CHECK = 0, 2, 3, 4
 
 
+class PrintableConsole(Console):
+    """A console on which names, titles and messages are text: none of their characters steers the terminal."""
+
+    def __init__(self, stderr: bool = False) -> None:
+        # In names and paths brackets and colons stand for themselves.
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Generate the segments of what is printed; those that steer the terminal are rich's own."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
 def error_console() -> Console:
     """Return the console on stderr, where progress and errors go; results go to stdout."""
-    return Console(stderr=True)
+    return PrintableConsole(stderr=True)
+
+
+def output_console() -> Console:
+    """Return the console on stdout."""
+    return PrintableConsole()
+
+
+class _PrintableFormatter(logging.Formatter):
+    """Logs are read in terminals."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class OptionParser(argparse.ArgumentParser):
@@ -98,7 +125,7 @@ def log_file(program: str) -> Iterator[Path | None]:
         handler = logging.FileHandler(path)
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
     try:
         yield path if isinstance(handler, logging.FileHandler) else None

@@ -37,7 +37,7 @@ def progress_bar(console: Console, description: str, unit: str) -> Iterator[Move
     """Show a bar while the block runs, and yield what moves it."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=12),
         RateColumn(unit),
         TimeRemainingColumn(),
@@ -59,7 +59,7 @@ def progress_bar(console: Console, description: str, unit: str) -> Iterator[Move
 @contextmanager
 def spinner(console: Console, description: str) -> Iterator[Callable[[str], None]]:
     """Show that something goes on whose end cannot be told, and yield what changes its description."""
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console) as progress:
+    with Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), console=console) as progress:
         task = progress.add_task(description, total=None)
         yield lambda text: progress.update(task, description=text)
         progress.update(task, total=1, completed=1)

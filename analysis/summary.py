@@ -8,9 +8,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from analysis.program import output_console
 
 MEANS = 8
 """Features whose means are printed: those that differ most."""
@@ -84,8 +85,7 @@ def rows() -> Table:
 
 def print_rows(table: Table) -> None:
     """Print a table of `rows` to stdout."""
-    # The texts are names and paths, in which brackets and colons stand for themselves.
-    console = Console(markup=False, emoji=False)
+    console = output_console()
     if not console.is_terminal:
         console.width = UNWRAPPED
     console.print(table, highlight=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analysis.program import output_console
 from analysis.summary import UNWRAPPED, print_rows, rows
 from condor.folder import BatchFolder
 from condor.plan import Plan
@@ -55,7 +55,7 @@ def say(message: str) -> None:
 
 
 def _print(what: Table | Text) -> None:
-    console = Console(markup=False, emoji=False)
+    console = output_console()
     if not console.is_terminal:
         console.width = UNWRAPPED
     console.print(what, highlight=False, soft_wrap=isinstance(what, Text))

@@ -6,8 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from plotting.errors import PlottingError
+from rdf.printable import printable
 from rdf.startup import INTERRUPTED, interruptible
 
 DONE, BAD_DATA = 0, 3
@@ -27,9 +29,9 @@ def draw(folder: Path) -> int:
     from plotting.figures import draw_figures
     from plotting.report import write_report
 
-    written = draw_figures(folder, lambda name: print(f"drew {name}", file=sys.stderr))  # noqa: T201
+    written = draw_figures(folder, lambda name: print(printable(f"drew {name}"), file=sys.stderr))  # noqa: T201
     report = write_report(folder)
-    print(f"{len(written)} files in {folder / 'figures'}, and {report}")  # noqa: T201
+    print(printable(f"{len(written)} files in {folder / 'figures'}, and {report}"))  # noqa: T201
     return DONE
 
 
@@ -45,8 +47,15 @@ def make_page(folder: Path) -> int:
     from plotting.page import write_browser_page
 
     path = write_browser_page(folder)
-    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB); open it in a web browser")  # noqa: T201
+    print(printable(f"{path} ({path.stat().st_size / 1e6:.1f} MB); open it in a web browser"))  # noqa: T201
     return DONE
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that repeats what it does not understand as text."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 VERBS: dict[str | None, Callable[[Path], int]] = {None: draw, "browse": browse, "page": make_page}
@@ -54,7 +63,7 @@ VERBS: dict[str | None, Callable[[Path], int]] = {None: draw, "browse": browse, 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command says and return the exit code; argparse itself leaves with 2 for a bad command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m plotting",
         description="Show what a run or an evaluation left: as figures and a report, or for browsing.",
         epilog=EPILOG,
@@ -82,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
             finally:
                 interruption.ended = True
         except PlottingError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+            print(printable(f"error: {' '.join(str(error).split())}"), file=sys.stderr)  # noqa: T201
             code = BAD_DATA
         except KeyboardInterrupt:
             print("interrupted; nothing was left half written", file=sys.stderr)  # noqa: T201

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from plotting.browse import REFUSED
+from rdf.printable import printable
 
 MACRO = Path(__file__).parents[1] / "macros" / "browse.C"
 
@@ -77,7 +78,7 @@ def main(folder: str) -> int:
     try:
         root = open_browser(folder)
     except NoWindow as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(printable(f"error: {error}"), file=sys.stderr)  # noqa: T201
         return REFUSED
     caller = os.getppid()
     while _is_open(root) and os.getppid() == caller:  # the caller may have been killed

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.padding import Padding
 from rich.text import Text
 
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, near_names
-from analysis.program import DONE, OptionParser, error_console, run_program
+from analysis.program import DONE, OptionParser, error_console, output_console, run_program
 from analysis.samples import (
     Sample,
     catalogue,
@@ -66,12 +65,12 @@ def _fetch(names: list[str]) -> int:
             # Nobody is to be surprised by hundreds of gigabytes.
             _say(f"{sample.name}: {len(sample.files)} files, {decimal(sample.bytes)}; downloads go to {cache}")
         for path in obtain(sample, opendata, cache, download=True):
-            Console().print(path, soft_wrap=True, highlight=False, markup=False)
+            output_console().print(path, soft_wrap=True, highlight=False, markup=False)
     return DONE
 
 
 def _list() -> int:
-    console = Console()
+    console = output_console()
     damages = []
     console.print(Text(_row("name", "at hand", "size", "events"), style="bold"))
     for sample in catalogue().values():

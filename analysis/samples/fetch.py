@@ -158,7 +158,7 @@ def _get(session: requests.Session, url: str, headers: dict[str, str]) -> reques
 
 
 def _receive(response: requests.Response, download: Download, part: Path) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with part.open("ab") as content, Progress(*columns, TimeRemainingColumn(), console=error_console()) as progress:
         task = progress.add_task(download.url.rpartition("/")[2], total=download.size, completed=content.tell())
         # The raw stream: some servers label a .gz file "Content-Encoding: gzip", and requests would unpack it.
