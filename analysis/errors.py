@@ -14,6 +14,7 @@ __all__ = [
     "ConfigurationError",
     "DamagedPart",
     "DataError",
+    "FiguresFailed",
     "OutputFolderError",
     "SampleUnavailable",
     "UnknownSample",
@@ -51,3 +52,7 @@ class DamagedPart(DataError):
 
 class OutputFolderError(DataError):
     """The output folder cannot be written, is full, or belongs to another run (exit 3)."""
+
+
+class FiguresFailed(AnalysisError):
+    """None of the figures of a run could be drawn; its results stand (exit 4)."""

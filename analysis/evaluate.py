@@ -26,9 +26,9 @@ from analysis.configuration import (
     parse_configuration,
 )
 from analysis.errors import ConfigurationError, DataError
-from analysis.inputs import RunInput, resolve_input
+from analysis.inputs import RunInput, inputs_of, resolve_input
 from analysis.job import LABEL, Compiled, Job, Scored
-from analysis.output import staged_output
+from analysis.output import deliver, held_output
 from analysis.own_models import note_models
 from analysis.preparation import prepare, read_models
 from analysis.program import DONE, OptionParser, error_console, run_program
@@ -112,7 +112,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
     record = Record(command, configuration, folder)
 
     # Those who draw get ready while ROOT starts.
-    with plotting.figures.Workers() as workers, staged_output(folder) as staging:
+    with plotting.figures.Workers() as workers, held_output(folder, inputs_of(configuration, inputs)) as staging:
         part = _part_to_test(models, inputs)
         jobs = _prepare_all(configuration, inputs, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
@@ -147,10 +147,13 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             "reconstruction": models.reconstructions(),
             "latent": explained,
         }
-        record.write(staging, found, workers)
-    if not configuration.models:
-        note_models(models.sha256)
+        record.write(staging, found)
+        deliver(staging, folder)
+        if not configuration.models:
+            note_models(models.sha256)
+        record.draw(staging, workers)
     print_evaluation(folder)
+    record.tell_failures()
 
 
 def _inputs(configuration: EvaluationConfiguration) -> list[RunInput]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path, PurePath, PurePosixPath
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from analysis import samples
-from analysis.configuration import RunConfiguration
+from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable
 from analysis.named_files import check_exists, find_files, is_file, is_folder, shown, stands_for_several
 from analysis.program import error_console
@@ -99,6 +99,12 @@ class RunInput:
             described |= dict.fromkeys(published) | {"title": f"stand-in for {self.title}"}
             described["stands_in_for"] = published
         return described
+
+
+def inputs_of(configuration: AnalysisConfiguration, read: Iterable[RunInput]) -> list[Path]:
+    """Return the files and folders of this machine that a run reads: those of its samples, and its models."""
+    files = [Path(file.path) for data in read for file in data.files if "://" not in file.path]
+    return [*files, *(path for path in (configuration.models,) if path)]
 
 
 def resolve_input(configuration: RunConfiguration) -> RunInput:

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import ConfigurationError, DamagedPart
-from analysis.output import CHECKSUMS, OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
+from analysis.output import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
 from analysis.program import error_console
 from analysis.progress import progress_bar
 from analysis.provenance import machine
 from analysis.results import DISPLAYED, OBJECTS_JSON, TOP_EVENTS, agreement, means, variations, write_objects
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
+from plotting.checksums import CHECKSUMS
 from rdf.errors import NoEvents
 from rdf.schema import ID_QUANTITIES
 
@@ -303,6 +304,7 @@ def _merged_record(parts: Sequence[Part], output: Path, command: str) -> dict[st
         "sample": {**first["sample"], "files": _files(parts)},
         "threads": max(record["threads"] for record in records),
         "entries": entries,
+        "figures": {},
         "merged": {"parts": sum(record["merged"]["parts"] if record["merged"] else 1 for record in records)},
         "cutflow": [
             {**cut, "events": sum(record["cutflow"][i]["events"] for record in records)}

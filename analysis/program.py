@@ -161,6 +161,13 @@ def _tracebacks_in_log(logger: logging.Logger) -> Iterator[None]:
         sys.unraisablehook, threading.excepthook = before
 
 
+def tell_when_interrupted(message: str) -> None:
+    """Have an interruption from now on say what is left then."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, Interruption):
+        handler.message = message
+
+
 def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a program and turn whatever ends it into an exit code and, for an error, one line on stderr.
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import plotting.figures
 from analysis.configuration import RunConfiguration, add_options, parse_configuration
 from analysis.engine import open_engine
-from analysis.inputs import resolve_input
-from analysis.output import staged_output
+from analysis.inputs import inputs_of, resolve_input
+from analysis.output import deliver, held_output
 from analysis.own_models import note_models
 from analysis.preparation import prepare, read_models
 from analysis.program import DONE, OptionParser, error_console, run_program
@@ -73,33 +73,38 @@ def run(configuration: RunConfiguration, command: str) -> None:
     folder = configuration.output or Path("output") / data.name
     record = Record(command, configuration, folder)
 
-    with ExitStack() as drawing, staged_output(folder) as staging, open_engine(configuration) as engine:
-        job = prepare(configuration, data, models, staging, record.timings, engine=engine)
-        explained: dict[str, list[float]] = {}
-        if models and configuration.models:
-            # Such a run only scores: it may be one of a thousand batch jobs, on a machine without matplotlib.
-            workers = None
-            copy_model_folder(models, configuration.models, staging / "models")
-        else:
-            detectors = configuration.detectors or tuple(UNSUPERVISED)
-            check_labels(configuration, detectors, job.labelled, data.title)
-            with record.timings.stage("training"):
-                load_libraries()  # while the columns are compiled, the first time
-            collected = job.collect(configuration.train_events)
-            # They get ready during the training.
-            workers = drawing.enter_context(plotting.figures.Workers())
-            with record.timings.stage("training"):
-                models, explained = train_models(
-                    [collected], job.recipe, configuration, detectors, staging, folds=configuration.folds
-                )
-            job = replace(job, recipe=models)
-        with spinner(error_console(), "compiling detectors"):
-            compiled = job.compile(models, staging / "models", engine.slots(job))
-        found = job.score(models, compiled)
-        record.write(staging, {**found, "latent": explained}, workers)
-    if not configuration.models:
-        note_models(models.sha256)
+    with ExitStack() as drawing, held_output(folder, inputs_of(configuration, [data])) as staging:
+        workers: plotting.figures.Workers | None = None
+        with open_engine(configuration) as engine:
+            job = prepare(configuration, data, models, staging, record.timings, engine=engine)
+            explained: dict[str, list[float]] = {}
+            if models and configuration.models:
+                # Such a run only scores: it may be one of a thousand batch jobs, on a machine without matplotlib.
+                copy_model_folder(models, configuration.models, staging / "models")
+            else:
+                detectors = configuration.detectors or tuple(UNSUPERVISED)
+                check_labels(configuration, detectors, job.labelled, data.title)
+                with record.timings.stage("training"):
+                    load_libraries()  # while the columns are compiled, the first time
+                collected = job.collect(configuration.train_events)
+                # They get ready during the training.
+                workers = drawing.enter_context(plotting.figures.Workers())
+                with record.timings.stage("training"):
+                    models, explained = train_models(
+                        [collected], job.recipe, configuration, detectors, staging, folds=configuration.folds
+                    )
+                job = replace(job, recipe=models)
+            with spinner(error_console(), "compiling detectors"):
+                compiled = job.compile(models, staging / "models", engine.slots(job))
+            found = job.score(models, compiled)
+        record.write(staging, {**found, "latent": explained})
+        deliver(staging, folder)
+        if not configuration.models:
+            note_models(models.sha256)
+        if workers is not None:
+            record.draw(staging, workers)
     print_summary(folder)
+    record.tell_failures()
 
 
 if __name__ == "__main__":

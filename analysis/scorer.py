@@ -187,7 +187,7 @@ class Scorer:
         first, last = job.source.skipped + job.entries[0], job.source.skipped + job.entries[1]
         configuration = job.configuration.model_copy(update={"entries": (first, last)})
         found = replace(job, configuration=configuration).score(models, self._compiled)
-        record.write(task.folder, {**found, "latent": {}}, None)
+        record.write(task.folder, {**found, "latent": {}})
         return Scored(last - first, self._sample(task.folder / "events.root", job.recipe.features))
 
     def _job(self, task: Scoring, files: Sequence[InputFile], timings: Timings) -> Job:

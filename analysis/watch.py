@@ -24,7 +24,7 @@ from analysis.configuration import (
     parse_configuration,
 )
 from analysis.errors import ConfigurationError, DataError
-from analysis.inputs import RunInput, resolve_input
+from analysis.inputs import RunInput, inputs_of, resolve_input
 from analysis.live_report import LiveReport
 from analysis.output import held_output
 from analysis.part_merging import PartMerging
@@ -97,7 +97,7 @@ def watch(configuration: WatchConfiguration, command: str) -> int:
     folder = run.output or Path()
     if configuration.folder is not None:
         _check_folders(configuration.folder, folder)
-    with held_output(folder) as staging:
+    with held_output(folder, inputs_of(run, [data])) as staging:
         copy_model_folder(models, configuration.models, staging / "models")
         setup = Setup(run, data, models, staging / "models", command, configuration.replay is not None)
         parts = ScoredParts(folder / "parts")

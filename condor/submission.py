@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 
 from analysis.batch import BatchInput, inspect_sample
 from analysis.errors import ConfigurationError
+from analysis.inputs import inputs_of
 from analysis.output import staged_output
 from analysis.shipping import cache_archive, code_archive
 from condor.configuration import BatchConfiguration
@@ -48,7 +49,7 @@ def submit(configuration: BatchConfiguration) -> tuple[BatchFolder, Plan]:
     data = inspect_sample(configuration)
     batch = BatchFolder((configuration.output or Path("output") / data.data.name).absolute())
     _refuse_submitted(batch, schedd)  # whose merge may be writing to the folder just now
-    with staged_output(batch.output) as staging:
+    with staged_output(batch.output, inputs_of(configuration, [data.data])) as staging:
         _refuse_submitted(batch, schedd)
         plan = prepare(configuration, data, staging / BATCH, batch.output)
         replaced = staging / "replaced"

@@ -12,7 +12,7 @@ from plotting.errors import PlottingError
 from rdf.printable import printable
 from rdf.startup import INTERRUPTED, interruptible
 
-DONE, BAD_DATA = 0, 3
+DONE, BAD_DATA, FAILED_CHECK = 0, 3, 4
 
 EPILOG = """\
 examples:
@@ -25,14 +25,21 @@ A folder that is called browse or page is named ./browse or ./page.
 
 
 def draw(folder: Path) -> int:
-    """Draw the figures again and write the report."""
-    from plotting.figures import draw_figures
+    """Draw the figures again and write the report; a figure that fails is named, and it is a fault only if all fail."""
+    from plotting.figures import Workers, draw_figures
     from plotting.report import write_report
 
-    written = draw_figures(folder, lambda name: print(printable(f"drew {name}"), file=sys.stderr))  # noqa: T201
-    report = write_report(folder)
+    def say(message: str) -> None:
+        print(printable(message), file=sys.stderr)  # noqa: T201
+
+    with Workers() as workers:
+        written = draw_figures(folder, lambda name: say(f"drew {name}"), workers)
+        failed = workers.failed
+    report = write_report(folder, failed)
+    for name, reason in failed.items():
+        say(f"warning: no figure {name}: {' '.join(reason.split())}")
     print(printable(f"{len(written)} files in {folder / 'figures'}, and {report}"))  # noqa: T201
-    return DONE
+    return FAILED_CHECK if failed and not written else DONE
 
 
 def browse(folder: Path) -> int:

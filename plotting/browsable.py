@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plotting.checksums import check_results
 from plotting.errors import MissingResult, UnreadableResult
 from plotting.records import check_files
 from plotting.results import read_root
@@ -24,6 +25,7 @@ def find_root_file(folder: Path) -> Path:
     if path is None:
         raise MissingResult(f"{folder}: has no {' or '.join(NAMES)}; give the output folder of a run or an evaluation")
     remedy = "repeat what wrote it (python -m analysis.run or analysis.evaluate)"
+    check_results(folder, (path.name,), remedy)
     with read_root(path, remedy) as reader:
         found = reader.keys()
         if not any("/" in key for key in found):

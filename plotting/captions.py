@@ -65,6 +65,19 @@ def describe_figure(name: str, findings: Findings) -> FigureText:
     return FigureText("more", (len(kinds),), Markup.escape(capitalised(words(name))), Markup(""))
 
 
+def is_figure_of(name: str, record: Mapping[str, Any]) -> bool:
+    """Tell whether a run or an evaluation draws a figure of this name, by its record."""
+    quantities = {quantity["name"] for quantity in (*record.get("features", ()), *record.get("observables", ()))}
+    known = {
+        "name": quantities,
+        "detector": {ENSEMBLE, *record.get("detectors", ())},
+        "plane": {f"{x}_{y}" for x in quantities for y in quantities},
+    }
+    patterns = (r"display_\d+", *(pattern for pattern, *_ in (*_RUN_KINDS, *_EVALUATION_KINDS)))
+    matches = [match for pattern in patterns if (match := re.fullmatch(pattern, name))]
+    return any(all(part in known[kind] for kind, part in match.groupdict().items()) for match in matches)
+
+
 def _places(record: Mapping[str, Any], names: Iterable[str]) -> list[int]:
     """Return the places of quantities and detectors in the record, the ensemble's first."""
     quantities = [quantity["name"] for quantity in (*record.get("features", ()), *record.get("observables", ()))]

@@ -19,6 +19,10 @@ class FigureFolderError(PlottingError):
     """The figures cannot be written where the run's other results are."""
 
 
+class FigureFailed(PlottingError):
+    """A figure could not be drawn for a reason that nobody foresaw; the others can."""
+
+
 class PageFolderError(PlottingError):
     """A page cannot be written where the run's other results are."""
 

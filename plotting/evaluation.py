@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plotting.checksums import check_results
 from plotting.moments import FloatArray
 from plotting.records import check_files, checked_keys, read_record
 from plotting.results import (
@@ -116,6 +117,7 @@ def read_evaluation(folder: Path) -> Evaluation:
         UnreadableResult: a file is truncated or not what its name says.
     """
     check_files(folder, (METRICS, "curves.root", "run.json"), _REMEDY)
+    check_results(folder, (METRICS, "curves.root", "run.json", "latent.csv"), _REMEDY)
     metrics, record = (read_record(folder / name, _REMEDY) for name in (METRICS, "run.json"))
     with checked_keys(folder / "run.json", _REMEDY):
         caption = read_caption(record)

@@ -17,7 +17,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from plotting.errors import WorkerDied
+from plotting.drafts import remove_drafts, remove_orphans
+from plotting.errors import PlottingError, WorkerDied
 
 _MOST = 8  # processes; each takes a second to start and 250 MB, and there are some thirty figures to share
 _PATIENCE = 5.0  # seconds that a process has to end
@@ -29,7 +30,8 @@ def draw_figures(folder: Path, progress: Callable[[str], None], workers: Workers
     Args:
         folder: what a run left, with `run.json` and `histograms.root`, or an evaluation, with `metrics.json`.
         progress: is told the name of each figure once it is on disk, in the order of the figures.
-        workers: who draw; started for these figures alone if None. After an error they are of no more use.
+        workers: who draw, and know afterwards which figures failed; started for these figures alone if None. After
+            an error they are of no more use.
 
     Returns:
         The files written, in the order of the figures.
@@ -37,8 +39,7 @@ def draw_figures(folder: Path, progress: Callable[[str], None], workers: Workers
     Raises:
         MissingResult: something that should have been left is not there.
         UnreadableResult: a file is truncated or damaged.
-        FigureFolderError: the figures cannot be written.
-        WorkerDied: a process ended before its figure was drawn.
+        WorkerDied: all processes ended before there was a figure.
     """
     if workers is None:
         with Workers() as workers:
@@ -50,6 +51,10 @@ class Workers:
     """Processes that draw figures; they start with this object and get ready while the caller does something else.
 
     To be used as a context, at whose end they end. They end, too, when the caller is killed.
+
+    Attributes:
+        drawn: names of the figures that they drew last.
+        failed: names of the figures that they could not draw, each with the reason.
     """
 
     def __init__(self, number: int | None = None) -> None:
@@ -59,6 +64,8 @@ class Workers:
             number: of processes; as many as cores, up to eight, if None.
         """
         self._workers = [_Worker() for _ in range(number or min(len(os.sched_getaffinity(0)), _MOST))]
+        self.drawn: list[str] = []
+        self.failed: dict[str, str] = {}
 
     def __enter__(self) -> Workers:
         return self
@@ -70,27 +77,58 @@ class Workers:
             worker.end()
 
     def draw(self, folder: Path, progress: Callable[[str], None]) -> list[Path]:
-        """Draw all figures of a folder, as `draw_figures` says."""
-        for worker in self._workers:
-            worker.ask(folder)
-        names, *_ = [worker.answer(folder) for worker in self._workers]
+        """Draw all figures of a folder, as `draw_figures` says; a figure that fails does not keep others from it."""
+        self.drawn, self.failed = [], {}
+        remove_orphans(folder / "figures")
+        names, idle = self._begin(folder)
         left, untold = list(reversed(names)), list(reversed(names))
-        idle = list(self._workers)
-        busy: dict[Any, _Worker] = {}
+        busy: dict[Any, tuple[_Worker, str]] = {}
         written: dict[str, list[Path]] = {}
+        ended: WorkerDied | None = None
         while untold:
             while idle and left:
                 worker = idle.pop()
-                worker.ask(left.pop())
-                busy[worker.connection] = worker
+                busy[worker.connection] = worker, left.pop()
+                worker.ask(busy[worker.connection][1])
+            if not busy:  # all processes have ended
+                self.failed |= dict.fromkeys(left, str(ended))
+                left.clear()
             for connection in wait(list(busy)):
-                worker = busy.pop(connection)
-                name, paths = worker.answer(folder)
-                written[name] = paths
-                idle.append(worker)
-            while untold and untold[-1] in written:
-                progress(untold.pop())
-        return [path for name in names for path in written[name]]
+                worker, name = busy.pop(connection)
+                try:
+                    _, written[name] = worker.answer(folder)
+                    idle.append(worker)
+                except WorkerDied as error:
+                    self.failed[name], ended = str(error), error
+                except PlottingError as error:
+                    self.failed[name] = str(error)
+                    idle.append(worker)
+            while untold and (untold[-1] in written or untold[-1] in self.failed):
+                if (name := untold.pop()) in written:
+                    self.drawn.append(name)
+                    progress(name)
+        return [path for name in self.drawn for path in written[name]]
+
+    def _begin(self, folder: Path) -> tuple[list[str], list[_Worker]]:
+        """Have all processes read a folder, and return the names of its figures and the processes that are there.
+
+        Raises:
+            MissingResult, UnreadableResult, WorkerDied: as `draw_figures` says.
+        """
+        for worker in self._workers:
+            worker.ask(folder)
+        names: list[str] = []
+        ready: list[_Worker] = []
+        ended: WorkerDied | None = None
+        for worker in self._workers:
+            try:
+                names = worker.answer(folder)
+                ready.append(worker)
+            except WorkerDied as error:
+                ended = error
+        if ended and not ready:
+            raise ended
+        return names, ready
 
 
 class _Worker:
@@ -122,8 +160,7 @@ class _Worker:
             answer = self.connection.recv()
         except (EOFError, ConnectionError):
             code = self.process.wait()
-            for draft in (folder / "figures").glob(f".*.{self.process.pid}.partial"):
-                draft.unlink()
+            remove_drafts(folder / "figures", self.process.pid)
             end = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
             raise WorkerDied(
                 f"{folder}: a process that draws its figures {end}, for want of memory perhaps; free some and repeat"

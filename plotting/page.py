@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from plotting.browsable import find_root_file
+from plotting.checksums import check_results
 from plotting.jsroot import VERSION, load_jsroot
 from plotting.pages import template_environment, write_page
 from plotting.records import check_files, checked_keys, read_record
@@ -28,6 +29,7 @@ def write_browser_page(folder: Path) -> Path:
     """
     path = find_root_file(folder)
     check_files(folder, ("run.json",), _REMEDY)
+    check_results(folder, ("run.json",), _REMEDY)
     record = read_record(folder / "run.json", _REMEDY)
     with checked_keys(folder / "run.json", _REMEDY):
         sample = {key: record["sample"][key] for key in ("title", "doi", "simulated")}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import jinja2
 
+from plotting.checksums import vouch
+from plotting.drafts import draft_of
 from plotting.errors import PageFolderError
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -25,14 +26,18 @@ def template_environment() -> jinja2.Environment:
 
 
 def write_page(path: Path, page: str) -> Path:
-    """Write a page, which appears under its name only when it is whole, and return the path.
+    """Write a page into a folder of results, where it appears under its name only when it is whole.
+
+    Returns:
+        The path.
 
     Raises:
         PageFolderError: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    draft = draft_of(path)
     try:
         draft.write_text(page, encoding="utf-8")
+        vouch(path.parent, path.name, draft)
         draft.replace(path)
     except OSError as error:
         raise PageFolderError(

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from plotting.captions import Findings, describe_figure, feature_title, thresholds, votes_needed
+from plotting.checksums import check_results
 from plotting.errors import UnreadableResult
 from plotting.inline import InlineFigure, inline_figures
 from plotting.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
@@ -71,11 +72,12 @@ class Section:
     illustrations: Sequence[Illustration]
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, failed: Mapping[str, str] | None = None) -> Path:
     """Write `folder`/report.html from what a run or an evaluation left there; figures that are not there are left out.
 
     Args:
         folder: of a run, with `run.json`, or of an evaluation, with `metrics.json`, too.
+        failed: names of figures that could not be drawn, each with the reason; the page says so.
 
     Returns:
         The path of the report, which appears under this name only when it is whole.
@@ -85,14 +87,15 @@ def write_report(folder: Path) -> Path:
         UnreadableResult: a file is truncated or not what its name says.
         PageFolderError: the report cannot be written.
     """
-    return write_page(folder / REPORT, render_report(folder))
+    return write_page(folder / REPORT, render_report(folder, failed or {}))
 
 
-def render_report(folder: Path) -> str:
+def render_report(folder: Path, failed: Mapping[str, str]) -> str:
     """Return the page, as `write_report` writes it."""
     is_evaluation = (folder / METRICS).exists()
     remedy = _EVALUATION_REMEDY if is_evaluation else _RUN_REMEDY
     check_files(folder, ("run.json",), remedy)
+    check_results(folder, ("run.json", METRICS, "anomalies.csv", "objects.json"), remedy)
     record = read_record(folder / "run.json", remedy)
     metrics = read_record(folder / METRICS, remedy) if is_evaluation else {}
     images = inline_figures(sorted((folder / "figures").glob("*.png")))
@@ -115,6 +118,7 @@ def render_report(folder: Path) -> str:
                     metrics=metrics,
                     sections=sections,
                     events=events,
+                    failed=failed,
                     displays=displays,
                     files=[file for sample in sampled for file in sample.get("files", ())],
                     different=_different_means(record),

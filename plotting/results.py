@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import uproot
 
+from plotting.checksums import check_results
 from plotting.errors import MissingResult, PlottingError, UnreadableResult
 from plotting.moments import FloatArray, Moments
 from plotting.objects import DisplayedEvent, read_displayed_events
@@ -21,6 +22,7 @@ from plotting.tables import Contributions, LatentSpace, read_contributions, read
 T = TypeVar("T")
 
 _REMEDY = "repeat the run that wrote it (python -m analysis.run)"
+_READ = ("run.json", "histograms.root", "anomalies.csv", "latent.csv", "objects.json")
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,7 @@ def read_results(folder: Path) -> Results:
         UnreadableResult: a file is truncated or not what its name says.
     """
     check_files(folder, ("run.json", "histograms.root"), _REMEDY)
+    check_results(folder, _READ, _REMEDY)
     record = read_record(folder / "run.json", _REMEDY)
     with read_root(folder / "histograms.root", _REMEDY) as reader:
         return _assemble(record, reader, folder)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from plotting.checksums import vouch
+from plotting.drafts import draft_of
 from plotting.errors import FigureFolderError
 from plotting.settling import settle
 from plotting.style import house_style
@@ -23,20 +24,29 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 
 @house_style()
-def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save_figure(figure: Figure, folder: Path, name: str, output: Path | None = None) -> list[Path]:
     """Write a figure as `folder`/`name`.png and .pdf; neither appears under its name before both are whole.
+
+    Args:
+        figure: made inside `house_style`.
+        folder: made if need be.
+        name: of the files, without ending.
+        output: the folder of results, above `folder`, whose list of what was drawn gets the files; None for a figure
+            that belongs to no results.
 
     Raises:
         FigureFolderError: the folder cannot be made or written.
     """
     paths = [folder / f"{name}.{kind}" for kind in FORMATS]
-    drafts = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in paths]
+    drafts = [draft_of(path) for path in paths]
     try:
         folder.mkdir(exist_ok=True)
         settle(figure)
         for path, (kind, options) in zip(drafts, FORMATS.items(), strict=True):
             figure.savefig(path, format=kind, **options)
         for source, path in zip(drafts, paths, strict=True):
+            if output is not None:
+                vouch(output, str(path.relative_to(output)), source)
             source.replace(path)
     except OSError as error:
         raise FigureFolderError(

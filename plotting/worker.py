@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,10 +20,15 @@ from matplotlib.backends import backend_agg
 from matplotlib.figure import Figure
 
 from plotting.contents import list_contents
+from plotting.drafts import is_running
+from plotting.errors import FigureFailed, PlottingError
 from plotting.fonts import lighten_fonts
 from plotting.saving import FORMATS, save_figure
 from plotting.settling import settle
 from plotting.style import Caption, house_style, new_figure
+
+_WORDS = 300  # characters of an error of somebody else's that are told
+_FONTS = "figure-fonts-"  # the folder of a process's fonts, before the number of the process
 
 
 def serve(connection: Connection[Any, Any]) -> None:
@@ -40,10 +46,17 @@ def serve(connection: Connection[Any, Any]) -> None:
                     folder, figures = request, dict(list_contents(request))
                     answer = list(figures)
                 else:
-                    answer = request, save_figure(figures[request](), folder / "figures", request)
-            except Exception as error:  # noqa: BLE001 - the caller raises it
-                answer = error
+                    answer = request, save_figure(figures[request](), folder / "figures", request, folder)
+            except Exception as error:  # noqa: BLE001 - the caller decides what it means
+                answer = _portable(error)
             connection.send(answer)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error as it can be sent to another process: of those that this room does not raise, the words."""
+    if isinstance(error, PlottingError):
+        return error
+    return FigureFailed(f"{type(error).__name__}: {' '.join(str(error).split())[:_WORDS]}")
 
 
 def share_formulas() -> None:
@@ -71,15 +84,25 @@ def warm_up() -> None:
         figure.savefig(io.BytesIO(), format=kind)
 
 
+def remove_orphaned_fonts() -> None:
+    """Remove the folders of fonts whose processes were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FONTS}*-*"):
+        number = folder.name.removeprefix(_FONTS).partition("-")[0]
+        with suppress(OSError):
+            if number.isdecimal() and not is_running(int(number)) and folder.lstat().st_uid == os.getuid():
+                shutil.rmtree(folder)
+
+
 def _end(*_: object) -> NoReturn:
     sys.exit()  # which, unlike the signal itself, lets a figure remove its drafts
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)
+    remove_orphaned_fonts()
     with (
         Connection(int(sys.argv[1])) as connection,
-        tempfile.TemporaryDirectory(prefix="fonts-") as fonts,
+        tempfile.TemporaryDirectory(prefix=f"{_FONTS}{os.getpid()}-") as fonts,
         suppress(SystemExit),
     ):
         lighten_fonts(Path(fonts))
