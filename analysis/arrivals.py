@@ -12,6 +12,7 @@ from pathlib import Path
 
 from analysis.errors import DataError
 from models.folder import file_sha256
+from plotting.cells import escaped, unescaped
 
 SET_ASIDE = "set_aside.csv"
 """Table in the output folder of the files that are not scored."""
@@ -271,7 +272,8 @@ class Arrivals:
         with draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(field.name for field in fields(SetAside))
-            writer.writerows(asdict(line).values() for line in self.aside.values())
+            for line in self.aside.values():
+                writer.writerow(escaped(cell) if isinstance(cell, str) else cell for cell in asdict(line).values())
         draft.replace(self._table)
 
 
@@ -290,11 +292,14 @@ def _read_set_aside(table: Path) -> list[SetAside]:
     try:
         with table.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
+        texts = [{name: unescaped(cell) for name, cell in row.items()} for row in rows]
         return [
             SetAside(**(row | {"size": int(row["size"]), "mtime_ns": int(row["mtime_ns"])}))  # type: ignore[arg-type]
-            for row in rows
+            for row in texts
         ]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{table} cannot be read ({error}); delete it to have its files tried again") from error
+        raise DataError(
+            f"{table} is no list of files that a watch set aside ({error}); move it away to have its files tried again"
+        ) from error

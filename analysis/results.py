@@ -13,6 +13,8 @@ import numpy as np
 from analysis.inputs import RunInput
 from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
+from plotting.cells import escaped
+from rdf.histogram_keys import FEATURES, MOMENTS, HistogramKey
 
 if TYPE_CHECKING:
     from rdf.snapshot import Collected
@@ -32,14 +34,14 @@ def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, d
     """
 
     def mean(selection: str, i: int) -> float | None:
-        sums = histograms[f"moments/{selection}"]
+        sums = histograms[HistogramKey(MOMENTS, selection=selection).path]
         count = sums.GetBinContent(1, 1)
         return float(sums.GetBinContent(1, i + 2) / count) if count else None
 
     means: dict[str, dict[str, float | None]] = {}
     for i, name in enumerate(features):
         normal, anomalous = mean("normal", i), mean("anomalous", i)
-        spectrum = histograms[f"features/{name}"]
+        spectrum = histograms[HistogramKey(FEATURES, name).path]
         last_below_zero = spectrum.FindBin(0) - 1
         has_both_signs = last_below_zero >= 0 and spectrum.Integral(0, last_below_zero) > 0
         ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
@@ -112,7 +114,7 @@ def write_anomalies(
     voting = [name for name in detectors if name in models.ensemble] or detectors
     mean_shares = np.mean([shares(contributions[name]) for name in voting], axis=0)
 
-    sample = f"{data.name} (SIMULATED)" if data.simulated else data.name
+    sample = escaped(f"{data.name} (SIMULATED)" if data.simulated else data.name)
     why = [f"why_{name}_{feature}" for name in detectors for feature in models.features]
     with (staging / "anomalies.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -122,7 +124,7 @@ def write_anomalies(
             writer.writerow(
                 [
                     *(i + 1, sample, *ids[i], *map(_shortest, values[i])),
-                    reasons(models.features, mean_shares[i]),
+                    escaped(reasons(models.features, mean_shares[i])),
                     *map(_shortest, explained),
                 ]
             )

@@ -13,7 +13,8 @@ from fontTools import subset
 from matplotlib.font_manager import fontManager
 
 _FAMILY = "STIXGeneral"
-_CHARACTERS = range(0x20, 0x2600)  # scripts, punctuation, arrows, operators; beyond them are letters for formulas
+# Scripts, punctuation, arrows, operators, and the suits of cards; beyond them are letters for formulas.
+_CHARACTERS = [*range(0x20, 0x2600), *range(0x2660, 0x2667), 0x27E8, 0x27E9]
 _TABLES = ["FFTM", "GDEF", "GPOS", "GSUB"]
 
 

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
-from html.entities import name2codepoint
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from plotting.tlatex import ACCENTS, SYMBOLS, Node, Symbol, parse
 from plotting.wording import with_error
 
-_INDEX = re.compile(r"([_^])(?:\{([^{}]*)\}|([A-Za-z0-9]))")
-_SYMBOL = re.compile(r"#([A-Za-z]+)")
-_TAGS = {"_": "sub", "^": "sup"}
+_TAGS = {"sub": "sub", "sup": "sup", "bf": "b", "it": "i"}
 
 
 def title_markup(title: str) -> Markup:
-    """Turn a title in ROOT's TLatex into HTML: "p_{T}^{miss}" gets its indices, "#Delta#phi" its Greek letters."""
-    parts: list[Markup | str] = []
-    last = 0
-    for match in _INDEX.finditer(title):
-        tag = _TAGS[match[1]]
-        index = _symbols(match[3] if match[2] is None else match[2])
-        parts += [_symbols(title[last : match.start()]), Markup("<{0}>{1}</{0}>").format(tag, index)]
-        last = match.end()
-    return Markup("").join([*parts, _symbols(title[last:])])
+    """Turn a title in ROOT's TLatex into HTML: "p_{T}^{miss}" gets its indices, "#Delta#phi" its Greek letters.
+
+    What is no TLatex stands there as it is.
+    """
+    try:
+        nodes = parse(title)
+    except ValueError:
+        return Markup.escape(title)
+    return _markup(nodes)
 
 
-def _symbols(text: str) -> str:
-    return _SYMBOL.sub(lambda name: chr(name2codepoint.get(name[1], 0)) if name[1] in name2codepoint else name[0], text)
+def _markup(nodes: Sequence[Node]) -> Markup:
+    return Markup("").join(map(_node_markup, nodes))
+
+
+def _node_markup(node: Node) -> Markup:
+    if isinstance(node, str):
+        return Markup.escape(node)
+    if isinstance(node, Symbol):
+        return Markup.escape(SYMBOLS[node.name])
+    first, *others = map(_markup, node.arguments)
+    if node.kind in _TAGS:
+        return Markup("<{0}>{1}</{0}>").format(_TAGS[node.kind], first)
+    if node.kind == "frac":
+        return Markup("<sup>{}</sup>⁄<sub>{}</sub>").format(first, others[0])
+    if node.kind == "sqrt":
+        return Markup("<sup>{}</sup>√({})" if node.option else "{}√({})").format(node.option, first)
+    return first + ACCENTS[node.kind]
 
 
 def number_markup(value: float | None) -> Markup:

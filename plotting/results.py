@@ -331,7 +331,7 @@ def _assemble(record: dict[str, Any], reader: Reader, folder: Path) -> Results:
         explained = dict(record.get("latent") or {})
 
     keys = reader.keys()
-    planes = sorted(key.removeprefix("planes/") for key in keys if _is_plane(key))
+    planes = sorted(reader.names("planes", "TH2D"))
     scores = (*detectors, "ensemble")
 
     def varied_split(name: str) -> tuple[Variation[Split[Spectrum]], ...]:
@@ -422,15 +422,6 @@ def _agreement(record: Mapping[str, Any], detectors: tuple[str, ...]) -> Agreeme
     return Agreement(detectors, np.array(flagged, dtype=float), np.array(record["votes"], dtype=float))
 
 
-def _is_plane(key: str) -> bool:
-    """Tell whether a key is a plane of all events: directly in planes/, and not a mean score."""
-    return key.startswith("planes/") and key.count("/") == 1 and not _is_split(key) and "/score_" not in key
-
-
-def _is_split(key: str) -> bool:
-    return key in ("planes/normal", "planes/anomalous")
-
-
 class Reader:
     """Turns ROOT's histograms and graphs in one file into arrays."""
 
@@ -442,6 +433,11 @@ class Reader:
     def keys(self) -> frozenset[str]:
         """Return the paths of all objects in the file."""
         return frozenset(self._file.keys(cycle=False))
+
+    def names(self, directory: str, kind: str) -> list[str]:
+        """Return the names of the objects of a class in a directory."""
+        found = self._file[directory].classnames(recursive=False, cycle=False) if directory in self.keys() else {}
+        return [name for name, class_name in found.items() if class_name == kind]
 
     def _object(self, key: str) -> Any:
         try:
@@ -456,7 +452,9 @@ class Reader:
 
     def split(self, folder: str, name: str, read: Callable[[str], T]) -> Split[T]:
         """Read the three histograms of one quantity."""
-        return Split(read(f"{folder}/{name}"), read(f"{folder}/normal/{name}"), read(f"{folder}/anomalous/{name}"))
+        # What would be called as one of these directories has an underscore more.
+        key = f"{name}_" if name.rstrip("_") in ("normal", "anomalous") else name
+        return Split(read(f"{folder}/{key}"), read(f"{folder}/normal/{key}"), read(f"{folder}/anomalous/{key}"))
 
     def spectrum(self, key: str) -> Spectrum:
         """Read a TH1."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeGuard
 
 import matplotlib as mpl
 import mplhep
@@ -20,12 +23,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from plotting.layout import Layout
 from plotting.moments import FloatArray
+from plotting.tlatex import ACCENTS, GREEK, SYMBOLS, Node, Part, Symbol, accented, parse, plain
 
 # Petroff's ten-colour sequence (arXiv:2107.02270), made to be told apart with any colour vision.
 NORMAL = "#3f90da"
@@ -93,12 +99,13 @@ class Caption:
     @property
     def conditions(self) -> str:
         """Energy and luminosity as matplotlib text, such as 36 fb$^{-1}$ (13 TeV); empty if neither is known."""
+        energy = literal(_shortened(_drawable(self.energy or ""), _LONGEST))
         if self.luminosity is None:
-            return self.energy or ""
+            return energy
         # Below one inverse femtobarn the field counts in inverse picobarns.
         value, unit = (self.luminosity, "fb") if self.luminosity >= 1 else (1000 * self.luminosity, "pb")
         number = f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
-        return f"{number} {unit}$^{{\\mathrm{{-1}}}}$" + (f" ({self.energy})" if self.energy else "")
+        return f"{number} {unit}$^{{\\mathrm{{-1}}}}$" + (f" ({energy})" if energy else "")
 
 
 def new_figure(caption: Caption, width: float, height: float) -> Figure:
@@ -119,17 +126,19 @@ def new_figure(caption: Caption, width: float, height: float) -> Figure:
 
     conditions = figure.text(0, 0, caption.conditions, size=13, ha="right", va="top")
     room = points - 3 * _MARGIN - extent(conditions)[0]
-    title = figure.text(0, 0, caption.title, size=13, weight="bold", va="top", parse_math=False)
-    characters = len(caption.title)
+    shown = _shortened(_drawable(caption.title), _LONGEST_HEADER)
+    title = figure.text(0, 0, shown, size=13, weight="bold", va="top", parse_math=False)
+    characters = len(shown)
     while extent(title)[0] > room and characters > 8:
         characters -= 1
-        title.set_text(textwrap.fill(caption.title, characters))
+        title.set_text(textwrap.fill(shown, characters))
 
     lines = [title]
     if caption.simulated:
         lines.insert(0, figure.text(0, 0, "SIMULATED", size=24, weight="bold", color=WARNING, va="top"))
     if caption.doi:
-        lines.append(figure.text(0, 0, f"DOI {caption.doi}", size=10.5, color="0.35", va="top", parse_math=False))
+        doi = _shortened(_drawable(f"DOI {caption.doi}"), _LONGEST)
+        lines.append(figure.text(0, 0, doi, size=10.5, color="0.35", va="top", parse_math=False))
 
     heights = [extent(line)[1] for line in lines]
     total = 72 * height + _MARGIN + sum(heights)
@@ -144,28 +153,128 @@ def new_figure(caption: Caption, width: float, height: float) -> Figure:
     return figure
 
 
-_MATH = re.compile(
-    r"""(?: (?: \#[A-Za-z]+ | [^\W\d_]+(?=[_^]) )      # a Greek letter, or letters that carry an index
-            (?: [_^] (?: \{[^{}]*\} | [A-Za-z0-9] ) )*  # any number of indices
-        )+""",
-    re.VERBOSE,
-)
+_BASE = re.compile(r"(?:[^\W\d_]+|\d+|\S)$")
+"""What at the end of a text carries an index."""
 _UPRIGHT = re.compile(r"(?<![\\A-Za-z])(?:[A-Za-z]{2,}|T)(?![A-Za-z])|[0-9]+")
+_IN_FORMULA = {character: f"\\{character}" for character in " $%#&{}_"} | {"^": "\\^{}", "~": "\\sim ", "\\": "∖"}
+_LIKE_LATIN = "omicron Alpha Beta Epsilon Zeta Eta Iota Kappa Mu Nu Omicron Rho Tau Chi"
+_IN_MATHTEXT = frozenset(GREEK) - frozenset(_LIKE_LATIN.split())
+"""Greek letters that matplotlib knows by name."""
+_NAME_THEN_LETTER = re.compile(r"(\\[A-Za-z]+)\0(?=[A-Za-z])")
+_LETTERS = {"varomega": "varpi", "varUpsilon": "Upsilon"}
+"""Greek letters that matplotlib calls otherwise than ROOT."""
+_ACCENTS = frozenset({"hat", "acute", "grave", "dot", "ddot", "tilde", "bar", "vec"})
+_LONGEST, _LONGEST_HEADER = 100, 300
+"""Characters of a title, and of a line of the header, that are drawn."""
 
 
+@cache
 def axis_text(title: str) -> str:
-    """Turn an axis title in ROOT's TLatex into matplotlib text.
+    """Turn an axis title in ROOT's TLatex into matplotlib text; what matplotlib cannot set is written plainly.
 
     Words, numbers and the T of "transverse" stand upright, variables in italics: "p_{T}^{miss} [GeV]" becomes
     "$p_{\\mathrm{T}}^{\\mathrm{miss}}$ [GeV]".
     """
-    parts: list[str] = []
-    last = 0
-    for match in _MATH.finditer(title):
-        latex = match.group().replace("#", "\\").replace(" ", "\\ ")
-        parts += [title[last : match.start()].replace("$", r"\$"), f"${_UPRIGHT.sub(_upright, latex)}$"]
-        last = match.end()
-    return "".join([*parts, title[last:].replace("$", r"\$")])
+    title = _drawable(title)
+    try:
+        nodes = parse(title)
+    except ValueError:
+        return literal(_shortened(title, _LONGEST))
+    text = plain(nodes)
+    if len(text) > _LONGEST:
+        return literal(_shortened(text, _LONGEST))
+    formula = _formula(nodes)
+    return formula if _can_be_set(formula) else literal(text)
+
+
+def literal(text: str) -> str:
+    """Return a text as matplotlib draws it as it is, without formulas."""
+    return text.replace("\\", "∖").replace("$", r"\$")
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _drawable(text: str) -> str:
+    """Return a text on one line, with a square in place of each character that the font does not have."""
+    return "".join(character if ord(character) in _glyphs() else "□" for character in " ".join(text.split()))
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    with house_style():
+        return frozenset(get_font(findfont(FontProperties(family=STYLE["font.family"]))).get_charmap())
+
+
+def _can_be_set(text: str) -> bool:
+    if "$" not in text:
+        return True
+    try:
+        with house_style():
+            MathTextParser("path").parse(text)
+    except Exception:  # noqa: BLE001 - titles are the users', and not all that goes wrong is a ValueError
+        return False
+    return True
+
+
+def _formula(nodes: Sequence[Node]) -> str:
+    """Write a title with what is a formula in it between dollars, and text as it is."""
+    pieces: list[tuple[bool, str]] = []
+    for node, written, following in zip(nodes, _row(nodes), (*nodes, "")[1:], strict=True):
+        if not isinstance(node, str):
+            pieces.append((True, written))
+            continue
+        base = _BASE.search(node) if _is_index(following) else None
+        text = node[: base.start()] if base else node
+        pieces += [(False, literal(text))] * bool(text) + ([(True, _math(base[0]))] if base else [])
+    return "".join(
+        f"${_joined(part for _, part in group)}$" if is_math else "".join(part for _, part in group)
+        for is_math, group in groupby(pieces, key=itemgetter(0))
+    )
+
+
+def _row(nodes: Sequence[Node]) -> list[str]:
+    """Write parts that stand side by side; a second index of one kind gets an empty base of its own."""
+    written = []
+    seen: set[str] = set()
+    for node in nodes:
+        again = _is_index(node) and node.kind in seen
+        if again or not _is_index(node):
+            seen.clear()
+        if _is_index(node):
+            seen.add(node.kind)
+        written.append("{}" * again + _math(node))
+    return written
+
+
+def _is_index(node: Node) -> TypeGuard[Part]:
+    return isinstance(node, Part) and node.kind in ("sub", "sup")
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Put parts of a formula together; a name that letters would go on is set apart from them."""
+    return _NAME_THEN_LETTER.sub(r"\1 ", "\0".join(parts)).replace("\0", "")
+
+
+def _math(node: Node) -> str:
+    """Write a part of a title as it stands in a formula."""
+    if isinstance(node, str):
+        return _UPRIGHT.sub(_upright, "".join(_IN_FORMULA.get(character, character) for character in node))
+    if isinstance(node, Symbol):
+        if node.name in _IN_MATHTEXT:
+            return rf"\{_LETTERS.get(node.name, node.name)}"
+        return _IN_FORMULA.get(SYMBOLS[node.name], SYMBOLS[node.name])
+    arguments = [_joined(_row(argument)) for argument in node.arguments]
+    if _is_index(node):
+        mark = "_" if node.kind == "sub" else "^"
+        return f"{mark}{arguments[0]}" if node.short else f"{mark}{{{arguments[0]}}}"
+    if node.kind in ("bf", "it"):
+        return rf"\math{node.kind}{{{arguments[0]}}}"
+    if node.kind in ACCENTS and node.kind not in _ACCENTS:
+        return _math(accented(plain(node.arguments[0]), node.kind))
+    option = f"[{node.option}]" if node.kind == "sqrt" and node.option.isalnum() else ""
+    return rf"\{node.kind}{option}" + "".join(f"{{{argument}}}" for argument in arguments)
 
 
 def _upright(word: re.Match[str]) -> str:

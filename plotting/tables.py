@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from plotting.cells import unescaped
 from plotting.errors import UnreadableResult
 from plotting.moments import FloatArray
 
@@ -129,9 +130,11 @@ def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error) as error:
         raise UnreadableResult(f"{path}: damaged or not CSV ({error}); {remedy}") from error
+    # A row that was cut short has no cells at its end.
+    return [{name: cell and unescaped(cell) for name, cell in row.items() if name is not None} for row in rows]
 
 
 def _texts(path: Path, rows: Sequence[dict[str, str]], columns: Sequence[str], remedy: str) -> list[list[str]]:

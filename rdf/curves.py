@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rdf.histogram_keys import SCORES, HistogramKey
 from rdf.interpreter import ROOT
 from rdf.provenance import SIMULATED, Provenance
 from rdf.styles import score_title, style_graph, style_histogram
@@ -71,7 +72,7 @@ def write_curves(
             objects[f"scores/{name}_{kind}"] = _spectrum(
                 f"{name}_{kind}", f"{name}, {kind};{score_title(name)};events", axis, values[labels == label]
             )
-            style_histogram(f"scores/{kind}", objects[f"scores/{name}_{kind}"])
+            style_histogram(HistogramKey(SCORES, name, kind).path, objects[f"scores/{name}_{kind}"])
 
     with provenance.created_file(path) as file:
         for place, written in objects.items():

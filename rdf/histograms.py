@@ -8,7 +8,7 @@ rounding left of their sums, add up to what one event loop gives.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,21 +17,26 @@ import numpy.typing as npt
 
 from rdf import RNode
 from rdf.features import Feature
+from rdf.histogram_keys import (
+    AGREEMENT,
+    ALL,
+    CUTFLOW,
+    FEATURES,
+    LABELS,
+    MOMENTS,
+    PLANES,
+    SCORES,
+    SELECTIONS,
+    HistogramKey,
+)
 from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
 from rdf.scoring import ENSEMBLE
 from rdf.selection import Cut, NonFinite, book_non_finite
 from rdf.styles import score_title, style_histogram
 
-VARIATIONS = "variations"
-"""Directory of what systematic variations change."""
-
-REMAINDERS = "remainders"
-"""Directory of what rounding left of sums, in the histograms of a part of a sample."""
-
-SELECTIONS = ("normal", "anomalous")
-
-LABELS = ("signal", "background")
+_VARIED = (FEATURES, SCORES, AGREEMENT)
+"""Kinds of histograms that are filled for systematic variations too."""
 
 
 class Binning(Protocol):
@@ -71,14 +76,14 @@ class Histograms:
         What was varied lies in `variations/<name>_<direction>`, by the same paths.
         """
         filled: dict[str, Any] = {}
-        for key in (str(name) for name in self.filling.variations()):
-            nominal = key == "nominal"
-            place = "" if nominal else f"{VARIATIONS}/{key.replace(':', '_')}/"
+        for varied in (str(name) for name in self.filling.variations()):
+            variation = "" if varied == "nominal" else varied.replace(":", "_")
             for path, number in self.numbers.items():
-                if nominal or path.startswith(("features/", "scores/", "agreement/")):
-                    filled[place + path] = _clone(self.filling.filled(key, number))
-                    if rest := self.filling.remainders(key, number):
-                        filled[f"{REMAINDERS}/{place}{path}"] = _clone(rest)
+                key = replace(HistogramKey.of_path(path), variation=variation)
+                if not variation or key.kind in _VARIED:
+                    filled[key.path] = _clone(self.filling.filled(varied, number))
+                    if rest := self.filling.remainders(varied, number):
+                        filled[replace(key, remainder=True).path] = _clone(rest)
         return filled
 
 
@@ -118,44 +123,47 @@ def book_histograms(
     filling = ROOT.graph.Histograms()
     numbers: dict[str, int] = {}
 
-    def add(path: str, empty: Any, columns: Sequence[str], selection: int = filling.kAll) -> None:
-        numbers[path] = int(filling.add(empty, [fields[name] for name in columns], selection))
+    def add(key: HistogramKey, empty: Any, columns: Sequence[str], selection: int = filling.kAll) -> None:
+        numbers[key.path] = int(filling.add(empty, [fields[name] for name in columns], selection))
 
-    def add_products(path: str, empty: Any, columns: Sequence[str], with_one: bool, selection: int) -> None:
-        numbers[path] = int(filling.add_products(empty, [fields[name] for name in columns], with_one, selection))
+    def add_products(key: HistogramKey, empty: Any, columns: Sequence[str], with_one: bool, selection: int) -> None:
+        numbers[key.path] = int(filling.add_products(empty, [fields[name] for name in columns], with_one, selection))
 
+    of_plane = "_".join(plane)
     for selection, which in zip(SELECTIONS, (filling.kNormal, filling.kAnomalous), strict=True):
         for name, axis in feature_axes.items():
-            title = f"{described[name].title}, {selection} events;{described[name].axis_title};events"
-            add(f"features/{selection}/{name}", ROOT.TH1D(name, title, *_bins(axis)), [name], which)
-        empty = ROOT.TH2D(*_plane_model(plane, selection, described, feature_axes))
-        add(f"planes/{selection}/{'_'.join(plane)}", empty, plane, which)
-        title = f"Sums of products of features, {selection} events;;;sum of products"
-        empty = ROOT.TH2D(selection, title, *2 * (width + 1, -0.5, width + 0.5))
+            key = HistogramKey(FEATURES, name, selection)
+            title = titles(described[name].title + _of_events(selection), described[name].axis_title, "events")
+            add(key, ROOT.TH1D(key.object_name, title, *_bins(axis)), [name], which)
+        key = HistogramKey(PLANES, of_plane, selection)
+        add(key, ROOT.TH2D(key.object_name, *_plane_model(plane, selection, described, feature_axes)), plane, which)
+        key = HistogramKey(MOMENTS, selection=selection)
+        title = titles("Sums of products of features" + _of_events(selection), "", "", "sum of products")
+        empty = ROOT.TH2D(key.object_name, title, *2 * (width + 1, -0.5, width + 0.5))
         _label_matrix(empty, ("1", *features))
-        add_products(f"moments/{selection}", empty, features, True, which)
+        add_products(key, empty, features, True, which)
 
     ranks = (100, 0.0, 1.0)
+    axis_titles = [described[name].axis_title for name in plane]
     for name, bins in {**{f"score_{d}": _bins(axis) for d, axis in score_axes.items()}, ENSEMBLE: ranks}.items():
         title = score_title(name)
-        add(f"scores/{name}", ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins), [name])
+        add(HistogramKey(SCORES, name), ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins), [name])
         if labelled:
             for label, which in zip(LABELS, (filling.kSignal, filling.kBackground), strict=True):
-                of_label = f"{_capitalised(title)}, {label} events;{title};events"
-                add(f"scores/{label}/{name}", ROOT.TH1D(name, of_label, *bins), [name], which)
-        model = (
-            f"{name}_{'_'.join(plane)}",
-            f"Mean {title};{described[plane[0]].axis_title};{described[plane[1]].axis_title};mean {title}",
-        )
+                of_label = titles(_capitalised(title) + _of_events(label), title, "events")
+                add(HistogramKey(SCORES, name, label), ROOT.TH1D(name, of_label, *bins), [name], which)
+        key = HistogramKey(PLANES, f"{name}_{of_plane}")
         axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
-        add(f"planes/{model[0]}", ROOT.TProfile2D(*model, *axes), [*plane, name])
+        of_mean = titles(f"Mean {title}", *axis_titles, f"mean {title}")
+        add(key, ROOT.TProfile2D(key.object_name, of_mean, *axes), [*plane, name])
 
     count = len(detectors)
     votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)
-    add("agreement/votes", ROOT.TH1D(*votes), ["votes"])
+    add(HistogramKey(AGREEMENT, "votes"), ROOT.TH1D(*votes), ["votes"])
     agreement = ROOT.TH2D("flagged", "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
     _label_matrix(agreement, detectors)
-    add_products("agreement/flagged", agreement, [f"flag_{name}" for name in detectors], False, filling.kAll)
+    flags = [f"flag_{name}" for name in detectors]
+    add_products(HistogramKey(AGREEMENT, "flagged"), agreement, flags, False, filling.kAll)
     return Histograms(
         numbers,
         filling,
@@ -168,13 +176,26 @@ def _bins(axis: Binning) -> tuple[int, float, float]:
     return axis.bins, axis.low, axis.high
 
 
+def titles(*texts: str) -> str:
+    """Return the titles of a histogram and its axes as ROOT takes them, in which a semicolon stands between two."""
+    return ";".join(text.replace(";", "#;") + " " * text.endswith("#") for text in texts)
+
+
+def _of_events(selection: str) -> str:
+    """Return the end of the title of what selected events show."""
+    return f", {selection} events"
+
+
 def _plane_model(
     plane: tuple[str, str], selection: str, described: Mapping[str, Feature], axes: Mapping[str, Binning]
 ) -> tuple[Any, ...]:
     x, y = plane
-    titles = f"{described[x].axis_title};{described[y].axis_title};events"
-    title = f"{described[y].title} against {described[x].title}, {selection} events;{titles}"
-    return (f"{x}_{y}", title, *_bins(axes[x]), *_bins(axes[y]))
+    title = f"{described[y].title} against {described[x].title}{_of_events(selection)}"
+    return (
+        titles(title, described[x].axis_title, described[y].axis_title, "events"),
+        *_bins(axes[x]),
+        *_bins(axes[y]),
+    )
 
 
 def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
@@ -182,8 +203,9 @@ def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str,
     filled = histograms.filled()
     not_finite = histograms.non_finite.counts()
     title = "Events in which a feature is not finite"
-    filled["cutflow/non_finite"] = _counts("non_finite", title, not_finite, -0.5)
-    filled["cutflow/cutflow"] = _counts("cutflow", "Cutflow", {cut.name: cut.events for cut in cuts}, 0.0)
+    filled[HistogramKey(CUTFLOW, "non_finite").path] = _counts("non_finite", title, not_finite, -0.5)
+    passed = {cut.name: cut.events for cut in cuts}
+    filled[HistogramKey(CUTFLOW, "cutflow").path] = _counts("cutflow", "Cutflow", passed, 0.0)
     return filled
 
 
@@ -203,16 +225,18 @@ def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
         more: those of the other part, with the same paths and bins.
     """
     for path, histogram in total.items():
-        if path.startswith(f"{REMAINDERS}/"):
+        key = HistogramKey.of_path(path)
+        if key.remainder:
             continue
         entries = histogram.GetEntries() + more[path].GetEntries()
-        if path.startswith("cutflow/"):  # filled bin by bin
+        if key.kind == CUTFLOW:  # filled bin by bin
             entries = histogram.GetEntries()
-        if (rest := total.get(f"{REMAINDERS}/{path}")) is None:
+        of_rest = replace(key, remainder=True).path
+        if (rest := total.get(of_rest)) is None:
             histogram.Add(more[path])
             histogram.SetEntries(entries)
             continue
-        other = (more[path], more[f"{REMAINDERS}/{path}"])
+        other = (more[path], more[of_rest])
         sums = [
             _added(*(np.array(array(h)) for h in (histogram, rest, *other))) for array in (_contents, _squared_weights)
         ]
@@ -259,27 +283,28 @@ def complete(filled: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         filled: as `collect_histograms` gives them, of one event loop or of the loops over all parts.
     """
-    whole = {path: histogram for path, histogram in filled.items() if not path.startswith(f"{REMAINDERS}/")}
+    kept = remainders(filled)
+    whole = {path: histogram for path, histogram in filled.items() if path not in kept}
     _add_sums(whole)
     return whole
 
 
 def remainders(filled: Mapping[str, Any]) -> dict[str, Any]:
     """Return what rounding left of sums, for the file of a part of a sample."""
-    return {path: histogram for path, histogram in filled.items() if path.startswith(f"{REMAINDERS}/")}
+    return {path: histogram for path, histogram in filled.items() if HistogramKey.of_path(path).remainder}
 
 
 def _add_sums(filled: dict[str, Any]) -> None:
     """Add what all events show to what normal and anomalous events show."""
-    for path in [path for path in filled if "normal" in path.split("/")]:
-        anomalous = filled[path.replace("normal", "anomalous")]
-        total = _clone(filled[path])
-        total.Add(anomalous)
-        total.SetTitle(total.GetTitle().replace("normal", "all"))
-        # What is shown of normal and of anomalous events lies in folders of that name, what is shown of all above them.
-        target = path.replace("normal", "all") if path == "moments/normal" else path.replace("normal/", "")
-        total.SetName(target.rpartition("/")[2])
-        filled[target] = total
+    normal, anomalous = SELECTIONS
+    keys = [HistogramKey.of_path(path) for path in filled]
+    for key in [key for key in keys if key.selection == normal]:
+        total = _clone(filled[key.path])
+        total.Add(filled[replace(key, selection=anomalous).path])
+        of_all = replace(key, selection=ALL)
+        total.SetTitle(titles(str(total.GetTitle()).removesuffix(_of_events(normal)) + _of_events(ALL)))
+        total.SetName(of_all.object_name)
+        filled[of_all.path] = total
 
 
 def _label_matrix(matrix: Any, labels: Sequence[str]) -> None:
@@ -304,7 +329,7 @@ def write_histograms(path: Path, histograms: Mapping[str, Any], provenance: Prov
         for place, histogram in sorted(histograms.items()):
             directory, _, name = place.rpartition("/")
             if provenance.simulated:
-                histogram.SetTitle(f"SIMULATED {histogram.GetTitle()}")
-            if not place.startswith(f"{REMAINDERS}/"):
+                histogram.SetTitle(titles(f"SIMULATED {histogram.GetTitle()}"))
+            if not HistogramKey.of_path(place).remainder:
                 style_histogram(place, histogram)
             (file.GetDirectory(directory) or file.mkdir(directory)).WriteObject(histogram, name)

@@ -61,7 +61,8 @@ def _histograms_in(directory: Any, place: str = "") -> Iterator[tuple[str, Any]]
             histogram = key.ReadObj()
             ROOT.SetOwnership(histogram, True)
             # The title says it again when the sum is written.
-            histogram.SetTitle(str(histogram.GetTitle()).removeprefix(f"{SIMULATED} "))
+            title = str(histogram.GetTitle()).removeprefix(f"{SIMULATED} ")
+            histogram.SetTitle(histograms.titles(title))
             yield place + name, histogram
 
 

@@ -6,10 +6,10 @@ of a colour, not the colour. Logarithmic axes are no property of a histogram: `m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rdf.histogram_keys import AGREEMENT, CUTFLOW, HistogramKey
 from rdf.interpreter import ROOT
 
 
@@ -42,14 +42,14 @@ def style_histogram(path: str, histogram: Any) -> None:
     """Set how a histogram is drawn.
 
     Args:
-        path: in its file, whose parts say what is in it.
+        path: in its file, which says what is in it.
         histogram: a TH1, TH2 or TProfile2D; changed.
     """
     _style_axes(histogram.GetXaxis(), histogram.GetYaxis(), histogram.GetZaxis())
     if histogram.GetDimension() == 1:
-        _style_spectrum(path.split("/"), histogram)
+        _style_spectrum(HistogramKey.of_path(path), histogram)
     else:
-        _style_plane(path, histogram)
+        _style_plane(HistogramKey.of_path(path), histogram)
 
 
 def _style_axes(*axes: Any) -> None:
@@ -59,20 +59,20 @@ def _style_axes(*axes: Any) -> None:
         axis.SetTitleOffset(offset)
 
 
-def _style_spectrum(path: Sequence[str], histogram: Any) -> None:
-    colours = next((_COLOURS[part] for part in path if part in _COLOURS), EVERYTHING)
+def _style_spectrum(key: HistogramKey, histogram: Any) -> None:
+    colours = _COLOURS.get(key.selection, EVERYTHING)
     histogram.SetLineColor(colours.line)
     histogram.SetMarkerColor(colours.line)
     histogram.SetFillColor(colours.area)
     histogram.SetLineWidth(_LINE_WIDTH)
-    counted = "cutflow" in path or "agreement" in path  # few bins, whose numbers can be read
+    counted = key.kind in (CUTFLOW, AGREEMENT)  # few bins, whose numbers can be read
     histogram.SetOption("HIST TEXT0" if counted else "HIST E")
     histogram.SetMarkerSize(_TEXT_SIZE)
     histogram.SetStats(not counted)
 
 
-def _style_plane(path: str, histogram: Any) -> None:
-    histogram.SetOption("COLZ TEXT" if path.endswith("agreement/flagged") else "COLZ")
+def _style_plane(key: HistogramKey, histogram: Any) -> None:
+    histogram.SetOption("COLZ TEXT" if key.kind == AGREEMENT else "COLZ")
     histogram.SetMarkerSize(_TEXT_SIZE)
     histogram.SetStats(False)
 
