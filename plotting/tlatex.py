@@ -137,7 +137,8 @@ def _index(text: str, at: int, depth: int) -> tuple[Sequence[Node], int]:
     if text[at + 1 : at + 2] == "{":
         content, end = _braced(text, at + 1, depth)
         return [Part(kind, (content,))], end
-    in_name = kind == "sub" and "_" in _WORD_BEFORE.search(text[max(0, at - _LONGEST_WORD) : at])[0]
+    before = _WORD_BEFORE.search(text[max(0, at - _LONGEST_WORD) : at])
+    in_name = kind == "sub" and before is not None and "_" in before[0]
     found = None if in_name else _SHORT_INDEX.match(text, at + 1)
     if found:
         return [Part(kind, ((found[0],),), short=True)], found.end()
