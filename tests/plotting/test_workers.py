@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,8 @@ def test_a_process_that_is_killed_leaves_its_figure_to_be_named_and_the_others_t
         def kill(name: str = "") -> None:
             told.append(name)
             for process in processes[:killed]:
-                os.kill(process, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # the first time it was ended
+                    os.kill(process, signal.SIGKILL)
 
         if not after:
             kill()
