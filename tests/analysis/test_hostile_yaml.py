@@ -230,7 +230,7 @@ def test_what_is_no_file(kind: str, place: str, tmp_path: Path) -> None:
     assert str(path)[:1000] in refused(kind, path, BAD_DATA if kind == "sample" else BAD_COMMAND)
 
 
-@pytest.mark.parametrize("named", ["a" * 5000, "../" * 2000 + "a", "/dev/zero", "", ".", "..", "here.root/x", "[", "*"])
+@pytest.mark.parametrize("named", ["a" * 5000, "../" * 2000 + "a", "/dev/zero", "here.root/x", "["])
 def test_files_of_a_sample_that_are_none(named: str, tmp_path: Path) -> None:
     (tmp_path / "here.root").touch()
     path = tmp_path / "mine.yaml"
@@ -250,7 +250,7 @@ def test_schemas_that_there_are_none_of(named: str) -> None:
     "named", ["a" * 5000, "a" * 5000 + ".root", "a" * 5000 + ".yaml", "a/" * 3000 + "b", "\0", "a\0.root"]
 )
 def test_samples_of_the_command_line_that_are_none(named: str) -> None:
-    with pytest.raises(FAULTS, match=r"no sample|does not exist|say its format") as caught:
+    with pytest.raises(FAULTS, match=r"no sample|does not exist|cannot be read") as caught:
         resolve_input(load_configuration(RunConfiguration, {"sample": named}, None))
     assert "\n" not in str(caught.value)
 
