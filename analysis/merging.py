@@ -213,6 +213,8 @@ def _reading(folder: Path, name: str) -> Iterator[Path]:
         raise DamagedPart(f"part {folder}: {name} is missing; {_REMEDY}") from error
     except OSError as error:
         raise DamagedPart(f"part {folder}: {name} cannot be read: {error.strerror}; {_REMEDY}") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedPart(f"part {folder}: {name} is not what a run wrote ({error}); {_REMEDY}") from error
 
 
 def _sha256(folder: Path, name: str) -> str:

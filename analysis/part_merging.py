@@ -54,7 +54,7 @@ class PartMerging:
         self.published = self._entries_published()
 
     def _entries_published(self) -> int:
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(OSError, ValueError, KeyError, RecursionError):
             record = json.loads((self._output / "run.json").read_bytes())
             first = next(iter(self._parts)).record()
             if record["merged"] and all(record[key] == first[key] for key in ("models_sha256", "features")):

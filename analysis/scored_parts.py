@@ -47,7 +47,7 @@ class ScoredPart:
         """
         try:
             found: dict[str, Any] = json.loads((self.folder / "run.json").read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DamagedPart(
                 f"part {self.folder}: run.json cannot be read; choose another --output, or move this one away to score "
                 "all anew"

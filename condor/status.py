@@ -286,7 +286,7 @@ def _merged(batch: BatchFolder, plan: Plan) -> bool:
     """Whether the folder of the result holds that of this plan; what is in it is checked by a merge."""
     try:
         record = json.loads((batch.output / "run.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(record, dict) and record.get("plan") == plan.id and record.get("merged") is not None
 

@@ -28,7 +28,7 @@ def read_record(path: Path, remedy: str) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnreadableResult(f"{path}: truncated or not JSON ({error}); {remedy}") from error
     if not isinstance(record, dict):
         raise UnreadableResult(f"{path}: not a table; {remedy}")
