@@ -35,6 +35,14 @@ RNode open(const std::string &tree, const Names &files);
 // Throw where the header of a basket of a TTree's columns is damaged, and say which; see baskets.hxx.
 void check_baskets(const std::string &file, const std::string &tree, const Names &columns);
 
+// Number the entries of a sample whose events have no numbers: define `column` of them, see entry_numbers.hxx.
+RNode number_entries(RNode head, const Names &files, const std::vector<unsigned long long> &first,
+                     const std::string &column);
+
+// Define a scale, 1 and varied by relative sizes in two directions.
+RNode vary_scale(RNode events, const std::string &column, double up, double down, const Names &directions,
+                 const std::string &variation);
+
 // An event loop that runs in a thread of its own, so that the thread that started it can show progress and stop it.
 //
 // RDataFrame does not react to Ctrl-C. Here every event passes a filter that counts it and throws once the loop is to

@@ -5,6 +5,7 @@
 #include "graph.hxx"
 
 #include "baskets.hxx"
+#include "entry_numbers.hxx"
 #include "event_loop.hxx"
 #include "graph_rows.hxx"
 
@@ -27,6 +28,25 @@ void check_baskets(const std::string &file, const std::string &tree, const Names
       throw std::runtime_error("cannot be opened");
    if (auto *events = opened->Get<TTree>(tree.c_str()))
       baskets::check(*events, columns);
+}
+
+RNode number_entries(RNode head, const Names &files, const std::vector<unsigned long long> &first,
+                     const std::string &column)
+{
+   const auto numbers = std::make_shared<entry_numbers::EntryNumbers>(head.GetNSlots(), files, first);
+   const auto begin = [numbers](unsigned int slot, const ROOT::RDF::RSampleInfo &part) {
+      return numbers->begin(slot, part);
+   };
+   const auto note = [numbers](bool begun, unsigned int slot, ULong64_t entry) {
+      return begun && numbers->note(slot, entry);
+   };
+   const auto number = [numbers](unsigned int slot, ULong64_t entry) { return numbers->number(slot, entry); };
+   const Names place{"rdfslot_", "rdfentry_"};
+   const RNode events =
+      head.DefinePerSample("part_begun", begin).Filter(note, {"part_begun", "rdfslot_", "rdfentry_"});
+   // Converted tables have rows of their own, each from 0.
+   return head.HasColumn(column) ? RNode(RNode(events).Redefine(column, number, place))
+                                 : RNode(RNode(events).Define(column, number, place));
 }
 
 struct EventLoop::State {

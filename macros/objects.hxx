@@ -13,6 +13,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 namespace objects {
@@ -68,13 +69,45 @@ Reals operator*(const RealsOf<Container> &values, double scale)
    return static_cast<Reals>(values) * scale;
 }
 
-// The numbers of any container as int.
-template <typename Container>
-ROOT::RVec<int> as_integers(const Container &values)
+// The message for a number that is no code of a quantity.
+inline std::runtime_error unknown_code(std::string_view quantity, double code, const char *remedy)
 {
-   ROOT::RVec<int> converted(values.size());
-   std::transform(values.begin(), values.end(), converted.begin(), [](auto value) { return static_cast<int>(value); });
-   return converted;
+   const bool whole = std::abs(code) < 1e15 && code == std::trunc(code);
+   const auto text = whole ? std::to_string(static_cast<long long>(code)) : std::to_string(code);
+   return std::runtime_error(std::string(quantity) + " " + text + " " + remedy);
+}
+
+// Charges in units of the elementary charge: -1, 0 or 1. Throws for any other number.
+template <typename Container>
+ROOT::RVec<int> as_charges(const Container &values, std::string_view quantity)
+{
+   ROOT::RVec<int> charges;
+   charges.reserve(values.size());
+   for (const auto value : values) {
+      const auto charge = static_cast<double>(value);
+      if (!(charge == 1 || charge == -1 || charge == 0))
+         throw unknown_code(quantity, charge, "is none of -1, 0 and 1; correct its expression in the schema, as in q / 3");
+      charges.push_back(static_cast<int>(charge));
+   }
+   return charges;
+}
+
+// Flavours of leptons, 11 for electrons and 13 for muons, of their signed numbers in the Monte Carlo numbering scheme of
+// the Particle Data Group. Throws for any other number.
+template <typename Container>
+ROOT::RVec<int> as_flavours(const Container &values, std::string_view quantity)
+{
+   ROOT::RVec<int> flavours;
+   flavours.reserve(values.size());
+   for (const auto value : values) {
+      const double flavour = std::abs(static_cast<double>(value));
+      if (flavour != 11 && flavour != 13)
+         throw unknown_code(quantity, static_cast<double>(value),
+                            "is neither an electron's, 11 or -11, nor a muon's, 13 or -13; choose these in the schema's "
+                            "lepton_ expressions, as in pt[abs(id) == 11 || abs(id) == 13]");
+      flavours.push_back(static_cast<int>(flavour));
+   }
+   return flavours;
 }
 
 template <typename Numbers, typename Values>
@@ -262,25 +295,6 @@ Mask passes_also(const Mask &mask, const Values &condition)
    for (std::size_t i = 0; i < mask.size(); ++i)
       both[i] = mask[i] && condition[i] != 0;
    return both;
-}
-
-// The i-th value; NaN where there is none, which RVec's [] does not look after.
-template <typename T>
-double at(const ROOT::RVec<T> &values, long long i)
-{
-   return i >= 0 && static_cast<std::size_t>(i) < values.size() ? static_cast<double>(values[i]) : kNaN;
-}
-
-inline Momentum at(const Momenta &momenta, long long i)
-{
-   return i >= 0 && static_cast<std::size_t>(i) < momenta.size() ? momenta[i] : Momentum(kNaN, kNaN, kNaN, kNaN);
-}
-
-// The values that a mask lets through.
-template <typename T, typename Flag>
-ROOT::RVec<T> at(const ROOT::RVec<T> &values, const ROOT::RVec<Flag> &mask)
-{
-   return values[mask];
 }
 
 // A lepton mask with the mask of one flavour applied to its leptons only.

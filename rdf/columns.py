@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from rdf import RNode
@@ -23,7 +22,6 @@ from rdf.schema import (
     ID_QUANTITIES,
     IDENTITY,
     INTEGERS,
-    NAME,
     REALS,
     SOURCE_ROW,
     UNITS,
@@ -33,6 +31,7 @@ from rdf.schema import (
     Quantity,
     Schema,
     names_in,
+    rename,
 )
 from rdf.variations import VARIATIONS
 
@@ -42,12 +41,20 @@ _IDENTIFIERS: Mapping[str, str] = {
     "event": "identifiers::as_event",
 }
 
-_ELEMENT = re.compile(r"(?<![\w.:])([A-Za-z_]\w*)\s*\[")
-_RESERVED = re.compile(r"(source|scaled|joined|unrounded|score|rank|flag|part|recorded|columns)_.*|.*_order|votes|fold")
+_STATED, _DEFINED = "stated_", "defined_"
+"""Begin the names of columns whose expressions others wrote: those of a schema's quantities and of conditions on
+objects, which are over the file's columns; and those of definitions, which are over ours too."""
+
+_RESERVED = re.compile(
+    rf"(source|scaled|joined|unrounded|score|rank|flag|part|recorded|columns)_.*|({_STATED}|{_DEFINED}).*|.*_order|votes|fold"
+)
 """Names of columns that are made on the way."""
 
 _MADE_OF = frozenset({*CANONICAL, *MADE_ON_THE_WAY, *PHYSICS})
 """What an expression can name that a sample may not have."""
+
+_OF_GRAPH = frozenset({SOURCE_ROW, *(variation.column for variation in VARIATIONS.values())})
+"""What our own expressions name that is not made of a file's columns."""
 
 
 def effective_selection(schema: Schema, available: Available, configured: Mapping[str, Objects]) -> dict[str, Objects]:
@@ -156,12 +163,36 @@ def physics_columns(
             raise SchemaError(f"schema {schema.name}: a column {name!r} is made on the way; define it by another name")
         # Its names are those of the file's columns first, which are there.
         if names_in(definition.expression) & _MADE_OF - schema.columns.keys() <= columns.keys():
-            columns[name] = with_checked_access(definition.expression)
+            columns = _with_definition(columns, name, definition)
     for name, definition in _in_order(definitions).items():
         if name in columns or name in _MADE_OF or _RESERVED.fullmatch(name):
             raise SchemaError(f"define {name!r}: there is a column of that name already; choose another")
-        columns[name] = with_checked_access(definition.expression)
+        columns = _with_definition(columns, name, definition)
     return columns
+
+
+def _with_definition(columns: Mapping[str, str], name: str, definition: Definition) -> dict[str, str]:
+    """Return the columns with one that is defined, in the place of ours of that name if there is one."""
+    made = {f"{_DEFINED}{name}": definition.expression, name: f"{_DEFINED}{name}"}
+    items = list(columns.items())
+    place = list(columns).index(name) if name in columns else len(items)
+    return dict([*items[:place], *made.items(), *items[place + 1 :]])
+
+
+def _named(name: str, expression: str) -> set[str]:
+    """Return the names in the expression of a column that can be those of columns of ours or of the graph's head.
+
+    Names in what others wrote are columns wherever there is a column of that name. Our own expressions name our own
+    columns alone: whatever a file's columns or definitions are called, they take the place of no word in them.
+    """
+    if name.startswith((_STATED, _DEFINED)):
+        return names_in(expression)
+    return {n for n in names_in(expression) if n in _MADE_OF or n in _OF_GRAPH or _RESERVED.fullmatch(n)}
+
+
+def _own(name: str) -> str:
+    """Return the name under which others know the column that an expression makes."""
+    return name.removeprefix(_STATED).removeprefix(_DEFINED).removeprefix("unrounded_")
 
 
 def _in_order(definitions: Mapping[str, Definition]) -> dict[str, Definition]:
@@ -175,58 +206,36 @@ def _in_order(definitions: Mapping[str, Definition]) -> dict[str, Definition]:
     return ordered
 
 
-def with_checked_access(expression: str) -> str:
-    """Return an expression in which an element that an event does not have, as in `jet_pt[5]`, is NaN.
-
-    RVec's own [] reads whatever lies there.
-    """
-    match = _ELEMENT.search(expression)
-    if not match:
-        return expression
-    depth, end = 1, match.end()
-    while depth and end < len(expression):
-        depth += {"[": 1, "]": -1}.get(expression[end], 0)
-        end += 1
-    index = with_checked_access(expression[match.end() : end - 1])
-    rest = with_checked_access(expression[end:])
-    return f"{expression[: match.start()]}objects::at({match[1]}, {index}){rest}"
-
-
 def _source_columns(schema: Schema, available: Available) -> dict[str, str]:
     """Return the canonical quantities as the file has them, in GeV and radians: `source_<quantity>`.
 
-    What names, weights and labels an event comes last and keeps its name: a file may have columns of these names, which
-    the other expressions read. Where there are no event numbers they are the row numbers, so that each event can be
-    named.
+    What names, weights and labels an event keeps its name. Where there are no event numbers they are the row numbers,
+    so that each event can be named.
     """
-    columns = {}
-    for name, (expression, unit) in available.quantities.items():
-        kind, factor = CANONICAL[name], UNITS[unit]
-        if kind == REALS:
-            columns[f"source_{name}"] = f"objects::view_reals({expression}, {factor!r})"
+    columns = {f"{_STATED}{name}": expression for name, (expression, _) in available.quantities.items()}
+    for name, (_, unit) in available.quantities.items():
+        stated, kind, factor = f"{_STATED}{name}", CANONICAL[name], UNITS[unit]
+        if name in IDENTITY:
+            columns[name] = _identity(schema.quantities[name], name, stated)
+        elif kind == REALS:
+            columns[f"source_{name}"] = f"objects::view_reals({stated}, {factor!r})"
         elif kind == INTEGERS:
-            columns[f"source_{name}"] = f"objects::as_integers({expression})"
-        elif name not in IDENTITY:
-            columns[f"source_{name}"] = f"static_cast<{kind}>({expression}) * {factor!r}"
-    identity = {}
-    for name in IDENTITY:
-        if name in available.quantities:
-            expression = available.quantities[name][0]
-            identity[name] = _identity(schema.quantities[name], name, expression)
-            if names_in(expression) & {*IDENTITY} - {name}:
-                columns[f"source_{name}"] = identity[name]
-                identity[name] = f"source_{name}"
-        elif name in ID_QUANTITIES:
-            identity[name] = f"static_cast<{CANONICAL[name]}>({SOURCE_ROW if name == 'event' else 0})"
-    return columns | identity
+            part = name.rpartition("_")[2]
+            columns[f"source_{name}"] = f'objects::as_{part}s({stated}, "{name}")'
+        else:
+            columns[f"source_{name}"] = f"static_cast<{kind}>({stated}) * {factor!r}"
+    for name in ID_QUANTITIES:
+        if name not in columns:
+            columns[name] = f"static_cast<{CANONICAL[name]}>({SOURCE_ROW if name == 'event' else 0})"
+    return columns
 
 
-def _identity(quantity: Quantity, name: str, expression: str) -> str:
+def _identity(quantity: Quantity, name: str, stated: str) -> str:
     """Return the expression of what names, weights or labels an event."""
     if name == "label":
         background = ", ".join(f"{number}" for number in quantity.background or ())
-        return f"identifiers::as_signal_flag({expression}{f', {{{background}}}' if background else ''})"
-    return f"{_IDENTIFIERS.get(name, f'static_cast<{CANONICAL[name]}>')}({expression})"
+        return f"identifiers::as_signal_flag({stated}{f', {{{background}}}' if background else ''})"
+    return f"{_IDENTIFIERS.get(name, f'static_cast<{CANONICAL[name]}>')}({stated})"
 
 
 @dataclass(frozen=True)
@@ -263,23 +272,26 @@ def _group(
             parts[part] = f"scaled_{kind}_{part}"
     parts |= {part: f"{source}_{part}" for part in ("btag", "charge", "flavour") if part in has}
     if kind == "lepton":
-        masks = {f: _mask(parts, selection.get(f)) for f in FLAVOURS}
+        masks = {f: _mask(columns, parts, f, selection.get(f)) for f in FLAVOURS}
         passes = " && ".join(
             f"objects::where_flavour({parts['flavour']}, {FLAVOURS[f]}, {mask})" for f, mask in masks.items() if mask
         )
     else:
-        passes = _mask(parts, selection.get(kind))
+        passes = _mask(columns, parts, kind, selection.get(kind))
     return _Group(parts, passes or f"objects::Mask({parts['pt']}.size(), 1)")
 
 
-def _mask(parts: Mapping[str, str], wanted: Objects | None) -> str:
-    """Return the expression for which objects count; empty where all do."""
+def _mask(columns: dict[str, str], parts: Mapping[str, str], kind: str, wanted: Objects | None) -> str:
+    """Add the column of the condition on objects of a kind, and return the expression for which count; "" for all."""
     if wanted is None or wanted == Objects():
         return ""
     lowest = "-HUGE_VAL" if wanted.pt is None else repr(wanted.pt)
     largest = "HUGE_VAL" if wanted.eta is None else repr(wanted.eta)
     mask = f"objects::passes({parts['pt']}, {parts['eta']}, {lowest}, {largest})"
-    return f"objects::passes_also({mask}, {wanted.where})" if wanted.where else mask
+    if not wanted.where:
+        return mask
+    columns[f"{_STATED}{kind}_where"] = wanted.where
+    return f"objects::passes_also({mask}, {_STATED}{kind}_where)"
 
 
 def _joined(columns: dict[str, str], electrons: _Group | None, muons: _Group | None) -> _Group | None:
@@ -326,9 +338,9 @@ def _met(columns: Mapping[str, str], jets: _Group | None, scales: Mapping[str, s
     if "met_phi" in made and jets and "jes" in scales:
         arguments = f"{made['met_pt']}, {made['met_phi']}, source_jet_pt, source_jet_phi, {scales['jes']}"
         made = {
-            "met_with_jets": f"missing_pt::with_jets_scaled({arguments})",
-            "met_pt": "met_with_jets.pt",
-            "met_phi": "met_with_jets.phi",
+            "scaled_met": f"missing_pt::with_jets_scaled({arguments})",
+            "met_pt": "scaled_met.pt",
+            "met_phi": "scaled_met.phi",
         }
     if "met_pt" in made and "met" in scales:
         made["met_pt"] += f" * {scales['met']}"
@@ -387,8 +399,8 @@ def define_columns(
             raise
         # The kernels compile, so it is what the schema or the user has written.
         reason = _LOCAL.sub("", error.reason)
-        known = known - columns.keys() if _of_file(column) else known | {*columns}
-        message = f"{_origin(column)} {needed[column]!r}: {reason}; {_remedy(reason, known)}"
+        known = known - columns.keys() if column.startswith(_STATED) else known | {*columns}
+        message = f"{_origin(column, needed)}: {reason}; {_remedy(reason, known)}"
         raise SchemaError(message.replace("unrounded_", "")) from error
     return getattr(ROOT, name).define(ROOT.RDF.AsRNode(events), watch or ROOT.nullptr)
 
@@ -423,14 +435,14 @@ def _compiled(
     body += _definition(OBJECTS in wanted)
     name = f"columns_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
     interface = f"namespace {name} {{ ROOT::RDF::RNode define(ROOT::RDF::RNode, stopwatch::Stopwatch *); }}"
-    code = f'#include "columns.hxx"\n\nnamespace {name} {{\n{body}}} // namespace {name}\n'
+    code = f'#include "columns.hxx"\n#include "checked.hxx"\n\nnamespace {name} {{\n{body}}} // namespace {name}\n'
     return name, compile_library(code, "columns", interface)
 
 
 _PLACE = "column "
 """What the code calls the place of a column's expression, by which an error is told to be in it."""
 
-_LOCAL = re.compile(r"\b(?:column|file)_(?=\w)|; did you mean '\w+'\?$")
+_LOCAL = re.compile(rf"\b(?:column|file)_(?:{_STATED}|{_DEFINED})?(?=\w)|; did you mean '\w+'\?$")
 """What of an error is about the code's local variables, which the user does not know."""
 
 
@@ -439,7 +451,10 @@ def _read(needed: Mapping[str, str], known: Collection[str], values: Sequence[st
     read: dict[str, None] = {}
     made: set[str] = set()
     for name, expression in needed.items():
-        read |= dict.fromkeys(sorted((names_in(expression) - made) & {*known}))
+        names = _named(name, expression)
+        if not name.startswith(_STATED):
+            names = names - made if name.startswith(_DEFINED) else names & _OF_GRAPH
+        read |= dict.fromkeys(sorted(names & {*known}))
         made.add(name)
     if values and SOURCE_ROW in known:
         read[SOURCE_ROW] = None
@@ -515,15 +530,22 @@ ROOT::RDF::RNode define(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
 
 def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Return the C++ that computes columns, and how it calls them and the columns that are read."""
-    # In an expression a name is that of a column made before, else of one that is read.
-    local = {name: f"file_{name}" for name in read}
+    of_file, made = {name: f"file_{name}" for name in read}, dict[str, str]()
     statements = []
     for name, expression in needed.items():
-        renamed = NAME.sub(partial(_renamed, local), expression)
-        kind = "auto &" if renamed in local.values() else "auto "  # another name for a column is no copy of it
-        statements.append(f'#line 1 "{_PLACE}{name}"\n   const {kind}column_{name} = ({renamed}\n   );\n')
-        local[name] = f"column_{name}"
-    return "".join(statements), local
+        # In a definition a name is that of a column made before, else of one that is read.
+        local = of_file if name.startswith(_STATED) else of_file | made
+        local = {n: local[n] for n in _named(name, expression) & local.keys()}
+        renamed = rename(expression, local)
+        kind, value = "auto", f"({renamed}\n   )"
+        if renamed in local.values():
+            kind = "auto &"  # another name for a column is no copy of it
+        elif name.startswith((_STATED, _DEFINED)):
+            views = ", ".join(f"{column} = checked::view({column})" for column in sorted(local.values()))
+            value = f"checked::evaluate([{views}] {{ namespace ROOT = checked::root; return {value}; }})"
+        statements.append(f'#line 1 "{_PLACE}{name}"\n   const {kind} column_{name} = {value};\n')
+        made[name] = f"column_{name}"
+    return "".join(statements), of_file | made
 
 
 def _parameters(read: Mapping[str, str]) -> str:
@@ -544,29 +566,23 @@ def needed_columns(columns: Mapping[str, str], wanted: Iterable[str]) -> dict[st
         name = waiting.pop()
         if name not in needed:
             needed.add(name)
-            made_of = names_in(columns[name]) & columns.keys() - {name}
-            # Quantities are made of the file's columns, which may have the names of ours.
-            waiting += [n for n in made_of if n.startswith("source_")] if _is_quantity(name) else made_of
+            if not name.startswith(_STATED):  # made of the file's columns, which may have the names of ours
+                waiting += _named(name, columns[name]) & columns.keys() - {name, _own(name)}
     return {name: expression for name, expression in columns.items() if name in needed}
 
 
-def _is_quantity(name: str) -> bool:
-    """Say whether a column is a canonical quantity as the file has it."""
-    return name.startswith("source_") or name in IDENTITY
-
-
-def _of_file(name: str) -> bool:
-    """Say whether names in a column's expression are those of the file's columns: in quantities and conditions."""
-    return _is_quantity(name) or name.endswith("_order")
-
-
-def _origin(name: str) -> str:
-    """Say where the expression of a column comes from."""
-    if _is_quantity(name):
-        return f"quantity {name.removeprefix('source_')!r} of the schema,"
-    if name.endswith("_order"):
-        return f"selection of {name.removesuffix('_order')}s (`where`, over the file's own columns),"
-    return f"column {name.removeprefix('unrounded_')!r} ="
+def _origin(name: str, needed: Mapping[str, str]) -> str:
+    """Say where the expression of a column comes from, and what it is."""
+    own = _own(name)
+    if own.endswith("_order") or (name.startswith(_STATED) and own.endswith("_where")):
+        kind = own.rpartition("_")[0]
+        kinds = FLAVOURS if kind == "lepton" else (kind,)
+        conditions = [needed[where] for k in kinds if (where := f"{_STATED}{k}_where") in needed]
+        return f"selection of {kind}s (`where`, over the file's own columns), {', '.join(map(repr, conditions))}"
+    quantity = own.removeprefix("source_")
+    if (stated := f"{_STATED}{quantity}") in needed:
+        return f"quantity {quantity!r} of the schema, {needed[stated]!r}"
+    return f"column {own!r} = {needed.get(f'{_DEFINED}{own}', needed[name])!r}"
 
 
 def _remedy(reason: str, known: Collection[str]) -> str:
@@ -574,7 +590,8 @@ def _remedy(reason: str, known: Collection[str]) -> str:
     unknown = re.search(r"undeclared identifier '(\w+)'|[‘'](\w+)[’'] was not declared", reason)
     if not unknown:
         return "correct the expression"
-    seen = (name for name in known if not name.startswith(("source_", "scaled_", "joined_")))
+    ours = ("source_", "scaled_", "joined_", _STATED, _DEFINED)
+    seen = (name for name in known if not name.startswith(ours))
     return near_names((unknown[1] or unknown[2]).removeprefix("unrounded_"), seen)
 
 
@@ -588,12 +605,8 @@ def rounded(columns: Mapping[str, str], names: Collection[str]) -> dict[str, str
     result = {}
     for name, expression in columns.items():
         # A column's own name in its expression is that of a column of the file.
-        renamed = {} if _of_file(name) else {old: new for old, new in exact.items() if old != name}
-        result[exact.get(name, name)] = NAME.sub(partial(_renamed, renamed), expression)
+        names = set() if name.startswith(_STATED) else _named(name, expression) - {name, _own(name)}
+        result[exact.get(name, name)] = rename(expression, {old: exact[old] for old in names & exact.keys()})
         if name in exact:
             result[name] = f"static_cast<float>({exact[name]})"
     return result
-
-
-def _renamed(names: Mapping[str, str], found: re.Match[str]) -> str:
-    return names.get(found[0], found[0])

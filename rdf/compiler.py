@@ -330,7 +330,7 @@ def _clear(folder: Path) -> None:
 
 @functools.cache
 def graph_library(part: str) -> Library:
-    """Have a part of the graph's nodes compiled: `events` or `scores`; see macros/graph.hxx."""
+    """Have a part of the graph's nodes compiled: `events`, `scores` or `variations`; see macros/graph.hxx."""
     return compile_library(
         f'#include "graph_{part}.cxx"\n', f"macros/graph_{part}.cxx", f'#include "{MACROS / "graph.hxx"}"'
     )

@@ -152,10 +152,9 @@ def broken_off(source: Source, error: BaseException) -> SourceError:
     except SourceError as cause:
         return cause
     reason = source.local.named(first_reason(error))
-    return EventLoopFailed(
-        f"the event loop over {names_of(source.files)} broke off: {reason}; a file may be damaged (get it again) or "
-        "the disk full"
-    )
+    if ";" not in reason:  # no remedy of its own
+        reason += "; a file may be damaged (get it again) or the disk full"
+    return EventLoopFailed(f"the event loop over {names_of(source.files)} broke off: {reason}")
 
 
 def names_of(files: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ canonical: GeV, radians and the names below.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,9 +21,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
@@ -98,16 +102,116 @@ ColumnType = Annotated[str, AfterValidator(_known_type)]
 """Type of a column; with `[]` for one that has any number of values in an event."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
-"""What can be the name of a column."""
+"""What can be the name of a column that is defined."""
+
+_TOKEN = re.compile(
+    r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
+    |(?P<text>(?:u8|[uUL])?R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"
+    |(?:u8|[uUL])?"(?:\\.|[^"\\\n])*"?
+    |(?:u8|[uUL])?'(?:\\.|[^'\\\n])*'?)
+    |(?P<number>\.?\d(?:[eEpP][+-]|'\w|[\w.])*)
+    |(?P<word>[A-Za-z_]\w*)
+    |(?P<sign>::|->|\S)""",
+    re.VERBOSE | re.DOTALL,
+)
+"""A piece of C++ between which blanks do not count."""
+
+_NO_NAMES = frozenset(
+    (
+        *("and", "and_eq", "bitand", "bitor", "compl", "not", "not_eq", "or", "or_eq", "xor", "xor_eq"),
+        *("true", "false", "nullptr", "return", "if", "else", "for", "while", "do", "break", "continue", "switch"),
+        *("case", "goto", "throw", "try", "catch", "auto", "const", "constexpr", "static", "mutable", "typename"),
+        *("template", "using", "namespace", "sizeof", "alignof", "typeid", "decltype", "noexcept", "operator"),
+        *("static_cast", "dynamic_cast", "const_cast", "reinterpret_cast"),
+    )
+)
+"""Words of C++ that are never the name of a column in an expression."""
+
+_NUMBER_TYPES = frozenset(
+    ("bool", "char", "short", "int", "long", "signed", "unsigned", "float", "double", "void"),
+)
+"""Words of C++ that are the name of a column where a number can stand, and a type elsewhere."""
+
+_IN_TEMPLATES = frozenset(("*", "::", "<", ">"))
 
 
-NAME = re.compile(r"(?<![\w.])(?<!::)[A-Za-z_]\w*\b(?!\s*(?:\(|::))")
-"""A name in a C++ expression that can be that of a column: no function's, member's or namespace's."""
+def _names(expression: str) -> list[re.Match[str]]:
+    """Return where the names in a C++ expression stand that can be those of columns.
+
+    No function, member, namespace or type is one, and no word in a string, a character or a comment.
+    """
+    tokens = [token for token in _TOKEN.finditer(expression) if not token["comment"]]
+    words = ["", *(token[0] for token in tokens), "", ""]  # with neighbours for the first and the last
+    types = _places_in_templates(words)
+    return [
+        token
+        for i, token in enumerate(tokens, start=1)
+        if token["word"]
+        and token[0] not in _NO_NAMES
+        and i not in types
+        and words[i - 1] not in (".", "->", "::")
+        and words[i + 1] not in ("(", "::")
+        and not (token[0] in _NUMBER_TYPES and _is_type(words, i))
+    ]
+
+
+def _places_in_templates(words: Sequence[str]) -> set[int]:
+    """Return the places of templates' names and arguments, as in `ROOT::RVec<unsigned int>{...}`."""
+    places: set[int] = set()
+    for i, word in enumerate(words):
+        if word != "<" or not words[i - 1][:1].isidentifier():
+            continue
+        # Of a name that is not qualified, the arguments could be two comparisons: f(a < b, c > (d)).
+        inside = {*_IN_TEMPLATES, ","} if words[i - 2] == "::" else _IN_TEMPLATES
+        depth, end = 1, i + 1
+        while (
+            depth and end < len(words) and (words[end] in inside or words[end].isidentifier() or words[end].isdigit())
+        ):
+            depth += {"<": 1, ">": -1}.get(words[end], 0)
+            end += 1
+        if not depth and end > i + 2 and words[end] in ("(", "{", "::"):
+            places |= {*range(i - 1, end)}
+    return places
+
+
+def _is_type(words: Sequence[str], i: int) -> bool:
+    """Say whether the name of a type of numbers stands where a type does: in a declaration, a cast or a template."""
+    before, after = words[i - 1], words[i + 1]
+    if after[:1].isidentifier() or after == "&":
+        return after not in _NO_NAMES or after in ("const", "auto")
+    if before in _NUMBER_TYPES or before in ("const", "<"):
+        return before != "<" or after == ">"
+    return before == "(" and after == ")" and (words[i + 2] == "(" or words[i + 2][:1].isalnum())
+
+
+def _word(name: str) -> str:
+    """Return a name for expressions that is like another name."""
+    word = re.sub(r"\W+", "_", name).strip("_") or "column"
+    return f"{word}_" if word in _NO_NAMES else word if word[0].isalpha() else f"_{word}"
+
+
+def _alias(name: str, branch: str, kind: str) -> str:
+    """Return how a schema gives a name to a column of a file that is called otherwise there."""
+    return f"{name}: {{branch: {json.dumps(branch)}, type: {json.dumps(kind)}}}"
 
 
 def names_in(expression: str) -> set[str]:
     """Return the names in a C++ expression that can be those of columns."""
-    return set(NAME.findall(expression))
+    return {token[0] for token in _names(expression)}
+
+
+def rename(expression: str, names: Mapping[str, str]) -> str:
+    """Return a C++ expression in which columns have other names.
+
+    Args:
+        expression: names columns.
+        names: of columns -> what they are called instead.
+    """
+    parts, done = [], 0
+    for token in _names(expression):
+        parts += [expression[done : token.start()], names.get(token[0], token[0])]
+        done = token.end()
+    return "".join([*parts, expression[done:]])
 
 
 class _Table(BaseModel):
@@ -251,8 +355,9 @@ class Schema(_Table):
         layout: of a text file: a table, or one that the module `rdf.darkmachines` describes.
         dataset: of an HDF5 file: path of the data set of two dimensions, or of the group with a data set for each
             column; see `rdf.hdf5_table`.
-        columns: every column that an expression uses; for numpy and HDF5 tables without names, all of them in their
-            order.
+        columns: every column that an expression uses, with its type; for numpy and HDF5 tables without names, all of
+            them in their order. In the table of a schema `name: {branch: ..., type: ...}` is an alias, which gives a
+            name to a column that is called otherwise in the files.
         objects: which objects count unless the configuration says otherwise.
         feature_sets: sets that only this format has.
         define: physics columns that only this format has. Columns of the file that a feature set names are among them
@@ -266,12 +371,46 @@ class Schema(_Table):
     tree: str
     layout: Literal["table", "darkmachines"] = "table"
     dataset: Annotated[str, Field(min_length=1)] | None = None
-    columns: dict[Name, ColumnType]
+    columns: dict[str, ColumnType]
     quantities: dict[str, Quantity]
     objects: Selection = Field(default_factory=dict)
     feature_sets: dict[str, FeatureSet] = Field(default_factory=dict)
     define: Definitions = Field(default_factory=dict, validate_default=True)
     features: tuple[str, ...] = Field(min_length=1)
+
+    _branches: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_branches(cls, table: Any, read: ModelWrapValidatorHandler[Schema]) -> Schema:
+        """Keep which columns are aliases, and of what."""
+        schema = read(table)
+        if isinstance(table, Mapping):
+            schema._branches = {n: c["branch"] for n, c in table["columns"].items() if isinstance(c, Mapping)}
+        return schema
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _types_of_columns(cls, columns: Any) -> Any:
+        """Return the types alone, once it is known that names and aliases are good."""
+        if not isinstance(columns, Mapping):
+            return columns
+        stored: dict[str, str] = {}
+        for name, column in columns.items():
+            if isinstance(column, Mapping) and (
+                {*column} != {"branch", "type"} or not all(isinstance(text, str) and text for text in column.values())
+            ):
+                form = _alias(str(name), "NAME IN THE FILE", "float32[]")
+                raise ValueError(f"{name}: an alias has a branch and a type; write {form}")
+            branch = column["branch"] if isinstance(column, Mapping) else name
+            if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name) or name in _NO_NAMES:
+                kind = column["type"] if isinstance(column, Mapping) else column
+                form = _alias(_word(str(name)), str(branch), str(kind))
+                raise ValueError(f"an expression cannot name a column {str(name)!r}; give it a name: {form}")
+            if branch in stored:
+                raise ValueError(f"{stored[branch]} and {name} are the same column, {branch!r}; leave one of them out")
+            stored[branch] = name
+        return {name: c["type"] if isinstance(c, Mapping) else c for name, c in columns.items()}
 
     @field_validator("features", mode="before")
     @classmethod
@@ -313,16 +452,53 @@ class Schema(_Table):
     def digest(self) -> str:
         """Return a sha256 of what is converted, which changes when converted files have to be converted anew."""
         what = (self.tree, list(self.columns.items()), *([self.dataset] if self.dataset else []))
+        if self._branches:
+            what = (*what, sorted(self._branches.items()))
         return hashlib.sha256(repr(what).encode()).hexdigest()
 
     def meaning(self) -> str:
         """Return a sha256 of what the quantities and the format's own columns are, for models to be tied to."""
         table = self.model_dump_json(include={"quantities", "define"})
+        if self._branches:
+            table += json.dumps(self._branches, sort_keys=True)
         return hashlib.sha256(table.encode()).hexdigest()
 
     def conditions(self) -> list[str]:
         """Return the schema's own conditions on objects."""
         return [objects.where for objects in self.objects.values() if objects.where]
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Names of columns that are called otherwise in the files -> what they are called there."""
+        return self._branches
+
+    def stored(self, name: str) -> str:
+        """Return what a column is called in the files."""
+        return self._branches.get(name, name)
+
+    def as_stored(self) -> Schema:
+        """Return the schema with the columns by the names that they have in the files."""
+        return self.model_copy(update={"columns": {self.stored(name): kind for name, kind in self.columns.items()}})
+
+    def named(self, stored: Collection[str], file: object) -> set[str]:
+        """Return the names by which expressions know the columns of a file.
+
+        Args:
+            stored: names of the columns in the file.
+            file: named in errors.
+
+        Raises:
+            MissingColumn: a column of the file has the name of an alias for another one.
+        """
+        if SOURCE_ROW in stored:  # a converted table, which has the columns by their aliases
+            return {*stored}
+        for name, branch in self._branches.items():
+            if name in stored:
+                raise MissingColumn(
+                    f"{file} has a column {name!r}, which schema {self.name} says of {branch!r}; choose another name "
+                    "for that"
+                )
+        return {*stored, *(name for name, branch in self._branches.items() if branch in stored)}
 
     def used_columns(self, expression: str) -> set[str]:
         """Return the file's columns in an expression."""
@@ -383,9 +559,20 @@ class Schema(_Table):
     def _missing(self, file: object, columns: Iterable[str], present: Collection[str], quantity: str) -> MissingColumn:
         column = min(columns)
         return MissingColumn(
-            f"{file}: no column {column!r}, which schema {self.name} needs for {quantity}; "
-            f"{near_names(column, present)}"
+            f"{file}: no column {self.stored(column)!r}, which schema {self.name} needs for {quantity}; "
+            f"{self._near(column, present)}"
         )
+
+    def _near(self, column: str, present: Collection[str]) -> str:
+        """Say which of a file's columns may have been meant, and how an expression can name it."""
+        stored = self.stored(column)
+        # Of these: Jets.fPt, AnalysisJetsAuxDyn.pt, "jet pt".
+        ends = [name for name in present if re.search(rf"(?<!\w){re.escape(stored)}\W*$", name)]
+        hint = near_names(stored, ends or present)
+        odd = next((name for name in sorted(ends or present) if not name.isidentifier() and name in hint), None)
+        if odd is None or not hint.startswith("did you mean"):
+            return hint
+        return f"{hint} then write in `columns` {_alias(column, odd, self.columns[column])}"
 
 
 def load_schema(name: str) -> Schema:

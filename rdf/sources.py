@@ -44,6 +44,7 @@ class Source:
         skipped: events of the sample before the first of these files.
         types: C++ type of each column that the schema knows.
         local: gives ROOT the paths by which it opens the files.
+        aliases: names of columns that are called otherwise in these files -> what they are called there.
     """
 
     tree: str
@@ -54,6 +55,7 @@ class Source:
     skipped: int = 0
     types: Mapping[str, str] = field(compare=False, default_factory=dict)
     local: LocalFiles = field(compare=False, default_factory=LocalFiles)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def paths(self) -> list[str]:
@@ -75,7 +77,7 @@ class Source:
         for file, path in zip(self.files, self.paths, strict=True):
             if not is_address(file):  # over a network each basket would be a request
                 with _reading(file, self.local):
-                    ROOT.graph.check_baskets(path, self.tree, list(self.types))
+                    ROOT.graph.check_baskets(path, self.tree, [self.aliases.get(name, name) for name in self.types])
         return self.numbered(ROOT.graph.open(self.tree, self.paths))
 
     @property
@@ -87,22 +89,15 @@ class Source:
         )
 
     def numbered(self, head: RNode) -> RNode:
-        """Return the head of a graph over these files, with `source_row` where it has to name the events."""
+        """Return the head of a graph over these files, with aliases, and `source_row` where it names the events."""
+        graph_library("events").load()
+        for name, stored in self.aliases.items():
+            head = head.Alias(name, stored)
         if not self.needs_numbers:
             return head
-        include_kernels("entry_numbers")
-        slots = int(head.GetNSlots())
         first = [self.skipped + sum(self.entries[:i]) for i in range(len(self.files))]
-        numbers = ROOT.entry_numbers.EntryNumbers(slots, [f"{path}/{self.tree}" for path in self.paths], first)
-        # The graph is code compiled at run time: the address is how it gets to this object. It is never freed, since no
-        # one knows when the last node of the graph goes; it is small.
-        ROOT.SetOwnership(numbers, False)
-        kept = f"reinterpret_cast<entry_numbers::EntryNumbers *>({ROOT.addressof(numbers)}ull)"
-        head = head.DefinePerSample("part_begun", f"{kept}->begin(rdfslot_, rdfsampleinfo_)")
-        head = head.Filter(f"part_begun && {kept}->note(rdfslot_, rdfentry_)")
-        # Converted tables have rows of their own, each from 0.
-        define = head.Redefine if SOURCE_ROW in self.available.columns else head.Define
-        return define(SOURCE_ROW, f"{kept}->number(rdfslot_, rdfentry_)")
+        parts = [f"{path}/{self.tree}" for path in self.paths]
+        return ROOT.graph.number_entries(ROOT.RDF.AsRNode(head), parts, first, SOURCE_ROW)
 
 
 def open_source(
@@ -155,6 +150,9 @@ def open_source(
         skipped,
         types[0],
         local,
+        {}
+        if SOURCE_ROW in offers[0].columns
+        else {n: s for n, s in schema.aliases.items() if n in offers[0].columns - unlike},
     )
 
 
@@ -258,9 +256,12 @@ def _available(file: str, schema: Schema, local: LocalFiles) -> tuple[Available,
     with _reading(file, local):
         # And not the compiled graph's, which may not be ready yet.
         events = ROOT.RDataFrame(schema.tree, local.path_of(file))
-        available = schema.resolve([str(name) for name in events.GetColumnNames()], file)
+        stored = {str(name) for name in events.GetColumnNames()}
+        available = schema.resolve(schema.named(stored, file), file)
         types = {
-            name: str(events.GetColumnType(name)) for name in (*schema.columns, SOURCE_ROW) if name in available.columns
+            name: str(events.GetColumnType(name if name in stored else schema.stored(name)))
+            for name in (*schema.columns, SOURCE_ROW)
+            if name in available.columns
         }
     used = {name for expression in _expressions(schema, available) for name in schema.used_columns(expression)}
     for name in sorted(used & available.columns):
@@ -307,8 +308,9 @@ def _unlike_branches(
     """
     types = _branch_types(file, schema.tree, local)
     unlike = {name for name in types.keys() & stored.keys() if types[name] != stored[name]}
+    unlike |= {name for name, branch in schema.aliases.items() if branch in unlike}
     used = {name for expression in _expressions(schema, offer) for name in schema.used_columns(expression)}
-    if differing := sorted(used & unlike):
+    if differing := sorted({schema.stored(name) for name in used} & unlike):
         name = differing[0]
         raise MissingColumn(f"{file}: {name!r} is stored as {types[name]}, in {first} as {stored[name]}; {_APART}")
     return unlike
@@ -321,7 +323,9 @@ def _branch_types(file: str, tree: str, local: LocalFiles) -> dict[str, str]:
         for leaf in opened.Get(tree).GetListOfLeaves():
             counter = leaf.GetLeafCount()
             counted = f" counted by {counter.GetName()}" if counter else ""
-            types[str(leaf.GetBranch().GetName())] = f"{leaf.GetTypeName()}{counted}"
+            branch = str(leaf.GetBranch().GetFullName())
+            for name in (branch, f"{branch}.{leaf.GetName()}"):  # RDataFrame knows a leaf by both
+                types[name] = f"{leaf.GetTypeName()}{counted}"
     return types
 
 

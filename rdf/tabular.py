@@ -147,8 +147,10 @@ def _read(source: Path, schema: Schema) -> Batches:
                     f"{source}: a table has one value an event, schema {schema.name} several of {name!r}; name the "
                     "schema that fits"
                 )
+    names = {schema.stored(name): name for name in schema.columns}
     try:
-        yield from reader(source, schema)
+        for batch, done in reader(source, schema.as_stored()):
+            yield {names[stored]: column for stored, column in batch.items()}, done
     except OSError as error:
         raise _unreadable(source, error) from error
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rdf import RNode
+from rdf.compiler import graph_library
 from rdf.errors import SchemaError
 from rdf.schema import names_in
 
@@ -61,8 +62,11 @@ def vary_scales(events: RNode, sizes: Mapping[str, float]) -> RNode:
 
     Whatever is computed from them downstream follows, scores and flags included. To be called before these are defined.
     """
+    # What a job records is asked for before ROOT is needed.
+    from rdf.interpreter import ROOT
+
     for name, size in sizes.items():
         column = VARIATIONS[name].column
-        events = events.Define(column, "1.")
-        events = events.Vary(column, f"ROOT::RVec<double>{{{1 + size!r}, {1 - size!r}}}", list(DIRECTIONS), name)
+        graph_library("variations").load()
+        events = ROOT.graph.vary_scale(events, column, 1 + size, 1 - size, list(DIRECTIONS), name)
     return events

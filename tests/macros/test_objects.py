@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -19,9 +20,38 @@ def test_numbers_of_any_kind_become_float64_in_gev() -> None:
     assert list(objects.as_reals(ROOT.RVec["float"]([30000, -500]), 1e-3)) == [30000 * 1e-3, -500 * 1e-3]
     assert list(objects.as_reals(ROOT.std.vector["unsigned char"]([200, 3]), 1.0)) == [200, 3]
     assert list(objects.as_reals(ROOT.RVec["double"]([0.1]), 1.0)) == [0.1]
-    assert list(objects.as_integers(ROOT.RVec["short"]([-1, 1]))) == [-1, 1]
-    assert list(objects.as_integers(ROOT.RVec["unsigned int"]([11, 13]))) == [11, 13]
-    assert list(objects.as_reals(reals([]), 1e-3)) == list(objects.as_integers(reals([]))) == []
+    assert list(objects.as_reals(reals([]), 1e-3)) == []
+
+
+@pytest.mark.parametrize("kind", ["short", "float", "double", "long long", "signed char"])
+def test_codes_that_are_known(kind: str) -> None:
+    assert list(objects.as_charges(ROOT.RVec[kind]([-1, 1, 0]), "muon_charge")) == [-1, 1, 0]
+    assert list(objects.as_flavours(ROOT.RVec[kind]([11, -13, 13, -11]), "lepton_flavour")) == [11, 13, 13, 11]
+    assert list(objects.as_charges(ROOT.RVec[kind](), "q")) == list(objects.as_flavours(ROOT.RVec[kind](), "f")) == []
+
+
+@pytest.mark.parametrize("code", [0, 1, 12, 15, -15, 1000011, 22, 211, -1, 2**31 - 11, 11.5, -12.9, math.nan, math.inf])
+def test_a_number_that_is_no_flavour_is_refused(code: float) -> None:
+    text = str(code) if not math.isfinite(code) or code == int(code) else f"{code:.6f}"
+    with pytest.raises(
+        Exception, match=rf"lepton_flavour {re.escape(text)} is neither an electron's, 11 or -11, nor a"
+    ):
+        objects.as_flavours(ROOT.RVec["double"]([11, code]), "lepton_flavour")
+
+
+@pytest.mark.parametrize("code", [3, -3, 2, 127, 0.5, math.nan])
+def test_a_number_that_is_no_charge_is_refused(code: float) -> None:
+    text = str(code) if not math.isfinite(code) or code == int(code) else f"{code:.6f}"
+    with pytest.raises(Exception, match=rf"muon_charge {text} is none of -1, 0 and 1; correct its expression"):
+        objects.as_charges(ROOT.RVec["double"]([1, code]), "muon_charge")
+
+
+def test_a_negative_code_that_was_stored_without_its_sign_is_refused() -> None:
+    wrapped = ROOT.RVec["unsigned int"]([2**32 - 11])
+    with pytest.raises(Exception, match="lepton_flavour 4294967285 is neither"):
+        objects.as_flavours(wrapped, "lepton_flavour")
+    with pytest.raises(Exception, match="muon_charge 4294967295 is none"):
+        objects.as_charges(ROOT.RVec["unsigned int"]([2**32 - 1]), "muon_charge")
 
 
 def test_cylindrical_coordinates() -> None:
@@ -190,14 +220,3 @@ def test_a_condition_counts_where_it_is_not_zero() -> None:
     assert list(objects.passes_also(mask, reals([1, 0.3, 0, 1]))) == [0, 1, 0, 0]
     with pytest.raises(Exception, match=r"the condition \(`where`\) has 3 values for 4 objects; correct it"):
         objects.passes_also(mask, reals([1, 1, 1]))
-
-
-def test_an_element_that_is_not_there_is_nan() -> None:
-    assert objects.at(reals([3, 4]), 1) == 4
-    assert objects.at(integers([3, -4]), 1) == -4
-    for i in (2, -1, 10**12):
-        assert math.isnan(objects.at(reals([3, 4]), i))
-        assert math.isnan(objects.at(integers([3, 4]), i))
-        assert all(map(math.isnan, components(objects.at(momenta((1, 2, 3, 4)), i))))
-    assert list(components(objects.at(momenta((1, 2, 3, 4)), 0))) == [1, 2, 3, 4]
-    assert list(objects.at(reals([3, 4, 5]), integers([1, 0, 1]))) == [3, 5]
