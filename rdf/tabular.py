@@ -53,7 +53,7 @@ def without_header(files: Iterable[str], schema: Schema) -> list[str]:
     for file in files:
         if schema.layout == "table" and _reader_of(Path(file)) is csv_table.read_batches:
             with suppress(SourceError, OSError):
-                if not csv_table.has_header(Path(file), schema):
+                if not csv_table.has_header(Path(file), schema.as_stored()):
                     found.append(file)
     return found
 

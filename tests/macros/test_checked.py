@@ -83,8 +83,7 @@ def test_what_is_not_there_is_nan(expression: str) -> None:
 def test_a_view_is_no_copy_and_what_is_kept_of_it_is_one() -> None:
     values = ROOT.RVec["float"]([1, 2, 3])
     view = ROOT.checked.view(values)
-    assert view.plain().data() == values.data()
     assert list(view.plain()) == [1, 2, 3]
     kept = ROOT.checked.RVec["float"](view)
     values[0] = 7
-    assert (view[0], kept[0]) == (7, 1)
+    assert (view[0], view.plain()[0], kept[0]) == (7, 7, 1)

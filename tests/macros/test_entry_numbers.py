@@ -10,7 +10,7 @@ import pytest
 import uproot
 
 from rdf.execution import EventLoop, use_threads
-from rdf.interpreter import ROOT
+from rdf.interpreter import ROOT, include_kernels
 from rdf.schema import Schema
 from rdf.sources import Source, open_source
 
@@ -151,6 +151,7 @@ def test_two_loops_over_one_source_do_not_mix(kind: str, threads: int, files: di
 
 
 def test_a_file_that_is_not_of_the_sample_is_refused() -> None:
+    include_kernels("entry_numbers")
     numbers = ROOT.entry_numbers.EntryNumbers(1, ["a.root/events"], [0])
     part = ROOT.RDF.RSampleInfo("b.root/events", (0, 10), ROOT.nullptr, 10)
     with pytest.raises(Exception, match=r"events of b\.root/events, which is not a file of the sample"):
