@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from analysis.checksums import Checksums
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError
 from analysis.output import check_space
@@ -254,7 +255,7 @@ class _Scoring:
 
 def _shipped(job: Job) -> Job:
     """Return a job that can travel to a worker."""
-    return replace(job, engine=Local())
+    return replace(job, engine=Local(), checksums=Checksums())
 
 
 def _begin(job: Job, events: RNode) -> Pass:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from analysis.checksums import Checksums
 from analysis.configuration import RunConfiguration
 from analysis.engine import BookedCollection, BookedScoring, Engine, Local
-from analysis.inputs import RunInput
+from analysis.inputs import InputFile, RunInput
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit
@@ -110,6 +111,7 @@ class Job:
         staging: folder that results are written to.
         timings: counts the stages.
         engine: runs the event loops of a run.
+        checksums: of the files that are read, as far as they are not known.
     """
 
     configuration: RunConfiguration
@@ -126,6 +128,12 @@ class Job:
     staging: Path
     timings: Timings
     engine: Engine = field(default_factory=Local)
+    checksums: Checksums = field(default_factory=Checksums)
+
+    @property
+    def read_files(self) -> tuple[InputFile, ...]:
+        """What was read, with checksums, once these are there."""
+        return self.checksums.completed(self.data.files)
 
     @property
     def labelled(self) -> bool:
@@ -240,7 +248,7 @@ class Job:
                 simulated=self.data.simulated,
                 tree=self.source.tree,
                 files=[file.path for file in self.data.files],
-                sha256=[file.sha256 for file in self.data.files if file.sha256],
+                sha256=[file.sha256 for file in self.read_files if file.sha256],
                 entries=self._entries_of_sample,
                 events=rows.seen,
             ),
@@ -380,7 +388,7 @@ class Job:
         flagged = {name: round(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, 1)}
         anomalous = round(filled["moments/anomalous"].GetBinContent(1, 1))
         return {
-            "sample": self.data.describe(),
+            "sample": replace(self.data, files=self.read_files).describe(),
             "training": models.training.model_dump(),
             "threads": self.threads,
             "engine": self.engine.describe(),

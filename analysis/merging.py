@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.checksums import merged_file
 from analysis.errors import ConfigurationError, DamagedPart
 from analysis.output import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
 from analysis.program import error_console
@@ -342,8 +343,10 @@ def _files(parts: Sequence[Part]) -> list[dict[str, Any]]:
     files: dict[str, dict[str, Any]] = {}
     for part in parts:
         for file in part.record["sample"]["files"]:
-            if files.setdefault(file["path"], file) != file:
+            same = merged_file(files.setdefault(file["path"], file), file)
+            if same is None:
                 raise DamagedPart(f"part {part.folder} was made of another {file['path']} than the others; {_REMEDY}")
+            files[file["path"]] = same
     return list(files.values())
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import plotting.figures
+from analysis.checksums import Checksums, check_as_before
 from analysis.configuration import RunConfiguration, add_options, parse_configuration
 from analysis.engine import open_engine
 from analysis.inputs import inputs_of, resolve_input
@@ -77,6 +78,9 @@ def run(configuration: RunConfiguration, command: str) -> None:
         workers: plotting.figures.Workers | None = None
         with open_engine(configuration) as engine:
             job = prepare(configuration, data, models, staging, record.timings, engine=engine)
+            if job.entries == (0, job.source.events):  # a part of a sample need not wait for the whole of its files
+                job = replace(job, checksums=Checksums(job.data.files))
+                drawing.callback(job.checksums.stop)
             explained: dict[str, list[float]] = {}
             if models and configuration.models:
                 # Such a run only scores: it may be one of a thousand batch jobs, on a machine without matplotlib.
@@ -97,6 +101,7 @@ def run(configuration: RunConfiguration, command: str) -> None:
             with spinner(error_console(), "compiling detectors"):
                 compiled = job.compile(models, staging / "models", engine.slots(job))
             found = job.score(models, compiled)
+            check_as_before(job.read_files, models, folder)
         record.write(staging, {**found, "latent": explained})
         deliver(staging, folder)
         if not configuration.models:
