@@ -99,8 +99,8 @@ class AnalysisConfiguration(BaseModel):
     @field_validator("features")
     @classmethod
     def _several_features(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        if value == "" or (isinstance(value, tuple) and (len(value) < 2 or len(set(value)) < len(value))):
-            raise ValueError("name a feature set, or at least two features, each once")
+        if value == "" or (isinstance(value, tuple) and (not value or len(set(value)) < len(value))):
+            raise ValueError("name a feature set, or one feature or more, each once")
         return value
 
     @field_validator("define", "objects", mode="before")

@@ -40,6 +40,7 @@ from analysis.timings import Timings
 from analysis.training import train_models
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
 from models.registry import DETECTORS, SUPERVISED
+from rdf.features import first_plane
 from rdf.schema import load_schema
 
 DESCRIPTION = """\
@@ -143,6 +144,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
                 name: {"parity": parity, "notes": models.detectors[name].notes}
                 for name, parity in compiled.parity.items()
             },
+            "left_out_detectors": models.left_out,
             "history": models.histories(),
             "reconstruction": models.reconstructions(),
             "latent": explained,
@@ -227,7 +229,9 @@ def _prepare_all(
     features = first.recipe.features
     for job in jobs[1:]:
         _note_differences(first, job, features)
-    plane = first.recipe.plane if set(first.recipe.plane) <= set(features) else (features[0], features[1])
+    plane = first.recipe.plane
+    if plane is None or not set(plane) <= set(features):
+        plane = first_plane(features)
     recipe = first.recipe.model_copy(update={"observables": [], "plane": plane})
     return [replace(job, recipe=recipe) for job in jobs]
 

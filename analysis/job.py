@@ -349,7 +349,7 @@ class Job:
                 self.described,
                 {
                     name: models.feature_axes[name]
-                    for name in dict.fromkeys((*features, *observables, *self.recipe.plane))
+                    for name in dict.fromkeys((*features, *observables, *(self.recipe.plane or ())))
                 },
                 {name: models.detectors[name].score_axis for name in names},
                 self.recipe.plane,
@@ -422,6 +422,7 @@ class Job:
                 }
                 for name in names
             },
+            "left_out_detectors": models.left_out,
             "history": models.histories(),
             "reconstruction": models.reconstructions(),
             "agreement": agreement(filled, names),
@@ -460,10 +461,13 @@ def compile_models(
         }
         for name in names:
             differences = []
-            for network, scores in zip(models.detectors[name].networks, models.reference.scores[name], strict=True):
+            for fold, network in enumerate(models.detectors[name].networks):
                 table, cpp = network.rank_table, translated[network.file]
                 compiled = compile_detector(name, cpp, network.threshold, table.scores, table.ranks, slots)
-                differences.append(check_parity(compiled, X, np.array(scores, dtype=np.float32)))
+                scores = np.array(models.reference.scores[name][fold], dtype=np.float32)
+                rounding = models.reference.rounding.get(name)
+                known = None if rounding is None else np.array(rounding[fold])
+                differences.append(check_parity(compiled, X, scores, known))
                 detectors.setdefault(name, []).append(compiled)
             parity[name] = max(differences)
     voting = tuple(name for name in names if name in models.ensemble) or tuple(names)

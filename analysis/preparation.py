@@ -25,7 +25,7 @@ from rdf.cache import cache_folder
 from rdf.compiler import graph_library
 from rdf.errors import SchemaError, SourceError
 from rdf.expressions import outside_grammar
-from rdf.features import choose_features
+from rdf.features import choose_features, first_plane
 from rdf.schema import Definitions, Schema, Selection, load_schema
 from rdf.variations import check_variations
 
@@ -311,7 +311,8 @@ def _available(models: ModelFolder, columns: Collection[str]) -> tuple[ModelFold
     """Return the models' columns without the observables that the sample has not, and these."""
     left_out = tuple(name for name in models.observables if name not in columns)
     observables = [name for name in models.observables if name in columns]
-    plane = models.plane if set(models.plane) <= set(columns) else (models.features[0], models.features[1])
+    has_plane = models.plane is not None and set(models.plane) <= set(columns)
+    plane = models.plane if has_plane else first_plane(models.features)
     return models.model_copy(update={"observables": observables, "plane": plane}), left_out
 
 

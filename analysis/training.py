@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from rich.markup import escape
 
 from analysis.configuration import AnalysisConfiguration
 from analysis.errors import ConfigurationError, DataError
@@ -18,6 +19,7 @@ from analysis.progress import progress_bar, spinner
 from analysis.provenance import library_versions
 from models.folder import Columns, ModelFolder, Training
 from models.registry import SUPERVISED
+from rdf.features import first_plane
 from rdf.schema import ID_QUANTITIES
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def train_models(
 
     Raises:
         DataError: labels that are neither 0 nor 1.
-        TrainingError: the events do not allow to train a detector.
+        TrainingError: the events do not allow to train any of the detectors.
     """
     with spinner(error_console(), "starting the training"):
         from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
@@ -108,7 +110,13 @@ def train_models(
         observables = np.concatenate([observables, recorded], axis=1)
         events, recipe = events.without(constant), _without(recipe, constant)
     with progress_bar(error_console(), "training", "steps") as move:
-        trained = train(events, detectors, how, lambda title, done, total: move(done, total, f"training {title}"))
+        trained, left_out = train(
+            events, detectors, how, lambda title, done, total: move(done, total, f"training {title}")
+        )
+    for name, reason in left_out.items():
+        error_console().print(
+            f"[bold yellow]left out[/]: {escape(f'{name}: {reason}')}", highlight=False, soft_wrap=True
+        )
     with spinner(error_console(), "writing models"):
         training = Training(
             samples=[c.sample for c in collected],
@@ -127,6 +135,7 @@ def train_models(
             recipe=how,
             training=training,
             versions=library_versions(),
+            left_out=left_out,
         )
         for entry in models.detectors.values():
             for network in entry.networks:
@@ -163,18 +172,14 @@ def _labels(collected: Sequence[Collected], needed: bool) -> npt.NDArray[np.int8
 def _without(recipe: Columns, constant: Mapping[str, float]) -> Columns:
     """Return the recipe in which constant features are observables."""
     features = [name for name in recipe.features if name not in constant]
-    if len(features) < 2:
+    if not features:
         raise DataError(
-            f"only {len(features)} of the features {', '.join(recipe.features)} differ between the training events; "
-            "take more or other events"
+            f"none of the features {', '.join(recipe.features)} differs between the training events; take more or "
+            "other events"
         )
-    return recipe.model_copy(
-        update={
-            "features": features,
-            "observables": [*recipe.observables, *constant],
-            "plane": (features[0], features[1]) if set(recipe.plane) & constant.keys() else recipe.plane,
-        }
-    )
+    plane = recipe.plane if not set(recipe.plane or ()) & constant.keys() else first_plane(features)
+    observables = [*recipe.observables, *constant]
+    return recipe.model_copy(update={"features": features, "observables": observables, "plane": plane})
 
 
 def _write_latent(

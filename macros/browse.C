@@ -111,10 +111,10 @@ void open_tree(const TBrowser &browser)
    files->GetListTree()->OpenItem(files->GetListTree()->GetFirstItem());
 }
 
-// Draw the first plane of a run, or the first curve of an evaluation.
+// Draw the first plane of a run, or the first curve of an evaluation, or the feature of a run that has a single one.
 void draw_first(TFile &file)
 {
-   for (const char *place : {"planes", "roc"})
+   for (const char *place : {"planes", "roc", "features"})
       if (auto *directory = file.GetDirectory(place))
          for (auto *key : *directory->GetListOfKeys())
             if (auto *object = static_cast<TKey *>(key)->ReadObj(); !object->InheritsFrom(TDirectory::Class())) {

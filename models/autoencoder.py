@@ -21,11 +21,20 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import mse_loss
 
-from models.dense import ACTIVATIONS, BoundedStandardise, Dense, one_thread
+from models.dense import (
+    ACTIVATIONS,
+    DEVIATIONS,
+    FEW_OPERATIONS,
+    BoundedStandardise,
+    Dense,
+    one_thread,
+    rounded_through,
+)
 from models.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
+from models.rounding import FEW, UNIT_ROUNDOFF
 from models.settings import AutoencoderSettings
-from models.thresholds import ThresholdRule
+from models.thresholds import Rounding, ThresholdRule
 
 DEFAULTS = AutoencoderSettings()
 
@@ -143,6 +152,14 @@ class Autoencoder(Detector):
         scores: Scores = errors.sum(axis=1).astype(np.float32)
         return scores
 
+    def rounding(self, X: Features, scores: Scores) -> Rounding:
+        """Return what rounding can change of the mean square of differences, which are small where all is well."""
+        net = folded([*self.encoder, *self.decoder])
+        bounds = _in_chunks(RoundingOfErrors(BoundedStandardise(self.scaler).double(), net), X)
+        return np.asarray(
+            bounds.sum(axis=1) + (FEW + X.shape[1]) * UNIT_ROUNDOFF * scores.astype(np.float64), dtype=np.float64
+        )
+
     def squared_errors(self, X: Features) -> npt.NDArray[np.float64]:
         """Return the squared error of each scaled feature, shape (events, features); their mean is the score."""
         net = copy.deepcopy(torch.nn.Sequential(self.encoder, self.decoder))
@@ -178,6 +195,24 @@ class ReconstructionErrors(torch.nn.Module):
         difference = self.net(scaled) - scaled
         errors: torch.Tensor = difference * difference / features.shape[1]
         return errors
+
+
+class RoundingOfErrors(torch.nn.Module):
+    """What rounding can change of the squared error of each scaled feature, divided by the number of features."""
+
+    def __init__(self, scaling: BoundedStandardise, net: torch.nn.Sequential) -> None:
+        """Put together the scaling, of float64, and the net that reconstructs scaled features, with `Dense` layers."""
+        super().__init__()
+        self.scaling = scaling
+        self.net = net
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features to bounds, both of shape (events, features)."""
+        scaled = self.scaling(features).float()  # precise enough for a bound, and faster
+        reconstructed, variance = rounded_through(self.net, scaled)
+        error = DEVIATIONS * torch.sqrt(variance + (FEW_OPERATIONS * UNIT_ROUNDOFF * scaled) ** 2)
+        bounds: torch.Tensor = (2 * (reconstructed - scaled).abs() + error) * error / features.shape[1]
+        return bounds
 
 
 class SumOverFeatures(torch.nn.Module):

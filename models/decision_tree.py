@@ -8,14 +8,19 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sklearn.tree import DecisionTreeClassifier
 
 from models.detector import Detector, Features, Labels, Progress, Scores
-from models.thresholds import ThresholdRule
+from models.scaling import exact_factors
+from models.thresholds import Rounding, ThresholdRule
 from models.tree_tables import PathAttribution, TreeTables, TreeWalk, Values, refuse_without_cuts
 
 MAX_DEPTH = 8
+ORDINARY = 14
+"""scikit-learn sees no difference below 1e-7 between values of a feature. Features whose spread is below 2^-14 or above
+2^14 are scaled to about 1 by a power of two."""
 MIN_LEAF_FRACTION = 0.005
 """Fewest training events in a leaf, as a fraction of all: fewer would be learned by heart."""
 
@@ -32,15 +37,24 @@ class DecisionTree(Detector):
     default_rule: ClassVar[ThresholdRule] = ThresholdRule(score=0.5)
 
     def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        self.factors = exact_factors(X.astype(np.float64).std(axis=0), ORDINARY)
         self.tree = DecisionTreeClassifier(
             max_depth=MAX_DEPTH, min_samples_leaf=MIN_LEAF_FRACTION, class_weight="balanced", random_state=self.seed
-        ).fit(X, labels)
+        ).fit(self._scaled(X), labels)
         refuse_without_cuts(self.name, [self.tree.tree_])
+
+    def _scaled(self, X: Features) -> npt.NDArray[np.float64]:
+        largest = float(np.finfo(np.float32).max)  # scikit-learn takes no more
+        return np.asarray((X.astype(np.float64) * self.factors).clip(-largest, largest), dtype=np.float64)
 
     def score(self, X: Features) -> Scores:
         """Return P(signal), shape (events,): the weight of signal among the training events in an event's leaf."""
-        scores: Scores = self.tree.predict_proba(X)[:, 1].astype(np.float32)
+        scores: Scores = self.tree.predict_proba(self._scaled(X))[:, 1].astype(np.float32)
         return scores
+
+    def rounding(self, X: Features, scores: Scores) -> Rounding:
+        """Return zeros: a score is looked up."""
+        return np.zeros(len(X))
 
     def network(self) -> torch.nn.Module:
         """Return the tree as a torch module of comparisons and look-ups."""
@@ -54,8 +68,7 @@ class DecisionTree(Detector):
         return PathAttribution(self._tables(), self._signal_fractions())
 
     def _tables(self) -> TreeTables:
-        width = self.tree.n_features_in_
-        return TreeTables([self.tree.tree_], np.zeros(width), np.ones(width))  # it was trained on raw features
+        return TreeTables([self.tree.tree_], np.zeros(len(self.factors)), 1 / self.factors)
 
     def _signal_fractions(self) -> Values:
         """Return the fraction of signal among the training events of each node, shape (nodes,)."""

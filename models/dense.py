@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.rounding import UNIT_ROUNDOFF
 from models.scaling import Standardise
 from models.settings import Activation
 
@@ -53,6 +54,42 @@ class Dense(torch.nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Map shape (..., inputs) to (..., outputs)."""
         return values @ self.weight + self.bias
+
+
+FEW_OPERATIONS = 4
+"""Roundings of a scaling or an activation."""
+DEVIATIONS = 5
+"""Standard deviations of a rounding error that follows from many within which it is taken to be."""
+
+
+def rounded_through(net: Iterable[torch.nn.Module], values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Send values through layers and follow what the rounding of float32 does to them there.
+
+    Roundings of the many terms of a layer are as often up as down: their squares add up, as variances do.
+
+    Args:
+        net: layers of `Dense` and of functions of single numbers.
+        values: which a scaling in float32 made, shape (events, inputs).
+
+    Returns:
+        What comes out, and the variance of its rounding error, both of shape (events, outputs).
+    """
+    variance = (FEW_OPERATIONS * UNIT_ROUNDOFF * values) ** 2
+    for layer in net:
+        if isinstance(layer, Dense):
+            weight, bias = layer.weight.to(values.dtype), layer.bias.to(values.dtype)
+            squares = values**2 @ weight**2 + bias**2
+            # A term is rounded itself, and again with each partial sum that it is in.
+            variance = variance @ weight**2 + UNIT_ROUNDOFF**2 * (1 + len(weight) / 2) * squares
+            values = values @ weight + bias
+        else:
+            with torch.enable_grad():
+                inputs = values.detach().requires_grad_()
+                outputs: torch.Tensor = layer(inputs)
+                (slope,) = torch.autograd.grad(outputs, inputs, torch.ones_like(outputs))
+            values = outputs.detach()
+            variance = variance * slope**2 + (FEW_OPERATIONS * UNIT_ROUNDOFF * values) ** 2
+    return values, variance
 
 
 @contextmanager

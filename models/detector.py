@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 
 from models.errors import TrainingError
-from models.thresholds import ThresholdRule
+from models.rounding import FEW, UNIT_ROUNDOFF
+from models.thresholds import Rounding, ThresholdRule
 
 Features = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
@@ -33,7 +34,9 @@ class Detector(ABC):
         default_rule: for the threshold.
         threshold: events with a higher score are flagged; set by `fit` and `calibrate`.
         scores: of the events that the threshold and ranks refer to, shape (events,); set by `fit` and `calibrate`.
+        scores_rounding: what rounding in the event loop can change of them, likewise.
         notes: what the user should know of the training, a sentence each; set by `fit`.
+        ties: what the user should know of events that score alike, or None; set by `fit` and `calibrate`.
     """
 
     name: ClassVar[str]
@@ -41,7 +44,9 @@ class Detector(ABC):
     default_rule: ClassVar[ThresholdRule] = ThresholdRule(contamination=0.05)
     threshold: float
     scores: Scores
+    scores_rounding: Rounding
     notes: list[str]
+    ties: str | None
 
     def __init__(self, features: Sequence[str], *, rule: ThresholdRule | None = None, seed: int = 42) -> None:
         """Prepare a detector.
@@ -64,12 +69,17 @@ class Detector(ABC):
             progress: called during a training that has steps.
 
         Raises:
-            TrainingError: there are too few events, a feature is constant or not finite, or labels are missing.
+            TrainingError: there are too few events, a feature is constant or not finite, labels are missing, or what
+                is made of the features is beyond what numbers can hold.
         """
         X = np.asarray(X, dtype=np.float32)
         self.notes = []
         self._check_events(X, labels)
-        self._fit(X, labels, progress or _tell_nobody)
+        try:
+            self._fit(X, labels, progress or _tell_nobody)
+        except (ValueError, ArithmeticError) as error:  # as scikit-learn and numpy say what they cannot compute
+            reason = " ".join(str(error).split())
+            raise TrainingError(f"{self.name}: {reason}; take other features or events, or another detector") from error
         return self.calibrate(X)
 
     def calibrate(self, X: Features) -> Self:
@@ -77,9 +87,19 @@ class Detector(ABC):
 
         Args:
             X: features, shape (events, features), at least one event.
+
+        Raises:
+            TrainingError: some of these events have no finite score.
         """
         self.scores = self.score(X)
-        self.threshold = self.rule.threshold(self.scores)
+        if wrong := int(np.count_nonzero(~np.isfinite(self.scores))):
+            raise TrainingError(
+                f"{self.name}: the scores of {wrong} of {len(X)} training events are beyond the range of float32, as "
+                "these are too far from the others; leave such events out, or take other features"
+            )
+        self.scores_rounding = self.rounding(X, self.scores)
+        self.threshold = self.rule.threshold(self.scores, self.scores_rounding)
+        self.ties = self.rule.ties(self.scores, self.scores_rounding)
         return self
 
     def _check_events(self, X: Features, labels: Labels | None) -> None:
@@ -118,6 +138,18 @@ class Detector(ABC):
     @abstractmethod
     def score(self, X: Features) -> Scores:
         """Return the score of each event, shape (events,); higher is more anomalous, or more like the signal."""
+
+    def rounding(self, X: Features, scores: Scores) -> Rounding:
+        """Return how much the rounding of float32 in the event loop can change the scores of these events.
+
+        It goes by what is added up to a score. A detector whose terms cancel, so that they are larger than the score,
+        says it otherwise than here.
+
+        Args:
+            X: features, shape (events, features).
+            scores: of these events, shape (events,).
+        """
+        return FEW * UNIT_ROUNDOFF * np.abs(scores.astype(np.float64))
 
     @abstractmethod
     def network(self) -> torch.nn.Module:

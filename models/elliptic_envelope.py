@@ -17,7 +17,9 @@ from sklearn.preprocessing import StandardScaler
 
 from models.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
+from models.rounding import FEW, UNIT_ROUNDOFF
 from models.scaling import Standardise
+from models.thresholds import Rounding
 
 DEPENDENT = 1e-7
 """Smallest eigenvalue of the features' correlation matrix below which they are linearly dependent: one of them is the
@@ -42,22 +44,39 @@ class EllipticEnvelope(Detector):
 
     def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         self.scaler = StandardScaler().fit(X.astype(np.float64))
-        scaled = self._scaled(X)
-        self._check_independent(scaled)
-        with warnings.catch_warnings():
-            # Of rank and determinant; what they come from is said in words below.
-            warnings.simplefilter("ignore")
+        self._check_independent(self._scaled(X))
+        try:
+            self._fit_envelope(X)
+        except ValueError:  # scikit-learn takes spreads of 1e-4 standard deviations for none
+            self._scale_by_quartiles(X)
             try:
-                self.envelope = SklearnEllipticEnvelope(random_state=self.seed).fit(scaled)
+                self._fit_envelope(X)
             except ValueError as error:
                 raise TrainingError(
-                    f"{self.name}: more than half of the {len(X)} training events are alike in all features "
-                    f"({error}); take other features or events, or leave it out of --detectors"
+                    f"{self.name}: more than half of the {len(X)} training events are alike in all features, so that "
+                    "their covariance vanishes; take other features or events, or leave it out of --detectors"
                 ) from error
         self._note_directions()
 
+    def _fit_envelope(self, X: Features) -> None:
+        with warnings.catch_warnings():
+            # Of rank and determinant; what they come from is said in words.
+            warnings.simplefilter("ignore")
+            self.envelope = SklearnEllipticEnvelope(random_state=self.seed).fit(self._scaled(X))
+
+    def _scale_by_quartiles(self, X: Features) -> None:
+        """Scale features by the median and the quartiles, where these differ."""
+        low, median, high = np.quantile(X.astype(np.float64), (0.25, 0.5, 0.75), axis=0)
+        spread = high > low
+        self.scaler.mean_ = np.where(spread, median, self.scaler.mean_)
+        self.scaler.scale_ = np.where(spread, high - low, self.scaler.scale_)
+        self.notes.append(
+            "a few events are so far off that the others hardly differ, measured in standard deviations; features are "
+            "scaled by their quartiles"
+        )
+
     def _scaled(self, X: Features) -> npt.NDArray[np.float64]:
-        scaled: npt.NDArray[np.float64] = self.scaler.transform(X.astype(np.float64))
+        scaled: npt.NDArray[np.float64] = self.scaler.transform(X.astype(np.float64)).clip(-FARTHEST, FARTHEST)
         return scaled
 
     def _check_independent(self, scaled: npt.NDArray[np.float64]) -> None:
@@ -99,11 +118,28 @@ class EllipticEnvelope(Detector):
             scores: Scores = np.where(np.isnan(distances), 0.0, distances).astype(np.float32)
         return scores
 
+    def rounding(self, X: Features, scores: Scores) -> Rounding:
+        """Return what rounding can change of the squares of the combinations of features, which is added up."""
+        scaled, matrix = self._scaled(X), self._combinations()
+        distance = scaled - self.envelope.location_
+        width = X.shape[1]
+        of_distance = np.abs(scaled) + np.abs(self.envelope.location_) + width * np.abs(distance)
+        errors = FEW * UNIT_ROUNDOFF * of_distance @ np.abs(matrix)
+        of_squares = (2 * np.abs(distance @ matrix) + errors) * errors
+        return np.asarray(
+            of_squares.sum(axis=1) + (FEW + width) * UNIT_ROUNDOFF * scores.astype(np.float64), dtype=np.float64
+        )
+
     def network(self) -> torch.nn.Module:
         """Return the distance as a torch module: one affine map, squares and a sum."""
+        return EnvelopeNetwork(self.scaler, self.envelope.location_, self._combinations())
+
+    def _combinations(self) -> npt.NDArray[np.float64]:
+        """Return the combinations of features whose squares add up to the distance, shape (features, combinations)."""
         # By eigenvectors and not by Cholesky, which a precision matrix that is not of full rank does not have.
         values, vectors = np.linalg.eigh(self.envelope.precision_)
-        return EnvelopeNetwork(self.scaler, self.envelope.location_, vectors * np.sqrt(values.clip(min=0)))
+        combinations: npt.NDArray[np.float64] = vectors * np.sqrt(values.clip(min=0))
+        return combinations
 
     def contributions(self) -> torch.nn.Module:
         """Return the terms of the squared Mahalanobis distance as a torch module.

@@ -16,7 +16,15 @@ from typing import Annotated, Any, Literal, Self
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from models.errors import ModelFolderError
 from models.network_file import UnfitNetwork, check_network
@@ -225,10 +233,17 @@ class Training(_Table):
 
 
 class Reference(_Table):
-    """Training events with the scores that each network's detector itself gave them, for scoring to check itself."""
+    """Training events for scoring to check itself.
+
+    Attributes:
+        features: of each event.
+        scores: for each detector and network, what the detector itself gives these events.
+        rounding: likewise, what the rounding of float32 can change of a score; folders of older versions have none.
+    """
 
     features: list[list[float]]
     scores: dict[str, list[list[float]]]
+    rounding: dict[str, list[list[NonNegativeFloat]]] = {}
 
 
 class Columns(_Table):
@@ -241,7 +256,7 @@ class Columns(_Table):
         objects: which objects counted, by kind.
         features: in the order of the networks' inputs.
         observables: columns that are recorded and drawn beside them.
-        plane: columns in which events are drawn.
+        plane: columns in which events are drawn; None where there is a single feature.
     """
 
     schema_name: str = Field(alias="schema")
@@ -250,7 +265,7 @@ class Columns(_Table):
     objects: dict[str, dict[str, Any]]
     features: list[str]
     observables: list[str]
-    plane: tuple[str, str]
+    plane: tuple[str, str] | None
 
     @field_validator("schema_name")
     @classmethod
@@ -274,6 +289,7 @@ class ModelFolder(Columns):
         ensemble: detectors that vote.
         min_votes: flags that make `flag_ensemble`.
         detectors: by name.
+        left_out: detectors that were to be trained and could not be, with the reasons.
         reference: events for scoring to check itself.
         versions: of the libraries that trained them.
     """
@@ -287,6 +303,7 @@ class ModelFolder(Columns):
     ensemble: list[str] = Field(min_length=1)
     min_votes: int = Field(ge=1)
     detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]  # stands in names of C++ classes
+    left_out: dict[str, str] = {}
     reference: Reference
     versions: dict[str, str]
 
@@ -343,9 +360,13 @@ def read_model_folder(folder: Path) -> ModelFolder:
             raise ModelFolderError(
                 f"{table}: {name} has {len(entry.networks)} networks for {models.training.folds} folds; {_REMEDY}"
             )
+        expected = models.training.folds * [len(models.reference.features)]
         scores = models.reference.scores.get(name, [])
-        if [len(of_network) for of_network in scores] != models.training.folds * [len(models.reference.features)]:
+        if [len(of_network) for of_network in scores] != expected:
             raise ModelFolderError(f"{table}: not every reference event has a score of {name}; {_REMEDY}")
+        rounding = models.reference.rounding.get(name)
+        if rounding is not None and [len(of_network) for of_network in rounding] != expected:
+            raise ModelFolderError(f"{table}: not every reference score of {name} has a rounding; {_REMEDY}")
         for network in entry.networks:
             if network.reconstruction and not network.reconstruction.fits(len(models.features)):
                 raise ModelFolderError(
@@ -368,7 +389,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     for name in models.feature_quantiles:
         if name not in models.features:
             raise ModelFolderError(f"{table}: feature_quantiles has {name}, which is no feature; {_REMEDY}")
-    for name in (*models.features, *models.observables, *models.plane):
+    for name in (*models.features, *models.observables, *(models.plane or ())):
         if name not in models.feature_axes:
             raise ModelFolderError(f"{table}: feature_axes has no {name}; {_REMEDY}")
     return models

@@ -14,6 +14,8 @@ from sklearn.ensemble import IsolationForest as SklearnIsolationForest
 from sklearn.preprocessing import StandardScaler
 
 from models.detector import Detector, Features, Labels, Progress, Scores
+from models.rounding import FEW, UNIT_ROUNDOFF, roundings_of_sum
+from models.thresholds import Rounding
 from models.tree_tables import PathAttribution, TreeTables, TreeWalk, refuse_without_cuts
 
 
@@ -36,6 +38,12 @@ class IsolationForest(Detector):
         """Return 2^(-mean path length / expected path length), shape (events,); higher is more anomalous."""
         scores: Scores = -self.forest.score_samples(self._scaled(X)).astype(np.float32)
         return scores
+
+    def rounding(self, X: Features, scores: Scores) -> Rounding:
+        """Return what rounding can change of a power of e: what it changes of the exponent, the sum of the paths."""
+        exact = scores.astype(np.float64)
+        paths = -np.log(exact)
+        return UNIT_ROUNDOFF * exact * (FEW + roundings_of_sum(len(self.forest.estimators_)) * paths)
 
     def network(self) -> torch.nn.Module:
         """Return the forest as a torch module of comparisons and look-ups."""

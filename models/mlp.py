@@ -14,10 +14,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from models.dense import BOUND, BoundedStandardise, Dense
+from models.dense import BOUND, DEVIATIONS, BoundedStandardise, Dense, one_thread, rounded_through
 from models.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
-from models.thresholds import ThresholdRule
+from models.rounding import UNIT_ROUNDOFF
+from models.thresholds import Rounding, ThresholdRule
 
 EPOCHS = 200
 """At most."""
@@ -124,6 +125,13 @@ class MLP(Detector):
         with threadpool_limits(1):
             scores: Scores = self.classifier.predict_proba(scaled)[:, 1].astype(np.float32)
         return scores
+
+    def rounding(self, X: Features, scores: Scores) -> Rounding:
+        """Return what rounding can change of the score, by way of all layers."""
+        scaled = self.scaler.transform(np.asarray(X, dtype=np.float64)).clip(-BOUND, BOUND)
+        with one_thread(), torch.no_grad():
+            _, variance = rounded_through(self._layers(), torch.from_numpy(scaled))
+        return np.asarray(DEVIATIONS * (np.sqrt(variance.numpy()[:, 0]) + UNIT_ROUNDOFF), dtype=np.float64)
 
     def network(self) -> torch.nn.Module:
         """Return the scaling and the layers."""

@@ -18,7 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM as SklearnOneClassSVM
 
 from models.detector import Detector, Features, Labels, Progress, Scores
+from models.rounding import FEW, UNIT_ROUNDOFF, roundings_of_sum
 from models.scaling import Standardise
+from models.thresholds import Rounding
 
 MAX_EVENTS = 60_000
 """Most events that it is trained on: the time of a training grows with their square."""
@@ -76,6 +78,25 @@ class OneClassSVM(Detector):
             chunk = slice(start, start + CHUNK)
             scores[chunk] = -self.machine.decision_function(self._scaled(X[chunk]))
         return scores
+
+    def rounding(self, X: Features, scores: Scores) -> Rounding:
+        """Return what rounding can change of rho less the sum of kernels, each of which can be larger than the score.
+
+        With K the sum of the weighted kernels, A that of the weights and L = log(A / K), the weighted kernels times
+        their exponents add up to L K at most, and times the roots of these to sqrt(L) K: both functions are concave.
+        """
+        rho = abs(float(self.machine.intercept_[0]))
+        total = float(self.machine.dual_coef_.sum())
+        kernels = (-float(self.machine.intercept_[0]) - scores.astype(np.float64)).clip(
+            np.finfo(np.float64).tiny, total
+        )
+        exponents = np.log(total / kernels)
+        # An exponent has the roundings of its squares, and those of the scaled features in the differences squared.
+        with np.errstate(over="ignore"):
+            radius = np.linalg.norm(self._scaled(X).clip(-FARTHEST, FARTHEST), axis=1)
+        of_exponents = (FEW + X.shape[1]) * exponents + 2 * (FEW - 2) * radius * np.sqrt(self.gamma * exponents)
+        in_sum = roundings_of_sum(self.machine.dual_coef_.size)
+        return np.asarray(UNIT_ROUNDOFF * (FEW * rho + kernels * (in_sum + FEW + of_exponents)), dtype=np.float64)
 
     def network(self) -> torch.nn.Module:
         """Return the decision function as a torch module of distances, exponentials and a sum."""

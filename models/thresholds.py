@@ -7,15 +7,16 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_serializer, model_validator
 
 RANK_TABLE_POINTS = 4097
 """Points of a rank table, and some more where scores tie: between them a rank of a training event is off by hardly more
 than 1/4096, and the table fits the fastest cache."""
 
-CLEARANCE = 1e-5
-"""Of a threshold above the highest training score, if many events have it, as a fraction of that score."""
 LARGEST = float(np.finfo(np.float32).max)
+
+Rounding = npt.NDArray[np.float64]
+"""Largest difference that the rounding of float32 can make to a score in the event loop, shape (events,)."""
 
 
 class ThresholdRule(BaseModel):
@@ -30,10 +31,18 @@ class ThresholdRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
-    contamination: float | None = Field(default=None, gt=0, lt=1)
-    percentile: float | None = Field(default=None, gt=0, lt=100)
+    contamination: float | None = None
+    percentile: float | None = None
     sigma: float | None = None
     score: float | None = None
+
+    @field_validator("contamination", "percentile")
+    @classmethod
+    def _check_range(cls, value: float | None, info: ValidationInfo) -> float | None:
+        end = 1 if info.field_name == "contamination" else 100
+        if value is not None and not 0 < value < end:
+            raise ValueError(f"{value:g} is out of range; give a number above 0 and below {end}")
+        return value
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
@@ -45,22 +54,117 @@ class ThresholdRule(BaseModel):
     def _given(self) -> dict[str, float]:
         return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
-    def threshold(self, scores: npt.NDArray[np.float32]) -> float:
-        """Return the threshold for these training scores, shape (events,)."""
+    @property
+    def fraction(self) -> float | None:
+        """The fraction of the training events that is to be flagged; None for rules that do not say it."""
+        return self.contamination if self.percentile is None else 1 - self.percentile / 100
+
+    def threshold(self, scores: npt.NDArray[np.float32], rounding: Rounding | None = None) -> float:
+        """Return the threshold for these training scores.
+
+        It lies between distinct scores, so that events that score alike are on one side of it also where their score is
+        computed with other roundings. Where the rule's own value lies among events that score alike, none of them is
+        above the threshold.
+
+        Args:
+            scores: shape (events,).
+            rounding: of the scores; None for scores that are the same everywhere.
+        """
+        wanted = _as_float32(self._value(scores))
+        errors = np.zeros(len(scores)) if rounding is None else rounding
+        alike = TiedScores.among(scores, errors)
+        group = alike.around(wanted)
+        if group is not None:
+            top = float(alike.high[group])
+            above = scores[scores > top]
+            if not len(above):
+                return _as_float32(max(wanted, 2 * top - float(alike.last[group])))
+            return _as_float32((top + alike.lower_end(float(above.min()))) / 2)
+        below, above = scores <= wanted, scores[scores > wanted]
+        if not below.any() or not len(above):
+            return wanted
+        low, high = float(scores[below].max()), float(above.min())
+        if wanted - low > errors[scores == low].max() and high - wanted > errors[scores == high].max():
+            return wanted
+        return _as_float32((alike.upper_end(low) + alike.lower_end(high)) / 2)
+
+    def _value(self, scores: npt.NDArray[np.float32]) -> float:
+        """Return what the rule says of these scores, whatever events score alike there."""
         if self.score is not None:
-            return _as_float32(self.score)
+            return self.score
         if self.sigma is not None:
             exact = scores.astype(np.float64)
-            return _as_float32(float(exact.mean() + self.sigma * exact.std()))
+            return float(exact.mean() + self.sigma * exact.std())
         quantile = self.percentile / 100 if self.percentile is not None else 1 - (self.contamination or 0.0)
-        threshold = float(np.quantile(scores, quantile))
-        if np.count_nonzero(scores == threshold) < 2:
-            return _as_float32(threshold)
-        # Several events have this very score. They are not above it, also where it is computed with other roundings.
-        above = scores[scores > threshold]
-        return _as_float32(
-            (threshold + float(above.min())) / 2 if len(above) else threshold + abs(threshold) * CLEARANCE
+        return float(np.quantile(scores, quantile))
+
+    def ties(self, scores: npt.NDArray[np.float32], rounding: Rounding) -> str | None:
+        """Say in words that fewer events are flagged than the rule asks for, since many score alike; None otherwise."""
+        flagged = int(np.count_nonzero(scores > self.threshold(scores, rounding)))
+        alike = TiedScores.among(scores, rounding)
+        group = alike.around(_as_float32(self._value(scores)))
+        if self.fraction is None or group is None or flagged + 1 > self.fraction * len(scores):
+            return None
+        events = int(alike.events[group])
+        which = "all" if events == len(scores) else f"the {events} {'most anomalous ' * (not flagged)}"
+        after = f" that come after the {flagged} most anomalous ones" if flagged else ""
+        return (
+            f"{which.strip()} training events{after} score alike; {flagged} of {len(scores)} are flagged, since more "
+            f"than {100 * self.fraction:.4g} % would be"
         )
+
+
+@dataclass(frozen=True)
+class TiedScores:
+    """Groups of events that score alike.
+
+    A group has one score that two or more events share, or several of which rounding can make the same. All attributes
+    have the shape (groups,) and ascend.
+
+    Attributes:
+        low: what rounding can make of the lowest score of a group.
+        high: what it can make of the highest.
+        first: the lowest score.
+        last: the highest score.
+        events: their number.
+    """
+
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+    first: npt.NDArray[np.float64]
+    last: npt.NDArray[np.float64]
+    events: npt.NDArray[np.int64]
+
+    @classmethod
+    def among(cls, scores: npt.NDArray[np.float32], rounding: Rounding) -> Self:
+        """Find the groups among scores with these roundings, both of shape (events,)."""
+        values, place, counts = np.unique(scores.astype(np.float64), return_inverse=True, return_counts=True)
+        reach = np.zeros(len(values))
+        np.maximum.at(reach, place, rounding)
+        shared = counts > 1
+        values, reach, counts = values[shared], reach[shared], counts[shared]
+        low, high = values - reach, np.maximum.accumulate(values + reach)
+        # Where the reach of a value ends before that of the next begins, a group ends.
+        starts = np.flatnonzero(np.concatenate([[True], low[1:] > high[:-1]])[: len(values)])
+        ends = np.append(starts[1:], len(values)) - 1 if len(starts) else starts
+        lows = np.minimum.reduceat(low, starts) if len(starts) else low
+        events = np.add.reduceat(counts, starts) if len(starts) else counts
+        return cls(lows, high[ends], values[starts], values[ends], events)
+
+    def around(self, score: float) -> int | None:
+        """Return the group that rounding can bring to this score."""
+        group = int(np.searchsorted(self.high, score))
+        return group if group < len(self.low) and self.low[group] <= score else None
+
+    def lower_end(self, score: float) -> float:
+        """Return the least that rounding can make of an event's score, if others score alike; else the score."""
+        group = self.around(score)
+        return score if group is None else float(self.low[group])
+
+    def upper_end(self, score: float) -> float:
+        """Return the most that rounding can make of an event's score, if others score alike; else the score."""
+        group = self.around(score)
+        return score if group is None else float(self.high[group])
 
 
 def _as_float32(value: float) -> float:
@@ -80,14 +184,30 @@ class RankTable:
     ranks: list[float]
 
 
-def rank_table(scores: npt.NDArray[np.float32], points: int = RANK_TABLE_POINTS) -> RankTable:
-    """Return the rank table of scores, or of other values; exact where there are no more events than points."""
+def rank_table(
+    scores: npt.NDArray[np.float32], rounding: Rounding | None = None, points: int = RANK_TABLE_POINTS
+) -> RankTable:
+    """Return the rank table of scores, or of other values; exact where there are no more events than points.
+
+    Events that score alike have the rank of the first of them, also where rounding makes their scores somewhat others.
+
+    Args:
+        scores: shape (events,).
+        rounding: of the scores; None for values that are the same everywhere.
+        points: of the table, and some more where many score alike.
+    """
     ordered = np.sort(scores)
     picked = np.linspace(0, len(ordered) - 1, min(len(ordered), points)).round().astype(int)
-    values = np.unique(ordered[picked])
-    # A score that many events share is a step, over which no straight line leads: the table needs both its ends.
-    gaps = np.diff(np.searchsorted(ordered, values, side="left"))
-    steps = values[:-1][gaps > np.diff(picked).max(initial=1)]
-    values = np.union1d(values, ordered[np.searchsorted(ordered, steps, side="right")])
-    ranks = np.searchsorted(ordered, values, side="left") / len(ordered)
-    return RankTable([float(score) for score in values], [float(rank) for rank in ranks])
+    alike = TiedScores.among(scores, np.zeros(len(scores)) if rounding is None else rounding)
+    # A score that many events share is a step, over which no straight line leads: the table needs both its ends, and
+    # the next score.
+    many = np.flatnonzero(alike.events > np.diff(picked).max(initial=1))
+    after = np.searchsorted(ordered, alike.high[many], side="right")
+    values = np.union1d(ordered[picked], ordered[after[after < len(ordered)]])
+    group = np.searchsorted(alike.high[many], values)
+    single = np.append(alike.low[many], np.inf)[group] > values
+    ends = alike.low[many].astype(np.float32), alike.high[many].astype(np.float32)
+    scored_as = np.concatenate([values[single], *2 * (alike.first[many].astype(np.float32),)])
+    points_of_table, place = np.unique(np.concatenate([values[single], *ends]), return_index=True)
+    ranks = np.searchsorted(ordered, scored_as[place], side="left") / len(ordered)
+    return RankTable([float(score) for score in points_of_table], [float(rank) for rank in ranks])

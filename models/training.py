@@ -168,8 +168,8 @@ def train(
     detectors: Sequence[str],
     recipe: Recipe,
     progress: Callable[[str, int, int], None],
-) -> Trained:
-    """Train detectors.
+) -> tuple[Trained, dict[str, str]]:
+    """Train detectors. One that cannot be trained is left out.
 
     Args:
         events: to learn from.
@@ -177,24 +177,42 @@ def train(
         recipe: how.
         progress: called with what is being trained, and with steps done and steps in all where its training has steps.
 
+    Returns:
+        The trained detectors, one at least; and for each that is left out the reason.
+
     Raises:
-        TrainingError: the events do not allow to train a detector.
+        TrainingError: the events do not allow to train any of them.
     """
     recipe.check_folds(events)
     trained: Trained = {}
+    left_out: dict[str, str] = {}
     for name in detectors:
-        supervised = name in SUPERVISED
-        for fold in range(recipe.folds):
-            title = f"{name}, fold {fold}" if recipe.folds > 1 else name
-            progress(title, 0, 0)
-            rows = recipe.training_rows(events, fold, supervised)
-            labels = None if events.labels is None else events.labels[rows]
-            detector = _new_detector(name, events.features, recipe)
-            detector.fit(events.X[rows], labels, partial(progress, title))
-            if recipe.folds > 1:  # what it has not seen is what it will score
-                detector.calibrate(events.X[recipe.calibration_rows(events, fold, supervised)])
-            trained.setdefault(name, []).append(detector)
-    return trained
+        try:
+            trained[name] = [_train_fold(events, name, recipe, fold, progress) for fold in range(recipe.folds)]
+        except TrainingError as error:
+            left_out[name] = str(error).removeprefix(name).removeprefix(":").strip()
+    if not trained:
+        of_reasons: dict[str, list[str]] = {}
+        for name, reason in left_out.items():
+            of_reasons.setdefault(reason, []).append(name)
+        raise TrainingError("; ".join(f"{', '.join(names)}: {reason}" for reason, names in of_reasons.items()))
+    return trained, left_out
+
+
+def _train_fold(
+    events: TrainingEvents, name: str, recipe: Recipe, fold: int, progress: Callable[[str, int, int], None]
+) -> Detector:
+    """Train the detector that scores the events of a fold."""
+    supervised = name in SUPERVISED
+    title = f"{name}, fold {fold}" if recipe.folds > 1 else name
+    progress(title, 0, 0)
+    rows = recipe.training_rows(events, fold, supervised)
+    labels = None if events.labels is None else events.labels[rows]
+    detector = _new_detector(name, events.features, recipe)
+    detector.fit(events.X[rows], labels, partial(progress, title))
+    if recipe.folds > 1:  # what it has not seen is what it will score
+        detector.calibrate(events.X[recipe.calibration_rows(events, fold, supervised)])
+    return detector
 
 
 def _new_detector(name: str, features: Sequence[str], recipe: Recipe) -> Detector:
@@ -214,6 +232,7 @@ def write_model_folder(
     recipe: Recipe,
     training: Training,
     versions: Mapping[str, str],
+    left_out: Mapping[str, str] | None = None,
 ) -> ModelFolder:
     """Export trained detectors and describe them.
 
@@ -226,6 +245,7 @@ def write_model_folder(
         recipe: by which they were trained.
         training: what the events were taken from.
         versions: of the libraries.
+        left_out: detectors that could not be trained, with the reasons.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = dict(zip((*columns.features, *columns.observables), (*events.X.T, *observables.T), strict=True))
@@ -248,6 +268,7 @@ def write_model_folder(
             )
             for name, of_folds in trained.items()
         },
+        left_out=dict(left_out or {}),
         reference=_reference(events, trained, recipe),
         versions=dict(versions),
     )
@@ -276,12 +297,12 @@ def _write_networks(
                 contributions_sha256=file_sha256(contributions),
                 events=trained_on[fold],
                 threshold=detector.threshold,
-                rank_table=RankPoints(**asdict(rank_table(detector.scores))),
+                rank_table=RankPoints(**asdict(rank_table(detector.scores, detector.scores_rounding))),
                 history=History(**asdict(detector.history)) if isinstance(detector, Autoencoder) else None,
                 reconstruction=reconstructions[fold],
             )
         )
-    notes = {note: None for detector in of_folds for note in detector.notes}
+    notes = {note: None for detector in of_folds for note in (*detector.notes, detector.ties) if note}
     return DetectorEntry(
         supervised=first.supervised,
         rule=first.rule,
@@ -343,7 +364,7 @@ def _axis(values: Features) -> Axis:
 
 
 def _quantiles(values: Features) -> Quantiles:
-    table = rank_table(values, QUANTILES)
+    table = rank_table(values, points=QUANTILES)
     return Quantiles(values=table.scores, ranks=table.ranks)
 
 
@@ -359,11 +380,15 @@ def _reference(events: TrainingEvents, trained: Trained, recipe: Recipe) -> Refe
         order = order[np.argsort(first.scores, kind="stable")]
         picked |= set(order[np.linspace(0, len(order) - 1, min(len(order), share)).round().astype(int)].tolist())
     chosen = events.X[sorted(picked)]
+    scores = {name: [detector.score(chosen) for detector in of_folds] for name, of_folds in trained.items()}
     return Reference(
         features=chosen.astype(float).tolist(),
-        scores={
-            name: [detector.score(chosen).astype(float).tolist() for detector in of_folds]
-            for name, of_folds in trained.items()
+        scores={name: [of_fold.astype(float).tolist() for of_fold in of] for name, of in scores.items()},
+        rounding={
+            name: [
+                detector.rounding(chosen, of_fold).tolist() for detector, of_fold in zip(trained[name], of, strict=True)
+            ]
+            for name, of in scores.items()
         },
     )
 
@@ -381,6 +406,7 @@ def mean_ranks(X: Features, numbers: npt.NDArray[np.uint64], trained: Trained) -
     for of_folds, of_detector in zip(voting, ranks, strict=True):
         for fold, detector in enumerate(of_folds):
             rows = numbers % np.uint64(len(of_folds)) == fold
-            below = np.searchsorted(np.sort(detector.scores), detector.score(X[rows])) if rows.any() else 0
-            of_detector[rows] = below / np.float32(len(detector.scores))
+            if rows.any():
+                table = rank_table(detector.scores, detector.scores_rounding)
+                of_detector[rows] = np.interp(detector.score(X[rows]), table.scores, table.ranks, right=1.0)
     return np.asarray(ranks.mean(axis=0), dtype=np.float32)

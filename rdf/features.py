@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rdf.errors import UnknownFeature, near_names
@@ -122,8 +122,9 @@ def choose_features(
     """Choose what a run learns from.
 
     Args:
-        wanted: features one by one, of which the sample has to have all; or a feature set, or None for that of the
-            schema's sets of which the sample has most, less the features that it has not.
+        wanted: features one by one, of which the sample has to have all; or the name of a feature set, or of a single
+            feature where no set has that name; or None for that of the schema's sets of which the sample has most,
+            less the features that it has not.
         schema: of the sample.
         definitions: the user's own columns.
         available: columns that the sample can have.
@@ -139,12 +140,22 @@ def choose_features(
         },
     }
     sets = {**FEATURE_SETS, **schema.feature_sets}
+    if isinstance(wanted, str) and wanted not in sets:
+        if wanted not in described:
+            known = (*sets, *sorted(set(described) & set(available)))
+            raise UnknownFeature(f"unknown feature set or feature {wanted!r}; {near_names(wanted, known)}")
+        wanted = (wanted,)
     if wanted is None or isinstance(wanted, str):
         possible = schema.features if wanted is None else (wanted,)
         return _first_that_fits({name: _named_set(name, sets) for name in possible}, available, described)
     names = tuple(wanted)
     check_features(names, described, available)
-    return Choice(FeatureSet(features=names, plane=(names[0], names[1])), (), described)
+    return Choice(FeatureSet(features=names, plane=first_plane(names)), (), described)
+
+
+def first_plane(features: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first two features, in which events are drawn where nothing else is said; None of a single one."""
+    return (features[0], features[1]) if len(features) > 1 else None
 
 
 def _named_set(name: str, sets: Mapping[str, FeatureSet]) -> FeatureSet:
@@ -160,14 +171,15 @@ def _first_that_fits(
     chosen = max(sets, key=lambda s: sum(name in available for name in sets[s].features) / len(sets[s].features))
     best = sets[chosen]
     features = tuple(name for name in best.features if name in available)
-    if len(features) < 2:
+    if len(features) < min(2, len(best.features)):
         raise UnknownFeature(
             f"this sample has not what the features {', '.join(best.features)} are made of; name others with "
             f"--features: {', '.join(sorted(set(described) & set(available))) or 'it has none'}"
         )
     left_out = tuple(name for name in (*best.features, *best.observables) if name not in available)
-    plane = best.plane if set(best.plane) <= set(features) else (features[0], features[1])
     observables = tuple(name for name in best.observables if name in available)
+    has_plane = best.plane is not None and set(best.plane) <= {*features, *observables}
+    plane = best.plane if has_plane else first_plane(features)
     return Choice(FeatureSet(features=features, observables=observables, plane=plane), left_out, described, chosen)
 
 

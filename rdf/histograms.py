@@ -95,7 +95,7 @@ def book_histograms(
     described: Mapping[str, Feature],
     feature_axes: Mapping[str, Binning],
     score_axes: Mapping[str, Binning],
-    plane: tuple[str, str],
+    plane: tuple[str, str] | None,
     voters: int,
     slots: int,
     variations: Sequence[str] = (),
@@ -112,7 +112,7 @@ def book_histograms(
         described: how each of them, and of the columns below, is written.
         feature_axes: binning of the features and of whatever else is drawn like one.
         score_axes: binning of each detector's score.
-        plane: columns (horizontal, vertical) in which events are drawn.
+        plane: columns (horizontal, vertical) in which events are drawn; None where there is a single feature.
         voters: detectors of the ensemble.
         slots: of the event loop.
         variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
@@ -129,14 +129,14 @@ def book_histograms(
     def add_products(key: HistogramKey, empty: Any, columns: Sequence[str], with_one: bool, selection: int) -> None:
         numbers[key.path] = int(filling.add_products(empty, [fields[name] for name in columns], with_one, selection))
 
-    of_plane = "_".join(plane)
     for selection, which in zip(SELECTIONS, (filling.kNormal, filling.kAnomalous), strict=True):
         for name, axis in feature_axes.items():
             key = HistogramKey(FEATURES, name, selection)
             title = titles(described[name].title + _of_events(selection), described[name].axis_title, "events")
             add(key, ROOT.TH1D(key.object_name, title, *_bins(axis)), [name], which)
-        key = HistogramKey(PLANES, of_plane, selection)
-        add(key, ROOT.TH2D(key.object_name, *_plane_model(plane, selection, described, feature_axes)), plane, which)
+        if plane:
+            key = HistogramKey(PLANES, "_".join(plane), selection)
+            add(key, ROOT.TH2D(key.object_name, *_plane_model(plane, selection, described, feature_axes)), plane, which)
         key = HistogramKey(MOMENTS, selection=selection)
         title = titles("Sums of products of features" + _of_events(selection), "", "", "sum of products")
         empty = ROOT.TH2D(key.object_name, title, *2 * (width + 1, -0.5, width + 0.5))
@@ -144,7 +144,6 @@ def book_histograms(
         add_products(key, empty, features, True, which)
 
     ranks = (100, 0.0, 1.0)
-    axis_titles = [described[name].axis_title for name in plane]
     for name, bins in {**{f"score_{d}": _bins(axis) for d, axis in score_axes.items()}, ENSEMBLE: ranks}.items():
         title = score_title(name)
         add(HistogramKey(SCORES, name), ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins), [name])
@@ -152,10 +151,11 @@ def book_histograms(
             for label, which in zip(LABELS, (filling.kSignal, filling.kBackground), strict=True):
                 of_label = titles(_capitalised(title) + _of_events(label), title, "events")
                 add(HistogramKey(SCORES, name, label), ROOT.TH1D(name, of_label, *bins), [name], which)
-        key = HistogramKey(PLANES, f"{name}_{of_plane}")
-        axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
-        of_mean = titles(f"Mean {title}", *axis_titles, f"mean {title}")
-        add(key, ROOT.TProfile2D(key.object_name, of_mean, *axes), [*plane, name])
+        if plane:
+            key = HistogramKey(PLANES, f"{name}_{'_'.join(plane)}")
+            axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
+            of_mean = titles(f"Mean {title}", *(described[axis].axis_title for axis in plane), f"mean {title}")
+            add(key, ROOT.TProfile2D(key.object_name, of_mean, *axes), [*plane, name])
 
     count = len(detectors)
     votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)

@@ -281,12 +281,19 @@ class FeatureSet(_Table):
     Attributes:
         features: columns that the detectors see, in order.
         observables: columns that are only recorded and drawn.
-        plane: the two columns (horizontal, vertical) in which events are drawn.
+        plane: the two columns (horizontal, vertical) in which events are drawn; a set of one feature needs none.
     """
 
-    features: tuple[str, ...] = Field(min_length=2)
+    features: tuple[str, ...] = Field(min_length=1)
     observables: tuple[str, ...] = ()
-    plane: tuple[str, str]
+    plane: tuple[str, str] | None = Field(default=None, validate_default=True)
+
+    @field_validator("plane")
+    @classmethod
+    def _check_plane(cls, plane: tuple[str, str] | None, info: ValidationInfo) -> tuple[str, str] | None:
+        if plane is None and len(info.data.get("features", ())) > 1:
+            raise ValueError("name the two columns in which events are drawn")
+        return plane
 
 
 SELECTABLE = ("jet", "electron", "muon")
@@ -435,7 +442,7 @@ class Schema(_Table):
         """Add definitions of the file's columns that feature sets name."""
         columns: Mapping[str, str] = info.data.get("columns", {})
         sets: Mapping[str, FeatureSet] = info.data.get("feature_sets", {})
-        named = dict.fromkeys(name for s in sets.values() for name in (*s.features, *s.observables, *s.plane))
+        named = dict.fromkeys(name for s in sets.values() for name in (*s.features, *s.observables, *(s.plane or ())))
         quantities: Mapping[str, Quantity] = info.data.get("quantities", {})
         made_of = {name for q in quantities.values() for expression in q.expression for name in names_in(expression)}
         taken = {*define, *(name for name in _names_made_of(quantities) if name not in _NUMBERS or name in made_of)}

@@ -253,23 +253,35 @@ _DISTANCES = re.compile(
 numbers as the vectors have."""
 
 
-def check_parity(detector: CompiledDetector, X: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+def check_parity(
+    detector: CompiledDetector,
+    X: npt.NDArray[np.float32],
+    expected: npt.NDArray[np.float32],
+    rounding: npt.NDArray[np.float64] | None = None,
+) -> float:
     """Compare the compiled detector with the scores that the trained one gave, and return the largest difference.
 
     Args:
         detector: the compiled one.
         X: reference events, shape (events, features).
         expected: their scores, shape (events,), by scikit-learn or torch.
+        rounding: what the rounding of float32 can change of each, by what is added up to it, shape (events,); None for
+            models of earlier versions, which do not say it.
 
     Raises:
-        ScoreMismatch: the difference is larger than `PARITY` times the range of the expected scores.
+        ScoreMismatch: a difference is larger than `PARITY` times the range of the expected scores, and than rounding
+            can make it.
     """
-    difference = float(np.abs(detector.scores(X) - expected).max())
+    differences = np.abs(detector.scores(X).astype(np.float64) - expected)
     # Where the scores hardly differ, what float32 rounds off them counts.
-    allowed = PARITY * max(float(np.ptp(expected)), 1e-2 * float(np.abs(expected).max()), 1e-6)
-    if not difference <= allowed < math.inf:  # NaN and infinite scores are no parity either
+    of_range = PARITY * max(float(np.ptp(expected)), 1e-2 * float(np.abs(expected).max()), 1e-6)
+    allowed = np.full(len(expected), of_range) if rounding is None else np.maximum(of_range, rounding)
+    if not (differences <= allowed).all() or not math.isfinite(
+        of_range
+    ):  # NaN and infinite scores are no parity either
+        worst = int(np.argmax(np.where(np.isnan(differences), math.inf, differences - allowed)))
         raise ScoreMismatch(
-            f"{detector.name}: compiled scores differ by {difference:.2g} from those of the trained detector, "
-            f"{allowed:.2g} is allowed; run `python -m analysis.doctor`, and train again if it finds nothing"
+            f"{detector.name}: compiled scores differ by {differences[worst]:.2g} from those of the trained detector, "
+            f"{allowed[worst]:.2g} is allowed; run `python -m analysis.doctor`, and train again if it finds nothing"
         )
-    return difference
+    return float(differences.max())

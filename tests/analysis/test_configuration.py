@@ -399,9 +399,9 @@ def test_features_in_a_list_keep_their_order(tmp_path: Path, written: str) -> No
     assert configured(tmp_path, f"sample: s\nfeatures: {written}\n").features == ("HT", "MR", "Rsq")
 
 
-@pytest.mark.parametrize("names", [("MR",), (), ("MR", "MR"), ("MR", "Rsq", "MR")], ids=len)
-def test_features_are_several_and_each_once(tmp_path: Path, names: tuple[str, ...]) -> None:
-    fault = "name a feature set, or at least two features, each once"
+@pytest.mark.parametrize("names", [(), ("MR", "MR"), ("MR", "Rsq", "MR")], ids=len)
+def test_features_are_named_each_once(tmp_path: Path, names: tuple[str, ...]) -> None:
+    fault = "name a feature set, or one feature or more, each once"
     assert refused(tmp_path, f"sample: s\nfeatures: [{', '.join(names)}]\n") == (
         f"{tmp_path / 'run.yaml'}: key 'features': {fault}"
     )
@@ -409,10 +409,17 @@ def test_features_are_several_and_each_once(tmp_path: Path, names: tuple[str, ..
         assert refused_option("features", ",".join(names)) == f"--features: {fault}"
 
 
-def test_one_feature_alone_is_no_feature_set() -> None:
-    # One name without a comma can only be that of a set.
-    wanted = load_configuration(RunConfiguration, {"sample": "s", "features": "MR"}, None).features
-    with pytest.raises(UnknownFeature, match=r"^unknown feature set 'MR'; known: dilepton, razor$"):
+@pytest.mark.parametrize("written", ["MR", "[MR]"])
+def test_one_feature_alone(tmp_path: Path, written: str) -> None:
+    wanted = configured(tmp_path, f"sample: s\nfeatures: {written}\n").features
+    assert choose_features(wanted, load_schema("cms_razor"), {}, {"MR", "Rsq"}).chosen.features == ("MR",)
+    if written == "MR":
+        assert load_configuration(RunConfiguration, {"sample": "s", "features": "MR"}, None).features == "MR"
+
+
+def test_one_name_that_is_neither_a_set_nor_a_feature() -> None:
+    wanted = load_configuration(RunConfiguration, {"sample": "s", "features": "MRR"}, None).features
+    with pytest.raises(UnknownFeature, match=r"^unknown feature set or feature 'MRR'; did you mean MR\?$"):
         choose_features(wanted, load_schema("cms_razor"), {}, {"MR", "Rsq"})
 
 
@@ -599,7 +606,7 @@ def test_one_threshold_rule_is_for_all_detectors(tmp_path: Path, rule: str) -> N
         ("{forest: {sigma: 3}}", "unknown detector or rule 'forest'; did you mean score, isolation_forest?"),
         ("{sigma: 3, percentile: 99}", "give exactly one of contamination, percentile, sigma, score"),
         ("{mlp: {}}", "give exactly one of contamination, percentile, sigma, score"),
-        ("{contamination: 1.5}", "contamination: Input should be less than 1"),
+        ("{contamination: 1.5}", "contamination: 1.5 is out of range; give a number above 0 and below 1"),
         ("{mlp: {score: high}}", "mlp.score: Input should be a valid number"),
         ("3", "'3' is not of the form {name: value, ...}"),
         ("{sigma: 3, mlp: {score: 0.5}}", "give either one rule for all detectors, or a rule for each; not both"),

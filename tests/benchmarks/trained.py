@@ -26,7 +26,7 @@ def trained_detectors(folder: Path) -> dict[str, Detector]:
     if not path.exists():
         X = finite(numba_columns.columns(made_events("rntuple", 100_000, folder)))[:TRAINING_EVENTS]
         events = TrainingEvents(FEATURES, X, np.arange(len(X), dtype=np.uint64), None)
-        trained = train(events, DETECTORS, RECIPE, lambda *_: None)
+        trained, _ = train(events, DETECTORS, RECIPE, lambda *_: None)
         path.write_bytes(pickle.dumps({name: detector for name, (detector,) in trained.items()}))
     detectors: dict[str, Detector] = pickle.loads(path.read_bytes())
     return detectors

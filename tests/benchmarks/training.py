@@ -44,7 +44,8 @@ def measure(folder: Path) -> list[Line]:
     X32 = finite(numba_columns.columns(made_events("rntuple", 100_000, folder)))[:EVENTS]
     X, settings = X32.astype(float), RECIPE.autoencoder
     events = TrainingEvents(FEATURES, X32, np.arange(len(X), dtype=np.uint64), None)
-    (autoencoder,) = train(events, [Autoencoder.name], RECIPE, lambda *_: None)[Autoencoder.name]
+    trained, _ = train(events, [Autoencoder.name], RECIPE, lambda *_: None)
+    (autoencoder,) = trained[Autoencoder.name]
     assert isinstance(autoencoder, Autoencoder)
     epochs = len(autoencoder.history.training)
     bare: dict[str, Way] = {

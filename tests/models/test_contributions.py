@@ -32,7 +32,7 @@ def test_reasons_are_the_three_largest_shares() -> None:
 @pytest.mark.parametrize("name", ["isolation_forest", "elliptic_envelope"])
 def test_each_event_asks_the_network_of_its_fold(name: str, made_up: npt.NDArray[np.float32], tmp_path: Path) -> None:
     recipe, events = replace(RECIPE, folds=2), without_labels(list(FEATURES), made_up)
-    trained = train(events, [name], recipe, lambda *_: None)
+    trained, _ = train(events, [name], recipe, lambda *_: None)
     training = trained_on(len(made_up)).model_copy(update={"folds": 2})
     models = write_model_folder(
         tmp_path, trained, events, made_up[:, :1], COLUMNS, recipe=recipe, training=training, versions={}

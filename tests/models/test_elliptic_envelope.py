@@ -135,8 +135,8 @@ def test_enormous_values_have_a_score(envelope: EllipticEnvelope) -> None:
     signs = np.array(np.meshgrid([-1, 0, 1], [-1, 0, 1], [-1, 0, 1])).reshape(3, -1).T
     X = (signs[np.any(signs, axis=1)] * 1e30).astype(np.float32)
     scores = evaluated(envelope.network(), X)[:, 0]
-    assert (scores > 1e20).all()  # infinite or not, but no NaN
-    assert (envelope.score(X) == np.inf).all()
+    assert (scores > 1e20).all()
+    np.testing.assert_allclose(envelope.score(X), scores, rtol=1e-5)
 
 
 def test_events_far_off_in_an_ignored_direction_have_a_score() -> None:

@@ -209,6 +209,15 @@ def network(content: dict[str, Any]) -> dict[str, Any]:
         (lambda content: content["reference"]["scores"].clear(), "not every reference event has a score of isolation"),
         (lambda content: content["reference"]["scores"]["isolation_forest"][0].pop(), "not every reference event"),
         (lambda content: content["reference"]["features"][5].pop(), "the reference events do not have 3 features"),
+        (lambda content: content["reference"]["rounding"]["isolation_forest"][0].pop(), "not every reference score of"),
+        (
+            lambda content: content["reference"]["rounding"].update(isolation_forest=[[-1e-9]]),
+            "reference.rounding.isolation_forest.0.0: Input should be greater",
+        ),
+        (
+            lambda content: content["reference"]["rounding"].update(isolation_forest=[[float("inf")]]),
+            "reference.rounding.isolation_forest.0.0: ",
+        ),
     ],
 )
 def test_altered_table_is_refused(folder: Path, change: Callable[[dict[str, Any]], object], fault: str) -> None:
@@ -217,6 +226,20 @@ def test_altered_table_is_refused(folder: Path, change: Callable[[dict[str, Any]
     assert fault in message
     assert message.startswith(str(folder / "models.json"))
     assert message.endswith(REMEDY)
+
+
+def test_a_folder_without_what_later_versions_added_is_read(folder: Path) -> None:
+    def as_it_was(content: dict[str, Any]) -> None:
+        del content["reference"]["rounding"], content["left_out"]
+
+    alter(folder, as_it_was)
+    models = read_model_folder(folder)
+    assert (models.reference.rounding, models.left_out) == ({}, {})
+
+
+def test_a_single_feature_has_no_plane(folder: Path) -> None:
+    alter(folder, lambda content: content.update(plane=None))
+    assert read_model_folder(folder).plane is None
 
 
 def test_a_folder_of_the_first_format_is_refused_for_its_format(folder: Path) -> None:

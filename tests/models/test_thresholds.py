@@ -101,10 +101,11 @@ def test_sigma_is_taken_in_float64() -> None:
     [
         ({}, "give exactly one of contamination, percentile, sigma, score"),
         ({"contamination": 0.05, "sigma": 2.0}, "give exactly one of contamination, percentile, sigma, score"),
-        ({"contamination": 0.0}, "greater than 0"),
-        ({"contamination": 1.0}, "less than 1"),
-        ({"percentile": 100.0}, "less than 100"),
-        ({"percentile": 0.0}, "greater than 0"),
+        ({"contamination": 0.0}, "0 is out of range; give a number above 0 and below 1"),
+        ({"contamination": 1.0}, "1 is out of range; give a number above 0 and below 1"),
+        ({"contamination": math.nan}, "finite number"),
+        ({"percentile": 100.0}, "100 is out of range; give a number above 0 and below 100"),
+        ({"percentile": 0.0}, "0 is out of range; give a number above 0 and below 100"),
         ({"sigma": math.inf}, "finite number"),
         ({"score": math.nan}, "finite number"),
         ({"contamination": "0.05"}, "valid number"),
@@ -116,11 +117,110 @@ def test_rule_that_makes_no_sense_is_refused(rule: dict[str, Any], fault: str) -
         ThresholdRule(**rule)
 
 
-def test_events_that_tie_at_the_threshold_are_not_above_it() -> None:
-    """Also not where their score is rounded otherwise: it is half way to the next score, or just above all."""
-    scores = np.array([0.1] * 90 + [0.5] * 8 + [0.9] * 2, dtype=np.float32)
-    assert ThresholdRule(percentile=95).threshold(scores) == pytest.approx((0.5 + 0.9) / 2)
-    assert ThresholdRule(percentile=99).threshold(scores) == pytest.approx(0.9 * (1 + 1e-5), rel=1e-7)
+TIED = np.array([0.1] * 90 + [0.5] * 8 + [0.9] * 2, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        # Half way from what rounding makes of 0.5 at most, 0.51, to what it makes of 0.9 at least, 0.88.
+        ({"percentile": 95}, (0.51 + 0.88) / 2),
+        # Beyond what rounding makes of the highest score at most, 0.92, by as much again.
+        ({"percentile": 99}, 0.94),
+        ({"contamination": 0.01}, 0.94),
+        # Above 0.1 + 0.004 and below 0.5 - 0.01.
+        ({"score": 0.103}, (0.104 + 0.49) / 2),
+        ({"score": 0.097}, (0.104 + 0.49) / 2),
+        ({"score": 0.495}, (0.51 + 0.88) / 2),
+        ({"score": 0.3}, 0.3),
+    ],
+)
+def test_events_that_tie_are_on_one_side_whatever_rounding_makes_of_them(
+    rule: dict[str, float], expected: float
+) -> None:
+    """The rounding is 0.004, 0.01 and 0.02 for the three scores."""
+    rounding = np.repeat([0.004, 0.01, 0.02], [90, 8, 2])
+    threshold = ThresholdRule(**rule).threshold(TIED, rounding)
+    assert threshold == pytest.approx(expected, rel=1e-6)
+    for moved in (TIED - rounding, TIED + rounding):
+        np.testing.assert_array_equal(moved > threshold, threshold < TIED)
+
+
+def test_sigma_at_a_tied_score_leaves_it_below() -> None:
+    scores = np.array([0.0, 1.0] * 50, dtype=np.float32)  # mean 0.5, standard deviation 0.5
+    assert ThresholdRule(sigma=1.0).threshold(scores, np.full(100, 1e-3)) == pytest.approx(1.002)
+    assert ThresholdRule(sigma=-1.0).threshold(scores, np.full(100, 1e-3)) == pytest.approx(0.5)
+
+
+def test_scores_that_rounding_can_swap_are_one_group() -> None:
+    """Rounding decides which of two kinds of events has the higher score: both are flagged, or neither."""
+    scores = np.repeat(np.array([0.1, 0.5, 0.5001, 0.9], dtype=np.float32), [900, 40, 40, 20])
+    rounding = np.full(1000, 1e-4)
+    for fraction in (0.03, 0.05, 0.07):
+        threshold = ThresholdRule(contamination=fraction).threshold(scores, rounding)
+        assert threshold == pytest.approx((0.5002 + 0.8999) / 2, rel=1e-5)
+    assert ThresholdRule(contamination=0.1).threshold(scores, rounding) < 0.4999
+    # Further apart than rounding can bring them, they are two.
+    assert ThresholdRule(contamination=0.05).threshold(scores, np.full(1000, 1e-6)) == pytest.approx(0.70005, rel=1e-5)
+    apart = ThresholdRule(contamination=0.06).threshold(scores, np.full(1000, 1e-6))
+    assert np.count_nonzero(scores > apart) == 60
+
+
+def test_a_threshold_without_ties_stays_what_the_rule_says() -> None:
+    scores = np.linspace(0, 1, 1001, dtype=np.float32)
+    rounding = np.full(1001, 1e-5)
+    assert ThresholdRule(percentile=90.02).threshold(scores, rounding) == pytest.approx(0.9002, abs=1e-7)
+    # At a score itself, or within rounding of it, it is half way to the next.
+    for percent in (90.0, 90.0005):
+        assert ThresholdRule(percentile=percent).threshold(scores, rounding) == pytest.approx(0.9005, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "said"),
+    [
+        (0.01, "the 2 most anomalous training events score alike; 0 of 100 are flagged, since more than 1 % would be"),
+        (
+            0.05,
+            (
+                "the 8 training events that come after the 2 most anomalous ones score alike; 2 of 100 are flagged, "
+                "since more than 5 % would be"
+            ),
+        ),
+        (0.1, None),
+    ],
+)
+def test_ties_are_said(fraction: float, said: str | None) -> None:
+    assert ThresholdRule(contamination=fraction).ties(TIED, np.full(100, 1e-6)) == said
+    assert ThresholdRule(sigma=3).ties(TIED, np.full(100, 1e-6)) is None
+    assert ThresholdRule(percentile=95).ties(TIED, np.ones(100)) == (
+        "all training events score alike; 0 of 100 are flagged, since more than 5 % would be"
+    )
+
+
+def test_tied_events_have_one_rank_whatever_rounding_makes_of_them() -> None:
+    """The highest too, above which the rank is 1."""
+    rounding = np.repeat([0.004, 0.01, 0.02], [90, 8, 2])
+    table = rank_table(TIED, rounding)
+    for moved in (-1.0, -0.5, 0.5, 1.0):
+        scores = (TIED + moved * rounding).astype(np.float32)
+        ranks = np.interp(scores, table.scores, table.ranks, right=1.0)
+        np.testing.assert_allclose(ranks, np.repeat([0.0, 0.9, 0.98], [90, 8, 2]), atol=1e-5)
+    assert np.interp(0.93, table.scores, table.ranks, right=1.0) == 1
+    assert 0 < np.interp(0.3, table.scores, table.ranks) < 0.9
+
+
+@pytest.mark.parametrize("count", [1000, 50_000])
+def test_ranks_with_rounding_are_as_good_as_without(count: int) -> None:
+    random = np.random.default_rng(count)
+    scores = np.concatenate([draw(count), random.choice(draw(40), count)]).astype(np.float32)
+    table = rank_table(scores, np.full(2 * count, 1e-7))
+    assert (np.diff(table.scores) > 0).all()
+    assert (np.diff(table.ranks) >= 0).all()
+    moved = scores + random.uniform(-9e-8, 9e-8, 2 * count)
+    _, place, events = np.unique(scores, return_inverse=True, return_counts=True)
+    shared = events[place] > count / 100
+    found = np.interp(moved, table.scores, table.ranks, right=1.0)
+    assert np.abs(found - counted(scores))[shared].max() < 1 / 4096
 
 
 @pytest.mark.parametrize(("rule", "limit"), [({"sigma": 1e40}, 3.4e38), ({"score": -1e300}, -3.4e38)])

@@ -150,17 +150,54 @@ def test_train_trains_what_is_named(made_up: npt.NDArray[np.float32]) -> None:
     told: list[tuple[str, int, int]] = []
     recipe = replace(RECIPE, seed=3)
     events = without_labels(list(FEATURES), made_up[:200])
-    trained = train(events, ["isolation_forest"], recipe, lambda *progress: told.append(progress))
+    trained, _ = train(events, ["isolation_forest"], recipe, lambda *progress: told.append(progress))
     assert told == [("isolation_forest", 0, 0)]
     ((detector,),) = trained.values()
     expected = IsolationForest(FEATURES, seed=3).fit(made_up[:200])
     np.testing.assert_array_equal(detector.score(made_up), expected.score(made_up))
 
 
+def test_a_detector_that_cannot_be_trained_is_left_out(tmp_path: Path, made_up: npt.NDArray[np.float32]) -> None:
+    """More than half of the events are alike, which leaves the elliptic envelope no covariance."""
+    X = made_up[:300].copy()
+    X[100:] = X[100]
+    events, told = without_labels(list(FEATURES), X), list[str]()
+    names = ["isolation_forest", "elliptic_envelope", "mlp"]
+    trained, left_out = train(events, names, RECIPE, lambda title, *_: told.append(title))
+    assert list(trained) == ["isolation_forest"]
+    assert told == names
+    assert left_out["elliptic_envelope"].startswith("more than half of the 300 training events are alike in all feat")
+    assert "no labels" in left_out["mlp"]
+    models = write_model_folder(
+        tmp_path,
+        trained,
+        events,
+        np.zeros((300, 1), dtype=np.float32),
+        COLUMNS_OF_A_RUN,
+        recipe=RECIPE,
+        training=trained_on(300),
+        versions={},
+        left_out=left_out,
+    )
+    assert read_model_folder(tmp_path) == models
+    assert models.left_out == left_out
+    assert (models.ensemble, list(models.detectors)) == (["isolation_forest"], ["isolation_forest"])
+
+
+def test_where_none_can_be_trained_all_reasons_are_given(made_up: npt.NDArray[np.float32]) -> None:
+    events = without_labels(list(FEATURES), made_up[:7])
+    with pytest.raises(TrainingError) as caught:
+        train(events, ["autoencoder", "one_class_svm", "elliptic_envelope", "mlp"], RECIPE, lambda *_: None)
+    few = "training events, at least {} are needed; read more of the sample"
+    assert str(caught.value).startswith(
+        f"autoencoder, one_class_svm: 7 {few.format(10)}; elliptic_envelope: 7 {few.format(8)}; mlp: 7 {few.format(20)}"
+    )
+
+
 def test_each_fold_is_trained_without_its_own_events(made_up: npt.NDArray[np.float32]) -> None:
     events = labelled(made_up)
     recipe = replace(RECIPE, folds=3, rules={"isolation_forest": ThresholdRule(percentile=90)})
-    trained = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
+    trained, _ = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
     for fold in range(3):
         others = [i for i in range(len(made_up)) if (1000 + i) % 3 != fold]
         forest = IsolationForest(FEATURES).fit(made_up[others])
@@ -177,7 +214,7 @@ def test_each_fold_is_trained_without_its_own_events(made_up: npt.NDArray[np.flo
 def test_background_is_learned_from_by_those_that_need_no_labels(made_up: npt.NDArray[np.float32]) -> None:
     events = labelled(made_up)
     recipe = replace(RECIPE, train_on="background")
-    trained = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
+    trained, _ = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
     assert events.labels is not None
     background = made_up[events.labels == 0]
     expected = IsolationForest(FEATURES).fit(background)
@@ -201,7 +238,7 @@ def test_constant_features_are_those_of_any_fold(made_up: npt.NDArray[np.float32
 
 def test_a_folder_of_folds_has_a_network_for_each(tmp_path: Path, made_up: npt.NDArray[np.float32]) -> None:
     events, recipe = labelled(made_up), replace(RECIPE, folds=2)
-    trained = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
+    trained, _ = train(events, ["isolation_forest", "decision_tree"], recipe, lambda *_: None)
     training = trained_on(len(made_up)).model_copy(update={"folds": 2})
     observables = np.zeros((len(made_up), 1), dtype=np.float32)
     models = write_model_folder(
@@ -246,7 +283,7 @@ def test_axis_of_a_score_shows_the_threshold(tmp_path: Path, made_up: npt.NDArra
 
 def test_mean_ranks_by_counting(made_up: npt.NDArray[np.float32]) -> None:
     X = made_up[:300]
-    trained = train(labelled(X), ["isolation_forest", "elliptic_envelope", "mlp"], RECIPE, lambda *_: None)
+    trained, _ = train(labelled(X), ["isolation_forest", "elliptic_envelope", "mlp"], RECIPE, lambda *_: None)
     ranks = [
         (scores[:, np.newaxis] > scores).mean(axis=1)
         for scores in (trained[name][0].score(X) for name in ("isolation_forest", "elliptic_envelope"))
@@ -257,7 +294,7 @@ def test_mean_ranks_by_counting(made_up: npt.NDArray[np.float32]) -> None:
 
 def test_mean_ranks_are_by_the_network_that_has_not_seen_the_event(made_up: npt.NDArray[np.float32]) -> None:
     X, numbers = made_up[:400], np.arange(1000, 1400, dtype=np.uint64)
-    trained = train(labelled(X), ["isolation_forest"], replace(RECIPE, folds=2), lambda *_: None)
+    trained, _ = train(labelled(X), ["isolation_forest"], replace(RECIPE, folds=2), lambda *_: None)
     found = mean_ranks(X, numbers, trained)
     for fold in (0, 1):
         own, others = X[numbers % 2 == fold], X[numbers % 2 != fold]
@@ -298,7 +335,7 @@ def test_reconstruction_errors_are_those_of_the_exported_network(
     """The network in the folder, run by onnxruntime, gives the errors anew; numpy sums them up."""
     events = without_labels(list(FEATURES), made_up)
     recipe = replace(RECIPE, folds=folds, autoencoder=AutoencoderSettings(layers=(8,), latent=1, epochs=3))
-    trained = train(events, ["autoencoder"], recipe, lambda *_: None)
+    trained, _ = train(events, ["autoencoder"], recipe, lambda *_: None)
     training = trained_on(len(made_up)).model_copy(update={"folds": folds})
     none = np.empty((len(made_up), 0), dtype=np.float32)
     columns = COLUMNS_OF_A_RUN.model_copy(update={"observables": []})
@@ -325,7 +362,7 @@ def test_a_bounded_number_of_events_is_reconstructed(
     monkeypatch.setattr("models.training.RECONSTRUCTED_EVENTS", 100)
     events = without_labels(list(FEATURES), made_up)
     recipe = replace(RECIPE, autoencoder=AutoencoderSettings(layers=(8,), latent=1, epochs=1))
-    trained = train(events, ["autoencoder"], recipe, lambda *_: None)
+    trained, _ = train(events, ["autoencoder"], recipe, lambda *_: None)
     none = np.empty((len(made_up), 0), dtype=np.float32)
     columns = COLUMNS_OF_A_RUN.model_copy(update={"observables": []})
     models = write_model_folder(

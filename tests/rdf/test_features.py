@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from rdf.errors import UnknownFeature, near_names
 from rdf.features import FEATURE_SETS, FEATURES, Feature, check_features, choose_features
@@ -17,6 +18,7 @@ def test_axis_titles_name_the_unit() -> None:
 def test_feature_sets_are_made_of_known_features() -> None:
     for chosen in FEATURE_SETS.values():
         assert {*chosen.features, *chosen.observables} <= FEATURES.keys()
+        assert chosen.plane is not None
         assert set(chosen.plane) <= set(chosen.features)
         assert not set(chosen.features) & set(chosen.observables)
 
@@ -103,8 +105,30 @@ def test_of_a_named_set_what_the_sample_has_not_is_left_out() -> None:
     assert without_met.left_out == ("Rsq", "MET", "MET_over_HT")
     with pytest.raises(UnknownFeature, match=r"not what the features MR, Rsq, .* are made of; name others with --feat"):
         choose_features("razor", schema_of("razor"), {}, LEPTONS)
-    with pytest.raises(UnknownFeature, match=r"unknown feature set 'raser'; did you mean razor\?"):
+    with pytest.raises(UnknownFeature, match=r"unknown feature set or feature 'raser'; did you mean razor\?"):
         choose_features("raser", schema_of("razor"), {}, JETS_AND_MET)
+
+
+def test_a_single_feature() -> None:
+    for wanted in ("MET", ("MET",)):
+        found = choose_features(wanted, schema_of("razor"), {}, JETS_AND_MET)
+        assert (found.chosen, found.left_out) == (FeatureSet(features=("MET",)), ())
+        assert found.chosen.plane is None
+    own = {"own": FeatureSet(features=("MET",), observables=("HT",), plane=("MET", "HT"))}
+    assert choose_features(None, schema_of("own", feature_sets=own), {}, JETS_AND_MET).chosen.plane == ("MET", "HT")
+    # A set has precedence over a column of its name.
+    own = {"MET": FeatureSet(features=("HT", "MR"), plane=("HT", "MR"))}
+    assert choose_features("MET", schema_of("razor", feature_sets=own), {}, JETS_AND_MET).chosen == own["MET"]
+    with pytest.raises(UnknownFeature, match=r"feature 'mll' needs objects that this sample does not have"):
+        choose_features("mll", schema_of("razor"), {}, JETS_AND_MET)
+    for wanted, near in (("METS", "MET"), ("rasor", "razor")):
+        with pytest.raises(UnknownFeature, match=rf"unknown feature set or feature '{wanted}'; did you mean {near}"):
+            choose_features(wanted, schema_of("razor"), {}, JETS_AND_MET)
+
+
+def test_a_set_of_several_features_needs_a_plane() -> None:
+    with pytest.raises(ValidationError, match=r"plane\n  Value error, name the two columns in which events are drawn"):
+        FeatureSet(features=("MET", "HT"))
 
 
 def test_features_one_by_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,10 @@ import onnxruntime
 import pytest
 import torch
 
+from models.one_class_svm import OneClassSVM
 from models.onnx_export import export_onnx
+from models.registry import detector_class
+from models.thresholds import rank_table
 from rdf.errors import CompileError, ScoreMismatch
 from rdf.sofie import check_parity, compile_detector, translate_network
 
@@ -107,6 +111,75 @@ def test_altered_reference_events_are_a_mismatch(trained: Any) -> None:
     expected = np.array(trained.models.reference.scores[DETECTOR][0], dtype=np.float32)
     with pytest.raises(ScoreMismatch, match=r"is allowed; run `python -m analysis\.doctor`"):
         check_parity(trained.compiled(), reference[::-1].copy(), expected)
+
+
+BITS = np.random.default_rng(11).integers(0, 2, (1000, 3)).astype(np.float32)
+
+
+def test_parity_where_the_terms_of_a_score_cancel(tmp_path: Path) -> None:
+    """The allowed difference goes by the terms; a wrong weight in a digit that rounding leaves is found."""
+    machine = OneClassSVM(("a", "b", "c")).fit(BITS)
+    network = machine.network()
+    rho, kernels = float(network.rho), float(machine.machine.dual_coef_.sum())
+    assert np.abs(machine.scores).max() < 1e-3 * min(rho, kernels)
+    rounding = machine.rounding(BITS, machine.scores)
+    X, expected = BITS[::20], machine.scores[::20]
+
+    def compiled(change: float) -> Any:
+        wrong = copy.deepcopy(network)
+        wrong.alpha[0] += change
+        export_onnx(wrong, list("abc"), tmp_path / "svm.onnx")
+        return compile_detector("svm", translate_network(tmp_path / "svm.onnx"), 0.0, [0.0, 1.0], [0.0, 1.0], 1)
+
+    right = compiled(0.0)
+    assert check_parity(right, X, expected, rounding[::20]) < rounding.max() < 1e-5 * rho
+    with pytest.raises(ScoreMismatch):  # of a folder that does not say what rounding can do
+        check_parity(right, X, expected)
+    with pytest.raises(ScoreMismatch, match="svm: compiled scores differ"):
+        check_parity(compiled(3 * float(rounding.max())), X, expected, rounding[::20])
+
+
+def test_a_rounding_does_not_weaken_the_check_where_nothing_cancels(trained: Any) -> None:
+    """Of scores over a range of 0.3, differences of 1e-5 of that range are found, as without a rounding."""
+    reference = np.array(trained.models.reference.features, dtype=np.float32)
+    expected = np.array(trained.models.reference.scores[DETECTOR][0], dtype=np.float32)
+    rounding = np.array(trained.models.reference.rounding[DETECTOR][0])
+    assert rounding.max() < 5e-6 * np.ptp(expected)
+    check_parity(trained.compiled(), reference, expected, rounding)
+    altered = expected.copy()
+    altered[17] += np.float32(1.2e-5 * np.ptp(expected))
+    for known in (rounding, None):
+        with pytest.raises(ScoreMismatch):
+            check_parity(trained.compiled(), reference, altered, known)
+
+
+@pytest.mark.parametrize(
+    ("name", "X"),
+    [
+        ("one_class_svm", BITS),
+        ("one_class_svm", BITS[:10].cumsum(axis=0)[np.arange(1000) % 10]),  # of ten kinds
+        ("autoencoder", BITS),
+        ("elliptic_envelope", BITS * np.float32(1e-42)),
+        ("isolation_forest", BITS + np.float32(1e38) * BITS),
+    ],
+    ids=["SVM of bits", "SVM of ten kinds", "autoencoder of bits", "envelope of 1e-42", "forest of 1e38"],
+)
+def test_events_that_score_alike_are_on_one_side_of_the_threshold_when_compiled(
+    name: str, X: np.ndarray, tmp_path: Path
+) -> None:
+    """No kind is as rare as 5 %, so that none can be flagged; and all events of a kind have one rank."""
+    detector = detector_class(name)(("a", "b", "c")).fit(X)
+    export_onnx(detector.network(), detector.features, tmp_path / "network.onnx")
+    ranks, network = rank_table(detector.scores, detector.scores_rounding), translate_network(tmp_path / "network.onnx")
+    compiled = compile_detector(name, network, detector.threshold, ranks.scores, ranks.ranks, 1)
+    check_parity(compiled, X, detector.scores, detector.scores_rounding)
+    scores = compiled.scores(X)
+    assert (np.abs(scores.astype(float) - detector.scores) <= detector.scores_rounding).all()
+    assert not any(compiled.instance.flag(float(score)) for score in scores)
+    found = np.array([compiled.instance.rank(float(score)) for score in scores])
+    less = (detector.scores < detector.scores[:, np.newaxis]).mean(axis=1)
+    assert (found <= less + 1e-3).all()  # less where kinds differ by no more than rounding
+    assert name == "autoencoder" or found.max() > 0.5
 
 
 def broken_network(kind: str, good: Path, path: Path) -> None:
