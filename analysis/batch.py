@@ -6,7 +6,6 @@ the sample is opened, the models are compiled and compared with their reference 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from models.folder import MODELS_JSON, copy_model_folder, file_sha256
 from rdf.compiler import loaded_libraries
 from rdf.errors import NoEvents
 from rdf.schema import load_schema
+from rdf.temporary import TemporaryFolder
 from rdf.yaml_tables import TableError, table_text
 
 
@@ -130,9 +130,9 @@ def inspect_sample(configuration: RunConfiguration) -> BatchInput:
     if models is None or configuration.models is None:
         raise ConfigurationError("a batch only scores; name models with --models (analysis.run trains them)")
     data = resolve_input(configuration)
-    with tempfile.TemporaryDirectory(prefix="batch-") as staging:
-        copy_model_folder(models, configuration.models, Path(staging) / "models")
-        job = prepare(configuration, data, models, Path(staging), Timings())
+    with TemporaryFolder("batch") as staging:
+        copy_model_folder(models, configuration.models, staging / "models")
+        job = prepare(configuration, data, models, staging, Timings())
         known = load_schema(data.schema_name).columns.keys()
         if job.left_out and (partly := sorted(job.source.available.partly & known)):
             raise ConfigurationError(
@@ -141,7 +141,7 @@ def inspect_sample(configuration: RunConfiguration) -> BatchInput:
             )
         one_event = replace(job, entries=(0, 1))
         with suppress(NoEvents):  # that one need not pass the cuts
-            one_event.collect_scores(one_event.compile(models, Path(staging) / "models", slots=1))
+            one_event.collect_scores(one_event.compile(models, staging / "models", slots=1))
     files = tuple(
         _as_read(file, tree, events)
         for file, tree, events in zip(job.data.files, job.source.files, job.source.entries, strict=True)

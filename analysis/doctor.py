@@ -31,6 +31,7 @@ CLING_PROBE = """
 import json, warnings
 warnings.simplefilter("ignore")
 import ROOT
+ROOT.PyConfig.DisableRootLogon = True
 declared = ROOT.gInterpreter.Declare('''
 #include <cmath>
 #include <vector>

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from analysis.progress import progress_bar, spinner
 from analysis.shipping import cache_archive, code_archive
 from rdf.compiler import loaded_libraries
 from rdf.errors import EventLoopFailed, LostEvents
+from rdf.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -238,10 +238,10 @@ class _Scoring:
 
     @cached_property
     def _compiled(self) -> Compiled:
-        with tempfile.TemporaryDirectory(prefix="models-") as folder:
+        with TemporaryFolder("models") as folder:
             for name, content in self.networks.items():
-                (Path(folder) / name).write_bytes(content)
-            return self.job.compile(self.models, Path(folder), 1)
+                (folder / name).write_bytes(content)
+            return self.job.compile(self.models, folder, 1)
 
     def book(self, events: RNode, part: int) -> BookedScoring:
         if not os.access(self.folder, os.W_OK):

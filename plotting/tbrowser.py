@@ -39,6 +39,7 @@ def open_browser(folder: str) -> Any:
         warnings.filterwarnings("ignore", message=r"[\s\S]*This distribution of ROOT is in alpha stage")
         import ROOT
 
+        ROOT.PyConfig.DisableRootLogon = True  # it may fail, and the macro sets styles
         ROOT.gROOT.SetWebDisplay("off")
         loaded = all(ROOT.gSystem.Load(library) >= 0 for library in _LIBRARIES)
         if loaded and ROOT.gROOT.LoadMacro(str(MACRO)) == 0:

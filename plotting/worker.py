@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 import io
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -20,15 +18,15 @@ from matplotlib.backends import backend_agg
 from matplotlib.figure import Figure
 
 from plotting.contents import list_contents
-from plotting.drafts import is_running
 from plotting.errors import FigureFailed, PlottingError
 from plotting.fonts import lighten_fonts
 from plotting.saving import FORMATS, save_figure
 from plotting.settling import settle
 from plotting.style import Caption, house_style, new_figure
+from rdf.errors import TemporaryFolderError
+from rdf.temporary import TemporaryFolder
 
 _WORDS = 300  # characters of an error of somebody else's that are told
-_FONTS = "figure-fonts-"  # the folder of a process's fonts, before the number of the process
 
 
 def serve(connection: Connection[Any, Any]) -> None:
@@ -84,28 +82,15 @@ def warm_up() -> None:
         figure.savefig(io.BytesIO(), format=kind)
 
 
-def remove_orphaned_fonts() -> None:
-    """Remove the folders of fonts whose processes were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FONTS}*-*"):
-        number = folder.name.removeprefix(_FONTS).partition("-")[0]
-        with suppress(OSError):
-            if number.isdecimal() and not is_running(int(number)) and folder.lstat().st_uid == os.getuid():
-                shutil.rmtree(folder)
-
-
 def _end(*_: object) -> NoReturn:
     sys.exit()  # which, unlike the signal itself, lets a figure remove its drafts
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)
-    remove_orphaned_fonts()
-    with (
-        Connection(int(sys.argv[1])) as connection,
-        tempfile.TemporaryDirectory(prefix=f"{_FONTS}{os.getpid()}-") as fonts,
-        suppress(SystemExit),
-    ):
-        lighten_fonts(Path(fonts))
+    with Connection(int(sys.argv[1])) as connection, suppress(SystemExit), ExitStack() as opened:
+        with suppress(TemporaryFolderError, OSError):  # without a place for the lighter ones the others do
+            lighten_fonts(opened.enter_context(TemporaryFolder("fonts")))
         share_formulas()
         if not connection.poll():
             warm_up()

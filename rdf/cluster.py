@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -15,6 +14,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from rdf.errors import ClusterError
+from rdf.temporary import TemporaryFolder
 
 # It takes SIGINT for itself when it is imported, which ROOT would do in another thread, where that is an error.
 _handler = signal.getsignal(signal.SIGINT)
@@ -49,7 +49,7 @@ def open_cluster(kind: str, workers: int) -> Iterator[Client]:
     with (
         # What workers say that come, go, or are told to stop: errors are told by this toolkit.
         dask.config.set({"logging.distributed": "critical"}),
-        tempfile.TemporaryDirectory(prefix="dask-") as folder,
+        TemporaryFolder("dask") as folder,
         ExitStack() as opened,
     ):
         try:
@@ -58,7 +58,7 @@ def open_cluster(kind: str, workers: int) -> Iterator[Client]:
                     n_workers=workers,
                     threads_per_worker=1,
                     dashboard_address=None,
-                    local_directory=folder,
+                    local_directory=str(folder),
                     silence_logs=logging.CRITICAL,
                 )
             elif kind == HTCONDOR:

@@ -15,15 +15,18 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
-import tempfile
+import sys
 import time
+import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rdf.cache import cache_folder, is_own, open_own
-from rdf.errors import CompileError
+from rdf.errors import CompileError, OutOfMemory, TemporaryFolderError
+from rdf.temporary import TemporaryFolder
 
 MACROS = Path(__file__).resolve().parent.parent / "macros"
 
@@ -36,6 +39,12 @@ KEPT = 90 * 24 * 3600
 
 COMPILERS = ("g++", "clang++")
 
+CLING = "Cling"
+"""Compiles where there is no compiler."""
+
+_RIGHT = "#include <cmath>\n#include <vector>\n#include <ROOT/RVec.hxx>\n"
+_NO_ROOM = re.compile("No space left on device|Disk quota exceeded|Read-only file system")
+_NO_MEMORY = re.compile("Killed signal|out of memory|virtual memory exhausted|Cannot allocate memory")
 _INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _STANDARD = re.compile(r"-std=\S+")
 _SEAL = b"\0sealed by sha256 "
@@ -68,7 +77,10 @@ def find_compiler() -> Compiler | None:
     headers = _root_headers()
     if path is None or headers is None:
         return None
-    asked = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    try:
+        asked = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    except OSError:  # it is for another machine
+        return None
     version = asked.stdout.partition("\n")[0].strip()
     executable = Path(path).resolve()
     stat = executable.stat()
@@ -133,6 +145,10 @@ class Library:
         """
         from rdf.interpreter import declare
 
+        if self._loaded is None and self._build is not None and self._build.has_no_compiler():
+            self._build.remove()
+            self._place = self._build = None
+            self.compiled_by = CLING
         if self._place is None and self._build is None:
             # Code that does not compile is forgotten, and with it what it was the first to include: that comes before.
             for name in _INCLUDE.findall(self.code.encode()):
@@ -182,10 +198,12 @@ class _Build:
 
     def __init__(self, compiler: Compiler, code: str, what: str) -> None:
         self.compiler, self.what = compiler, what
-        self._failure: CompileError | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="compile-")
-        source, self.output = Path(self._folder.name) / "code.cxx", Path(self._folder.name) / "code.so"
-        source.write_text(code, encoding="utf-8")
+        self._failure: CompileError | OutOfMemory | TemporaryFolderError | None = None
+        self._folder = TemporaryFolder("compile")
+        folder = self._folder.path
+        source, self.output = folder / "code.cxx", folder / "code.so"
+        with self._folder.told():
+            source.write_text(code, encoding="utf-8")
         self._process = subprocess.Popen(
             [compiler.path, *compiler.arguments, str(source), "-o", str(self.output)],
             stdin=subprocess.DEVNULL,
@@ -193,26 +211,68 @@ class _Build:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            # Errors in English. A batch job may have no PATH, by which the compiler finds the linker.
-            env={"PATH": os.defpath, **os.environ, "LC_ALL": "C"},
+            # Errors in English. A batch job may have no PATH, by which the compiler finds the linker. What the compiler
+            # leaves when it is killed goes with the folder.
+            env={"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TMPDIR": str(folder)},
+            process_group=0,  # of which all can be ended; Ctrl-C reaches this process alone, which then ends them
         )
+        self._end = weakref.finalize(self, _end_group, self._process)
 
     def wait(self) -> bytes:
         """Return the finished library, or raise the compiler's first error, each time again."""
-        if self._failure is None:
+        if self._process.returncode is None:
             _, said = self._process.communicate()
-            if not self._process.returncode:
-                return self.output.read_bytes()
-            found = _ERROR.search(said)
-            last_words = next(iter(said.splitlines()), f"exit code {self._process.returncode}")
-            self._failure = CompileError(self.what, found["reason"] if found else last_words, place_of_error(said))
-        raise self._failure
+            self._failure = self._reason(said) if self._process.returncode else None
+        if self._failure is not None:
+            raise self._failure
+        return self.output.read_bytes()
+
+    def _reason(self, said: str) -> CompileError | OutOfMemory | TemporaryFolderError:
+        if _NO_ROOM.search(said):
+            return self._folder.full()
+        if lack := _NO_MEMORY.search(said):
+            return OutOfMemory(
+                f"{self.compiler.path} has not enough memory for {self.what} ({lack[0]}); free some, or raise the "
+                "limit (ulimit -v, the memory of the job)"
+            )
+        found = _ERROR.search(said)
+        last_words = next(iter(said.splitlines()), f"exit code {self._process.returncode}")
+        return CompileError(self.what, found["reason"] if found else last_words, place_of_error(said))
+
+    def has_no_compiler(self) -> bool:
+        """Wait for the compiler, and say whether it failed since it can compile nothing."""
+        try:
+            self.wait()
+        except CompileError:
+            return not can_compile(self.compiler)
+        except (OutOfMemory, TemporaryFolderError):
+            pass  # to be told by whoever loads
+        return False
 
     def remove(self) -> None:
-        if self._process.poll() is None:  # interrupted
-            self._process.kill()
-            self._process.communicate()
-        self._folder.cleanup()
+        self._end()
+        self._folder.remove()
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """End a compiler that was not waited for, and the programs that it has called."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@functools.cache
+def can_compile(compiler: Compiler) -> bool:
+    """Say whether a compiler compiles a program of which it is known that it is right; if not, tell so on stderr."""
+    build = _Build(compiler, _RIGHT, "a test")
+    try:
+        build.wait()
+    except CompileError as error:
+        sys.stderr.write(f"{compiler.path} cannot compile: {error.reason}; Cling compiles instead, to slower code\n")
+        return False
+    finally:
+        build.remove()
+    return True
 
 
 @functools.cache
@@ -228,7 +288,7 @@ def compile_library(code: str, what: str, interface: str = "") -> Library:
     """
     compiler = find_compiler()
     if compiler is None:
-        return Library(what, code, interface, "Cling")
+        return Library(what, code, interface, CLING)
     key = _key(code, compiler)
     place = cache_folder("compiled") / f"{key}.so"
     kept = _open_sealed(place)
@@ -239,7 +299,7 @@ def compile_library(code: str, what: str, interface: str = "") -> Library:
     try:
         build = _Build(compiler, code, what)
     except OSError:  # no folder to compile in
-        return Library(what, code, interface, "Cling")
+        return Library(what, code, interface, CLING)
     return Library(what, code, interface, compiler.version, place, build)
 
 

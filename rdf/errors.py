@@ -25,6 +25,14 @@ class CacheUnusable(SourceError):
     """The folder of converted and simulated files cannot be written or is full."""
 
 
+class TemporaryFolderError(CacheUnusable):
+    """The folder for temporary files, TMPDIR, cannot be written or is full."""
+
+
+class OutOfMemory(CacheUnusable):
+    """There is not enough memory for what has to be done, or a limit forbids to use more."""
+
+
 class EventLoopFailed(SourceError):
     """Reading, or writing what the loop produces, broke off in the event loop."""
 

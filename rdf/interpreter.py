@@ -10,7 +10,6 @@ import math
 import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,8 +45,11 @@ __all__ = [
     "open_file",
 ]
 
-ROOT.gROOT.SetBatch(True)
+# ROOT starts when it is used first: what it is to know has to be said before. A user's logon macro (.rootlogon.C) is
+# for sessions; in a job it prints among the results, changes styles, or ends it by an error of its own.
+ROOT.PyConfig.DisableRootLogon = True
 ROOT.PyConfig.IgnoreCommandLineOptions = True
+ROOT.gROOT.SetBatch(True)
 # An event loop runs in a thread of its own even when it uses one core.
 ROOT.EnableThreadSafety()
 # Histograms belong to whoever booked them, not to the file that happens to be open.
@@ -76,9 +78,11 @@ class CapturedStderr:
 def captured_stderr() -> Iterator[CapturedStderr]:
     """Collect what C++ code writes to file descriptor 2 for the duration of the block."""
     captured = CapturedStderr()
-    sys.stderr.flush()
+    with suppress(AttributeError, OSError):  # there is none, or it leads to a full disk
+        sys.stderr.flush()
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    # In memory: a compiler's message has to be understood also where no disk has room for it.
+    with open(os.memfd_create("stderr"), "w+b") as file:  # noqa: PTH123 - it has no path
         os.dup2(file.fileno(), 2)
         try:
             yield captured

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rdf.compiler import Library, compile_library, graph_library
-from rdf.errors import CompileError, ScoreMismatch
+from rdf.errors import CompileError, ScoreMismatch, TemporaryFolderError
 from rdf.interpreter import ROOT, captured_stderr
+from rdf.temporary import TemporaryFolder
 
 PARITY = 1e-5
 """Largest difference between a score in the event loop and the detector's own, as a fraction of the scores' range."""
@@ -114,8 +114,8 @@ def compile_detector(
     """
     graph_library("scores").load()
     network.library.load()
-    with tempfile.TemporaryDirectory(prefix="sofie-") as folder:
-        weights = Path(folder) / "weights.dat"
+    with TemporaryFolder("sofie") as folder:
+        weights = folder / "weights.dat"
         weights.write_text(network.weights, encoding="utf-8")
         instance = ROOT.scoring.Detector(
             network.library.address(network.maker), str(weights), slots, threshold, table_scores, table_ranks
@@ -143,6 +143,8 @@ def network_source(onnx: Path, model: str) -> tuple[str, str]:
             trees, rest = _split_off_trees(onnx.read_bytes())
             name = f"{model}_of_leaves" if trees else model
             code, weights = _translated(rest, name)
+        except TemporaryFolderError:
+            raise
         except Exception as error:
             reason = " ".join(str(error).split()) or stderr.first_error()
             raise CompileError(f"SOFIE cannot translate {onnx}", reason) from error
@@ -185,9 +187,9 @@ def _translated(network: bytes, name: str) -> tuple[str, str]:
     """Return SOFIE's code and weights."""
     from sofie import onnx as sofie_onnx
 
-    with tempfile.TemporaryDirectory(prefix="sofie-") as folder:
+    with TemporaryFolder("sofie") as folder:
         # SOFIE names the generated code after the file.
-        file, header, weights = (Path(folder) / f"{name}.{kind}" for kind in ("onnx", "hxx", "dat"))
+        file, header, weights = (folder / f"{name}.{kind}" for kind in ("onnx", "hxx", "dat"))
         file.write_bytes(network)
         translated = sofie_onnx.parse(str(file))
         translated.generate()

@@ -135,7 +135,7 @@ def test_what_killed_processes_left_is_removed_by_the_next(folder: Path, tmp_pat
     left = [
         folder / "figures" / f".cutflow.png.{ended.pid}.partial",
         folder / "figures" / f".feature_MR.pdf.{ended.pid}.partial",
-        tmp_path / "temporary" / f"figure-fonts-{ended.pid}-x1",
+        tmp_path / "temporary" / "root-anomaly-search.fonts-x1",
     ]
     kept = folder / "figures" / f".cutflow.png.{os.getpid()}.partial"  # of a process that is still drawing
     for path in (*left[:2], kept):

@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
+import rdf.temporary
 from rdf import compiler
 from rdf.compiler import compile_library, find_compiler, place_of_error
-from rdf.errors import CompileError
+from rdf.errors import CompileError, OutOfMemory, TemporaryFolderError
 
 REPOSITORY = Path(__file__).parents[2]
 ANSWER = 'extern "C" int answer() { return 42; }'
@@ -30,6 +31,8 @@ def forget() -> None:
     """Begin as a new process does."""
     find_compiler.cache_clear()
     compile_library.cache_clear()
+    compiler.can_compile.cache_clear()
+    rdf.temporary._remove_orphans.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path / "cache" / "root-anomaly-search" / "compiled"
     monkeypatch.undo()
     forget()
-    assert not list(temporary.glob("compile-*"))
+    assert list(temporary.iterdir()) == []
 
 
 def answer(code: str = ANSWER) -> int:
@@ -419,8 +422,8 @@ def test_a_process_that_is_killed_while_it_compiles_does_not_stop_the_next(
     assert answer() == answer() == 42
     (name,) = (name for name in kept(cache) if not name.endswith(".partial"))
     assert is_sealed(cache / name)
-    for left in (tmp_path / "temporary").glob("compile-*"):  # of the killed one
-        shutil.rmtree(left)
+    # Nor does its folder stay where temporary files are.
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_the_compiler_works_beside_its_caller(tmp_path: Path, compilers: Any) -> None:
@@ -440,17 +443,93 @@ def test_without_a_compiler_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert find_compiler() is None
 
 
-def test_without_a_folder_to_compile_in_cling_compiles(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+BROKEN = {
+    "says nothing": ("exit 1", "exit code 1"),
+    "has no headers": ('case "$*" in *--version*) ;; *) set -- "$@" -nostdinc -nostdinc++;; esac', "cmath"),
+    "has no linker": ('case "$*" in *code.so*) echo "collect2: fatal error: cannot find ld" >&2; exit 1;; esac', "ld"),
+    "does not know the language": ('case "$*" in *--version*) ;; *) set -- "$@" -std=c++77;; esac', "c++77"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_where_the_compiler_compiles_nothing_cling_does_and_says_so_once(
+    fault: str, cache: Path, compilers: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = 'extern "C" int answer_of_cling() { return 42; }'
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(compiler.tempfile, "TemporaryDirectory", full)
-    library = compile_library(code, "the answer")
-    assert library.compiled_by == "Cling"
-    library.load()
-    assert int(ctypes.CFUNCTYPE(ctypes.c_int)(library.address("answer_of_cling"))()) == 42
+    first, said = BROKEN[fault]
+    script = compilers(first)
+    for number in (1, 2):
+        name = f"answer_of_cling_{fault.replace(' ', '_')}_{number}"
+        library = compile_library(
+            f'#include <vector>\nextern "C" int {name}() {{ return 40 + {number}; }}', "the answer"
+        )
+        library.load()
+        assert library.compiled_by == "Cling"
+        assert int(ctypes.CFUNCTYPE(ctypes.c_int)(library.address(name))()) == 40 + number
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{script} cannot compile: ")
+    assert said in line
+    assert line.endswith("; Cling compiles instead, to slower code")
     assert kept(cache) == []
+
+
+def test_code_that_is_wrong_is_not_blamed_on_the_compiler(capsys: pytest.CaptureFixture[str]) -> None:
+    library = compile_library("int one = two;\n", "the code")
+    with pytest.raises(CompileError, match=r"\btwo\b"):
+        library.load()
+    assert library.compiled_by != "Cling"
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [
+        (
+            "fatal error: error writing to /tmp/x.s: No space left on device",
+            TemporaryFolderError,
+            "TMPDIR",
+        ),
+        ("g++: fatal error: Killed signal terminated program cc1plus", OutOfMemory, "memory"),
+        ("cc1plus: out of memory allocating 65536 bytes after a total of 1 bytes", OutOfMemory, "memory"),
+        ("virtual memory exhausted: Cannot allocate memory", OutOfMemory, "memory"),
+    ],
+)
+def test_what_the_machine_lacks_is_not_blamed_on_the_code(
+    said: str, error: type[Exception], words: str, cache: Path, compilers: Any
+) -> None:
+    compilers(f'case "$*" in *code.cxx*) echo "{said}" >&2; exit 1;; esac')
+    library = compile_library(ANSWER, "the answer")
+    for _ in range(2):
+        with pytest.raises(error, match=words):
+            library.load()
+    assert kept(cache) == []
+
+
+def test_a_compiler_for_another_machine_is_none(compilers: Any) -> None:
+    script = compilers("")
+    script.write_bytes(b"\x7fELF of another machine")
+    assert find_compiler() is None
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_what_a_compiler_calls_does_not_outlive_a_caller_that_is_interrupted(
+    ending: signal.Signals, cache: Path, tmp_path: Path, compilers: Any
+) -> None:
+    """Nor do its temporary files stay; what a caller leaves that is killed, the next one removes."""
+    (tmp_path / "code.cxx").write_text(ANSWER)
+    (tmp_path / "go").touch()
+    compilers(
+        f'case "$*" in *code.cxx*) touch "$TMPDIR/cc.s"; sleep 600 & echo $! > {tmp_path}/child; '
+        f"touch {tmp_path}/called; wait;; esac"
+    )
+    process = started(tmp_path, 0)
+    wait_for((tmp_path / "called").exists)
+    process.send_signal(ending)
+    process.communicate()
+    called = int((tmp_path / "child").read_text())
+    if ending == signal.SIGINT:
+        wait_for(lambda: not Path(f"/proc/{called}").exists())
+    else:
+        os.kill(called, signal.SIGKILL)
+        compilers("")
+        assert answer() == 42
+    assert list((tmp_path / "temporary").iterdir()) == []
