@@ -10,6 +10,7 @@ import argparse
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -28,9 +29,16 @@ import plotting.errors
 import rdf.errors
 from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
 from rdf.cache import APPLICATION
-from rdf.errors import Interrupted
+from rdf.errors import Interrupted, OutOfMemory
+from rdf.memory import REMEDY
 from rdf.printable import printable
-from rdf.startup import INTERRUPTED, Interruption, interruptible
+from rdf.startup import INTERRUPTED, NOTHING_LEFT, OUT_OF_MEMORY, Interruption, interruptible
+
+_NO_MEMORY = re.compile(
+    "OutOfMemory|MemoryError|bad_alloc|[Cc]annot allocate memory|can't allocate memory|failed to map segment"
+    "|can't start new thread"
+)
+"""In what libraries say that get none."""
 
 DONE, BAD_COMMAND, BAD_DATA, FAILED_CHECK = 0, 2, 3, 4
 
@@ -191,26 +199,33 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             # Inside a C++ call, or a library, an interruption can end as another error.
             if interruption.requested or isinstance(error, KeyboardInterrupt):
-                error = Interrupted()
+                error = Interrupted(str(error) if isinstance(error, KeyboardInterrupt) else "")
             if isinstance(error, SystemExit):  # argparse has printed its help
                 raise
             logger.exception("ended by an error")
-            code = _tell(error, interruption.message, log)
+            code = _tell(error, log)
         if interruption.requested:
             interruption.code = code
         return code
 
 
-def _tell(error: BaseException, of_interruption: str, log: Path | None) -> int:
+def _tell(error: BaseException, log: Path | None) -> int:
     """Say in one line what ended a program, and return the exit code."""
     code, said = exit_code(error), " ".join(str(error).split())
     if code == INTERRUPTED:
-        _say(of_interruption)
+        _say(said or NOTHING_LEFT)
+    elif _NO_MEMORY.search(f"{type(error).__name__} {said}"):
+        code = OUT_OF_MEMORY
+        _say(f"error: {said if isinstance(error, OutOfMemory) else f'not enough memory ({said}); {REMEDY}'}")
     elif code is not None:
         _say(f"error: {said}")
+    elif isinstance(error, OSError) and error.filename is not None:
+        code = BAD_DATA
+        _say(f"error: {os.fsdecode(error.filename)}: {error.strerror}; check the path, its permissions and the disk")
     else:
+        code = FAILED_CHECK
         _say(f"error: unforeseen {type(error).__name__}: {said}{f' (traceback: {log})' if log else ''}")
-    return FAILED_CHECK if code is None else code
+    return code
 
 
 def _say(message: str) -> None:

@@ -20,10 +20,14 @@ from analysis.provenance import library_versions
 from models.folder import Columns, ModelFolder, Training
 from models.registry import SUPERVISED
 from rdf.features import first_plane
+from rdf.memory import require_memory
 from rdf.schema import ID_QUANTITIES
 
 if TYPE_CHECKING:
     from models.training import Recipe, Trained, TrainingEvents
+
+NEEDED = 2_300_000_000
+"""Bytes of address space that ROOT and the libraries of the training take together, at least."""
 
 LATENT_EVENTS = 1_000
 """Events in latent.csv."""
@@ -48,7 +52,12 @@ def check_labels(configuration: AnalysisConfiguration, detectors: Sequence[str],
 
 
 def load_libraries() -> None:
-    """Load what detectors are trained with, which takes seconds, before it is needed."""
+    """Load what detectors are trained with, which takes seconds, before it is needed.
+
+    Raises:
+        OutOfMemory: a limit does not allow it.
+    """
+    require_memory(NEEDED, "training")
     with spinner(error_console(), "starting the training"):
         import models.training  # noqa: F401
 
@@ -86,6 +95,7 @@ def train_models(
         TrainingError: the events do not allow to train any of the detectors.
     """
     with spinner(error_console(), "starting the training"):
+        load_libraries()
         from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
         from rdf.sofie import translate_network
 

@@ -18,11 +18,17 @@ from typing import Any
 from rdf import RNode
 from rdf.compiler import MACROS, place_of_error
 from rdf.errors import BrokenInterpreter, CompileError
+from rdf.memory import require_memory
 
 # Cling compiles for any x86-64 and without optimising by default; these flags make dense loops about four times and
 # the reading of files up to 1.6 times faster. optimize-regalloc undoes a setting of Cling's own that spills vector
 # registers in every iteration.
 os.environ.setdefault("EXTRA_CLING_ARGS", "-O3 -march=native -mllvm -optimize-regalloc=1")
+
+NEEDED = 1_400_000_000
+"""Bytes of address space that ROOT and its compiler take, at least; without them they abort."""
+
+require_memory(NEEDED, "ROOT")
 
 # ROOT opens all libraries that the process has once more, for all to see, numpy's BLAS with its 64-bit integers among
 # them. A BLAS with 32-bit integers that is loaded after that takes functions of numpy's for its own, and computes

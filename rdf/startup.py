@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit code of a program that was interrupted."""
+
+OUT_OF_MEMORY = 3
+"""Exit code of a program that has not enough memory: the machine lacks it, as it may lack data or room on a disk."""
+
+LEAST_MEMORY = 250_000_000
+"""Bytes of address space without which the libraries of a program cannot even be imported."""
 
 NOTHING_LEFT = "interrupted; no result was left under its final name"
 
@@ -43,7 +50,6 @@ class Interruption:
         working: whether a KeyboardInterrupt is to be raised.
         ended: whether signals are to change nothing any more.
         code: the exit code, where there was a signal.
-        message: what is said of the end.
     """
 
     def __init__(self, working: bool = False) -> None:
@@ -51,7 +57,6 @@ class Interruption:
         self.working = working
         self.ended = False
         self.code: int | None = None
-        self.message = NOTHING_LEFT
 
     def __call__(self, _signal: int, _frame: FrameType | None) -> None:
         """Do what a signal asks for."""
@@ -59,7 +64,7 @@ class Interruption:
             return
         self.requested = True
         if not self.working:
-            end_at_once(self.message)
+            _end_at_once(NOTHING_LEFT, INTERRUPTED)
         # Whoever closes a terminal or stops a job often sends two signals. The second must not cut short what the
         # first has begun to clean up; after one that got lost it has to count.
         if not _is_unwinding():
@@ -76,12 +81,12 @@ def _is_unwinding() -> bool:
     return False
 
 
-def end_at_once(message: str) -> NoReturn:
-    """End the process as interrupted, with one line on stderr."""
+def _end_at_once(message: str, code: int) -> NoReturn:
+    """End the process with one line on stderr."""
     try:
         os.write(2, f"{message}\n".encode())
     finally:
-        os._exit(INTERRUPTED)
+        os._exit(code)
 
 
 def handle_signals(interruption: Interruption) -> None:
@@ -152,6 +157,13 @@ def begin_program() -> None:
     handle_signals(interruption)
     atexit.register(_end, interruption)  # what is registered first is called last
     _open_lost_streams()
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+        _end_at_once(
+            f"error: not enough memory: a program takes {LEAST_MEMORY / 1e9:.2g} GB of address space, at least, and "
+            f"the limit is {limit / 1e9:.2g} GB; raise it (ulimit -v)",
+            OUT_OF_MEMORY,
+        )
     sys.stdout = _outlet(1, sys.stdout)
     sys.stderr = _outlet(2, sys.stderr)
 
