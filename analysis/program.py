@@ -29,7 +29,7 @@ import plotting.errors
 import rdf.errors
 from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
 from rdf.cache import APPLICATION
-from rdf.errors import Interrupted, OutOfMemory
+from rdf.errors import OutOfMemory
 from rdf.memory import REMEDY
 from rdf.printable import printable
 from rdf.startup import INTERRUPTED, NOTHING_LEFT, OUT_OF_MEMORY, Interruption, interruptible
@@ -199,7 +199,7 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             # Inside a C++ call, or a library, an interruption can end as another error.
             if interruption.requested or isinstance(error, KeyboardInterrupt):
-                error = Interrupted(str(error) if isinstance(error, KeyboardInterrupt) else "")
+                error = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
             if isinstance(error, SystemExit):  # argparse has printed its help
                 raise
             logger.exception("ended by an error")
@@ -212,8 +212,11 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
 def _tell(error: BaseException, log: Path | None) -> int:
     """Say in one line what ended a program, and return the exit code."""
     code, said = exit_code(error), " ".join(str(error).split())
-    if code == INTERRUPTED:
+    if isinstance(error, KeyboardInterrupt):  # which may say what is left
+        code = INTERRUPTED
         _say(said or NOTHING_LEFT)
+    elif code == INTERRUPTED:
+        _say(NOTHING_LEFT)
     elif _NO_MEMORY.search(f"{type(error).__name__} {said}"):
         code = OUT_OF_MEMORY
         _say(f"error: {said if isinstance(error, OutOfMemory) else f'not enough memory ({said}); {REMEDY}'}")

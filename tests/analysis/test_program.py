@@ -44,6 +44,8 @@ CODES = {
     rdf.errors.MalformedRow: 3,
     rdf.errors.NoEvents: 3,
     rdf.errors.CacheUnusable: 3,
+    rdf.errors.TemporaryFolderError: 3,
+    rdf.errors.OutOfMemory: 3,
     models.errors.TrainingError: 3,
     plotting.errors.MissingResult: 3,
     plotting.errors.UnreadableResult: 3,
@@ -70,7 +72,7 @@ PARTS: dict[type[Exception], tuple[str, ...]] = {rdf.errors.CompileError: ("file
 def as_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the program a log folder of its own, and the tests their signal handlers back."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
