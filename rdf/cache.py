@@ -6,21 +6,19 @@ is closed to all others (mode 0700), and a file counts if it is this user's and 
 
 from __future__ import annotations
 
-import atexit
 import functools
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
-from rdf.errors import CacheUnusable
+from rdf.errors import CacheUnusable, TemporaryFolderError
 from rdf.printable import printable
+from rdf.temporary import TemporaryFolder
 
 APPLICATION = "root-anomaly-search"
 
@@ -43,7 +41,7 @@ def cache_folder(part: str = "") -> Path:
     folder = named_folder() / part
     for place in dict.fromkeys((named_folder(), folder)):
         if fault := close_to_others(place):
-            folder = _replacement(place, fault) / folder.relative_to(place)
+            folder = _replacement(place, fault).path / folder.relative_to(place)
             folder.mkdir(mode=0o700, exist_ok=True)
             break
     return folder
@@ -88,21 +86,15 @@ def _of_others(folder: Path, user: int) -> Iterator[Path]:
 
 
 @functools.cache
-def _replacement(folder: Path, fault: str) -> Path:
+def _replacement(folder: Path, fault: str) -> TemporaryFolder:
     """Make a folder in place of one that is not safe, say so, and have it removed when this process ends."""
     remedy = "set XDG_CACHE_HOME to a folder of your own"
     try:
-        made = tempfile.mkdtemp(prefix=f"{APPLICATION}-")
-    except OSError as error:
+        made = TemporaryFolder("cache")
+    except TemporaryFolderError as error:
         raise CacheUnusable(f"{folder} {fault}, and nothing can be written elsewhere ({error}); {remedy}") from error
-    atexit.register(_remove, Path(made), os.getpid())
     sys.stderr.write(printable(f"{folder} {fault}: it is not used, and nothing is kept for the next time; {remedy}\n"))
-    return Path(made)
-
-
-def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # not a copy of it
-        shutil.rmtree(folder, ignore_errors=True)
+    return made
 
 
 def is_own(path: Path) -> bool:

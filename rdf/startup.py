@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn, TextIO
 
-    from _typeshed import ReadableBuffer
-
 INTERRUPTED = 130
 """Exit code of a program that was interrupted."""
 
@@ -194,27 +192,39 @@ def _open_lost_streams() -> None:
             os.set_inheritable(opened, True)
 
 
-class _Outlet(io.FileIO):
+class _Outlet(io.TextIOWrapper):
     """A standard stream that takes all that is written, also where it is a full disk or a pipe that nobody reads.
 
     A result does not become worse because nobody reads what is said of it.
     """
 
-    def write(self, content: ReadableBuffer, /) -> int:
+    def write(self, text: str, /) -> int:
         try:
-            return super().write(content)
+            return super().write(text)
         except OSError:
-            return len(memoryview(content).cast("B"))
+            self._lead_nowhere()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            self._lead_nowhere()
+            super().flush()  # what was held back
+
+    def _lead_nowhere(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
 
 
-def _outlet(descriptor: int, stream: TextIO | None) -> io.TextIOWrapper:
+def _outlet(descriptor: int, stream: TextIO | None) -> _Outlet:
     """Return an outlet like a standard stream of Python's, which there is none of if the caller has closed it."""
-    raw = _Outlet(descriptor, "w", closefd=False)
-    encoding = getattr(stream, "encoding", None) or "utf-8"
+    raw = io.FileIO(descriptor, "w", closefd=False)
     errors = getattr(stream, "errors", None) or "strict"
-    return io.TextIOWrapper(
+    return _Outlet(
         io.BufferedWriter(raw),
-        encoding=encoding,
+        encoding=getattr(stream, "encoding", None) or "utf-8",
         # A name that the terminal has no letters for is no reason to end.
         errors="backslashreplace" if errors == "strict" else errors,
         line_buffering=descriptor == 2 or raw.isatty(),

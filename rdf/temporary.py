@@ -19,10 +19,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from rdf.cache import APPLICATION
 from rdf.errors import TemporaryFolderError
 
-PREFIX = f"{APPLICATION}."
+PREFIX = "root-anomaly-search."
+"""Of the names of these folders, and of no others."""
+
 ROOM = 20_000_000
 """Bytes that have to be free: what compilers write for the largest of our libraries."""
 
@@ -56,7 +57,7 @@ class TemporaryFolder:
             with suppress(OSError):  # not every file system has locks
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.path = draft.rename(draft.with_suffix(""))
-            self._end = weakref.finalize(self, _remove, self.path, lock)
+            self._end = weakref.finalize(self, _remove, self.path, lock, os.getpid())
             free = shutil.disk_usage(parent).free
         except OSError as error:
             raise _unusable(f"cannot be written ({error.strerror or error})") from error
@@ -101,9 +102,10 @@ def _unusable(why: str) -> TemporaryFolderError:
     return TemporaryFolderError(f"TMPDIR ({folder}) {why}; free some space there, or set TMPDIR to another folder")
 
 
-def _remove(path: Path, lock: int) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    os.close(lock)
+def _remove(path: Path, lock: int, process: int) -> None:
+    if os.getpid() == process:  # not a copy of it
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import rdf.cache
 import rdf.temporary
 from rdf import compiler
 from rdf.compiler import compile_library, find_compiler, place_of_error
@@ -33,6 +34,7 @@ def forget() -> None:
     compile_library.cache_clear()
     compiler.can_compile.cache_clear()
     rdf.temporary._remove_orphans.cache_clear()
+    rdf.cache._replacement.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Folders in TMPDIR: removed by their process, or by the next one where it was killed, and never while they are used."""
+"""Folders in TMPDIR: removed by their process, or by the next one where it was killed, never while they are used."""
 
 from __future__ import annotations
 
@@ -102,6 +102,17 @@ def test_what_only_looks_like_an_orphan_stays(parent: Path, tmp_path: Path, monk
     with TemporaryFolder("test"):
         pass
     assert (parent / "root-anomaly-search.of_another").exists()
+
+
+def test_a_copy_of_a_process_does_not_remove_its_folders(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = TemporaryFolder("test")
+    with monkeypatch.context() as forked:
+        forked.setattr(temporary.os, "getpid", lambda: 1)
+        folder._end.peek()[1](*folder._end.peek()[2])  # as it would be called at the end of the copy
+    assert folder.path.is_dir()
+    folder.remove()
+    folder.remove()
+    assert list(parent.iterdir()) == []
 
 
 def test_a_full_disk_is_told_before_it_is_written_to(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
