@@ -11,7 +11,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,33 @@ def configured(models: Path, tmp_path: Path) -> Callable[..., BatchConfiguration
 
 
 Configured = Callable[..., BatchConfiguration]
+
+
+def test_jobs_trust_the_models_that_were_trusted_at_submission(
+    schedd: ListedDags, configured: Configured, inspected: BatchInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, plan = submit(configured(jobs=4))
+    assert "trusted_sha256" not in (batch.path / "run.yaml").read_text()
+    shutil.rmtree(batch.path)
+    schedd.dags.clear()
+    trusted = replace(inspected, trusted_sha256="e" * 64)
+    monkeypatch.setattr("condor.submission.inspect_sample", lambda _: trusted)
+    batch, again = submit(configured(jobs=4, trust_models=True))
+    run = yaml.safe_load((batch.path / "run.yaml").read_text())
+    assert run["trusted_sha256"] == "e" * 64
+    assert "trust_models" not in run  # another folder in its place is not trusted
+    assert again.id == plan.id
+
+
+def test_models_that_a_link_leads_to_elsewhere_are_not_sent(
+    schedd: ListedDags, configured: Configured, models: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.json").write_text("secret")
+    (models / "link.json").symlink_to(tmp_path / "secret.json")
+    (models / "notes.txt").write_text("mine")
+    batch, _ = submit(configured(jobs=4))
+    assert sorted(path.name for path in (batch.path / "models").iterdir()) == ["forest.onnx", "models.json"]
+    assert schedd.dags
 
 
 def test_a_submitted_batch_has_all_that_its_jobs_need(schedd: ListedDags, configured: Configured, models: Path) -> None:
