@@ -29,10 +29,10 @@ import plotting.errors
 import rdf.errors
 from analysis.errors import AnalysisError, ConfigurationError, DataError, near_names
 from rdf.cache import APPLICATION
-from rdf.errors import OutOfMemory
+from rdf.errors import Interrupted, OutOfMemory
 from rdf.memory import REMEDY
 from rdf.printable import printable
-from rdf.startup import INTERRUPTED, NOTHING_LEFT, OUT_OF_MEMORY, Interruption, interruptible
+from rdf.startup import INTERRUPTED, OUT_OF_MEMORY, Interruption, interruptible
 
 _NO_MEMORY = re.compile(
     "OutOfMemory|MemoryError|bad_alloc|[Cc]annot allocate memory|can't allocate memory|failed to map segment"
@@ -199,24 +199,21 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             # Inside a C++ call, or a library, an interruption can end as another error.
             if interruption.requested or isinstance(error, KeyboardInterrupt):
-                error = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
+                error = Interrupted()
             if isinstance(error, SystemExit):  # argparse has printed its help
                 raise
             logger.exception("ended by an error")
-            code = _tell(error, log)
+            code = _tell(error, interruption.message, log)
         if interruption.requested:
             interruption.code = code
         return code
 
 
-def _tell(error: BaseException, log: Path | None) -> int:
+def _tell(error: BaseException, of_interruption: str, log: Path | None) -> int:
     """Say in one line what ended a program, and return the exit code."""
     code, said = exit_code(error), " ".join(str(error).split())
-    if isinstance(error, KeyboardInterrupt):  # which may say what is left
-        code = INTERRUPTED
-        _say(said or NOTHING_LEFT)
-    elif code == INTERRUPTED:
-        _say(NOTHING_LEFT)
+    if code == INTERRUPTED:
+        _say(of_interruption)
     elif _NO_MEMORY.search(f"{type(error).__name__} {said}"):
         code = OUT_OF_MEMORY
         _say(f"error: {said if isinstance(error, OutOfMemory) else f'not enough memory ({said}); {REMEDY}'}")

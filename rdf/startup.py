@@ -48,6 +48,7 @@ class Interruption:
         working: whether a KeyboardInterrupt is to be raised.
         ended: whether signals are to change nothing any more.
         code: the exit code, where there was a signal.
+        message: what is said of the end; of results that are left, whoever leaves them says it.
     """
 
     def __init__(self, working: bool = False) -> None:
@@ -55,6 +56,7 @@ class Interruption:
         self.working = working
         self.ended = False
         self.code: int | None = None
+        self.message = NOTHING_LEFT
 
     def __call__(self, _signal: int, _frame: FrameType | None) -> None:
         """Do what a signal asks for."""
