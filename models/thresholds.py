@@ -64,7 +64,8 @@ class ThresholdRule(BaseModel):
 
         It lies between distinct scores, so that events that score alike are on one side of it also where their score is
         computed with other roundings. Where the rule's own value lies among events that score alike, none of them is
-        above the threshold.
+        above the threshold, which is half way to the next score. From a single event's score it keeps away by twice the
+        rounding, as far as there is room.
 
         Args:
             scores: shape (events,).
@@ -84,9 +85,11 @@ class ThresholdRule(BaseModel):
         if not below.any() or not len(above):
             return wanted
         low, high = float(scores[below].max()), float(above.min())
-        if wanted - low > errors[scores == low].max() and high - wanted > errors[scores == high].max():
-            return wanted
-        return _as_float32((alike.upper_end(low) + alike.lower_end(high)) / 2)
+        least = max(low + 2 * float(errors[scores == low].max()), alike.upper_end(low))
+        most = min(high - 2 * float(errors[scores == high].max()), alike.lower_end(high))
+        if least > most:  # as well as can be
+            return _as_float32((alike.upper_end(low) + alike.lower_end(high)) / 2)
+        return _as_float32(min(max(wanted, least), most))
 
     def _value(self, scores: npt.NDArray[np.float32]) -> float:
         """Return what the rule says of these scores, whatever events score alike there."""

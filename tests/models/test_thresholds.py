@@ -170,9 +170,10 @@ def test_a_threshold_without_ties_stays_what_the_rule_says() -> None:
     scores = np.linspace(0, 1, 1001, dtype=np.float32)
     rounding = np.full(1001, 1e-5)
     assert ThresholdRule(percentile=90.02).threshold(scores, rounding) == pytest.approx(0.9002, abs=1e-7)
-    # At a score itself, or within rounding of it, it is half way to the next.
-    for percent in (90.0, 90.0005):
-        assert ThresholdRule(percentile=percent).threshold(scores, rounding) == pytest.approx(0.9005, abs=1e-7)
+    # At a score itself, or within rounding of it, it keeps away by twice the rounding; or half way, if that is less.
+    for percent, expected in ((90.0, 0.90002), (90.0005, 0.90002), (90.0995, 0.90098)):
+        assert ThresholdRule(percentile=percent).threshold(scores, rounding) == pytest.approx(expected, abs=1e-7)
+    assert ThresholdRule(percentile=90.0).threshold(scores, 30 * rounding) == pytest.approx(0.9005, abs=1e-7)
 
 
 @pytest.mark.parametrize(
