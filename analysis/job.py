@@ -190,7 +190,7 @@ class Job:
         """Have the columns compiled, which takes a while, before they are needed."""
         from rdf.columns import compile_columns, rounded
 
-        types = {**self.source.types, **scales(self.configuration.vary)}
+        types = {**self.source.head_types, **scales(self.configuration.vary)}
         compile_columns(rounded(self._defined, self._values), self._wanted, self._values, types)
 
     def check_columns(self) -> None:

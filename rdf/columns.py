@@ -18,6 +18,7 @@ from rdf.interpreter import ROOT
 from rdf.objects import OBJECTS
 from rdf.physics import FLAVOURS, MADE_ON_THE_WAY, PHYSICS
 from rdf.schema import (
+    ALIASED,
     CANONICAL,
     ID_QUANTITIES,
     IDENTITY,
@@ -46,7 +47,7 @@ _STATED, _DEFINED = "stated_", "defined_"
 objects, which are over the file's columns; and those of definitions, which are over ours too."""
 
 _RESERVED = re.compile(
-    rf"(source|scaled|joined|unrounded|score|rank|flag|part|recorded|columns)_.*|({_STATED}|{_DEFINED}).*|.*_order|votes|fold"
+    rf"(source|scaled|joined|aliased|unrounded|score|rank|flag|part|recorded|columns)_.*|({_STATED}|{_DEFINED}).*|.*_order|votes|fold"
 )
 """Names of columns that are made on the way."""
 
@@ -387,9 +388,10 @@ def define_columns(
         SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
     """
     needed = needed_columns(columns, (*wanted, *values))
-    known = {str(column) for column in events.GetColumnNames()}
-    types = {name: str(events.GetColumnType(name)) for name in _read(needed, known, values)}
-    name, library = _compiled(columns, wanted, values, types.keys() | known, types)
+    head = _Head(frozenset(str(column) for column in events.GetColumnNames()))
+    known = head.known
+    types = {name: str(events.GetColumnType(head.column(name))) for name in _read(needed, known, values)}
+    name, library = _compiled(columns, wanted, values, head, types)
     graph_library("events").load()  # the interface is written in its terms
     try:
         library.load()
@@ -414,24 +416,45 @@ def compile_columns(
         columns, wanted, values: as there.
         types: every column that there will be in the graph, with its C++ type.
     """
-    _compiled(columns, wanted, values, types.keys(), types)
+    kinds = {name.removeprefix(ALIASED): kind for name, kind in types.items()}
+    _compiled(columns, wanted, values, _Head(frozenset(types)), kinds)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The columns that the head of a graph has.
+
+    Attributes:
+        columns: their names in the graph.
+    """
+
+    columns: frozenset[str]
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Names by which expressions know them."""
+        return frozenset(name.removeprefix(ALIASED) for name in self.columns)
+
+    def column(self, name: str) -> str:
+        """Return the name in the graph of a column that expressions know by a name."""
+        return aliased if (aliased := f"{ALIASED}{name}") in self.columns else name
 
 
 def _compiled(
     columns: Mapping[str, str],
     wanted: Sequence[str],
     values: Sequence[str],
-    known: Collection[str],
+    head: _Head,
     types: Mapping[str, str],
 ) -> tuple[str, Library]:
     """Return the namespace that has the columns in C++, and the library that has that."""
     members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS)]
     needed = needed_columns(columns, (*members, *values))
-    read = {name: types[name] for name in _read(needed, known, values)}
-    body = _body(needed, read, members, values, known)
+    read = {name: types[name] for name in _read(needed, head.known, values)}
+    body = _body(needed, read, members, values, head)
     if OBJECTS in wanted:
         needed = needed_columns(columns, (OBJECTS,))
-        body += _objects_body(needed, {name: types[name] for name in _read(needed, known, ())})
+        body += _objects_body(needed, {name: types[name] for name in _read(needed, head.known, ())}, head)
     body += _definition(OBJECTS in wanted)
     name = f"columns_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
     interface = f"namespace {name} {{ ROOT::RDF::RNode define(ROOT::RDF::RNode, stopwatch::Stopwatch *); }}"
@@ -466,7 +489,7 @@ def _body(
     read: Mapping[str, str],
     members: Sequence[str],
     values: Sequence[str],
-    known: Collection[str],
+    head: _Head,
 ) -> str:
     """Return the C++ that computes columns, and that defines them in a graph; see macros/columns.hxx.
 
@@ -475,7 +498,7 @@ def _body(
         read: columns that there are already, and that are read, with their C++ types.
         members: columns that are wanted as what they are.
         values: columns that are wanted as float32.
-        known: names of all columns that there are already.
+        head: all columns that there are already.
     """
     statements, local = _statements(needed, read)
     row = local.get(SOURCE_ROW, "0")
@@ -484,7 +507,7 @@ def _body(
     event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr}}"
     array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
     made = ", ".join([array, event, *(local[name] for name in members)])
-    there = [name for name in (*members, *values) if name in known]
+    there = [name for name in (*members, *values) if name in head.columns]
     defined = ", ".join(_names(names) for names in (values, members, there))
     return f"""
 auto compute({_parameters(read)})
@@ -496,12 +519,12 @@ auto compute({_parameters(read)})
 ROOT::RDF::RNode define_row(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
 {{
    const columns::Defined defined{{"recorded_row", {defined}}};
-   return columns::define_columns(events, &compute, {_names(list(read))}, defined, watch);
+   return columns::define_columns(events, &compute, {_names(map(head.column, read))}, defined, watch);
 }}
 """
 
 
-def _objects_body(needed: Mapping[str, str], read: Mapping[str, str]) -> str:
+def _objects_body(needed: Mapping[str, str], read: Mapping[str, str], head: _Head) -> str:
     """Return the C++ that computes an event's objects, and that defines them in a graph."""
     statements, local = _statements(needed, read)
     return f"""
@@ -513,7 +536,7 @@ recorded::Objects compute_objects({_parameters(read)})
 
 ROOT::RDF::RNode define_objects(ROOT::RDF::RNode events)
 {{
-   return columns::define_objects(events, &compute_objects, {_names(list(read))});
+   return columns::define_objects(events, &compute_objects, {_names(map(head.column, read))});
 }}
 """
 
@@ -553,7 +576,7 @@ def _parameters(read: Mapping[str, str]) -> str:
     return ", ".join(f"const {kind} &file_{name}" for name, kind in read.items())
 
 
-def _names(names: Sequence[str]) -> str:
+def _names(names: Iterable[str]) -> str:
     """Return a list of names in C++."""
     return "{" + ", ".join(f'"{name}"' for name in names) + "}"
 

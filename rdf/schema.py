@@ -86,6 +86,9 @@ _MASSES = frozenset({"mass", "energy"})
 ODD_IN_ROOT = frozenset("?#*$")
 """Characters in a path that ROOT takes for options, anchors, wildcards and variables."""
 
+ALIASED = "aliased_"
+"""Begins the name that a graph has for a column that the schema gives a name; that name itself may be defined."""
+
 SOURCE_ROW = "source_row"
 """Column that a converted table gains: the number of the row in the file as published, from 0."""
 

@@ -15,7 +15,7 @@ from rdf.formats import is_root, other_format
 from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels, open_file
 from rdf.local_files import LocalFiles, is_address
 from rdf.provenance import SIMULATED
-from rdf.schema import SOURCE_ROW, Available, Schema
+from rdf.schema import ALIASED, SOURCE_ROW, Available, Schema
 from rdf.tabular import Progress, convert, is_table
 
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
@@ -63,6 +63,11 @@ class Source:
         return [self.local.path_of(file) for file in self.files]
 
     @property
+    def head_types(self) -> dict[str, str]:
+        """C++ type of each column that the schema knows, by the name that the head of a graph has for it."""
+        return {f"{ALIASED}{name}" if name in self.aliases else name: kind for name, kind in self.types.items()}
+
+    @property
     def events(self) -> int:
         """Number of events in all files."""
         return sum(self.entries)
@@ -92,7 +97,7 @@ class Source:
         """Return the head of a graph over these files, with aliases, and `source_row` where it names the events."""
         graph_library("events").load()
         for name, stored in self.aliases.items():
-            head = head.Alias(name, stored)
+            head = head.Alias(f"{ALIASED}{name}", stored)
         if not self.needs_numbers:
             return head
         first = [self.skipped + sum(self.entries[:i]) for i in range(len(self.files))]

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import uproot
 
+from rdf.columns import define_columns, rounded
 from rdf.errors import MissingColumn
 from rdf.execution import use_threads
 from rdf.interpreter import ROOT
 from rdf.schema import Definition, Objects, Schema, load_schema
 from rdf.sources import Source, open_source
-from tests.rdf.trees import NANOAOD_KINDS, Values, arrays, graph_of, nanoaod, opened, write_ttree
+from tests.rdf.trees import NANOAOD_KINDS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_ttree
 
 N = 50
 
@@ -190,13 +191,14 @@ DEFINE = {
 @pytest.mark.parametrize("threads", [1, 2])
 def test_aliases_in_ttrees_of_several_files(threads: int, tmp_path: Path) -> None:
     paths = [write_odd_tree(tmp_path / f"{i}.root", i * N) for i in range(2)]
-    schema = odd_schema(aliases(ODD), define={f"{name}_": text for name, text in DEFINE.items()})
+    # As a feature set names them, too: a column of the name of the alias.
+    schema = odd_schema(aliases(ODD), define=DEFINE)
     use_threads(threads)
     source = opened(paths, schema)
     assert source.aliases == {name: branch for name, (branch, _) in ODD.items()}
     assert source.types["jet_pt_raw"] == "ROOT::VecOps::RVec<float>"
-    names = [f"{name}_" for name in DEFINE]
-    found = arrays(graph_of(source, schema, [*names, "event"]), [*names, "event"])
+    columns = rounded(columns_of(source, schema), DEFINE)
+    found = arrays(define_columns(source.open(), columns, ["event"], list(DEFINE)), [*DEFINE, "event"])
     i = found["event"].astype(np.int64)
     assert sorted(i.tolist()) == list(range(2 * N))
     jets = [[10.0 * n + k for k in range(n % 4)] for n in i.tolist()]
@@ -211,7 +213,7 @@ def test_aliases_in_ttrees_of_several_files(threads: int, tmp_path: Path) -> Non
         "sum": np.array([sum(p for p in pt if p > 20) for pt in jets]) + 100 + i,
     }
     for name, values in expected.items():
-        np.testing.assert_array_equal(found[f"{name}_"], values, err_msg=name)
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
 def test_a_leaf_whose_name_two_branches_have_is_named_by_its_branch(tmp_path: Path) -> None:
