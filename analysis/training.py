@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.markup import escape
+from rich.text import Text
 
 from analysis.configuration import AnalysisConfiguration
 from analysis.errors import ConfigurationError, DataError
@@ -124,9 +124,8 @@ def train_models(
             events, detectors, how, lambda title, done, total: move(done, total, f"training {title}")
         )
     for name, reason in left_out.items():
-        error_console().print(
-            f"[bold yellow]left out[/]: {escape(f'{name}: {reason}')}", highlight=False, soft_wrap=True
-        )
+        said = Text.assemble(("left out", "bold yellow"), f": {name}: {reason}")
+        error_console().print(said, soft_wrap=True)
     with spinner(error_console(), "writing models"):
         training = Training(
             samples=[c.sample for c in collected],

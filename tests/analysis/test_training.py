@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uproot
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -144,3 +145,49 @@ def test_what_cannot_be_learned_from(
         start(tmp_path, **options)
     assert exit_code(caught.value) == code
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def alike(apart: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of which 600 in 1000 events are alike in all of three features, and its schema."""
+    folder = tmp_path_factory.mktemp("alike")
+    X = np.random.default_rng(9).normal(size=(1000, 3))
+    X[:600] = 0
+    np.save(folder / "alike.npy", X)
+    (folder / "alike.yaml").write_text(
+        "title: alike\ntree: events\ncolumns: {x0: float64, x1: float64, x2: float64}\nquantities: {}\n"
+        "feature_sets: {mine: {features: [x0, x1, x2], plane: [x0, x1]}}\nfeatures: mine\n"
+    )
+    return folder
+
+
+def test_a_detector_that_cannot_be_trained_is_left_out_and_the_others_vote(
+    alike: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"sample": str(alike / "alike.npy"), "schema": str(alike / "alike.yaml")}
+    results = start(tmp_path / "both", detectors="isolation_forest,elliptic_envelope", **options)
+    reason = "more than half of the 1000 training events are alike in all features"
+    assert f"left out: elliptic_envelope: {reason}" in capsys.readouterr().err
+    record = read_json(results / "run.json")
+    assert record["left_out_detectors"].keys() == {"elliptic_envelope"}
+    assert record["left_out_detectors"]["elliptic_envelope"].startswith(reason)
+    assert (record["ensemble"], record["min_votes"]) == (["isolation_forest"], 1)
+    assert record["detectors"]["isolation_forest"]["flagged"] == 50
+    # What scores with these models says it too.
+    again = start(tmp_path / "again", models=str(results / "models"), **options)
+    assert read_json(again / "run.json")["left_out_detectors"] == record["left_out_detectors"]
+    with pytest.raises(TrainingError, match=f"elliptic_envelope: {reason}") as caught:
+        start(tmp_path / "alone", detectors="elliptic_envelope", **options)
+    assert exit_code(caught.value) == 3
+
+
+def test_one_feature_alone_has_no_plane(alike: Path, tmp_path: Path) -> None:
+    options = {"sample": str(alike / "alike.npy"), "schema": str(alike / "alike.yaml"), "features": "x1"}
+    results = start(tmp_path / "one", detectors="isolation_forest", **options)
+    record, X = read_json(results / "run.json"), np.load(alike / "alike.npy")[:, 1:2].astype(np.float32).astype(float)
+    assert [feature["name"] for feature in record["features"]] == ["x1"]
+    events = read_events(results)
+    assert agrees(events["score_isolation_forest"], -forest_of(X).score_samples(X)) >= 0.9995
+    with uproot.open(results / "histograms.root") as file:
+        assert not [key for key in file.keys() if key.startswith("planes/")]  # noqa: SIM118
+        assert file["features/x1"].values(flow=True).sum() == 1000
