@@ -354,6 +354,9 @@ def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timin
             move,
             data.skipped,
         )
+    if source.absent_friends:
+        friends = ", ".join(source.absent_friends)
+        console.print(f"without friends that are missing: {friends}", highlight=False, soft_wrap=True, markup=False)
     _check_events(data, source)
     return replace(data, simulated=data.simulated or source.simulated), source
 

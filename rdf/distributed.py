@@ -23,9 +23,10 @@ from distributed import Client, KilledWorker, get_worker
 
 import rdf.shipped
 from rdf import RNode
-from rdf.errors import ClusterError, ComputationError, EventLoopFailed, SchemaError, SourceError
+from rdf.errors import ClusterError, ComputationError, EventLoopFailed, SchemaError, SourceError, UnreadableFile
 from rdf.execution import Pass, Progress, broken_off, names_of
 from rdf.interpreter import ROOT, first_reason
+from rdf.local_files import is_address, is_plain
 from rdf.sources import Source
 
 # Only once our interpreter has given ROOT its flags.
@@ -174,6 +175,7 @@ def run_distributed(
         EventLoopFailed: it broke off, on some worker or all.
         rdf.errors.*: as the task says.
     """
+    _refuse_unfit(source)
     done = 0
 
     def count(logged: tuple[float, int]) -> None:
@@ -202,6 +204,20 @@ def run_distributed(
                 client.unsubscribe_topic(TOPIC)
                 if not running.done():
                     client.close()  # ends what waits for it
+
+
+def _refuse_unfit(source: Source) -> None:
+    """Refuse what ROOT can read only with the help that this process has given it, and workers lack."""
+    if odd := [file for file in source.files if not (is_address(file) or is_plain(file))]:
+        raise UnreadableFile(
+            f"{odd[0]}: with --engine dask ROOT takes a character in this path for something else; rename the file or "
+            "its folder"
+        )
+    if source.absent_friends:
+        raise UnreadableFile(
+            f"{names_of(source.files)}: a friend of the tree is missing, which --engine dask cannot do without: "
+            f"{source.absent_friends[0]}; get it, or leave --engine out"
+        )
 
 
 def _told(error: BaseException, source: Source, client: Client) -> Exception:

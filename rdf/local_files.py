@@ -16,6 +16,7 @@ from typing import Any
 from rdf.errors import UnreadableFile
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]{1,1000}")
+_ODD_IN_ADDRESS = re.compile(r"[][*{}$|#<>\\\s]|\.root/|\?.*\?")
 _HELD = re.compile(r"/proc/self/fd/(\d+)")
 
 
@@ -44,9 +45,15 @@ class LocalFiles:
         """Return the path or address by which ROOT opens this file and no other.
 
         Raises:
-            UnreadableFile: the file cannot be opened.
+            UnreadableFile: the file cannot be opened, or ROOT would take its address for several files or another.
         """
-        if is_address(file) or is_plain(file):
+        if is_address(file):
+            if odd := _ODD_IN_ADDRESS.search(file.partition("://")[2]):
+                raise UnreadableFile(
+                    f"{file}: ROOT takes {odd[0]!r} in an address for something else; name each file, or download it"
+                )
+            return file
+        if is_plain(file):
             return file
         folder, name = os.path.split(file)
         # Of many files in one folder with a name that is not plain, it is the folder that is held.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rdf import RNode
 from rdf.compiler import graph_library
@@ -55,6 +56,7 @@ class Source:
     skipped: int = 0
     types: Mapping[str, str] = field(compare=False, default_factory=dict)
     local: LocalFiles = field(compare=False, default_factory=LocalFiles)
+    absent_friends: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -79,10 +81,11 @@ class Source:
             UnreadableFile: a TTree is damaged in a way by which ROOT would crash, or read nonsense.
         """
         graph_library("events").load()
+        columns = [self.aliases.get(name, name) for name in self.types]
         for file, path in zip(self.files, self.paths, strict=True):
             if not is_address(file):  # over a network each basket would be a request
                 with _reading(file, self.local):
-                    ROOT.graph.check_baskets(path, self.tree, [self.aliases.get(name, name) for name in self.types])
+                    ROOT.graph.check_baskets(path, self.tree, columns)
         return self.numbered(ROOT.graph.open(self.tree, self.paths))
 
     @property
@@ -135,7 +138,13 @@ def open_source(
     found = [_find_tree(tree, schema.tree, local) for tree in trees]
     if not sum(tree.entries for tree in found):
         raise NoEvents(f"{', '.join(files)}: the tree {schema.tree!r} holds no events; check the file")
-    offers, types = zip(*(_available(tree, schema, local) for tree in trees), strict=True)
+    absent = tuple(dict.fromkeys(friend for tree in found for friend in tree.absent_friends))
+    try:
+        offers, types = zip(*(_available(tree, schema, local) for tree in trees), strict=True)
+    except MissingColumn as error:
+        if absent:
+            raise MissingColumn(f"{error} (a friend of the tree is missing: {', '.join(absent)})") from error
+        raise
     unlike: set[str] = set()
     stored = _branch_types(trees[0], schema.tree, local) if found[0].kind == "TTree" and len(trees) > 1 else {}
     for i in range(1, len(trees)):
@@ -155,6 +164,7 @@ def open_source(
         skipped,
         types[0],
         local,
+        absent,
         {}
         if SOURCE_ROW in offers[0].columns
         else {n: s for n, s in schema.aliases.items() if n in offers[0].columns - unlike},
@@ -196,16 +206,18 @@ def _as_tree(file: str, schema: Schema, cache: Path, checksum: str | None, progr
 
 @dataclass(frozen=True)
 class _Tree:
-    """A TTree or RNTuple in a file, its events, and whether the file says that they are simulated."""
+    """A TTree or RNTuple in a file, its events, whether the file says that they are simulated, and friends gone."""
 
     kind: str
     entries: int
     simulated: bool
+    absent_friends: tuple[str, ...]
 
 
 def _find_tree(path: str, tree: str, local: LocalFiles) -> _Tree:
     """Open a file and find its tree, or say why it cannot be read."""
     local.note(path)
+    absent: tuple[str, ...] = ()
     try:
         file = open_file(local.path_of(path))
     except OSError as error:
@@ -227,10 +239,25 @@ def _find_tree(path: str, tree: str, local: LocalFiles) -> _Tree:
         if kind == "ROOT::RNTuple":
             entries = int(ROOT.RNTupleReader.Open(tree, local.path_of(path)).GetNEntries())
         elif _is_ttree(kind):
-            kind, entries = "TTree", int(folder.Get(name).GetEntries())
+            found = folder.Get(name)
+            kind, entries, absent = "TTree", int(found.GetEntries()), _absent_friends(found)
         else:
             raise MissingColumn(f"{path}: {tree!r} is a {kind}, not a TTree or RNTuple; name a schema that fits")
-    return _Tree(kind.removeprefix("ROOT::"), entries, simulated)
+    return _Tree(kind.removeprefix("ROOT::"), entries, simulated, absent)
+
+
+_ABSENT_FRIEND = "absent friend"
+"""Name of what a tree, read without a friend that is gone, says of that friend."""
+
+
+def _absent_friends(tree: Any) -> tuple[str, ...]:
+    """Return which friends of a TTree are gone; from then on trees are read without such friends, and say so."""
+    told = [str(info.GetTitle()) for info in tree.GetUserInfo() if info.GetName() == _ABSENT_FRIEND]
+    if tree.GetListOfFriends():
+        include_kernels("friends")
+        told += [str(friend) for friend in ROOT.friends.absent(tree)]
+        ROOT.friends.forget_absent(_ABSENT_FRIEND)
+    return tuple(told)
 
 
 def _is_ttree(kind: str) -> bool:

@@ -24,7 +24,7 @@ ODD_NAMES = (
     *(f"x{character}1.root" for character in string.printable[:95] if character != "/"),
     *("~", "~root.root", "-x.root", "-", "%20.root", "$HOME.root", "$HOME", "a.root?x", "x|y.root", "a.root#b"),
     *("[0-9].root", "{a,b}.root", "*.root", "?.root", "a b.root", "größe.root", "日本.root", "http:", "file:x.root"),
-    *("root:x.root", "x.root:t", "a.root.root", "x\ty.root", "x\ny.root", "x.root;1", "x.zip#1", "@list.txt"),
+    *("root:x.root", "x.root:t", "a.root.root", "x\ty.root", "x\ny.root", "x.root;1", "x.zip#1", "@list"),
     *("a,b.root", "no ending", "\N{SNOWMAN}.root", f"{'long ' * 45}.root"),
 )
 ODD_FOLDERS = (
@@ -112,10 +112,18 @@ def test_many_files_of_a_folder_need_one_open_folder(tmp_path: Path) -> None:
 
 def test_plain_paths_and_addresses_are_given_as_they_are() -> None:
     local = LocalFiles()
-    for path in ("/data/a_1-2.root", "root://host//x[1].root?remote=1"):
+    for path in ("/data/a_1-2.root", "root://host//x_1.root?remote=1"):
         assert local.path_of(path) == path
     for path in ("/d/x.root/y.root", "/d/a b", "", "/" + "x" * 1000):
         assert not is_plain(path)
+    for address in (
+        "root://h//x*.root",
+        "root://h//x[1].root",
+        "root://h//a.root/b.root",
+        "root://h//x?.root?remote=1",
+    ):
+        with pytest.raises(UnreadableFile, match="in an address for something else; name each file, or download it"):
+            local.path_of(address)
     with pytest.raises(UnreadableFile, match=r"a b\.root cannot be opened: No such file"):
         local.path_of("/nowhere/at all/a b.root")
 

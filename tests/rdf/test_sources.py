@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.errors import MissingColumn, NoEvents, SourceError, UnreadableFile
-from rdf.execution import use_threads
+from rdf.errors import EventLoopFailed, MissingColumn, NoEvents, SourceError, UnreadableFile
+from rdf.execution import EventLoop, use_threads
 from rdf.interpreter import ROOT, include_kernels
 from rdf.schema import Available, Schema, load_schema
 from rdf.sources import Source, open_source
@@ -326,3 +327,90 @@ def test_a_tree_in_a_folder_of_the_file(tmp_path: Path) -> None:
     missing = schema.model_copy(update={"tree": "sub/ntupel"})
     with pytest.raises(MissingColumn, match="no tree 'sub/ntupel'; did you mean ntuple"):
         open_source([str(path)], missing, tmp_path, [None])
+
+
+def write_with_friend(folder: Path, path: str, friend_in: str, friend_entries: int = 5, entries: int = 5) -> Path:
+    """A tree `Events` with a column `mass`, and its friend `more` with a column `x` in another file, or its own."""
+    friend = ROOT.TFile(str(folder / (friend_in or path)), "RECREATE")
+    more = ROOT.TTree("more", "")
+    x = array("d", [0.0])
+    more.Branch("x", x, "x/D")
+    for i in range(friend_entries):
+        x[0] = 100.0 + i
+        more.Fill()
+    more.Write()
+    file = ROOT.TFile(str(folder / path), "RECREATE") if friend_in else friend
+    file.cd()
+    tree = ROOT.TTree("Events", "")
+    mass = array("d", [0.0])
+    tree.Branch("mass", mass, "mass/D")
+    for i in range(entries):
+        mass[0] = float(i)
+        tree.Fill()
+    tree.AddFriend("more", str(folder / friend_in) if friend_in else "")
+    tree.Write()
+    file.Close()
+    if friend_in:
+        friend.Close()
+    return folder / path
+
+
+def masses(source: Source) -> list[float]:
+    return sorted(source.open().AsNumpy(["mass"])["mass"].tolist())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_friend_that_no_one_asks_for_may_be_missing(threads: int, tmp_path: Path) -> None:
+    use_threads(threads)
+    schema = schema_of(mass="float64")
+    path = write_with_friend(tmp_path, "tree.root", "friend.root")
+    assert open_one(path, schema).absent_friends == ()
+    assert masses(open_one(path, schema)) == [0, 1, 2, 3, 4]
+    (tmp_path / "friend.root").unlink()
+    source = open_one(path, schema)
+    assert source.absent_friends == (f"more of {tmp_path / 'friend.root'}",)
+    assert masses(source) == [0, 1, 2, 3, 4]
+    with uproot.recreate(tmp_path / "friend.root") as file:
+        file["other"] = {"y": np.zeros(3)}
+    assert open_one(path, schema).absent_friends == (f"more of {tmp_path / 'friend.root'}",)  # its tree is gone
+    assert masses(open_one(path, schema)) == [0, 1, 2, 3, 4]
+    both = open_source([str(path), str(write_with_friend(tmp_path, "own.root", ""))], schema, tmp_path, [None, None])
+    assert masses(both) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert both.absent_friends == source.absent_friends
+
+
+def test_a_friend_that_is_asked_for_and_missing_is_named(tmp_path: Path) -> None:
+    path = write_with_friend(tmp_path, "tree.root", "friend.root")
+    (tmp_path / "friend.root").unlink()
+    with pytest.raises(
+        MissingColumn, match=r"no column 'x', .* \(a friend of the tree is missing: more of .*friend\.root\)"
+    ):
+        open_one(path, schema_of(mass="float64", x="float64"))
+
+
+def test_a_friend_that_is_shorter_is_read_or_refused(tmp_path: Path) -> None:
+    use_threads(1)
+    source = open_one(
+        write_with_friend(tmp_path, "tree.root", "friend.root", friend_entries=3), schema_of(mass="float64")
+    )
+    assert masses(source) == [0, 1, 2, 3, 4]
+    loop = EventLoop(source, (0, 5))
+    with pytest.raises(EventLoopFailed, match="friend tree has less entries than the main tree"):
+        loop.run([loop.events.Sum("more.x")])
+
+
+@pytest.mark.parametrize("kind", ["TNtuple", "TNtupleD"])
+def test_trees_of_classes_that_inherit_from_ttree(kind: str, tmp_path: Path) -> None:
+    use_threads(1)
+    with ROOT.TFile.Open(str(tmp_path / "tree.root"), "RECREATE") as file:
+        tree = getattr(ROOT, kind)("Events", "", "mass:y")
+        ROOT.SetOwnership(tree, False)  # it is the file's
+        for i in range(4):
+            tree.Fill(i, -i)
+        file.WriteObject(tree, "Events")
+        chain = ROOT.TChain("t")
+        chain.Add("/elsewhere/other.root")
+        file.WriteObject(chain, "chain")
+    assert masses(open_one(tmp_path / "tree.root", schema_of(mass="float32"))) == [0, 1, 2, 3]
+    with pytest.raises(MissingColumn, match="'chain' is a TChain, not a TTree or RNTuple"):
+        open_one(tmp_path / "tree.root", schema_of(tree="chain", mass="float32"))
