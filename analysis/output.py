@@ -20,7 +20,7 @@ from analysis.errors import OutputFolderError
 from models.folder import file_sha256
 from plotting.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
 from plotting.drafts import is_draft, remove_orphans
-from rdf.schema import ODD_IN_ROOT
+from rdf.local_files import odd_in_output
 
 STAGING = ".staging"
 CHOOSE_ANOTHER = "choose another one with --output"
@@ -119,9 +119,9 @@ def held_output(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
 def _refuse_odd_path(folder: Path) -> None:
     """Refuse a folder whose path ROOT would read otherwise."""
     absolute = str(folder.absolute())
-    if odd := sorted(set(absolute) & ODD_IN_ROOT):
+    if odd := odd_in_output(absolute):
         raise OutputFolderError(
-            f"output folder {absolute}: ROOT takes {odd[0]!r} in a path for something else; {CHOOSE_ANOTHER}"
+            f"output folder {absolute}: ROOT takes {odd!r} in a path for something else; {CHOOSE_ANOTHER}"
         )
 
 

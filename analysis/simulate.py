@@ -21,8 +21,8 @@ from analysis.program import DONE, OptionParser, check_interruption, error_conso
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit
 from analysis.summary import print_rows, rows
+from rdf.local_files import odd_in_output
 from rdf.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
-from rdf.schema import ODD_IN_ROOT
 
 if TYPE_CHECKING:
     from rdf.simulation import Simulation
@@ -194,8 +194,8 @@ def _checked_output(output: Path | None) -> Path:
     if output is None:
         raise ConfigurationError("no file to write; name one with --output")
     absolute = output.absolute()
-    if odd := sorted(set(str(absolute)) & ODD_IN_ROOT):
-        raise OutputFolderError(f"{output}: ROOT takes {odd[0]!r} in a path for something else; name another --output")
+    if odd := odd_in_output(str(absolute)):
+        raise OutputFolderError(f"{output}: ROOT takes {odd!r} in a path for something else; name another --output")
     if absolute.is_dir():
         raise OutputFolderError(f"{output} is a folder; name a file in it with --output")
     if not absolute.parent.is_dir():

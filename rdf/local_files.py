@@ -17,6 +17,7 @@ from rdf.errors import UnreadableFile
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]{1,1000}")
 _ODD_IN_ADDRESS = re.compile(r"[][*{}$|#<>\\\s]|\.root/|\?.*\?")
+_ODD_IN_OUTPUT = re.compile(r"[?#*$|]|:/")
 _HELD = re.compile(r"/proc/self/fd/(\d+)")
 
 
@@ -28,6 +29,12 @@ def is_address(file: str) -> bool:
 def is_plain(path: str) -> bool:
     """Say whether every part of ROOT takes a path for the one file that has it; `x.root/y` it takes for a tree y."""
     return bool(_PLAIN.fullmatch(path)) and ".root/" not in path and not path.startswith("-")
+
+
+def odd_in_output(path: str) -> str | None:
+    """Return what ROOT takes for something else in the path of a file to be written; None where there is nothing."""
+    odd = _ODD_IN_OUTPUT.search(path)
+    return odd[0] if odd else None
 
 
 class LocalFiles:

@@ -83,9 +83,6 @@ Four-vectors are given by pt, eta, phi or by px, py, pz, and by mass or energy.
 _COORDINATES = (frozenset({"pt", "eta", "phi"}), frozenset({"px", "py", "pz"}))
 _MASSES = frozenset({"mass", "energy"})
 
-ODD_IN_ROOT = frozenset("?#*$")
-"""Characters in a path that ROOT takes for options, anchors, wildcards and variables."""
-
 ALIASED = "aliased_"
 """Begins the name that a graph has for a column that the schema gives a name; that name itself may be defined."""
 

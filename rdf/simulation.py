@@ -20,6 +20,7 @@ from rdf.cache import is_own
 from rdf.errors import CacheUnusable, EventLoopFailed, LostEvents, SchemaError, near_names
 from rdf.execution import EventLoop, Progress, use_threads
 from rdf.interpreter import ROOT, captured_stderr, define, first_reason, include_kernels
+from rdf.local_files import LocalFiles
 from rdf.processes import PROCESSES, FileFormat
 from rdf.provenance import SIMULATED, Provenance
 from rdf.schema import SOURCE_ROW, Available, Schema
@@ -450,7 +451,8 @@ def _booked_ttree(node: RNode, simulation: Simulation, path: Path, events: int) 
 
 
 def _check_entries(path: Path, tree: str, events: int) -> None:
-    written = int(ROOT.RDataFrame(tree, str(path)).Count().GetValue())
+    local = LocalFiles()
+    written = int(ROOT.RDataFrame(tree, local.path_of(str(path.absolute()))).Count().GetValue())
     if written != events:
         raise LostEvents(f"{path} holds {written} of {events} events; run again, with more disk space")
 

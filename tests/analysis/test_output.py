@@ -479,7 +479,7 @@ def test_space_is_refused_before_the_disk_is_full(tmp_path: Path) -> None:
     check_space(tmp_path, events=1000, columns=10, threads=10**6)
 
 
-@pytest.mark.parametrize("name", ["what?", "run#1", "$HOME", "all*"])
+@pytest.mark.parametrize("name", ["what?", "run#1", "$HOME", "all*", "x|y", "http:/x", "file:/x"])
 def test_paths_that_root_reads_otherwise_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputFolderError, match="in a path for something else"), staged_output(tmp_path / name):
         pass

@@ -118,6 +118,7 @@ def test_bad_commands(options: str, message: str, tmp_path: Path, monkeypatch: p
         ("nowhere/a.root", r"there is no folder .*/nowhere; make it or name another --output"),
         ("folder", "folder is a folder; name a file in it"),
         ("a#b.root", "ROOT takes '#' in a path for something else"),
+        ("a|b.root", "ROOT takes '|' in a path for something else"),
     ],
 )
 def test_files_that_cannot_be_written(

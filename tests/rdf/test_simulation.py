@@ -477,3 +477,14 @@ def test_an_unknown_stand_in_and_one_of_another_format(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="makes a tree 'mini', where schema cms_razor has 'events'"):
         simulate("dilepton_atlas2020", schema, 10, 1, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("file_format", ["rntuple", "ttree"])
+def test_a_file_is_written_under_the_name_that_was_asked_for(file_format: str, tmp_path: Path) -> None:
+    """ROOT reads brackets in a name as a pattern, and dies where no file matches it."""
+    path = tmp_path / "a[1] {2}, ~.root"
+    (tmp_path / "x.root").mkdir()
+    for target in (path, tmp_path / "x.root" / "y.root"):
+        write_simulation(simulated_tracks(0.5), target, 30, 1, Provenance("", simulated=True), file_format)
+        with uproot.open(target) as file:
+            assert file["tracks"].num_entries == 30
