@@ -397,15 +397,18 @@ def test_mend_on_a_whole_system_is_one_line() -> None:
 
 def test_mend_needs_no_package(tmp_path: Path) -> None:
     # -S: no site-packages, as the system's python is before anything is installed.
-    shutil.copytree(PROJECT / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("analysis", "rdf"):
+        shutil.copytree(PROJECT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     bare = [sys.executable, "-S", "-m", "analysis.doctor", "--mend"]
     doctor = subprocess.run(bare, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (doctor.returncode, doctor.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("module", ["__init__", "system", "doctor"])
+@pytest.mark.parametrize(
+    "module", ["analysis/__init__", "analysis/system", "analysis/doctor", "rdf/__init__", "rdf/startup"]
+)
 def test_what_starts_before_the_packages_imports_only_the_standard_library(module: str) -> None:
-    tree = ast.parse((PROJECT / "analysis" / f"{module}.py").read_text())
+    tree = ast.parse((PROJECT / f"{module}.py").read_text())
     names = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert {name.partition(".")[0] for name in names - {"analysis.system"}} <= sys.stdlib_module_names
+    assert {name.partition(".")[0] for name in names - {"analysis.system", "rdf.startup"}} <= sys.stdlib_module_names
