@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import OutputFolderError
+from analysis.program import tell_when_interrupted
 from models.folder import file_sha256
 from plotting.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
 from plotting.drafts import is_draft, remove_orphans
-from rdf.local_files import odd_in_output
+from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
+from rdf.startup import uninterrupted
 
 STAGING = ".staging"
 CHOOSE_ANOTHER = "choose another one with --output"
@@ -107,6 +109,8 @@ def held_output(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
         try:
             yield staging
         except OSError as error:
+            if isinstance(error.filename, str | Path) and not Path(error.filename).is_relative_to(folder):
+                raise  # of another file
             raise OutputFolderError(
                 f"cannot write to {folder}: {error.strerror or error}; free some space or {CHOOSE_ANOTHER}"
             ) from error
@@ -122,6 +126,11 @@ def _refuse_odd_path(folder: Path) -> None:
     if odd := odd_in_output(absolute):
         raise OutputFolderError(
             f"output folder {absolute}: ROOT takes {odd!r} in a path for something else; {CHOOSE_ANOTHER}"
+        )
+    if too_long_for_output(folder / STAGING / "histograms.root"):
+        raise OutputFolderError(
+            f"output folder {absolute}: the path is too long for ROOT, which takes {LONGEST_OUTPUT} bytes with the "
+            f"names of its files; {CHOOSE_ANOTHER}"
         )
 
 
@@ -264,12 +273,14 @@ def deliver(staging: Path, folder: Path) -> None:
     """
     try:
         publish(staging, folder)
+        tell_when_interrupted(f"interrupted; the results in {folder} are whole")
     except OutputFolderError as error:
         names = (folder / f"{UNPUBLISHED}{'' if number == 1 else f'-{number}'}" for number in count(1))
         kept = staging.rename(next(path for path in names if not os.path.lexists(path)))
         raise OutputFolderError(f"the results are in {kept}: {error}") from error
 
 
+@uninterrupted()
 def publish(staging: Path, folder: Path) -> None:
     """Move finished results to their final names; `run.json`, which vouches for the others, goes last.
 

@@ -21,7 +21,7 @@ from analysis.program import DONE, OptionParser, check_interruption, error_conso
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit
 from analysis.summary import print_rows, rows
-from rdf.local_files import odd_in_output
+from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
 
 if TYPE_CHECKING:
@@ -196,6 +196,10 @@ def _checked_output(output: Path | None) -> Path:
     absolute = output.absolute()
     if odd := odd_in_output(str(absolute)):
         raise OutputFolderError(f"{output}: ROOT takes {odd!r} in a path for something else; name another --output")
+    if too_long_for_output(absolute.with_name(f"{absolute.name}.{os.getpid()}.part")):
+        raise OutputFolderError(
+            f"{output}: the path is too long for ROOT, which takes {LONGEST_OUTPUT} bytes; name another --output"
+        )
     if absolute.is_dir():
         raise OutputFolderError(f"{output} is a folder; name a file in it with --output")
     if not absolute.parent.is_dir():

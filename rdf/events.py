@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rdf import RNode
-from rdf.errors import LostEvents
+from rdf.errors import EventLoopFailed, LostEvents
 from rdf.interpreter import ROOT
+from rdf.local_files import LONGEST_OUTPUT, too_long_for_output
 from rdf.provenance import Provenance
 from rdf.schema import ID_QUANTITIES
 
@@ -19,7 +20,12 @@ def book_events(events: RNode, path: Path, columns: Sequence[str], provenance: P
     """Book the writing of run, luminosityBlock, event and these columns to an RNTuple, in a file that says its origin.
 
     An RNTuple that was not completed cannot be opened.
+
+    Raises:
+        EventLoopFailed: the path is too long for ROOT.
     """
+    if too_long_for_output(path):
+        raise EventLoopFailed(f"{path}: the path is too long for ROOT, which takes {LONGEST_OUTPUT} bytes; shorten it")
     # In this order: ROOT cannot add anything to a file that RNTuple has created by itself.
     with provenance.created_file(path):
         pass

@@ -31,6 +31,15 @@ def is_plain(path: str) -> bool:
     return bool(_PLAIN.fullmatch(path)) and ".root/" not in path and not path.startswith("-")
 
 
+LONGEST_OUTPUT = 254
+"""Bytes of the longest path under which ROOT can write an RNTuple; with a longer one it aborts the process."""
+
+
+def too_long_for_output(path: Path) -> bool:
+    """Tell whether ROOT cannot write an RNTuple under a path."""
+    return len(os.fsencode(path.absolute())) > LONGEST_OUTPUT
+
+
 def odd_in_output(path: str) -> str | None:
     """Return what ROOT takes for something else in the path of a file to be written; None where there is nothing."""
     odd = _ODD_IN_OUTPUT.search(path)

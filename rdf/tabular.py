@@ -18,6 +18,7 @@ from rdf.cache import is_own, read_own
 from rdf.errors import CacheUnusable, SchemaError, SourceError, UnreadableFile
 from rdf.formats import other_format
 from rdf.interpreter import ROOT, captured_stderr, first_reason, include_kernels
+from rdf.local_files import LONGEST_OUTPUT, too_long_for_output
 from rdf.schema import SOURCE_ROW, Schema
 
 FORMAT = 2
@@ -92,6 +93,11 @@ def convert(
     if _is_whole(target):
         return target
     temporary = target.with_suffix(f".{os.getpid()}.part")
+    if too_long_for_output(temporary):
+        raise CacheUnusable(
+            f"cannot convert {source} to {target}: the path is too long for ROOT, which takes {LONGEST_OUTPUT} bytes; "
+            "set XDG_CACHE_HOME"
+        )
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary.touch()  # fails as an OSError where RNTuple would fail as something else

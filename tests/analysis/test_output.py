@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uproot
 
 from analysis.errors import OutputFolderError
 from analysis.output import (
@@ -26,6 +28,12 @@ from analysis.output import (
 )
 from plotting.checksums import vouch
 from plotting.drafts import draft_of
+from rdf.compiler import graph_library
+from rdf.errors import EventLoopFailed
+from rdf.events import book_events
+from rdf.interpreter import ROOT
+from rdf.provenance import Provenance
+from rdf.startup import interruptible
 
 PROJECT = Path(__file__).parents[2]
 FILES = ("anomalies.csv", "events.root", "histograms.root", "run.json", "SHA256SUMS", "models/a.onnx")
@@ -484,3 +492,87 @@ def test_paths_that_root_reads_otherwise_are_refused(tmp_path: Path, name: str) 
     with pytest.raises(OutputFolderError, match="in a path for something else"), staged_output(tmp_path / name):
         pass
     assert not (tmp_path / name).exists()
+
+
+# Paths, and errors that are none of the folder's.
+
+
+def as_long_as(parent: Path, length: int) -> Path:
+    """A path of so many bytes, of names that the system takes."""
+    path = parent
+    while length - len(os.fsencode(path)) > 100:
+        path = path / ("d" * 60)
+    return path / ("é" + "e" * (length - len(os.fsencode(path)) - 3))
+
+
+@pytest.mark.parametrize("length", [230, 300, 1100, 3600])
+def test_a_path_that_root_aborts_at_is_refused(length: int, tmp_path: Path) -> None:
+    """It takes 254 bytes for the file; of an output folder with .staging and the longest name in it."""
+    folder = as_long_as(tmp_path, length)
+    assert len(os.fsencode(folder)) == length
+    with pytest.raises(OutputFolderError, match="too long for ROOT, which takes 254 bytes"), held_output(folder):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_path_that_is_not_refused_can_be_written(tmp_path: Path) -> None:
+    folder = as_long_as(tmp_path, 254 - len("/.staging/histograms.root"))
+    with held_output(folder) as staging:
+        path = staging / "histograms.root"
+        events = ROOT.RDF.AsRNode(ROOT.RDataFrame(3)).Define("x", "1.f * rdfentry_")
+        for name in ("run", "luminosityBlock", "event"):
+            events = events.Define(name, "static_cast<unsigned long long>(rdfentry_)")
+        graph_library("scores").load()
+        written = book_events(events, path, ["x"], Provenance("{}", False))
+        ROOT.RDF.RunGraphs([written])
+        with uproot.open(path) as file:
+            assert file["events"]["x"].array().tolist() == [0, 1, 2]
+        with pytest.raises(EventLoopFailed, match="too long for ROOT"):
+            book_events(events, path.with_name("histograms2.root"), ["x"], Provenance("{}", False))
+
+
+def test_a_name_that_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputFolderError, match=r"too long for ROOT|File name too long"),
+        held_output(tmp_path / ("n" * 300)),
+    ):
+        pass
+
+
+KINDS = {"inside": OutputFolderError, "unnamed": OutputFolderError, "outside": OSError}
+
+
+@pytest.mark.parametrize(("where", "kind"), KINDS.items())
+def test_only_an_error_of_the_output_folder_is_told_as_one(where: str, kind: type[Exception], tmp_path: Path) -> None:
+    path = {"inside": tmp_path / "output" / ".staging" / "x", "outside": tmp_path / "another"}.get(where)
+
+    def fail() -> None:
+        raise OSError(28, "No space left on device", *([str(path)] if path else []))
+
+    with pytest.raises(kind) as caught, held_output(tmp_path / "output"):
+        fail()
+    assert isinstance(caught.value, OSError) == (where == "outside")
+    assert not (tmp_path / "output" / ".staging").exists()
+
+
+def test_a_signal_does_not_interrupt_the_publication(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was interrupted is told once all results have their names."""
+    moved = Path.replace
+
+    def publish_results(folder: Path) -> None:
+        with staged_output(folder) as staging:
+            for name in ("run.json", "histograms.root"):
+                (staging / name).write_text("{}")
+            write_checksums(staging)
+
+    def replace(path: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGTERM)
+        return moved(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with interruptible() as interruption:
+        interruption.working = True
+        with pytest.raises(KeyboardInterrupt):
+            publish_results(tmp_path / "output")
+    names = {path.name for path in (tmp_path / "output").iterdir()}
+    assert names == {"SHA256SUMS", "histograms.root", "run.json"}
