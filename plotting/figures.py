@@ -93,7 +93,7 @@ class Workers:
             if not busy:  # all processes have ended
                 self.failed |= dict.fromkeys(left, str(ended))
                 left.clear()
-            for connection in wait(list(busy)):
+            for connection in wait(list(busy)) if busy else ():  # of nobody it would wait for ever
                 worker, name = busy.pop(connection)
                 try:
                     _, written[name] = worker.answer(folder)
