@@ -155,7 +155,7 @@ VALUES: dict[str, list[str]] = {
         "quantities: {met_pt: {expression: met, optional: 7}}", "quantities: {7: {expression: met}}",
         "quantities: {label: {expression: met, background: [.nan]}}", "quantities: {met_pt: {expression: {a: b}}}",
         "quantities: {label: {expression: met, background: [1e999]}}", "feature_sets: 5", "feature_sets: {mine: 5}",
-        "feature_sets: {mine: {features: [met], plane: [met, met]}}", "feature_sets: {mine: {features: met}}",
+        "feature_sets: {mine: {features: [], plane: [met, met]}}", "feature_sets: {mine: {features: met}}",
         "feature_sets: {mine: {features: [met, 5], plane: [met, met]}}", "features: 5", "features: {}", "features: [5]",
         "features: []", "objects: 5", "objects: {jet: {pt: .inf}}", "objects: {jet: {pt: .nan}}",
         "objects: {jet: {eta: -1}}", "objects: {jet: {pt: '30'}}", "objects: {jet: [1]}", "objects: {tau: {pt: 1}}",

@@ -34,7 +34,7 @@ ROOM = Path(__file__).resolve().parents[2]
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 DETECTORS = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")
 FINAL_NAMES = {"histograms.root", "events.root", "models", "anomalies.csv", "latent.csv", "figures", "run.json"}
-FINAL_NAMES |= {"objects.json", "report.html", "SHA256SUMS"}
+FINAL_NAMES |= {"objects.json", "report.html", "SHA256SUMS", "SHA256SUMS.drawn"}
 FOREST_ONLY = ("--detectors", "isolation_forest")
 WITHOUT_FIGURES = """
 import contextlib, sys, plotting.figures
@@ -427,7 +427,7 @@ def test_models_score_without_torch_or_scikit_learn(runner: Runner, two_threads:
     models = two_threads.folder / "models"
     scored = runner.without_figures(tmp_path, "--sample", "cms2010b", "--models", models)
     assert scored.stderr.splitlines()[-1] == "[]"
-    assert names(tmp_path) == FINAL_NAMES - {"latent.csv", "figures", "report.html"}
+    assert names(tmp_path) == FINAL_NAMES - {"latent.csv", "figures", "report.html", "SHA256SUMS.drawn"}
     again, first = scored.events(), two_threads.events()
     assert list(again) == list(first)
     for name in first:

@@ -108,6 +108,7 @@ with plotting.style.house_style():
 assert [matplotlib.rcParams[name] for name in names] == before
 assert matplotlib.get_backend(auto_select=False) is None
 import sys
-assert not {"ROOT", "torch", "sklearn", "analysis", "rdf", "models"} & set(sys.modules)
+assert not {"ROOT", "torch", "sklearn", "analysis", "models"} & set(sys.modules)
+assert {name for name in sys.modules if name.startswith("rdf")} <= {"rdf", "rdf.startup"}  # of signals and streams
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ".", "PATH": ""})
