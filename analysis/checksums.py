@@ -39,6 +39,9 @@ class Checksums:
         if self._thread:
             self._thread.start()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Checksums, ())  # a job that travels leaves this behind
+
     def stop(self) -> None:
         """Leave the rest out."""
         self._stopped.set()

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from analysis.checksums import Checksums
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError
 from analysis.output import check_space
@@ -255,7 +254,7 @@ class _Scoring:
 
 def _shipped(job: Job) -> Job:
     """Return a job that can travel to a worker."""
-    return replace(job, engine=Local(), checksums=Checksums())
+    return replace(job, engine=Local())
 
 
 def _begin(job: Job, events: RNode) -> Pass:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +45,12 @@ def test_files_without_a_checksum_get_one(tmp_path: Path) -> None:
     assert (a, b, d) == (known, remote, gone)
     assert c.describe()["sha256"] is None
     assert Checksums().completed(files) == tuple(files)
+
+
+def test_it_does_not_travel(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"a")
+    file = InputFile(str(tmp_path / "x"), 1, None)
+    assert pickle.loads(pickle.dumps(Checksums([file]))).completed([file]) == (file,)
 
 
 def test_what_is_stopped_leaves_no_wrong_checksum(tmp_path: Path) -> None:
