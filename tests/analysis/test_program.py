@@ -160,6 +160,27 @@ def test_unforeseen_error_names_the_log_with_the_traceback(
     assert "ZeroDivisionError: by\nzero" in content
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "not enough memory (); free some"),
+        (RuntimeError("can't start new thread"), "not enough memory (can't start new thread); free some"),
+        (rdf.errors.EventLoopFailed("the loop broke off: std::bad_alloc"), "not enough memory (the loop broke off: "),
+        (ImportError("libx.so: failed to map segment from shared object"), "not enough memory (libx.so: "),
+        (rdf.errors.OutOfMemory("not enough memory: ROOT takes 1.4 GB"), "not enough memory: ROOT takes 1.4 GB"),
+        (OSError(36, "File name too long", "/data/x"), "/data/x: File name too long; check the path, "),
+        (PermissionError(13, "Permission denied", b"/data/\xff"), "/data/\\udcff: Permission denied; check the path, "),
+    ],
+)
+def test_what_the_machine_refuses_is_exit_3(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert end_with(error) == 3
+    told = capsys.readouterr().err
+    assert told.encode("utf-8", "backslashreplace").decode().startswith(f"error: {said}")
+    assert told.count("\n") == 1
+
+
 def test_foreseen_error_has_its_traceback_in_the_log_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert end_with(analysis.errors.DataError("no file; fetch it")) == 3
     (log,) = logs(tmp_path)

@@ -284,3 +284,26 @@ def test_too_little_memory_is_one_line(limit: int, tmp_path: Path) -> None:
     assert line.startswith("error: not enough memory: ")
     assert f"the limit is {1.024e-3 * limit:.2g} GB" in line
     assert list(tmp_path.iterdir()) == []
+
+
+# ROOT.
+
+
+@pytest.mark.parametrize("logon", [".rootlogon.C", ".rootlogon.py", ".rootrc"])
+def test_a_logon_macro_of_the_user_is_not_run(logon: str, tmp_path: Path) -> None:
+    texts = {
+        ".rootlogon.C": '{ printf("Welcome!\\n"); fflush(stdout); no_such_function(); }\n',
+        ".rootlogon.py": "print('Welcome!', flush=True)\nraise RuntimeError\n",
+        ".rootrc": f"Rint.Logon: {tmp_path}/logon.C\nRoot.ErrorIgnoreLevel: 6000\nTTreeCache.Size: 0\n",
+    }
+    (tmp_path / "logon.C").write_text(texts[".rootlogon.C"])
+    (tmp_path / logon).write_text(texts[logon])
+    source = "from rdf.interpreter import ROOT; print(ROOT.RDataFrame(4).Sum('rdfentry_').GetValue())"
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "6.0\n"), done.stderr
