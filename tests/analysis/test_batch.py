@@ -62,6 +62,11 @@ def events(folder: Path) -> dict[str, np.ndarray]:
     return {name: values[order] for name, values in columns.items()}
 
 
+def known_beforehand(sample: dict[str, Any]) -> dict[str, Any]:
+    """What a batch says of its sample: its jobs do not each read whole files for the sake of their checksums."""
+    return {**sample, "files": [{**file, "sha256": None} for file in sample["files"]]}
+
+
 @pytest.fixture(scope="module")
 def folder(apart: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tables of made-up jets, a sample file of both, a schema for them, and models."""
@@ -91,7 +96,7 @@ def test_tables_are_converted_once_and_described_as_they_were(folder: Path, mode
     assert (batch.events, batch.schema) == (SIZES, SCHEMA)
     converted = cache_folder() / "converted"
     assert [Path(file).parent for file in batch.files] == [converted, converted]
-    assert batch.data.describe() == record(folder / "trained")["sample"]
+    assert batch.data.describe() == known_beforehand(record(folder / "trained")["sample"])
     assert [Path(file["path"]).name for file in batch.data.describe()["files"]] == ["a.csv", "b.csv"]
 
     path = batch.write(tmp_path)
@@ -135,7 +140,7 @@ def test_jobs_need_only_the_files_that_hold_their_entries(folder: Path, models: 
     np.testing.assert_array_equal(found["event"], np.arange(1000))
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values, err_msg=name)
-    assert record(tmp_path / "merged")["sample"] == record(whole)["sample"]
+    assert known_beforehand(record(tmp_path / "merged")["sample"]) == known_beforehand(record(whole)["sample"])
     assert (tmp_path / "merged" / "anomalies.csv").read_text() == (whole / "anomalies.csv").read_text()
     # The files that it did not need were not there.
     with pytest.raises(DataError, match=r"data/b-\w+\.root does not exist; check `files` in"):
@@ -169,11 +174,11 @@ def test_events_of_a_stand_in_stay_marked(
     options = {"sample": "cms2010b", "allow_simulated": True}
     trained = scored(tmp_path / "trained", **options, detectors="isolation_forest", train_events=1000)
     batch = inspect_sample(configured(**options, models=str(trained / "models")))
-    assert batch.data.describe() == record(trained)["sample"]
+    assert batch.data.describe() == known_beforehand(record(trained)["sample"])
     sample = batch.write(tmp_path)
     part = scored(tmp_path / "part", sample=str(sample), models=str(trained / "models"), entries="100:3000")
     found = record(part)["sample"]
-    assert found == record(trained)["sample"]
+    assert known_beforehand(found) == known_beforehand(record(trained)["sample"])
     assert (found["simulated"], found["title"]) == (True, "stand-in for CMS 2010 Run B MultiJet, razor filter")
     assert found["stands_in_for"]["doi"] == "10.7483/OPENDATA.CMS.GACK.GEJA"
     for name in ("events.root", "histograms.root"):
