@@ -95,7 +95,7 @@ def train_models(
         TrainingError: the events do not allow to train any of the detectors.
     """
     with spinner(error_console(), "starting the training"):
-        load_libraries()
+        require_memory(NEEDED, "training")
         from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
         from rdf.sofie import translate_network
 
