@@ -62,6 +62,8 @@ ROOT.EnableThreadSafety()
 ROOT.TH1.AddDirectory(False)
 # What ROOT only warns about is told by this toolkit's own checks and errors.
 ROOT.gErrorIgnoreLevel = ROOT.kError
+# Where a process dies all the same, a debugger that ROOT starts would hold it up by ten seconds and more.
+ROOT.gEnv.SetValue("Root.Stacktrace", 0)
 
 # Compiled code of ours finds ROOT's in the process.
 ROOT.gSystem.Load("libROOTDataFrame")
