@@ -180,7 +180,7 @@ def test_good_files_are_scored_once_and_bad_ones_set_aside(made: Path, models: P
     assert "has the content of 00.root" in reasons["duplicate.root"]
     assert "has no tree 'Events'" in reasons["tracks.root"]
     assert "is not a whole ROOT file" in reasons["truncated.root"]
-    assert "is not a whole ROOT file" in reasons["notes.txt"]
+    assert "a table has one value an event" in reasons["notes.txt"]
     assert all(name in watch.said for name in bad)
     assert "latency of files p50" in watch.said
     assert "flagged: run 1 luminosityBlock" in watch.said
