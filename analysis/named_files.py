@@ -1,4 +1,4 @@
-"""Files that a name stands for: a file, a folder, a pattern, or a list of these. ROOT never sees a pattern."""
+"""From the name of a sample to its files. A name is a file, a folder, a pattern or a list. ROOT sees no pattern."""
 
 from __future__ import annotations
 

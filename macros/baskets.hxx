@@ -200,7 +200,7 @@ inline void add_branches(TBranch *branch, std::set<TBranch *> &found)
       add_branches(static_cast<TBranch *>(part), found);
 }
 
-// Throws where the header of a basket of these columns is damaged; names branch and basket.
+// A damaged header of a basket is an exception that names the branch and the basket; only these columns are checked.
 inline void check(TTree &tree, const std::vector<std::string> &columns)
 {
    std::set<TBranch *> found;

@@ -36,7 +36,7 @@ inline void handle(int level, bool abort, const char *location, const char *mess
    told_before(level, abort, location, message);
 }
 
-// While one of these lives, in whatever thread, ROOT's errors of reading are thrown.
+// An object of this class makes ROOT's errors of reading exceptions, in all threads, for as long as it lives.
 class Watch {
 public:
    Watch()
