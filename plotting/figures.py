@@ -63,7 +63,9 @@ class Workers:
         Args:
             number: of processes; as many as cores, up to eight, if None.
         """
-        self._workers = [_Worker() for _ in range(number or min(len(os.sched_getaffinity(0)), _MOST))]
+        if number is None:
+            number = min(len(os.sched_getaffinity(0)), _MOST)
+        self._workers = [_Worker() for _ in range(number)]
         self.drawn: list[str] = []
         self.failed: dict[str, str] = {}
 

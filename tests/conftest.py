@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from plotting.figures import Workers
 from rdf.cache import APPLICATION, cache_folder
 
 
@@ -16,6 +18,12 @@ def cache_apart(folder: Path) -> Path:
     (folder / APPLICATION).mkdir(mode=0o700, parents=True)
     (folder / APPLICATION / "compiled").symlink_to(cache_folder("compiled"))
     return folder
+
+
+def draw_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Let programs that run in this process draw no figure, and start no process that would."""
+    patch.setattr("plotting.figures.draw_figures", lambda *_: None)
+    patch.setattr("plotting.figures.Workers", partial(Workers, 0))
 
 
 @pytest.fixture(scope="session", autouse=True)

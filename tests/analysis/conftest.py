@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 
 import pytest
 
-from tests.conftest import cache_apart
+from tests.conftest import cache_apart, draw_nothing
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +14,5 @@ def apart(opendata: object, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Let programs convert into a cache of their own, and draw nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache_apart(tmp_path_factory.mktemp("cache"))))
-        patch.setattr("plotting.figures.draw_figures", lambda *_: None)
-        patch.setattr("plotting.figures.Workers", nullcontext)
+        draw_nothing(patch)
         yield

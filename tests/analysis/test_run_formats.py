@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from analysis.run import run
 from models.errors import TrainingError
 from models.folder import read_model_folder
 from rdf.errors import SchemaError, UnknownFeature
-from tests.conftest import cache_apart
+from tests.conftest import cache_apart, draw_nothing
 from tests.macros.test_rows import lots_of
 from tests.rdf import reference
 
@@ -146,8 +145,7 @@ CASES = {
 def _apart(opendata: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs convert into a cache of their own; what figures look like does not depend on the format."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_apart(tmp_path_factory.mktemp("cache"))))
-    monkeypatch.setattr("plotting.figures.draw_figures", lambda *_: None)
-    monkeypatch.setattr("plotting.figures.Workers", nullcontext)
+    draw_nothing(monkeypatch)
 
 
 def start(options: dict[str, str], opendata: Path, folder: Path) -> Path:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +24,7 @@ from analysis.simulate import main as simulate
 from tests.analysis.same_results import assert_same_results
 from tests.condor import unlucky
 from tests.condor.pool import Pool
+from tests.conftest import draw_nothing
 
 REPOSITORY = Path(__file__).parents[2]
 EVENTS = {"a.root": 100_000, "b.root": 75_000, "c.root": 25_000}
@@ -66,8 +66,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 def score(sample: Sample, output: Path, **options: Any) -> None:
     """Score on this machine, in this process, without figures."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("plotting.figures.draw_figures", lambda *_: None)
-        patch.setattr("plotting.figures.Workers", nullcontext)
+        draw_nothing(patch)
         given = {"sample": str(sample.file), "output": str(output), **options}
         run(load_configuration(RunConfiguration, given, None), "test")
 
@@ -197,7 +196,10 @@ def test_damaged_parts_are_refused_by_name_and_done_again(
         shutil.rmtree(part)
         shutil.copytree(tmp_path / "foreign", part)
 
-    truncate(batch)  # what is whole need not be merged
+    truncate(batch)
+    said = condor(pool, "merge", batch, code=3)
+    assert f"{batch} holds events.root, which was changed after a run had written it" in said
+    (batch / "events.root").unlink()  # a result that is whole would not be merged again
     cases: list[tuple[str, Callable[[Path], None], str]] = [
         ("score_000003", empty, "events.root is empty"),
         ("score_000008", flip_a_byte, "histograms.root is not as it was written"),

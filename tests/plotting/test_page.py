@@ -16,6 +16,7 @@ from PIL import Image
 
 from plotting import jsroot
 from plotting.__main__ import main
+from plotting.checksums import DRAWN
 from plotting.errors import PackageUnavailable
 from plotting.page import write_browser_page
 from rdf.curves import write_curves
@@ -128,7 +129,7 @@ def test_no_page_without_room_for_it(folder: Path, capsys: pytest.CaptureFixture
     (copy / "browse.html").mkdir()
     assert main(["page", str(copy)]) == 3
     assert f"{copy / 'browse.html'}: cannot be written" in capsys.readouterr().err
-    assert {path.name for path in copy.iterdir()} == {"browse.html", "histograms.root", "run.json"}
+    assert {path.name for path in copy.iterdir()} == {"browse.html", "histograms.root", "run.json", DRAWN}
 
 
 @pytest.fixture
