@@ -19,9 +19,9 @@ from analysis.preparation import prepare, read_models, trusted_sha256
 from analysis.samples import Original
 from analysis.timings import Timings
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256
-from rdf.compiler import loaded_libraries
+from rdf.code.compiler import loaded_libraries
 from rdf.errors import NoEvents
-from rdf.schema import load_schema
+from rdf.schema.model import load_schema
 from rdf.temporary import TemporaryFolder
 from rdf.yaml_tables import TableError, table_text
 

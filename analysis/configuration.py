@@ -15,8 +15,8 @@ from models.registry import DETECTORS
 from models.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.printable import shortened
-from rdf.schema import Definitions, Selection
-from rdf.variations import VARIATIONS
+from rdf.schema.model import Definitions, Selection
+from rdf.schema.variations import VARIATIONS
 from rdf.yaml_tables import TableError, parse_table, read_table
 
 C = TypeVar("C", bound="AnalysisConfiguration")

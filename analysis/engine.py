@@ -20,7 +20,7 @@ from analysis.output import check_space
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.shipping import cache_archive, code_archive
-from rdf.compiler import loaded_libraries
+from rdf.code.compiler import loaded_libraries
 from rdf.errors import EventLoopFailed, LostEvents
 from rdf.temporary import TemporaryFolder
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from analysis.job import Compiled, Job
     from models.folder import ModelFolder
     from rdf import RNode
-    from rdf.execution import Pass
-    from rdf.histograms import Histograms
-    from rdf.objects import CollectedObjects, TopObjects
-    from rdf.selection import Cut, Cutflow
-    from rdf.snapshot import Collected, Snapshot
+    from rdf.execution.event_loop import Pass
+    from rdf.graph.histograms import Histograms
+    from rdf.graph.objects import CollectedObjects, TopObjects
+    from rdf.graph.selection import Cut, Cutflow
+    from rdf.graph.snapshot import Collected, Snapshot
 
 PARTS_PER_WORKER = 4
 """Ranges of a sample for each Dask worker: enough that nobody waits long for the last of them."""
@@ -94,7 +94,7 @@ class BookedScoring:
 
     def found(self) -> Found:
         """Return what was found, after the loop."""
-        from rdf.histograms import collect_histograms
+        from rdf.graph.histograms import collect_histograms
 
         cuts = self.cutflow.cuts()
         return Found(
@@ -115,13 +115,13 @@ class Found:
 
     Attributes:
         files: with the events themselves, by the number of the part.
-        histograms: as `rdf.histograms.collect_histograms` gives them.
+        histograms: as `rdf.graph.histograms.collect_histograms` gives them.
         cuts: the cutflow.
         non_finite: events in which each feature is not finite.
         top: the most anomalous events.
         objects: of the most anomalous of these, or None where there are none to show.
         processed: number of events.
-        stage_seconds: where their time went, as `rdf.execution.Pass` says.
+        stage_seconds: where their time went, as `rdf.execution.event_loop.Pass` says.
     """
 
     files: Mapping[int, Path]
@@ -135,7 +135,7 @@ class Found:
 
     def merged(self, other: Self) -> Self:
         """Return what one pass over both parts would have found."""
-        from rdf.histograms import add_histograms
+        from rdf.graph.histograms import add_histograms
 
         add_histograms(self.histograms, other.histograms)
         cuts = zip(self.cuts, other.cuts, strict=True)
@@ -172,7 +172,7 @@ class Local:
 
     def slots(self, job: Job) -> int:
         """Return the slots of the job's event loops."""
-        from rdf.execution import use_threads
+        from rdf.execution.event_loop import use_threads
 
         return use_threads(job.threads)
 
@@ -182,7 +182,7 @@ class Local:
 
     def collect(self, job: Job, limit: int | None) -> Collected:
         """Collect the rows that detectors learn from, so many at most."""
-        from rdf.execution import EventLoop
+        from rdf.execution.event_loop import EventLoop
 
         slots = self.slots(job)
         with job.timings.stage("jit"):
@@ -196,7 +196,7 @@ class Local:
 
     def score(self, job: Job, models: ModelFolder, compiled: Compiled) -> Found:
         """Score all events of a job and write them to `events.root` in its staging folder."""
-        from rdf.execution import EventLoop
+        from rdf.execution.event_loop import EventLoop
 
         slots = self.slots(job)
         with job.timings.stage("jit"):
@@ -259,7 +259,7 @@ def _shipped(job: Job) -> Job:
 
 def _begin(job: Job, events: RNode) -> Pass:
     """Begin a pass over the events of a range of a sample."""
-    from rdf.execution import Pass
+    from rdf.execution.event_loop import Pass
 
     return Pass(job.source.numbered(events))
 
@@ -281,7 +281,7 @@ class Dask:
 
     @cached_property
     def _workers(self) -> int:
-        from rdf.distributed import wait_for_workers
+        from rdf.execution.distributed import wait_for_workers
 
         why = {"htcondor": "condor_q says what they wait for"}.get(self.cluster, f"on {self.cluster}")
         with spinner(error_console(), f"waiting for workers ({why})"):
@@ -294,7 +294,7 @@ class Dask:
 
     def score(self, job: Job, models: ModelFolder, compiled: Compiled) -> Found:
         """Score all events of a job and write them to `events.root` in its staging folder."""
-        from rdf.merging import concatenate_events
+        from rdf.graph.merging import concatenate_events
 
         folder = (job.staging / "parts").resolve()
         folder.mkdir()
@@ -313,7 +313,7 @@ class Dask:
         return found
 
     def _run(self, job: Job, task: Any, what: str, stage: str) -> Any:
-        from rdf.distributed import run_distributed
+        from rdf.execution.distributed import run_distributed
 
         if job.source.needs_numbers and len(job.source.files) > 1:
             raise ConfigurationError(
@@ -337,7 +337,7 @@ def open_engine(configuration: RunConfiguration) -> Iterator[Engine]:
     if configuration.engine == "local":
         yield Local()
         return
-    from rdf.cluster import open_cluster
+    from rdf.execution.cluster import open_cluster
 
     with open_cluster(configuration.cluster, configuration.threads) as client:
         yield Dask(client, configuration.cluster)

@@ -40,8 +40,8 @@ from analysis.timings import Timings
 from analysis.training import train_models
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
 from models.registry import DETECTORS, SUPERVISED
-from rdf.features import first_plane
-from rdf.schema import load_schema
+from rdf.schema.features import first_plane
+from rdf.schema.model import load_schema
 
 DESCRIPTION = """\
 Say how well detectors tell signal from background: ROC curve and AUC, significance improvement, accuracy and the like,
@@ -238,7 +238,7 @@ def _prepare_all(
 
 def _note_differences(first: Job, other: Job, features: Sequence[str]) -> None:
     """Say where two samples make what the features are made of in different ways, as of columns that only one has."""
-    from rdf.columns import needed_columns
+    from rdf.code.columns import needed_columns
 
     made = [needed_columns(job.columns, features) for job in (first, other)]
     if differ := sorted(name for name in made[0].keys() | made[1].keys() if made[0].get(name) != made[1].get(name)):
@@ -318,7 +318,7 @@ def _metrics(
     """Return the figures of merit of each detector and of the ensemble, and write the curves."""
     with spinner(error_console(), "starting the evaluation"):
         from models.metrics import curves, figures_of_merit, permutation_importance
-        from rdf.curves import write_curves
+        from rdf.graph.curves import write_curves
         from rdf.provenance import Provenance
 
     names = (*compiled.detectors, *(ENSEMBLE,) * (len(compiled.ensemble.detectors) > 1))

@@ -21,22 +21,22 @@ from analysis.results import DISPLAYED, TOP_EVENTS, agreement, means, variations
 from analysis.timings import Timings
 from models.folder import MODELS_JSON, Columns, ModelFolder, TrainingSample, file_sha256
 from rdf import RNode
-from rdf.compiler import graph_library
+from rdf.code.compiler import graph_library
 from rdf.errors import NoEvents
-from rdf.features import Feature
-from rdf.objects import OBJECTS, ObjectParts, object_parts
-from rdf.schema import ID_QUANTITIES
-from rdf.variations import scales, vary_scales
+from rdf.graph.objects import OBJECTS, ObjectParts, object_parts
+from rdf.schema.features import Feature
+from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.variations import scales, vary_scales
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rdf.execution import Pass
+    from rdf.code.sofie import CompiledDetector
+    from rdf.execution.event_loop import Pass
+    from rdf.graph.scoring import Ensemble
     from rdf.provenance import Provenance
-    from rdf.scoring import Ensemble
-    from rdf.sofie import CompiledDetector
-    from rdf.sources import Source
+    from rdf.sources.source import Source
 
 LABEL = "label"
 
@@ -163,7 +163,7 @@ class Job:
 
     def _fields(self, detectors: Sequence[str] = ()) -> dict[str, str]:
         """Return, for each column of an event and of what detectors say of it, how the compiled graph names it."""
-        from rdf.scoring import score_fields
+        from rdf.graph.scoring import score_fields
 
         return {
             LABEL: "label",
@@ -188,34 +188,34 @@ class Job:
 
     def compile_columns(self) -> None:
         """Have the columns compiled, which takes a while, before they are needed."""
-        from rdf.columns import compile_columns, rounded
+        from rdf.code.columns import compile_columns, rounded
 
         types = {**self.source.head_types, **scales(self.configuration.vary)}
         compile_columns(rounded(self._defined, self._values), self._wanted, self._values, types)
 
     def check_columns(self) -> None:
         """Define the columns on a graph that is not run, as far as to see that they can be compiled."""
-        from rdf.execution import Pass
+        from rdf.execution.event_loop import Pass
 
         self._define_columns(Pass(self.source.open()))
 
     def _define_columns(self, loop: Pass) -> RNode:
         """Define all columns of an event."""
-        from rdf.columns import define_columns, rounded
+        from rdf.code.columns import define_columns, rounded
 
         events = vary_scales(loop.events, self.configuration.vary)
         return define_columns(events, rounded(self._defined, self._values), self._wanted, self._values, loop.watch)
 
     def _select(self, events: RNode) -> RNode:
         """Keep the events that can be used, and of these the part that is asked for."""
-        from rdf.selection import select_finite, select_part
+        from rdf.graph.selection import select_finite, select_part
 
         selected = select_finite(events, len(self.recipe.features))
         return selected if self.part is None else select_part(selected, self.part)
 
     def book_collection(self, passed: Pass, limit: int | None, slots: int) -> BookedCollection:
         """Book what detectors learn from, so many events at most, on a pass over events with so many slots."""
-        from rdf.snapshot import book_snapshot
+        from rdf.graph.snapshot import book_snapshot
 
         selected = self._select(self._define_columns(passed))
         seed = self.configuration.seed
@@ -266,10 +266,10 @@ class Job:
 
     def collect_scores(self, compiled: Compiled) -> Scored:
         """Run an event loop that scores all events and keeps what it finds in memory."""
-        from rdf.execution import EventLoop, use_threads
-        from rdf.scoring import define_scores, event_columns
-        from rdf.selection import book_cutflow
-        from rdf.snapshot import book_snapshot
+        from rdf.execution.event_loop import EventLoop, use_threads
+        from rdf.graph.scoring import define_scores, event_columns
+        from rdf.graph.selection import book_cutflow
+        from rdf.graph.snapshot import book_snapshot
 
         slots = use_threads(self.threads)
         columns = event_columns(self._recorded, tuple(compiled.detectors), compiled.folds)
@@ -294,7 +294,7 @@ class Job:
         return len(ID_QUANTITIES) + len(self._columns(compiled))
 
     def _columns(self, compiled: Compiled) -> list[str]:
-        from rdf.scoring import event_columns
+        from rdf.graph.scoring import event_columns
 
         return event_columns(self._recorded, tuple(compiled.detectors), compiled.folds)
 
@@ -319,12 +319,12 @@ class Job:
             file: that the scored events are written to.
             part: number of the part of the sample that the pass is over.
         """
-        from rdf.events import book_events
-        from rdf.histograms import book_histograms
-        from rdf.objects import book_top_objects
-        from rdf.scoring import ENSEMBLE, define_scores
-        from rdf.selection import book_cutflow
-        from rdf.snapshot import book_top_events
+        from rdf.graph.events import book_events
+        from rdf.graph.histograms import book_histograms
+        from rdf.graph.objects import book_top_objects
+        from rdf.graph.scoring import ENSEMBLE, define_scores
+        from rdf.graph.selection import book_cutflow
+        from rdf.graph.snapshot import book_top_events
 
         features, observables = self.recipe.features, self.recipe.observables
         names, ensemble = tuple(compiled.detectors), compiled.ensemble
@@ -364,8 +364,8 @@ class Job:
 
     def score(self, models: ModelFolder, compiled: Compiled) -> dict[str, Any]:
         """Run the scoring event loop, write what it gives, and return what run.json says of it."""
-        from rdf.events import check_events
-        from rdf.histograms import complete, remainders, write_histograms
+        from rdf.graph.events import check_events
+        from rdf.graph.histograms import complete, remainders, write_histograms
 
         features, observables = self.recipe.features, self.recipe.observables
         names, ensemble = tuple(compiled.detectors), compiled.ensemble
@@ -446,8 +446,8 @@ def compile_models(
         wanted: names of the detectors; all that there are if None.
         timings: counts the stage.
     """
-    from rdf.scoring import Ensemble
-    from rdf.sofie import check_parity, compile_detector, translate_network
+    from rdf.code.sofie import check_parity, compile_detector, translate_network
+    from rdf.graph.scoring import Ensemble
 
     names = [name for name in models.detectors if wanted is None or name in wanted]
     X = np.array(models.reference.features, dtype=np.float32)

@@ -27,7 +27,7 @@ from analysis.results import DISPLAYED, OBJECTS_JSON, TOP_EVENTS, agreement, mea
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
 from plotting.checksums import CHECKSUMS
 from rdf.errors import NoEvents
-from rdf.schema import ID_QUANTITIES
+from rdf.schema.model import ID_QUANTITIES
 
 RESULTS = ("run.json", "events.root", "histograms.root", "anomalies.csv", f"models/{MODELS_JSON}")
 """Files that every part has."""
@@ -353,8 +353,8 @@ def _files(parts: Sequence[Part]) -> list[dict[str, Any]]:
 def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str, Any], as_part: bool) -> dict[str, Any]:
     """Write events.root and histograms.root, and return what run.json says of the histograms."""
     from rdf.errors import SourceError
-    from rdf.histograms import complete, remainders, write_histograms
-    from rdf.merging import add_histograms, concatenate_events
+    from rdf.graph.histograms import complete, remainders, write_histograms
+    from rdf.graph.merging import add_histograms, concatenate_events
     from rdf.provenance import Provenance
 
     provenance = Provenance(

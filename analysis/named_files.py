@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import DataError
-from rdf.formats import format_of
 from rdf.printable import shortened
+from rdf.sources.formats import format_of
 
 LONGEST_PATH = 1000
 """Characters of a path that a message repeats at most."""

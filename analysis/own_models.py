@@ -1,7 +1,7 @@
 """Which models this user's own runs wrote: noted by their checksum in a folder that nobody else can write to.
 
 Their expressions are what the user wrote, and may be any C++; those of other models have to be of the grammar of
-`rdf.expressions`.
+`rdf.schema.expressions`.
 """
 
 from __future__ import annotations

@@ -22,15 +22,15 @@ from analysis.progress import progress_bar, spinner
 from analysis.timings import Timings
 from models.folder import MODELS_JSON, Columns, ModelFolder, read_model_folder
 from rdf.cache import cache_folder
-from rdf.compiler import graph_library
+from rdf.code.compiler import graph_library
 from rdf.errors import SchemaError, SourceError
-from rdf.expressions import outside_grammar
-from rdf.features import choose_features, first_plane
-from rdf.schema import Definitions, Schema, Selection, load_schema
-from rdf.variations import check_variations
+from rdf.schema.expressions import outside_grammar
+from rdf.schema.features import choose_features, first_plane
+from rdf.schema.model import Definitions, Schema, Selection, load_schema
+from rdf.schema.variations import check_variations
 
 if TYPE_CHECKING:
-    from rdf.sources import Source
+    from rdf.sources.source import Source
 
 STAND_IN_EVENTS = 100_000
 """Simulated events that stand in for a sample, at most."""
@@ -175,7 +175,7 @@ def prepare(
         check_schema(models, schema, configuration)
     graph_library("events")  # the compiler, if it has to, works while ROOT starts
     with timings.stage("import"), spinner(console, "starting ROOT"):
-        from rdf.interpreter import check_interpreter
+        from rdf.code.interpreter import check_interpreter
     check_interpreter()
     _compile_columns_of_tables(configuration, data, schema, models, part, staging, timings)
     data, source = _open(data, schema, configuration, timings)
@@ -204,7 +204,7 @@ def _compile_columns_of_tables(
 
     Whatever is wrong with them will be said when they are read.
     """
-    from rdf.sources import expected_source
+    from rdf.sources.source import expected_source
 
     with suppress(ConfigurationError, SchemaError, SourceError):
         if source := expected_source([file.path for file in data.files], schema):
@@ -242,7 +242,7 @@ def _job(
     timings: Timings,
 ) -> Job:
     """Settle which columns are computed: by the configuration, or as they were for the models to score with."""
-    from rdf.columns import (
+    from rdf.code.columns import (
         check_conditions,
         dropped_conditions,
         effective_selection,
@@ -318,9 +318,9 @@ def _available(models: ModelFolder, columns: Collection[str]) -> tuple[ModelFold
 
 def _open(data: RunInput, schema: Schema, configuration: RunConfiguration, timings: Timings) -> tuple[RunInput, Source]:
     """Make the input readable as trees: simulate it where that is allowed and needed, convert it where it is text."""
-    from rdf.simulation import simulate
-    from rdf.sources import open_source
-    from rdf.tabular import without_header
+    from rdf.simulation.generators import simulate
+    from rdf.sources.source import open_source
+    from rdf.sources.tabular import without_header
 
     console = error_console()
     if data.simulation:

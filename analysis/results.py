@@ -14,10 +14,10 @@ from analysis.inputs import RunInput
 from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
 from plotting.cells import escaped
-from rdf.histogram_keys import FEATURES, MOMENTS, HistogramKey
+from rdf.graph.histogram_keys import FEATURES, MOMENTS, HistogramKey
 
 if TYPE_CHECKING:
-    from rdf.snapshot import Collected
+    from rdf.graph.snapshot import Collected
 
 TOP_EVENTS = 100
 """Events in anomalies.csv."""
@@ -99,7 +99,7 @@ def write_anomalies(
         detectors: names of those of them that did.
         data: named in each line.
     """
-    from rdf.scoring import FOLD
+    from rdf.graph.scoring import FOLD
 
     ids, values = top.arrays()
     key = top.rows.key
@@ -135,7 +135,7 @@ def write_objects(staging: Path, events: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         staging: folder that gets the file.
-        events: as `rdf.objects.CollectedObjects.described` gives them, most anomalous first.
+        events: as `rdf.graph.objects.CollectedObjects.described` gives them, most anomalous first.
     """
     placed = [{"place": place, **event} for place, event in enumerate(events, start=1)]
     text = json.dumps({"events": placed}, indent=1, allow_nan=False) + "\n"

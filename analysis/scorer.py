@@ -21,7 +21,7 @@ from analysis.record import Record
 from analysis.timings import Timings
 from models.folder import ModelFolder, copy_model_folder
 from rdf.errors import CacheUnusable, MissingColumn, NoEvents, SchemaError, SourceError
-from rdf.schema import load_schema
+from rdf.schema.model import load_schema
 
 SAMPLED = 5_000
 """Events of a chunk, drawn at random, in which features and scores are compared with the training."""
@@ -138,7 +138,7 @@ class Scorer:
         Raises:
             AnalysisError, rdf.errors.*, models.errors.*: the sample to be replayed cannot be, or as compilers say.
         """
-        from rdf.execution import use_threads
+        from rdf.execution.event_loop import use_threads
 
         for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE):
             signal.signal(number, signal.SIG_DFL)  # ROOT would look for a debugger first, which takes a while

@@ -22,10 +22,10 @@ from analysis.progress import progress_bar, spinner
 from analysis.provenance import git_commit
 from analysis.summary import print_rows, rows
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
-from rdf.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
+from rdf.simulation.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
 
 if TYPE_CHECKING:
-    from rdf.simulation import Simulation
+    from rdf.simulation.generators import Simulation
 
 BACKGROUNDS = tuple(name for name, process in PROCESSES.items() if not process.signal)
 NAMES = (*PROCESSES, TRACKS)
@@ -93,9 +93,9 @@ def main(arguments: Sequence[str]) -> int:
     output = _checked_output(options.output)
 
     with spinner(error_console(), "starting ROOT"):
-        from rdf.interpreter import check_interpreter
+        from rdf.code.interpreter import check_interpreter
         from rdf.provenance import Provenance
-        from rdf.simulation import says_simulated, simulated_collisions, simulated_tracks, write_simulation
+        from rdf.simulation.generators import says_simulated, simulated_collisions, simulated_tracks, write_simulation
 
         check_interpreter()
     if output.exists() and not says_simulated(output):

@@ -19,9 +19,9 @@ from analysis.progress import progress_bar, spinner
 from analysis.provenance import library_versions
 from models.folder import Columns, ModelFolder, Training
 from models.registry import SUPERVISED
-from rdf.features import first_plane
 from rdf.memory import require_memory
-from rdf.schema import ID_QUANTITIES
+from rdf.schema.features import first_plane
+from rdf.schema.model import ID_QUANTITIES
 
 if TYPE_CHECKING:
     from models.training import Recipe, Trained, TrainingEvents
@@ -97,7 +97,7 @@ def train_models(
     with spinner(error_console(), "starting the training"):
         require_memory(NEEDED, "training")
         from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
-        from rdf.sofie import translate_network
+        from rdf.code.sofie import translate_network
 
     needed = configuration.train_on == "background" or any(name in SUPERVISED for name in detectors)
     labels = _labels(collected, needed)

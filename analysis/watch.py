@@ -35,7 +35,7 @@ from analysis.scorer import Merging, Setup
 from analysis.staging import Staging
 from analysis.summary import print_rows, print_summary, rows
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
-from rdf.schema import load_schema
+from rdf.schema.model import load_schema
 from rdf.startup import INTERRUPTED
 
 DESCRIPTION = """\

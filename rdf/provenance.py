@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rdf.code.interpreter import ROOT
 from rdf.errors import EventLoopFailed
-from rdf.interpreter import ROOT
 
 ZLIB = 101
 """Compression whose damage ROOT notices."""

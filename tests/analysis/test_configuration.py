@@ -19,8 +19,8 @@ from analysis.errors import ConfigurationError
 from analysis.run import option_parser
 from models.registry import SUPERVISED, UNSUPERVISED
 from rdf.errors import UnknownFeature
-from rdf.features import choose_features
-from rdf.schema import load_schema
+from rdf.schema.features import choose_features
+from rdf.schema.model import load_schema
 
 EVERYTHING: dict[str, Any] = {
     "sample": "a.csv",

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from analysis.simulate import main as simulate
-from rdf.interpreter import ROOT
+from rdf.code.interpreter import ROOT
 from tests.analysis.same_results import assert_same_results, scored_events
 
 EVENTS, FILES = 8000, 3

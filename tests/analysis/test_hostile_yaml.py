@@ -14,7 +14,7 @@ from analysis.errors import ConfigurationError, DataError
 from analysis.inputs import resolve_input
 from analysis.program import BAD_COMMAND, BAD_DATA, exit_code
 from rdf.errors import SchemaError
-from rdf.schema import load_schema
+from rdf.schema.model import load_schema
 
 SAMPLE = "title: mine\nschema: cms_nanoaod\nfiles: [{path: here.root}]\n"
 SCHEMA = (

@@ -23,8 +23,8 @@ from analysis.errors import ConfigurationError, DamagedPart
 from analysis.merging import check_part, merge_parts
 from analysis.output import write_checksums, write_record
 from analysis.run import run
+from rdf.code.interpreter import ROOT
 from rdf.errors import NoEvents
-from rdf.interpreter import ROOT
 from tests.analysis.same_results import assert_same_results
 
 EVENTS = 24_000

@@ -10,8 +10,8 @@ import pytest
 from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import ConfigurationError, DataError
 from analysis.inputs import RunInput, resolve_input
-from rdf.formats import format_of
-from rdf.tabular import is_table
+from rdf.sources.formats import format_of
+from rdf.sources.tabular import is_table
 
 
 def resolve(sample: str, **options: Any) -> RunInput:

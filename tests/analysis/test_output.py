@@ -28,10 +28,10 @@ from analysis.output import (
 )
 from plotting.checksums import vouch
 from plotting.drafts import draft_of
-from rdf.compiler import graph_library
+from rdf.code.compiler import graph_library
+from rdf.code.interpreter import ROOT
 from rdf.errors import EventLoopFailed
-from rdf.events import book_events
-from rdf.interpreter import ROOT
+from rdf.graph.events import book_events
 from rdf.provenance import Provenance
 from rdf.startup import interruptible
 

@@ -28,7 +28,7 @@ from condor.configuration import BatchConfiguration
 from models.folder import Columns, read_model_folder
 from models.isolation_forest import IsolationForest
 from models.settings import AutoencoderSettings
-from rdf.schema import load_schema
+from rdf.schema.model import load_schema
 from tests.models.conftest import COLUMNS, FEATURES, written
 from tests.models.trained import write_forest, write_table
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analysis.results import agreement, means, variations
-from rdf.interpreter import ROOT
+from rdf.code.interpreter import ROOT
 
 
 def filled(name: str, contents: list[list[float]]) -> Any:

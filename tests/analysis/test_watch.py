@@ -27,7 +27,7 @@ from analysis.program import run_program
 from analysis.run import run
 from analysis.watch import main, option_parser
 from models.folder import ModelFolder, read_model_folder
-from rdf.interpreter import ROOT
+from rdf.code.interpreter import ROOT
 from rdf.provenance import Provenance
 from tests.analysis.same_results import assert_same_results
 from tests.models.trained import write_table

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rdf.interpreter import MACROS, ROOT
+from rdf.code.interpreter import MACROS, ROOT
 
 HERE = Path(__file__).parent
 FLAGS = ("-std=c++17", "-O3", "-march=native")

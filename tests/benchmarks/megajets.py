@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rdf.interpreter import ROOT, declare, include_kernels
+from rdf.code.interpreter import ROOT, declare, include_kernels
 from tests.benchmarks.measure import Line, alternate, compare
 
 EVENTS = 200  # made-up events, gone over again and again

@@ -15,7 +15,7 @@ import uproot
 
 from analysis.merging import merge_parts
 from analysis.output import write_checksums, write_record
-from rdf.interpreter import ROOT
+from rdf.code.interpreter import ROOT
 from tests.benchmarks import toolkit
 from tests.benchmarks.child import run_analysis
 from tests.benchmarks.events import made_events

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rdf.sofie import PARITY
+from rdf.code.sofie import PARITY
 from tests.benchmarks import best_mix, limits, notebook, numba_columns, toolkit
 from tests.benchmarks.agreement import PEERS, check_scores
 from tests.benchmarks.events import FORMATS, made_events

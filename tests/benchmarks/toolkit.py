@@ -14,16 +14,16 @@ from models.onnx_export import export_onnx
 from models.thresholds import rank_table
 from models.training import TrainingEvents, write_model_folder
 from rdf import RNode
-from rdf.columns import define_columns, effective_selection, physics_columns, rounded
-from rdf.compiler import compile_library, graph_library
-from rdf.execution import EventLoop, use_threads
-from rdf.interpreter import ROOT
-from rdf.schema import ID_QUANTITIES, Available, load_schema
-from rdf.scoring import Ensemble, define_scores, score_fields
-from rdf.selection import book_non_finite, select_finite
-from rdf.snapshot import book_snapshot, book_top_events
-from rdf.sofie import CompiledDetector, compile_detector, translate_network
-from rdf.sources import Source, open_source
+from rdf.code.columns import define_columns, effective_selection, physics_columns, rounded
+from rdf.code.compiler import compile_library, graph_library
+from rdf.code.interpreter import ROOT
+from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
+from rdf.execution.event_loop import EventLoop, use_threads
+from rdf.graph.scoring import Ensemble, define_scores, score_fields
+from rdf.graph.selection import book_non_finite, select_finite
+from rdf.graph.snapshot import book_snapshot, book_top_events
+from rdf.schema.model import ID_QUANTITIES, Available, load_schema
+from rdf.sources.source import Source, open_source
 from tests.benchmarks.events import FEATURES
 from tests.benchmarks.trained import RECIPE
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 
 include_kernels("objects")
 Momentum = ROOT.objects.Momentum

@@ -9,7 +9,7 @@ import math
 
 import pytest
 
-from rdf.interpreter import ROOT, declare, include_kernels
+from rdf.code.interpreter import ROOT, declare, include_kernels
 
 include_kernels("checked")
 

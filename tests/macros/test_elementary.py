@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 
 include_kernels("elementary")
 Reals = NDArray[np.float64]

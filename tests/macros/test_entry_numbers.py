@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.execution import EventLoop, use_threads
-from rdf.interpreter import ROOT, include_kernels
-from rdf.schema import Schema
-from rdf.sources import Source, open_source
+from rdf.code.interpreter import ROOT, include_kernels
+from rdf.execution.event_loop import EventLoop, use_threads
+from rdf.schema.model import Schema
+from rdf.sources.source import Source, open_source
 
 SIZES = (900, 1, 0, 350, 749)
 """Events in each file of the sample, one of which is empty."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 
 include_kernels("event_loop")
 

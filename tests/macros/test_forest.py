@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.compiled import WAYS, compiled
 
 TREES = 23  # two tens and three

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, massless, momenta, reals
 
 include_kernels("met")

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, Momentum, components, integers, massless, momenta, reals
 
 include_kernels("objects")

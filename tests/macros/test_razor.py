@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, components, massless, momenta
 
 include_kernels("razor")
@@ -327,7 +327,7 @@ def test_the_search_ends_for_space_like_jets_with_empty_ones_among_them() -> Non
     """Energies below |p|, as rounding leaves them, along one line: every product of two groups is negative."""
     code = """
 import numpy as np
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 include_kernels("razor")
 momenta = np.random.default_rng(0).exponential(50, 24)
 momenta[::7] = 0

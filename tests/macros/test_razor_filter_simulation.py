@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rdf.interpreter import ROOT, declare, include_kernels
+from rdf.code.interpreter import ROOT, declare, include_kernels
 
 include_kernels("razor_filter_simulation")
 declare(

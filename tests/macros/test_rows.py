@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 
 include_kernels("rows")
 

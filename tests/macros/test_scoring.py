@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rdf.interpreter import ROOT
+from rdf.code.interpreter import ROOT
 from tests.macros.networks import network_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rdf.interpreter import ROOT, declare, include_kernels
+from rdf.code.interpreter import ROOT, declare, include_kernels
 
 include_kernels("stopwatch")
 declare(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.interpreter import MACROS, ROOT, include_kernels
+from rdf.code.interpreter import MACROS, ROOT, include_kernels
 
 include_kernels("table_writer")
 
@@ -110,7 +110,7 @@ def test_a_file_that_was_not_completed_cannot_be_opened(tmp_path: Path) -> None:
     code = f"""
 import os
 import numpy as np
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 include_kernels("table_writer")
 writer = ROOT.table_writer.TableWriter({str(path)!r}, "numbers", ["a"], ["double"])
 column = np.random.default_rng(0).normal(size=100_000)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rdf.interpreter import ROOT, declare, include_kernels
+from rdf.code.interpreter import ROOT, declare, include_kernels
 
 include_kernels("track_simulation")
 declare(

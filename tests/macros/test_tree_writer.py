@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.interpreter import ROOT, include_kernels
+from rdf.code.interpreter import ROOT, include_kernels
 
 include_kernels("tree_writer")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rdf.histograms import write_histograms
-from rdf.interpreter import ROOT
+from rdf.code.interpreter import ROOT
+from rdf.graph.histograms import write_histograms
 from rdf.provenance import Provenance
 from tests.plotting.evaluations import sample
 

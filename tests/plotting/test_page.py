@@ -19,7 +19,7 @@ from plotting.__main__ import main
 from plotting.checksums import DRAWN
 from plotting.errors import PackageUnavailable
 from plotting.page import write_browser_page
-from rdf.curves import write_curves
+from rdf.graph.curves import write_curves
 from rdf.provenance import Provenance
 from tests.plotting.browsing import FALLING, write_browsable
 from tests.plotting.chromium import PATIENCE, Chromium, Page, chromium

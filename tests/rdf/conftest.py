@@ -16,18 +16,18 @@ from models.folder import Columns as Recipe
 from models.folder import ModelFolder
 from models.isolation_forest import IsolationForest
 from rdf import RNode
-from rdf.columns import define_columns, rounded
-from rdf.events import book_events
-from rdf.execution import EventLoop, Loop, use_threads
-from rdf.features import FEATURE_SETS, FEATURES
-from rdf.histograms import book_histograms, collect_histograms, complete, write_histograms
+from rdf.code.columns import define_columns, rounded
+from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
+from rdf.execution.event_loop import EventLoop, Loop, use_threads
+from rdf.graph.events import book_events
+from rdf.graph.histograms import book_histograms, collect_histograms, complete, write_histograms
+from rdf.graph.scoring import Ensemble, define_scores, event_columns
+from rdf.graph.selection import Cut, book_cutflow, select_finite
+from rdf.graph.snapshot import Snapshot, book_snapshot, book_top_events
 from rdf.provenance import Provenance
-from rdf.schema import ID_QUANTITIES, Schema, load_schema
-from rdf.scoring import Ensemble, define_scores, event_columns
-from rdf.selection import Cut, book_cutflow, select_finite
-from rdf.snapshot import Snapshot, book_snapshot, book_top_events
-from rdf.sofie import CompiledDetector, compile_detector, translate_network
-from rdf.sources import Source, open_source
+from rdf.schema.features import FEATURE_SETS, FEATURES
+from rdf.schema.model import ID_QUANTITIES, Schema, load_schema
+from rdf.sources.source import Source, open_source
 from tests.models.trained import write_forest
 from tests.rdf.trees import columns_of, fields_of
 

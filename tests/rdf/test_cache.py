@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from rdf import cache, compiler
+from rdf import cache
 from rdf.cache import cache_folder, close_to_others, is_own, named_folder, read_own
-from rdf.compiler import compile_library, find_compiler
+from rdf.code import compiler
+from rdf.code.compiler import compile_library, find_compiler
 
 PROJECT = Path(__file__).parents[2]
 SOMEBODY = 4321
@@ -244,8 +245,8 @@ def test_a_process_removes_what_took_the_caches_place(home: Path, tmp_path: Path
 
 
 def test_a_converted_table_of_another_user_is_made_anew(tmp_path: Path, given_away: GiveAway) -> None:
-    from rdf.schema import Schema
-    from rdf.tabular import convert
+    from rdf.schema.model import Schema
+    from rdf.sources.tabular import convert
 
     table = {"title": "t", "tree": "t", "columns": {"x": "float64"}, "quantities": {}, "features": "none"}
     schema = Schema.model_validate({"name": "t", **table})

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rdf.code.interpreter import ROOT
 from rdf.errors import SourceError, UnreadableFile
-from rdf.execution import EventLoop, use_threads
-from rdf.interpreter import ROOT
+from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.local_files import LocalFiles, is_plain
-from rdf.schema import Schema
-from rdf.sources import open_source
+from rdf.schema.model import Schema
+from rdf.sources.source import open_source
 from tests.rdf.trees import WRITERS
 
 ODD_NAMES = (

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import uproot
 
+from rdf.code.interpreter import ROOT
 from rdf.errors import EventLoopFailed
-from rdf.interpreter import ROOT
 from rdf.provenance import Provenance
 
 

@@ -298,7 +298,7 @@ def test_a_logon_macro_of_the_user_is_not_run(logon: str, tmp_path: Path) -> Non
     }
     (tmp_path / "logon.C").write_text(texts[".rootlogon.C"])
     (tmp_path / logon).write_text(texts[logon])
-    source = "from rdf.interpreter import ROOT; print(ROOT.RDataFrame(4).Sum('rdfentry_').GetValue())"
+    source = "from rdf.code.interpreter import ROOT; print(ROOT.RDataFrame(4).Sum('rdfentry_').GetValue())"
     done = subprocess.run(
         [sys.executable, "-c", source],
         cwd=tmp_path,

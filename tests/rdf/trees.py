@@ -11,13 +11,13 @@ import uproot
 from numpy.typing import NDArray
 
 from rdf import RNode
-from rdf.columns import define_columns, effective_selection, physics_columns
-from rdf.compiler import graph_library
-from rdf.interpreter import ROOT, define, include_kernels
-from rdf.schema import Definition, Objects, Schema
-from rdf.scoring import score_fields
-from rdf.sources import Source, open_source
-from rdf.variations import vary_scales
+from rdf.code.columns import define_columns, effective_selection, physics_columns
+from rdf.code.compiler import graph_library
+from rdf.code.interpreter import ROOT, define, include_kernels
+from rdf.graph.scoring import score_fields
+from rdf.schema.model import Definition, Objects, Schema
+from rdf.schema.variations import vary_scales
+from rdf.sources.source import Source, open_source
 
 Values = NDArray[Any] | Sequence[Sequence[float]]
 """Numbers of a column: one an event, or a list of any length for each event."""

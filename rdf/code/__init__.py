@@ -1,0 +1,1 @@
+"""Text that becomes compiled C++: columns, and detectors' networks."""

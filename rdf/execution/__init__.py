@@ -1,0 +1,1 @@
+"""Event loops, on this machine and on Dask."""

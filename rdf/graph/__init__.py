@@ -1,0 +1,1 @@
+"""What a graph of events does: selects, scores, fills histograms, keeps rows."""

@@ -1,0 +1,116 @@
+"""The curves of an evaluation as ROOT objects, in one file that opens in a TBrowser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rdf.code.interpreter import ROOT
+from rdf.graph.histogram_keys import SCORES, HistogramKey
+from rdf.graph.styles import score_title, style_graph, style_histogram
+from rdf.provenance import SIMULATED, Provenance
+
+Numbers = npt.NDArray[np.float64]
+
+BINS = 100
+TAIL = 99.9
+"""Percentile of the scores at which the axis of a score ends; detectors have tails that would hide all else."""
+
+
+class Curves(Protocol):
+    """What a score achieves at its working points."""
+
+    @property
+    def fpr(self) -> Numbers: ...  # noqa: D102
+    @property
+    def tpr(self) -> Numbers: ...  # noqa: D102
+    @property
+    def efficiency(self) -> Numbers: ...  # noqa: D102
+    @property
+    def improvement(self) -> Numbers: ...  # noqa: D102
+
+
+def write_curves(
+    path: Path,
+    curves: Mapping[str, Curves],
+    scores: Mapping[str, npt.NDArray[np.floating]],
+    labels: npt.NDArray[np.integer],
+    provenance: Provenance,
+) -> None:
+    """Write the ROC curve, the significance improvement and the scores of each detector; simulated ones say so.
+
+    Args:
+        path: file to write, with the directories roc/, significance/ and scores/.
+        curves: by detector.
+        scores: by detector, each of shape (events,).
+        labels: 1 for signal and 0 for background, shape (events,).
+        provenance: of the events.
+
+    Raises:
+        EventLoopFailed: the file cannot be written whole.
+    """
+    objects: dict[str, Any] = {}
+    for name, curve in curves.items():
+        objects[f"roc/{name}"] = _graph(
+            name, curve.fpr, curve.tpr, f"ROC curve, {name}", "background efficiency", "signal efficiency"
+        )
+        objects[f"significance/{name}"] = _graph(
+            name,
+            curve.efficiency,
+            curve.improvement,
+            f"Significance improvement, {name}",
+            "signal efficiency",
+            "signal efficiency / #sqrt{background efficiency}",
+        )
+    for name, values in scores.items():
+        axis = _axis(values)
+        for label, kind in enumerate(("background", "signal")):
+            objects[f"scores/{name}_{kind}"] = _spectrum(
+                f"{name}_{kind}", f"{name}, {kind};{score_title(name)};events", axis, values[labels == label]
+            )
+            style_histogram(HistogramKey(SCORES, name, kind).path, objects[f"scores/{name}_{kind}"])
+
+    with provenance.created_file(path) as file:
+        for place, written in objects.items():
+            directory, _, name = place.partition("/")
+            if provenance.simulated:
+                written.SetTitle(f"{SIMULATED} {written.GetTitle()}")
+            (file.GetDirectory(directory) or file.mkdir(directory)).WriteObject(written, name)
+
+
+def _graph(name: str, x: Numbers, y: Numbers, title: str, xtitle: str, ytitle: str) -> Any:
+    # A TGraph of no points is made by another constructor.
+    graph = ROOT.TGraph(len(x), np.ascontiguousarray(x), np.ascontiguousarray(y)) if len(x) else ROOT.TGraph()
+    graph.SetName(name)
+    graph.SetTitle(title)
+    # Its histogram holds the titles of the axes; where they are set without it, they are lost on the way to the file.
+    graph.GetHistogram().SetTitle("")
+    graph.GetXaxis().SetTitle(xtitle)
+    graph.GetYaxis().SetTitle(ytitle)
+    style_graph(graph)
+    return graph
+
+
+def _axis(scores: npt.NDArray[np.floating]) -> tuple[float, float]:
+    """Return the range of a score's axis: from the lowest to where only the tail is left, in bins of a round width."""
+    finite = scores[np.isfinite(scores)].astype(np.float64)
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(np.percentile(finite, TAIL))
+    step = ((high - low) or abs(high) or 1.0) / (BINS - 2)
+    digit = 10.0 ** (np.floor(np.log10(step)) - 1)
+    step = float(np.ceil(step / digit) * digit)
+    first = float(np.floor(low / step) * step)
+    return first, first + BINS * step
+
+
+def _spectrum(name: str, title: str, axis: tuple[float, float], scores: npt.NDArray[np.floating]) -> Any:
+    histogram = ROOT.TH1D(name, title, BINS, *axis)
+    values = np.ascontiguousarray(scores, dtype=np.float64)
+    if len(values):
+        histogram.FillN(len(values), values, np.ones(len(values)))
+    return histogram

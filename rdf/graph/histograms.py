@@ -1,0 +1,335 @@
+"""Histograms: booked on the graph, filled by the event loop, written to one ROOT file.
+
+What all events show is the sum of what normal and anomalous events show, so only these two are filled. Sums of real
+numbers are exact to the last bit, whatever the order of the events: so the histograms of parts of a sample, with what
+rounding left of their sums, add up to what one event loop gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rdf import RNode
+from rdf.code.interpreter import ROOT
+from rdf.graph.histogram_keys import (
+    AGREEMENT,
+    ALL,
+    CUTFLOW,
+    FEATURES,
+    LABELS,
+    MOMENTS,
+    PLANES,
+    SCORES,
+    SELECTIONS,
+    HistogramKey,
+)
+from rdf.graph.scoring import ENSEMBLE
+from rdf.graph.selection import Cut, NonFinite, book_non_finite
+from rdf.graph.styles import score_title, style_histogram
+from rdf.provenance import Provenance
+from rdf.schema.features import Feature
+
+_VARIED = (FEATURES, SCORES, AGREEMENT)
+"""Kinds of histograms that are filled for systematic variations too."""
+
+
+class Binning(Protocol):
+    """Equal bins from low to high."""
+
+    @property
+    def bins(self) -> int: ...  # noqa: D102
+    @property
+    def low(self) -> float: ...  # noqa: D102
+    @property
+    def high(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Booked histograms by their path in the file; those of all events are added up when they are written.
+
+    Attributes:
+        numbers: path -> the number under which it is found when it is filled.
+        filling: what the loop fills.
+        booked: what the event loop has to run.
+        non_finite: what the loop counts of all events.
+    """
+
+    numbers: dict[str, int]
+    filling: Any
+    booked: Any
+    non_finite: NonFinite
+
+    def results(self) -> list[Any]:
+        """Return what the event loop has to run."""
+        return [self.booked, self.non_finite.booked]
+
+    def filled(self) -> dict[str, Any]:
+        """Return all histograms by their path, after the loop, with their remainders.
+
+        What was varied lies in `variations/<name>_<direction>`, by the same paths.
+        """
+        filled: dict[str, Any] = {}
+        for varied in (str(name) for name in self.filling.variations()):
+            variation = "" if varied == "nominal" else varied.replace(":", "_")
+            for path, number in self.numbers.items():
+                key = replace(HistogramKey.of_path(path), variation=variation)
+                if not variation or key.kind in _VARIED:
+                    filled[key.path] = _clone(self.filling.filled(varied, number))
+                    if rest := self.filling.remainders(varied, number):
+                        filled[replace(key, remainder=True).path] = _clone(rest)
+        return filled
+
+
+def book_histograms(
+    read: RNode,
+    selected: RNode,
+    fields: Mapping[str, str],
+    features: Sequence[str],
+    described: Mapping[str, Feature],
+    feature_axes: Mapping[str, Binning],
+    score_axes: Mapping[str, Binning],
+    plane: tuple[str, str] | None,
+    voters: int,
+    slots: int,
+    variations: Sequence[str] = (),
+    labelled: bool = False,
+    watch: Any = None,
+) -> Histograms:
+    """Book all histograms of a run; an event fills them in one go.
+
+    Args:
+        read: node of all events, with `recorded_event`.
+        selected: node of the scored events.
+        fields: column -> how `macros/fields.hxx` names it.
+        features: what the detectors learned from.
+        described: how each of them, and of the columns below, is written.
+        feature_axes: binning of the features and of whatever else is drawn like one.
+        score_axes: binning of each detector's score.
+        plane: columns (horizontal, vertical) in which events are drawn; None where there is a single feature.
+        voters: detectors of the ensemble.
+        slots: of the event loop.
+        variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
+        labelled: whether the events have labels; then the scores of signal and of background are filled too.
+        watch: the event loop's stopwatch, or None.
+    """
+    width, detectors = len(features), tuple(score_axes)
+    filling = ROOT.graph.Histograms()
+    numbers: dict[str, int] = {}
+
+    def add(key: HistogramKey, empty: Any, columns: Sequence[str], selection: int = filling.kAll) -> None:
+        numbers[key.path] = int(filling.add(empty, [fields[name] for name in columns], selection))
+
+    def add_products(key: HistogramKey, empty: Any, columns: Sequence[str], with_one: bool, selection: int) -> None:
+        numbers[key.path] = int(filling.add_products(empty, [fields[name] for name in columns], with_one, selection))
+
+    for selection, which in zip(SELECTIONS, (filling.kNormal, filling.kAnomalous), strict=True):
+        for name, axis in feature_axes.items():
+            key = HistogramKey(FEATURES, name, selection)
+            title = titles(described[name].title + _of_events(selection), described[name].axis_title, "events")
+            add(key, ROOT.TH1D(key.object_name, title, *_bins(axis)), [name], which)
+        if plane:
+            key = HistogramKey(PLANES, "_".join(plane), selection)
+            add(key, ROOT.TH2D(key.object_name, *_plane_model(plane, selection, described, feature_axes)), plane, which)
+        key = HistogramKey(MOMENTS, selection=selection)
+        title = titles("Sums of products of features" + _of_events(selection), "", "", "sum of products")
+        empty = ROOT.TH2D(key.object_name, title, *2 * (width + 1, -0.5, width + 0.5))
+        _label_matrix(empty, ("1", *features))
+        add_products(key, empty, features, True, which)
+
+    ranks = (100, 0.0, 1.0)
+    for name, bins in {**{f"score_{d}": _bins(axis) for d, axis in score_axes.items()}, ENSEMBLE: ranks}.items():
+        title = score_title(name)
+        add(HistogramKey(SCORES, name), ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins), [name])
+        if labelled:
+            for label, which in zip(LABELS, (filling.kSignal, filling.kBackground), strict=True):
+                of_label = titles(_capitalised(title) + _of_events(label), title, "events")
+                add(HistogramKey(SCORES, name, label), ROOT.TH1D(name, of_label, *bins), [name], which)
+        if plane:
+            key = HistogramKey(PLANES, f"{name}_{'_'.join(plane)}")
+            axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
+            of_mean = titles(f"Mean {title}", *(described[axis].axis_title for axis in plane), f"mean {title}")
+            add(key, ROOT.TProfile2D(key.object_name, of_mean, *axes), [*plane, name])
+
+    count = len(detectors)
+    votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)
+    add(HistogramKey(AGREEMENT, "votes"), ROOT.TH1D(*votes), ["votes"])
+    agreement = ROOT.TH2D("flagged", "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
+    _label_matrix(agreement, detectors)
+    flags = [f"flag_{name}" for name in detectors]
+    add_products(HistogramKey(AGREEMENT, "flagged"), agreement, flags, False, filling.kAll)
+    return Histograms(
+        numbers,
+        filling,
+        filling.book(selected, slots, bool(variations), watch or ROOT.nullptr),
+        book_non_finite(read, features, slots),
+    )
+
+
+def _bins(axis: Binning) -> tuple[int, float, float]:
+    return axis.bins, axis.low, axis.high
+
+
+def titles(*texts: str) -> str:
+    """Return the titles of a histogram and its axes as ROOT takes them, in which a semicolon stands between two."""
+    return ";".join(text.replace(";", "#;") + " " * text.endswith("#") for text in texts)
+
+
+def _of_events(selection: str) -> str:
+    """Return the end of the title of what selected events show."""
+    return f", {selection} events"
+
+
+def _plane_model(
+    plane: tuple[str, str], selection: str, described: Mapping[str, Feature], axes: Mapping[str, Binning]
+) -> tuple[Any, ...]:
+    x, y = plane
+    title = f"{described[y].title} against {described[x].title}{_of_events(selection)}"
+    return (
+        titles(title, described[x].axis_title, described[y].axis_title, "events"),
+        *_bins(axes[x]),
+        *_bins(axes[y]),
+    )
+
+
+def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
+    """Return what was filled and counted, after the loop, by its path: what the loops over parts of a sample add up."""
+    filled = histograms.filled()
+    not_finite = histograms.non_finite.counts()
+    title = "Events in which a feature is not finite"
+    filled[HistogramKey(CUTFLOW, "non_finite").path] = _counts("non_finite", title, not_finite, -0.5)
+    passed = {cut.name: cut.events for cut in cuts}
+    filled[HistogramKey(CUTFLOW, "cutflow").path] = _counts("cutflow", "Cutflow", passed, 0.0)
+    return filled
+
+
+def _counts(name: str, title: str, counts: Mapping[str, int], low: float) -> Any:
+    histogram = ROOT.TH1D(name, f"{title};;events", len(counts), low, len(counts) + low)
+    for i, (label, events) in enumerate(counts.items(), start=1):
+        histogram.SetBinContent(i, events)
+        histogram.GetXaxis().SetBinLabel(i, label)
+    return histogram
+
+
+def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add the histograms of one part of a sample to those of others.
+
+    Args:
+        total: as `collect_histograms` gives them; changed.
+        more: those of the other part, with the same paths and bins.
+    """
+    for path, histogram in total.items():
+        key = HistogramKey.of_path(path)
+        if key.remainder:
+            continue
+        entries = histogram.GetEntries() + more[path].GetEntries()
+        if key.kind == CUTFLOW:  # filled bin by bin
+            entries = histogram.GetEntries()
+        of_rest = replace(key, remainder=True).path
+        if (rest := total.get(of_rest)) is None:
+            histogram.Add(more[path])
+            histogram.SetEntries(entries)
+            continue
+        other = (more[path], more[of_rest])
+        sums = [
+            _added(*(np.array(array(h)) for h in (histogram, rest, *other))) for array in (_contents, _squared_weights)
+        ]
+        histogram.Add(more[path])  # its number of entries, and for means those of each bin
+        for array, (high, low) in zip((_contents, _squared_weights), sums, strict=True):
+            array(histogram)[:], array(rest)[:] = high, low
+        histogram.ResetStats()
+        histogram.SetEntries(entries)
+
+
+def _clone(histogram: Any) -> Any:
+    """Return a copy that goes when Python forgets it; otherwise a few MB would stay of each event loop."""
+    copy = histogram.Clone()
+    ROOT.SetOwnership(copy, True)
+    return copy
+
+
+def _contents(histogram: Any) -> npt.NDArray[np.float64]:
+    """Return a view of the sums in the bins of a histogram or profile, shape (bins with overflows,)."""
+    return np.frombuffer(histogram.GetArray(), dtype=np.float64, count=histogram.GetNcells())
+
+
+def _squared_weights(histogram: Any) -> npt.NDArray[np.float64]:
+    return np.frombuffer(histogram.GetSumw2().GetArray(), dtype=np.float64, count=histogram.GetNcells())
+
+
+def _added(
+    high: npt.NDArray[np.float64],
+    low: npt.NDArray[np.float64],
+    other_high: npt.NDArray[np.float64],
+    other_low: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Add sums that are kept in two doubles each, as `macros/exact_sums.hxx` does."""
+    total = high + other_high
+    added = total - high
+    rest = low + other_low + ((high - (total - added)) + (other_high - added))
+    result = total + rest
+    return result, rest - (result - total)
+
+
+def complete(filled: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all histograms of the file by their path, those of all events among them.
+
+    Args:
+        filled: as `collect_histograms` gives them, of one event loop or of the loops over all parts.
+    """
+    kept = remainders(filled)
+    whole = {path: histogram for path, histogram in filled.items() if path not in kept}
+    _add_sums(whole)
+    return whole
+
+
+def remainders(filled: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what rounding left of sums, for the file of a part of a sample."""
+    return {path: histogram for path, histogram in filled.items() if HistogramKey.of_path(path).remainder}
+
+
+def _add_sums(filled: dict[str, Any]) -> None:
+    """Add what all events show to what normal and anomalous events show."""
+    normal, anomalous = SELECTIONS
+    keys = [HistogramKey.of_path(path) for path in filled]
+    for key in [key for key in keys if key.selection == normal]:
+        total = _clone(filled[key.path])
+        total.Add(filled[replace(key, selection=anomalous).path])
+        of_all = replace(key, selection=ALL)
+        total.SetTitle(titles(str(total.GetTitle()).removesuffix(_of_events(normal)) + _of_events(ALL)))
+        total.SetName(of_all.object_name)
+        filled[of_all.path] = total
+
+
+def _label_matrix(matrix: Any, labels: Sequence[str]) -> None:
+    for axis in (matrix.GetXaxis(), matrix.GetYaxis()):
+        for i, label in enumerate(labels, start=1):
+            axis.SetBinLabel(i, label)
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def write_histograms(path: Path, histograms: Mapping[str, Any], provenance: Provenance) -> None:
+    """Write histograms to a ROOT file, each in the directory that its path says; simulated ones say so in their titles.
+
+    They are written as a TBrowser is to draw them.
+
+    Raises:
+        EventLoopFailed: the file cannot be written whole.
+    """
+    with provenance.created_file(path) as file:
+        for place, histogram in sorted(histograms.items()):
+            directory, _, name = place.rpartition("/")
+            if provenance.simulated:
+                histogram.SetTitle(titles(f"SIMULATED {histogram.GetTitle()}"))
+            if not HistogramKey.of_path(place).remainder:
+                style_histogram(place, histogram)
+            (file.GetDirectory(directory) or file.mkdir(directory)).WriteObject(histogram, name)

@@ -1,0 +1,186 @@
+"""Objects of the most anomalous events, as an event display shows them: jets, leptons and MET, or megajets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdf import RNode
+from rdf.code.compiler import graph_library
+from rdf.schema.model import ID_QUANTITIES, names_in
+
+OBJECTS = "recorded_objects"
+"""Column with the objects of an event, for a display of it."""
+
+_OBJECTS: Mapping[str, Mapping[str, str]] = {
+    "jets": {part: f"jet_{part}" for part in ("pt", "eta", "phi")},
+    "leptons": {part: f"lepton_{part}" for part in ("pt", "eta", "phi", "charge", "flavour")},
+    "megajets": {
+        part: f"ROOT::RVec<double>{{megajets.first.{get}(), megajets.second.{get}()}}"
+        for part, get in (("px", "Px"), ("py", "Py"), ("pz", "Pz"), ("energy", "E"))
+    },
+    "met": {"pt": "met_pt", "phi": "met_phi"},
+}
+"""Kind of object -> what there is of each, with the expression that has it for all of an event."""
+
+ONE = ("met",)
+"""Kinds of which an event has one."""
+
+
+@dataclass(frozen=True)
+class ObjectParts:
+    """What a sample has of its events' objects.
+
+    Attributes:
+        names: (kind, part) of each.
+        expression: of the column `recorded_objects`.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    expression: str
+
+
+def object_parts(columns: Mapping[str, str]) -> ObjectParts | None:
+    """Return what a sample has of its events' objects; None where it has none that can be drawn.
+
+    Megajets are taken where there are no jets to make them of.
+
+    Args:
+        columns: as `rdf.code.columns.physics_columns` gives them.
+    """
+    found = {
+        (kind, part): expression
+        for kind, parts in _OBJECTS.items()
+        for part, expression in parts.items()
+        if names_in(expression) & {*columns, "megajets", *parts.values()} <= columns.keys()
+    }
+    kinds = {kind for kind, part in found if part in ("pt", "px")}
+    if "jets" in kinds or "leptons" in kinds:
+        kinds.discard("megajets")
+    if not kinds - {"met"}:
+        return None
+    found = {(kind, part): expression for (kind, part), expression in found.items() if kind in kinds}
+    return ObjectParts(tuple(found), f"recorded::collect_objects({', '.join(found.values())})")
+
+
+@dataclass(frozen=True)
+class EventObjects:
+    """The objects of one event.
+
+    Attributes:
+        ids: run, luminosityBlock and event.
+        key: by which events are compared, greatest first.
+        parts: numbers of each part.
+    """
+
+    ids: tuple[int, ...]
+    key: tuple[float, ...]
+    parts: tuple[tuple[float, ...], ...]
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Sorts the most anomalous event first."""
+        return tuple(-value for value in self.key), self.ids, self.parts
+
+
+@dataclass(frozen=True)
+class CollectedObjects:
+    """Objects that an event loop has collected, or the loops over several parts of a sample.
+
+    Attributes:
+        key: names of the values by which events are compared.
+        names: (kind, part) of each part.
+        size: events that are kept at most.
+        events: the most anomalous first.
+    """
+
+    key: tuple[str, ...]
+    names: tuple[tuple[str, str], ...]
+    size: int
+    events: tuple[EventObjects, ...]
+
+    def merged(self, other: CollectedObjects) -> CollectedObjects:
+        """Return what one loop over both parts would have collected."""
+        events = sorted((*self.events, *other.events), key=lambda event: event.order)
+        return replace(self, events=tuple(events[: self.size]))
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return the events by name: what names them, their key, and for each kind its objects, in GeV and radians.
+
+        What is not finite is None.
+        """
+        return [self._described(event) for event in self.events]
+
+    def _described(self, event: EventObjects) -> dict[str, Any]:
+        named: dict[str, Any] = dict(zip((*ID_QUANTITIES, *self.key), (*event.ids, *event.key), strict=True))
+        kinds: dict[str, dict[str, tuple[float | None, ...]]] = {}
+        for (kind, part), numbers in zip(self.names, event.parts, strict=True):
+            kinds.setdefault(kind, {})[part] = tuple(number if math.isfinite(number) else None for number in numbers)
+        for kind, parts in kinds.items():
+            objects = [dict(zip(parts, numbers, strict=True)) for numbers in zip(*parts.values(), strict=True)]
+            named[kind] = objects[0] if kind in ONE else objects
+        return named
+
+
+@dataclass(frozen=True)
+class TopObjects:
+    """Objects of the most anomalous events, which an event loop will collect.
+
+    Attributes:
+        key: names of the values by which events are compared.
+        names: (kind, part) of each part.
+        size: events that are kept at most.
+        collector: the C++ object that collects; it has to live as long as the loop runs.
+        booked: what the event loop has to run.
+    """
+
+    key: tuple[str, ...]
+    names: tuple[tuple[str, str], ...]
+    size: int
+    collector: Any
+    booked: Any
+
+    def collected(self) -> CollectedObjects:
+        """Return what there is after the loop."""
+        events = (
+            EventObjects(tuple(int(i) for i in ids), *self._parts(np.array(values, dtype=np.float32)))
+            for ids, values in zip(self.collector.ids(), self.collector.values(), strict=True)
+        )
+        ordered = sorted(events, key=lambda event: event.order)
+        return CollectedObjects(self.key, self.names, self.size, tuple(ordered))
+
+    def _parts(self, values: npt.NDArray[np.float32]) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]:
+        # The shortest numbers that are these float32.
+        numbers = [float(str(value)) for value in values]
+        key, parts, start = tuple(numbers[: len(self.key)]), [], len(self.key)
+        for _ in self.names:
+            end = start + 1 + int(numbers[start])
+            parts.append(tuple(numbers[start + 1 : end]))
+            start = end
+        return key, tuple(parts)
+
+
+def book_top_objects(
+    events: RNode, fields: Mapping[str, str], key: Sequence[str], parts: ObjectParts, size: int, slots: int
+) -> TopObjects:
+    """Book the objects of the events with the greatest key; of those with equal keys, of the first by their ids.
+
+    Args:
+        events: node with `recorded_event`, `recorded_scores` and `recorded_objects`.
+        fields: column -> how `macros/fields.hxx` names it.
+        key: columns compared, first column first.
+        parts: of the objects.
+        size: number of events; all of them where there are no more.
+        slots: of the event loop.
+    """
+    # What a job records is asked for before ROOT is needed.
+    from rdf.code.interpreter import ROOT
+
+    graph_library("scores").load()
+    collector = ROOT.graph.TopObjects(slots, [fields[name] for name in key], size)
+    return TopObjects(tuple(key), parts.names, size, collector, collector.book(events))

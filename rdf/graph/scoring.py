@@ -1,0 +1,74 @@
+"""Scoring: detectors as columns of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rdf import RNode
+from rdf.code.compiler import graph_library
+from rdf.code.interpreter import ROOT
+from rdf.code.sofie import CompiledDetector
+
+ENSEMBLE = "score_ensemble"
+FOLD = "fold"
+SCORES = "recorded_scores"
+"""Column with all that the detectors say of an event, from which the others are read."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Detectors that vote, and the votes that flag an event."""
+
+    detectors: tuple[str, ...]
+    min_votes: int
+
+
+def define_scores(
+    events: RNode,
+    detectors: Mapping[str, Sequence[CompiledDetector]],
+    ensemble: Ensemble,
+    folds: int = 1,
+    watch: Any = None,
+) -> RNode:
+    """Define what each detector, and the ensemble of them, say of an event.
+
+    Adds, for each detector D, score_D (higher is more anomalous), rank_D (fraction of the training events that are less
+    anomalous) and flag_D; then votes (number of flags), score_ensemble (mean rank) and flag_ensemble. With more than
+    one fold also `fold`, the event number modulo their number: a detector's network of that fold was trained on the
+    other folds. All of them are computed at once, in the column `recorded_scores`.
+
+    Args:
+        events: node with `recorded_event`.
+        detectors: name -> its network for each fold; in the order in which their columns are written.
+        ensemble: which of them vote.
+        folds: number of them.
+        watch: the event loop's stopwatch, or None.
+    """
+    graph_library("scores").load()
+    together = ROOT.scoring.Ensemble(folds, ensemble.min_votes)
+    for name, networks in detectors.items():
+        of_folds = ROOT.std.vector["scoring::Detector"]()
+        for network in networks:
+            of_folds.push_back(network.instance)
+        together.add(of_folds, name in ensemble.detectors)
+    fields = score_fields(tuple(detectors))
+    columns = event_columns((), tuple(detectors), folds)
+    return ROOT.graph.define_scores(
+        events, together, watch or ROOT.nullptr, columns, [fields[name] for name in columns]
+    )
+
+
+def score_fields(detectors: Sequence[str]) -> dict[str, str]:
+    """Return, for each column of the scores, how `macros/fields.hxx` names it."""
+    of_detectors = {
+        f"{kind}_{name}": f"{kind}:{i}" for kind in ("score", "rank", "flag") for i, name in enumerate(detectors)
+    }
+    return {FOLD: "fold", **of_detectors, "votes": "votes", ENSEMBLE: "ensemble", "flag_ensemble": "flagged"}
+
+
+def event_columns(recorded: Sequence[str], detectors: Sequence[str], folds: int = 1) -> list[str]:
+    """Return the columns of `events.root`, in order, after those that name the event."""
+    of_scores = [name for name in score_fields(detectors) if name != FOLD or folds > 1]
+    return [*recorded, *of_scores]

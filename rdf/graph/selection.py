@@ -1,0 +1,92 @@
+"""Selections: each cut has a name and its place in the cutflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rdf import RNode
+from rdf.code.compiler import graph_library
+from rdf.code.interpreter import ROOT
+
+ALL, FINITE = "all", "finite"
+"""First and last cut: every event read, and every event whose features are all finite."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A step of the cutflow: the name of the cut and the events that passed it."""
+
+    name: str
+    events: int
+
+
+def select_finite(events: RNode, features: int) -> RNode:
+    """Keep events whose first `features` values are all finite: the same cut for training and for scoring.
+
+    Args:
+        events: node with `recorded_event`.
+        features: their number.
+    """
+    return ROOT.graph.select_finite(events, features, FINITE)
+
+
+def select_part(events: RNode, condition: str) -> RNode:
+    """Keep events that fulfil a C++ condition over the columns; it is the name of the cut too."""
+    return ROOT.RDF.AsRNode(events.Filter(condition, condition))
+
+
+@dataclass(frozen=True)
+class Cutflow:
+    """The cutflow of a graph."""
+
+    report: Any
+
+    @property
+    def booked(self) -> Any:
+        """What the event loop has to run."""
+        return self.report.booked()
+
+    def cuts(self) -> list[Cut]:
+        """Return the cuts in their order, after the loop."""
+        return [Cut(str(n), int(p)) for n, p in zip(self.report.names(), self.report.passed(), strict=True)]
+
+
+def book_cutflow(events: RNode) -> Cutflow:
+    """Book the counting of all named cuts above a node."""
+    graph_library("scores").load()
+    return Cutflow(ROOT.graph.Cutflow(events))
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """How many events each feature was not finite in.
+
+    Attributes:
+        features: their names.
+    """
+
+    features: tuple[str, ...]
+    counted: Any
+
+    @property
+    def booked(self) -> Any:
+        """What the event loop has to run."""
+        return self.counted.booked()
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of events for each feature, after the loop; an event can count for several."""
+        return {name: int(count) for name, count in zip(self.features, self.counted.counts(), strict=True)}
+
+
+def book_non_finite(events: RNode, features: Sequence[str], slots: int) -> NonFinite:
+    """Book the counting of features that are NaN or infinite.
+
+    Args:
+        events: node with `recorded_event`, whose first values the features are.
+        features: their names.
+        slots: of the event loop.
+    """
+    graph_library("scores").load()
+    return NonFinite(tuple(features), ROOT.graph.NonFinite(events, len(features), slots))

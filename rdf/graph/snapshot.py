@@ -1,0 +1,161 @@
+"""Snapshot: columns of the selected events as numpy arrays, for training and for the list of the most anomalous."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdf import RNode
+from rdf.code.interpreter import ROOT
+from rdf.graph.scoring import SCORES
+from rdf.schema.model import ID_QUANTITIES, SOURCE_ROW
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of numbers an event loop collects: those of all events, of some drawn at random, or of the top.
+
+    Attributes:
+        ids: names of the whole numbers that name the event, most significant first.
+        values: names of the numbers, which are rounded to float32.
+        fields: how `macros/fields.hxx` names these.
+        size: rows that are drawn, or are the top; None for all.
+        key: number of values that are compared, for the top; None for a draw.
+        seed: of the draw.
+    """
+
+    ids: tuple[str, ...]
+    values: tuple[str, ...]
+    fields: tuple[str, ...]
+    size: int | None = None
+    key: int | None = None
+    seed: int = 0
+
+    def collector(self, slots: int) -> Any:
+        """Return the C++ object that collects these rows in the slots of an event loop."""
+        with_row = SOURCE_ROW in self.ids
+        if self.size is None:
+            return ROOT.graph.Rows.all(slots, self.fields, with_row)
+        if self.key is None:
+            return ROOT.graph.Rows.sampled(slots, self.fields, with_row, self.size, self.seed)
+        return ROOT.graph.Rows.top(slots, self.fields, self.size, self.key)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Rows that an event loop has collected, or the loops over several parts of a sample.
+
+    Attributes:
+        rows: which.
+        ids: whole numbers that name the event, shape (events, ids), in no order.
+        values: shape (events, values), float32.
+        seen: events that there were to collect from.
+    """
+
+    rows: Rows
+    ids: npt.NDArray[np.uint64]
+    values: npt.NDArray[np.float32]
+    seen: int
+
+    def arrays(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
+        """Return ids and values in the order of the ids.
+
+        That order does not depend on threads; where ids are equal, the values decide.
+        """
+        # lexsort sorts by its last key first.
+        order = np.lexsort([*self.values.T, *self.ids.T[::-1]])
+        return self.ids[order], self.values[order]
+
+    def merged(self, other: Collected) -> Collected:
+        """Return what one loop over both parts would have collected."""
+        collector = self.rows.collector(1)
+        for part in (self, other):
+            if len(part.ids):
+                # Copies: arrays that have come from elsewhere may be read-only, which PyROOT does not take.
+                collector.add(part.ids.flatten(), part.values.flatten(), len(part.ids))
+        return _collected(self.rows, collector, self.seen + other.seen)
+
+
+def _collected(rows: Rows, collector: Any, seen: int) -> Collected:
+    size = int(collector.size())
+    ids = np.empty((size, len(rows.ids)), dtype=np.uint64)
+    values = np.empty((size, len(rows.values)), dtype=np.float32)
+    if size:
+        collector.copy(ids.reshape(-1), values.reshape(-1))
+    return Collected(rows, ids, values, seen)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Columns that an event loop will collect.
+
+    Attributes:
+        rows: which.
+        collector: the C++ object that collects; it has to live as long as the loop runs.
+        booked: what the event loop has to run.
+    """
+
+    rows: Rows
+    collector: Any
+    booked: Any
+
+    def collected(self) -> Collected:
+        """Return what there is after the loop."""
+        return _collected(self.rows, self.collector, int(self.collector.seen()))
+
+
+def _book(events: RNode, rows: Rows, slots: int) -> Snapshot:
+    collector = rows.collector(slots)
+    booked = collector.book_scored(events) if events.HasColumn(SCORES) else collector.book(events)
+    return Snapshot(rows, collector, booked)
+
+
+def book_snapshot(
+    events: RNode,
+    fields: Mapping[str, str],
+    values: Sequence[str],
+    slots: int,
+    sample: int | None = None,
+    seed: int = 0,
+) -> Snapshot:
+    """Book columns of all events, or of a sample of them.
+
+    The ids are run, luminosityBlock and event, after the number of the row where the events are those of a published
+    table or have no numbers of their own.
+
+    Args:
+        events: node with `recorded_event`, and `recorded_scores` if one of the values is made of it.
+        fields: column -> how `macros/fields.hxx` names it.
+        values: columns wanted.
+        slots: of the event loop.
+        sample: number of events to draw at random without replacement, at least 1, each event with the same
+            probability; all of them where there are no more, or if it is None. The draw depends on the seed and on the
+            events' ids, among events of equal ids on their values too; not on the threads or the order of the events.
+            Each slot holds that many events in memory.
+        seed: of the draw, 0 to 2^64 - 1.
+    """
+    row = (SOURCE_ROW,) if events.HasColumn(SOURCE_ROW) else ()
+    wanted = tuple(fields[name] for name in values)
+    return _book(events, Rows((*row, *ID_QUANTITIES), tuple(values), wanted, sample, seed=seed), slots)
+
+
+def book_top_events(
+    events: RNode, fields: Mapping[str, str], key: Sequence[str], values: Sequence[str], size: int, slots: int
+) -> Snapshot:
+    """Book columns of the events with the greatest key; of those with equal keys, of the first by their ids.
+
+    Args:
+        events: node with `recorded_event` and `recorded_scores`.
+        fields: column -> how `macros/fields.hxx` names it.
+        key: columns compared, first column first.
+        values: columns wanted.
+        size: number of events; all of them where there are no more.
+        slots: of the event loop.
+    """
+    names = (*key, *values)
+    wanted = tuple(fields[name] for name in names)
+    return _book(events, Rows(tuple(ID_QUANTITIES), names, wanted, size, len(key)), slots)

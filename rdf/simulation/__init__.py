@@ -1,0 +1,1 @@
+"""Simulated events of known physics."""

@@ -1,0 +1,1 @@
+"""Files, of whatever format, as trees that a graph reads."""

@@ -1,0 +1,486 @@
+"""Schemas: what is refused, what a file offers of them, and the published one against the file's header."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rdf.errors import MissingColumn, SchemaError, UnknownSchema
+from rdf.schema.features import FEATURE_SETS, FEATURES
+from rdf.schema.model import SCHEMAS, UNITS, Schema, load_schema, names_in, rename
+
+TABLE = """\
+title: a format
+tree: Events
+columns: {met: float32}
+quantities:
+  met_pt: {expression: met, unit: MeV}
+features: razor
+"""
+
+
+@pytest.fixture
+def schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("rdf.schema.model.SCHEMAS", tmp_path)
+    (tmp_path / "format.yaml").write_text(TABLE)
+    return tmp_path
+
+
+def test_a_schema_is_read_from_its_file(schemas: Path) -> None:
+    schema = load_schema("format")
+    assert (schema.name, schema.tree, schema.columns) == ("format", "Events", {"met": "float32"})
+    assert (schema.quantities["met_pt"].expression, schema.quantities["met_pt"].unit) == (("met",), "MeV")
+
+
+def test_units_bring_to_gev() -> None:
+    assert [5e4 * UNITS["MeV"], 50 * UNITS["GeV"], 0.05 * UNITS["TeV"]] == pytest.approx([50, 50, 50])
+    assert UNITS["rad"] == UNITS[""] == 1
+
+
+def test_unknown_schema(schemas: Path) -> None:
+    with pytest.raises(UnknownSchema, match=r"unknown schema 'fromat'; did you mean format\?"):
+        load_schema("fromat")
+    with pytest.raises(UnknownSchema, match=r"unknown schema 'zzz'; known: format"):
+        load_schema("zzz")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "met_pt:",
+            "met_pT:",
+            r"key 'quantities': .*unknown canonical quantity 'met_pT'; did you mean met_py, met_px, met_pt",
+        ),
+        ("MeV", "keV", r"key 'quantities\.met_pt\.unit': .*unknown unit 'keV'; known: MeV, GeV, TeV, rad"),
+        ("float32", "float16", r"key 'columns\.met': unknown type 'float16'; did you mean float64, float32"),
+        ("float32", "'float32[2]'", r"key 'columns\.met': unknown type 'float32\[2\]'"),
+        (
+            "{met: float32}",
+            "{2met: float32}",
+            r"""key 'columns': .* cannot name a column '2met'; .*: _2met: \{branch: "2met", type: "float32"\}$""",
+        ),
+        ("features: razor", "features: []", r"key 'features': Tuple should have at least 1 item"),
+        (
+            "{expression: met, ",
+            "{expression: [], ",
+            r"key 'quantities\.met_pt\.expression': Tuple should have at least 1",
+        ),
+        ("quantities:", "objects: {jets: {pt: 30}}\nquantities:", r"unknown kind of object 'jets'; did you mean jet"),
+        (
+            "quantities:",
+            "objects: {jet: {pt: -1}}\nquantities:",
+            r"key 'objects\.jet\.pt': .*greater than or equal to 0",
+        ),
+        (
+            "quantities:",
+            "objects: {jet: {p: 1}}\nquantities:",
+            r"key 'objects\.jet\.p': Extra inputs are not permitted",
+        ),
+        ("quantities:", "define: {a b: met}\nquantities:", r"key 'define\.a b.*': String should match pattern"),
+        ("quantities:", "layout: html\nquantities:", r"key 'layout': Input should be 'table' or 'darkmachines'"),
+        ("tree:", "tre:", r"key 'tree': Field required"),
+        ("unit:", "units:", r"key 'quantities\.met_pt\.units': Extra inputs are not permitted"),
+        ("title: a format", "- a\n- list", "not a table of keys and values"),
+        ("columns: {met", "columns: {met: {", "not a table of keys and values"),
+    ],
+)
+def test_malformed_schemas_name_the_file_and_the_key(schemas: Path, old: str, new: str, message: str) -> None:
+    path = schemas / "format.yaml"
+    path.write_text(TABLE.replace(old, new, 1))
+    with pytest.raises(SchemaError, match=message) as caught:
+        load_schema("format")
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("text", ["", "just text", "- a\n- b\n", "title: [a, b"])
+def test_files_that_are_no_table(schemas: Path, text: str) -> None:
+    (schemas / "format.yaml").write_text(text)
+    with pytest.raises(SchemaError, match="not a table of keys and values"):
+        load_schema("format")
+
+
+def test_the_razor_schema_lists_the_published_columns(opendata: Path, schema: Schema) -> None:
+    with (opendata / "cms2010b" / "MultiJetRun2010B.csv").open() as file:
+        header = file.readline().strip().split(",")
+    assert list(schema.columns) == header
+
+
+def test_the_digest_changes_with_the_columns_alone(schema: Schema) -> None:
+    assert schema.model_copy(update={"title": "another", "quantities": {}}).digest() == schema.digest()
+    assert schema.model_copy(update={"tree": "another"}).digest() != schema.digest()
+    assert schema.model_copy(update={"columns": {**schema.columns, "MR": "float32"}}).digest() != schema.digest()
+
+
+def test_a_schema_of_the_users_own_is_read_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(TABLE)
+    schema = load_schema(str(path))
+    assert (schema.name, schema.title) == ("mine", "a format")
+    with pytest.raises(UnknownSchema, match=r"yours\.yaml does not exist; check --schema"):
+        load_schema(str(tmp_path / "yours.yaml"))
+    with pytest.raises(UnknownSchema, match=r"unknown schema 'mine'; .*\(or name a file, my_schema\.yaml\)"):
+        load_schema("mine")
+    path.write_text(TABLE.replace("MeV", "keV"))
+    with pytest.raises(SchemaError, match=r"mine\.yaml: key 'quantities\.met_pt\.unit': unknown unit 'keV'"):
+        load_schema(str(path))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCHEMAS.glob("*.yaml")))
+def test_every_schema_is_whole(name: str) -> None:
+    """It can be read, uses columns that it lists, and names feature sets made of features that there are."""
+    schema = load_schema(name)
+    for quantity in schema.quantities.values():
+        for expression in quantity.expression:
+            assert schema.used_columns(expression) or expression.startswith("ROOT::RVec<double>(2, ")
+            assert names_in(expression) <= schema.columns.keys()
+    sets = {**FEATURE_SETS, **schema.feature_sets}
+    for chosen in schema.features:
+        names = {*sets[chosen].features, *sets[chosen].observables, *sets[chosen].plane}
+        assert names <= FEATURES.keys() | schema.define.keys()
+
+
+def test_names_in_an_expression() -> None:
+    assert names_in("a.size() + std::abs(b) * 1e-3 + c[d == 'x']") == {"a", "b", "c", "d"}
+    assert names_in("object.first.pt + x_1") == {"object", "x_1"}
+
+
+WORDS = """
+std::string("met_pt").size() :
+std::string("a \\" met").size() + met : met
+R"(met " pt)"[0] + R"x(met)" pt)x"[1] + u8"met"[0] + L'm' + b : b
+'m' + '\\'' + m : m
+1'000 * m + 0x1Fp3 + 1e5f + .5e-3 * n : m n
+a /* met */ + b // met : a b
+p->pt + q . eta + std :: max : p q
+ROOT::RVec<double>{pt1, pt2} : pt1 pt2
+static_cast<unsigned int>(eventNumber) : eventNumber
+static_cast< int >(int) + (int) x + (int)(y) + int : int x y
+std::pair<int, float>(a, b).first + std::vector<ROOT::RVec<int>>(3).size() : a b
+f(a < b, c > (d)) + (pt < 30 && mass > (eta)) : a b c d pt mass eta
+class * 2 + new + float / double : class new float double
+not a and b or c xor true : a b c
+[&](double x, const float &y) { unsigned int n = 0; for (auto z : v) n += z; return -n; }(1., w) : n v w x y z
+std::log(std::abs(log)) + std::max(max, gamma) : log max gamma
+"""
+
+
+@pytest.mark.parametrize("line", WORDS.strip().splitlines())
+def test_words_that_are_no_columns(line: str) -> None:
+    """Those in strings, characters and comments; functions, members, namespaces, types and words of C++."""
+    expression, _, names = line.rpartition(" :")
+    assert names_in(expression) == set(names.split())
+    assert rename(expression, dict.fromkeys(names_in(expression), "%")).count("%") >= len(names.split())
+
+
+def test_names_are_replaced_where_they_stand_for_columns() -> None:
+    written = 'static_cast<int>(int * x) + x.x() + std::x(x) + "x"[0] // x'
+    assert rename(written, {"x": "X", "int": "INT"}) == ('static_cast<int>(INT * X) + X.x() + std::x(X) + "x"[0] // x')
+
+
+JETS = ["Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass"]
+MUONS = ["Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge"]
+
+
+@pytest.mark.parametrize(
+    ("present", "met"),
+    [
+        (["PuppiMET", "MET", "PFMET"], "PuppiMET"),
+        (["MET", "PFMET"], "MET"),
+        (["PFMET"], "PFMET"),
+        (["PFMET", "PuppiMET"], "PuppiMET"),
+        ([], None),
+    ],
+)
+def test_the_first_expression_counts_whose_columns_the_file_has(present: list[str], met: str | None) -> None:
+    columns = [f"{name}_{part}" for name in present for part in ("pt", "phi")]
+    available = load_schema("cms_nanoaod").resolve([*columns, *MUONS], "file.root")
+    if met:
+        assert available.quantities["met_pt"] == (f"{met}_pt", "GeV")
+        assert available.quantities["met_phi"] == (f"{met}_phi", "rad")
+    else:
+        assert not {"met_pt", "met_phi"} & available.quantities.keys()
+    assert available.columns == {*columns, *MUONS}
+
+
+@pytest.mark.parametrize("tags", [["DeepFlavB", "PNetB", "DeepB", "CSVV2"], ["PNetB", "CSVV2"], ["DeepB"], ["CSVV2"]])
+def test_b_tags_by_the_best_discriminator_that_there_is(tags: list[str]) -> None:
+    available = load_schema("cms_nanoaod").resolve([*JETS, *(f"Jet_btag{tag}" for tag in reversed(tags))], "file.root")
+    assert available.quantities["jet_btag"] == (f"Jet_btag{tags[0]}", "")
+
+
+def test_optional_quantities() -> None:
+    schema = load_schema("cms_nanoaod")
+    assert schema.resolve([], "file.root").quantities == {}
+    muons = set(schema.resolve(MUONS, "file.root").quantities)
+    assert muons == {f"muon_{part}" for part in ("pt", "eta", "phi", "mass", "charge")}
+    # Jets need no b tag.
+    assert set(schema.resolve(JETS, "f").quantities) == {f"jet_{part}" for part in ("pt", "eta", "phi", "mass")}
+
+
+@pytest.mark.parametrize(
+    ("present", "message"),
+    [
+        (
+            JETS[:3],
+            r"^file\.root: no column 'Jet_mass', which schema cms_nanoaod needs for jet_mass; did you mean Jet_",
+        ),
+        (JETS[1:], r"no column 'Jet_pt', .* needs for jet_pt; did you mean Jet_phi, Jet_eta"),
+        (JETS[:1], r"no column 'Jet_eta', .* needs for jet_eta"),
+        ([*JETS, *MUONS[:4]], r"no column 'Muon_charge', .* needs for muon_charge; did you mean Muon_"),
+        ([*MUONS, "Electron_pt"], r"no column 'Electron_eta', .* needs for electron_eta; did you mean Electron_pt"),
+        (["Jets_pt", *JETS[1:]], r"no column 'Jet_pt', .* did you mean Jets_pt"),
+    ],
+)
+def test_an_object_of_which_the_file_has_a_part(present: list[str], message: str) -> None:
+    with pytest.raises(MissingColumn, match=message):
+        load_schema("cms_nanoaod").resolve(present, "file.root")
+
+
+def test_a_quantity_that_is_not_optional() -> None:
+    schema = load_schema("atlas2025")
+    columns = set(schema.columns) - {"mcWeight", "jet_btag_quantile"}
+    assert set(schema.quantities) - set(schema.resolve(columns, "f").quantities) == {"weight", "jet_btag"}
+    message = (
+        r"^data\.root: no column 'lep_e', which schema atlas2025 needs for lepton_energy; did you mean lep_eta, lep_E"
+    )
+    with pytest.raises(MissingColumn, match=message):
+        schema.resolve(columns - {"lep_e"} | {"lep_E"}, "data.root")
+    # An own column of a format, here HIGGS, needs what it is made of.
+    higgs = load_schema("higgs")
+    with pytest.raises(MissingColumn, match=r"no column 'm_bb', which schema higgs needs for m_bb; did you mean m_wbb"):
+        higgs.resolve(set(higgs.columns) - {"m_bb"}, "higgs.root")
+
+
+FOUR_VECTORS = """\
+title: a format
+tree: Events
+columns: {a: "float32[]"}
+quantities: {%s}
+features: razor
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ("jet_pt jet_eta jet_phi", r"jets need jet_pt, _eta, _phi or _px, _py, _pz, and jet_mass or _energy; it has"),
+        ("jet_pt jet_eta jet_mass", r"jets need .*; it has jet_eta, jet_mass, jet_pt"),
+        ("jet_px jet_py jet_eta jet_energy", r"jets need .*; it has jet_energy, jet_eta, jet_px, jet_py"),
+        ("muon_pt muon_eta muon_phi muon_mass", r"muons need muon_charge too; add it to the quantities"),
+        ("lepton_pt lepton_eta lepton_phi lepton_mass lepton_charge", r"leptons need lepton_flavour too"),
+    ],
+)
+def test_objects_that_no_four_vector_can_be_made_of(parts: str, message: str, schemas: Path) -> None:
+    quantities = ", ".join(f"{part}: {{expression: a}}" for part in parts.split())
+    (schemas / "format.yaml").write_text(FOUR_VECTORS % quantities)
+    with pytest.raises(SchemaError, match=message):
+        load_schema("format")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "jet_pt jet_eta jet_phi jet_mass",
+        "jet_px jet_py jet_pz jet_energy",
+        "jet_pt jet_eta jet_phi jet_energy jet_btag",
+        "lepton_px lepton_py lepton_pz lepton_mass lepton_charge lepton_flavour",
+    ],
+)
+def test_objects_that_are_whole(parts: str, schemas: Path) -> None:
+    quantities = ", ".join(f"{part}: {{expression: a}}" for part in parts.split())
+    (schemas / "format.yaml").write_text(FOUR_VECTORS % quantities)
+    assert set(load_schema("format").quantities) == set(parts.split())
+
+
+BACKGROUND = """\
+title: a format
+tree: Events
+columns: {Dataset_ID: int32, x: float64, y: float32, hits: "int32[]", MR: float64, HT: float64, jets: int32}
+quantities:
+  label: {expression: Dataset_ID, background: [0, 3]}
+define:
+  y: {expression: y * 2, title: Y}
+feature_sets:
+  mine: {features: [x, y, MR, HT, jets], observables: [Dataset_ID], plane: [x, y]}
+features: mine
+"""
+
+
+def test_the_meaning_changes_with_the_background_and_is_that_of_old_where_there_is_none(schemas: Path) -> None:
+    path = schemas / "format.yaml"
+    meanings = []
+    for text in (", background: [0, 3]", ", background: [3]", ""):
+        path.write_text(BACKGROUND.replace(", background: [0, 3]", text))
+        meanings.append(load_schema("format").meaning())
+    assert len(set(meanings)) == 3
+    path.write_text(TABLE)
+    # sha256 of what it was before there was a `background`.
+    written = '{"quantities":{"met_pt":{"expression":["met"],"unit":"MeV","optional":false}},"define":{}}'
+    assert load_schema("format").meaning() == hashlib.sha256(written.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  label:", "  weight:", r"key 'quantities': weight\.background: only label can have it; remove it"),
+        ("[0, 3]", "[]", r"key 'quantities\.label\.background': Tuple should have at least 1 item"),
+        ("[0, 3]", "[0.5]", r"key 'quantities\.label\.background\.0': Input should be a valid integer"),
+        ("[0, 3]", "[true]", r"key 'quantities\.label\.background\.0': Input should be a valid integer"),
+        ("[0, 3]", "3", r"key 'quantities\.label\.background': Input should be a valid tuple"),
+        (
+            "[0, 3]",
+            "[9007199254740993]",
+            r"key 'quantities\.label\.background\.0': .*less than or equal to 9007199254740992",
+        ),
+        ("tree:", "dataset: ''\ntree:", r"key 'dataset': String should have at least 1 character"),
+        (
+            "[x, y, MR",
+            "[hits, y, MR",
+            r"key 'define': a feature set names 'hits', of which an event has several; define",
+        ),
+    ],
+)
+def test_keys_of_labelled_tables(schemas: Path, old: str, new: str, message: str) -> None:
+    (schemas / "format.yaml").write_text(BACKGROUND.replace(old, new, 1))
+    with pytest.raises(SchemaError, match=message):
+        load_schema("format")
+
+
+def test_columns_that_a_feature_set_names_are_defined_by_themselves(schemas: Path) -> None:
+    (schemas / "format.yaml").write_text(BACKGROUND)
+    define = load_schema("format").define
+    # y has a definition of its own, and stands behind what it may be made of.
+    names = ["x", "MR", "HT", "jets", "Dataset_ID", "y"]
+    assert [(name, d.expression) for name, d in define.items()] == [(n, "y * 2" if n == "y" else n) for n in names]
+    assert [define[name].title for name in ("x", "Dataset_ID", "y")] == ["x", "Dataset ID", "Y"]
+
+
+@pytest.mark.parametrize(
+    ("quantities", "names"),
+    [
+        ("label: {expression: x}", {"x", "MR", "lepton_eta", "MET", "jets", "jet_pt"}),  # nothing is made of a label
+        ("met_pt: {expression: x}", {"x", "MR", "lepton_eta", "MET", "jets", "jet_pt"}),
+        ("met_pt: {expression: MET}", {"x", "MR", "lepton_eta", "jets", "jet_pt"}),  # MET is met_pt, with its unit
+        ("lepton_eta: {expression: x}", {"x", "MR", "MET", "jets", "jet_pt"}),
+        ("muon_eta: {expression: x}", {"x", "MR", "MET", "jets", "jet_pt"}),
+        ("jet_pt: {expression: x}", {"x", "MR", "lepton_eta", "MET"}),  # four-vectors are made of the name jets
+        ("MR: {expression: MR, unit: TeV}", {"x", "lepton_eta", "MET", "jets", "jet_pt"}),
+    ],
+)
+def test_names_that_the_quantities_leave_to_the_file(quantities: str, names: set[str]) -> None:
+    columns = ("x", "MR", "lepton_eta", "MET", "jets", "jet_pt", "event", "label")
+    table = {
+        "columns": dict.fromkeys(columns, "float64"),
+        "quantities": yaml.safe_load(quantities),
+        "feature_sets": {"mine": {"features": columns, "plane": columns[:2]}},
+    }
+    assert set(Schema(name="n", title="t", tree="e", features="mine", **table).define) == names
+
+
+def test_the_digest_changes_with_the_data_set_and_is_that_of_old_where_there_is_none(schema: Schema) -> None:
+    old = hashlib.sha256(repr((schema.tree, list(schema.columns.items()))).encode()).hexdigest()
+    digests = [schema.model_copy(update={"dataset": name}).digest() for name in (None, "a", "b")]
+    assert digests[0] == old
+    assert len(set(digests)) == 3
+
+
+ALIASES = """\
+title: a format
+tree: Events
+columns:
+  pt: {branch: AnalysisJetsAuxDyn.pt, type: "float32[]"}
+  met: float32
+quantities:
+  met_pt: {expression: met}
+define: {lead: "pt[0]"}
+features: razor
+"""
+
+
+def test_an_alias_names_a_column_that_no_expression_can_name(schemas: Path) -> None:
+    (schemas / "format.yaml").write_text(ALIASES)
+    schema = load_schema("format")
+    assert schema.columns == {"pt": "float32[]", "met": "float32"}
+    assert schema.aliases == {"pt": "AnalysisJetsAuxDyn.pt"}
+    assert [schema.stored(name) for name in schema.columns] == ["AnalysisJetsAuxDyn.pt", "met"]
+    assert schema.named({"AnalysisJetsAuxDyn.pt", "x.y", "met"}, "f") == {"AnalysisJetsAuxDyn.pt", "x.y", "met", "pt"}
+    assert schema.named({"met"}, "f") == {"met"}
+    assert schema.named({"pt", "met", "source_row"}, "f") == {"pt", "met", "source_row"}  # a converted table
+    with pytest.raises(
+        MissingColumn, match=r"^f has a column 'pt', which schema format says of 'AnalysisJetsAuxDyn\.pt'"
+    ):
+        schema.named({"pt", "AnalysisJetsAuxDyn.pt", "met"}, "f")
+
+
+def test_digest_and_meaning_change_with_an_alias_and_are_those_of_old_without(schemas: Path) -> None:
+    digests, meanings = set(), set()
+    for branch in ("AnalysisJetsAuxDyn.pt", "AnalysisMuonsAuxDyn.pt"):
+        (schemas / "format.yaml").write_text(ALIASES.replace("AnalysisJetsAuxDyn.pt", branch))
+        digests.add(load_schema("format").digest())
+        meanings.add(load_schema("format").meaning())
+    short = ALIASES.replace('{branch: AnalysisJetsAuxDyn.pt, type: "float32[]"}', "float32[]")
+    (schemas / "format.yaml").write_text(short)
+    schema = load_schema("format")
+    old = repr(("Events", [("pt", "float32[]"), ("met", "float32")]))
+    assert schema.digest() == hashlib.sha256(old.encode()).hexdigest()
+    assert len({*digests, schema.digest()}) == len({*meanings, schema.meaning()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            'mu-pt: "float32[]"',
+            r"""cannot name a column 'mu-pt'; give it a name: mu_pt: \{branch: "mu-pt", type: "float32\[\]"\}$""",
+        ),
+        (
+            "AnalysisJetsAuxDyn.pt: float32",
+            r'give it a name: AnalysisJetsAuxDyn_pt: \{branch: "AnalysisJetsAuxDyn\.pt", type: "float32"\}$',
+        ),
+        ("'pt ': float32", r'cannot name a column \'pt \'; give it a name: pt: \{branch: "pt ", type: "float32"\}$'),
+        ("'m[1]': float32", r'give it a name: m_1: \{branch: "m\[1\]", type: "float32"\}$'),
+        (
+            "case: float32",
+            r'cannot name a column \'case\'; give it a name: case_: \{branch: "case", type: "float32"\}$',
+        ),
+        ("1: float32", r"cannot name a column '1'; give it a name: _1: "),
+        ("mu pt: {branch: x, type: float32}", r'give it a name: mu_pt: \{branch: "x", type: "float32"\}$'),
+        ("x: {branch: y}", r'x: an alias has a branch and a type; write x: \{branch: "NAME IN THE FILE", type: '),
+        ("x: {branch: y, type: float32, unit: GeV}", r"x: an alias has a branch and a type"),
+        ("x: {branch: 1, type: float32}", r"x: an alias has a branch and a type"),
+        ("x: {branch: '', type: float32}", r"x: an alias has a branch and a type"),
+        ("x: {branch: met, type: float32}", r"met and x are the same column, 'met'; leave one of them out$"),
+    ],
+)
+def test_columns_that_no_expression_can_name(column: str, message: str, schemas: Path) -> None:
+    path = schemas / "format.yaml"
+    path.write_text(TABLE.replace("{met: float32}", f"{{met: float32, {column}}}"))
+    with pytest.raises(SchemaError, match=message) as caught:
+        load_schema("format")
+    assert str(caught.value).startswith(f"{path}: key 'columns': ")
+    assert "pattern" not in str(caught.value)
+    path.write_text(TABLE.replace("{met: float32}", "{met: float32, x: {branch: y, type: float33}}"))
+    with pytest.raises(SchemaError, match=r"key 'columns\.x': unknown type 'float33'; did you mean float32"):
+        load_schema("format")
+
+
+def test_the_hint_at_a_near_column_can_be_followed(schemas: Path) -> None:
+    (schemas / "format.yaml").write_text(TABLE)
+    schema = load_schema("format")
+    with pytest.raises(
+        MissingColumn, match=r"^f: no column 'met', .*; did you mean ev\.met\? then write in `columns` "
+    ) as caught:
+        schema.resolve({"ev.met", "ev.sumet"}, "f")
+    line = str(caught.value).rpartition("`columns` ")[2]
+    (schemas / "format.yaml").write_text(TABLE.replace("{met: float32}", f"{{{line}}}"))
+    followed = load_schema("format")
+    assert followed.resolve(followed.named({"ev.met", "ev.sumet"}, "f"), "f").quantities == {"met_pt": ("met", "MeV")}
+    # Where the alias is missing too, the file's name is said.
+    with pytest.raises(
+        MissingColumn, match=r"^f: no column 'ev\.met', .*; did you mean ev\.mett\? then write in `columns` met: "
+    ):
+        followed.resolve({"ev.mett"}, "f")
