@@ -11,8 +11,8 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from analysis.errors import ConfigurationError, near_names
-from models.registry import DETECTORS
-from models.settings import AutoencoderSettings
+from models.detectors.registry import DETECTORS
+from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.printable import shortened
 from rdf.schema.model import Definitions, Selection

@@ -38,8 +38,8 @@ from analysis.record import Record
 from analysis.summary import print_rows, rows
 from analysis.timings import Timings
 from analysis.training import train_models
+from models.detectors.registry import DETECTORS, SUPERVISED
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
-from models.registry import DETECTORS, SUPERVISED
 from rdf.schema.features import first_plane
 from rdf.schema.model import load_schema
 

@@ -25,8 +25,8 @@ from analysis.progress import spinner
 from analysis.record import Record
 from analysis.summary import print_summary
 from analysis.training import check_labels, load_libraries, train_models
+from models.detectors.registry import UNSUPERVISED
 from models.folder import copy_model_folder
-from models.registry import UNSUPERVISED
 
 DESCRIPTION = """\
 Look for unusual collisions in a sample, without a signal model: compute physics columns in C++ inside an RDataFrame

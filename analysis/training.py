@@ -17,8 +17,8 @@ from analysis.job import LABEL, Collected
 from analysis.program import error_console
 from analysis.progress import progress_bar, spinner
 from analysis.provenance import library_versions
+from models.detectors.registry import SUPERVISED
 from models.folder import Columns, ModelFolder, Training
-from models.registry import SUPERVISED
 from rdf.memory import require_memory
 from rdf.schema.features import first_plane
 from rdf.schema.model import ID_QUANTITIES
@@ -195,7 +195,7 @@ def _write_latent(
     path: Path, events: TrainingEvents, ids: npt.NDArray[np.uint64], trained: Trained, recipe: Recipe
 ) -> dict[str, list[float]]:
     """Write where some training events lie in two dimensions, by PCA and t-SNE: their features and the latent space."""
-    from models.autoencoder import Autoencoder
+    from models.detectors.autoencoder import Autoencoder
     from models.latent import embed
     from models.training import mean_ranks
 

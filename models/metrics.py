@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.metrics import accuracy_score, auc, precision_recall_fscore_support
 
 if TYPE_CHECKING:  # an evaluation of trained models needs no torch
-    from models.detector import Features, Labels, Scores
+    from models.detectors.detector import Features, Labels, Scores
 
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

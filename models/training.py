@@ -11,8 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.autoencoder import Autoencoder
-from models.detector import Detector, Features, Labels, Scores
+from models.detectors.autoencoder import Autoencoder
+from models.detectors.detector import Detector, Features, Labels, Scores
+from models.detectors.registry import SUPERVISED, detector_class
+from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
 from models.folder import (
     Axis,
@@ -30,8 +32,6 @@ from models.folder import (
     file_sha256,
 )
 from models.onnx_export import export_onnx
-from models.registry import SUPERVISED, detector_class
-from models.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule, rank_table
 
 BINS = 100
@@ -173,7 +173,7 @@ def train(
 
     Args:
         events: to learn from.
-        detectors: names out of `models.registry.DETECTORS`.
+        detectors: names out of `models.detectors.registry.DETECTORS`.
         recipe: how.
         progress: called with what is being trained, and with steps done and steps in all where its training has steps.
 

@@ -158,7 +158,7 @@ def network_source(onnx: Path, model: str) -> tuple[str, str]:
 
 
 Trees = dict[str, npt.NDArray[Any]]
-"""Tables of nodes, as `models.tree_tables.TreeWalk` has them."""
+"""Tables of nodes, as `models.detectors.tree_tables.TreeWalk` has them."""
 
 
 def _split_off_trees(network: bytes) -> tuple[Trees, bytes]:

@@ -17,7 +17,7 @@ from analysis.configuration import (
 )
 from analysis.errors import ConfigurationError
 from analysis.run import option_parser
-from models.registry import SUPERVISED, UNSUPERVISED
+from models.detectors.registry import SUPERVISED, UNSUPERVISED
 from rdf.errors import UnknownFeature
 from rdf.schema.features import choose_features
 from rdf.schema.model import load_schema

@@ -25,9 +25,9 @@ from analysis.preparation import OF_TRAINING, read_models, trusted_sha256
 from analysis.run import run
 from analysis.watch import watch
 from condor.configuration import BatchConfiguration
+from models.detectors.isolation_forest import IsolationForest
+from models.detectors.settings import AutoencoderSettings
 from models.folder import Columns, read_model_folder
-from models.isolation_forest import IsolationForest
-from models.settings import AutoencoderSettings
 from rdf.schema.model import load_schema
 from tests.models.conftest import COLUMNS, FEATURES, written
 from tests.models.trained import write_forest, write_table

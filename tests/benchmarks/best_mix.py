@@ -13,10 +13,10 @@ import torch
 from skl2onnx import to_onnx
 from sklearn.pipeline import make_pipeline
 
-from models.detector import Detector
-from models.isolation_forest import IsolationForest
-from models.one_class_svm import OneClassSVM
-from models.scaling import Standardise
+from models.detectors.detector import Detector
+from models.detectors.isolation_forest import IsolationForest
+from models.detectors.one_class_svm import OneClassSVM
+from models.detectors.scaling import Standardise
 from tests.benchmarks.notebook import Score, Scores, scorer
 
 BATCH = 1024

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from models.detector import Detector
-from models.one_class_svm import OneClassSVM
+from models.detectors.detector import Detector
+from models.detectors.one_class_svm import OneClassSVM
 from tests.benchmarks.compiled import program
 from tests.benchmarks.events import FORMATS, made_events
 from tests.benchmarks.trained import trained_detectors

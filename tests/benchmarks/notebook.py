@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.detector import Detector
-from models.elliptic_envelope import EllipticEnvelope
-from models.isolation_forest import IsolationForest
-from models.one_class_svm import OneClassSVM
+from models.detectors.detector import Detector
+from models.detectors.elliptic_envelope import EllipticEnvelope
+from models.detectors.isolation_forest import IsolationForest
+from models.detectors.one_class_svm import OneClassSVM
 from tests.benchmarks.events import MAX_JET_ETA, MAX_MUON_ETA, MIN_JET_PT, MIN_MUON_PT
 from tests.benchmarks.numba_columns import MAX_OBJECTS, batches, razor
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.detector import Detector
+from models.detectors.detector import Detector
 from models.folder import Columns, Training
 from models.onnx_export import export_onnx
 from models.thresholds import rank_table

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.detector import Detector
-from models.settings import AutoencoderSettings
+from models.detectors.detector import Detector
+from models.detectors.settings import AutoencoderSettings
 from models.training import Recipe, TrainingEvents, train
 from tests.benchmarks import numba_columns
 from tests.benchmarks.events import FEATURES, made_events

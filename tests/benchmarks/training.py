@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from models.autoencoder import Autoencoder, layers
-from models.settings import AutoencoderSettings
+from models.detectors.autoencoder import Autoencoder, layers
+from models.detectors.settings import AutoencoderSettings
 from models.training import TrainingEvents, train
 from tests.benchmarks import numba_columns
 from tests.benchmarks.events import FEATURES, made_events

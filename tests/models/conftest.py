@@ -11,8 +11,8 @@ import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
 
+from models.detectors.isolation_forest import IsolationForest
 from models.folder import Columns, ModelFolder
-from models.isolation_forest import IsolationForest
 from models.onnx_export import export_onnx
 from tests.models.trained import write_forest
 

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.autoencoder import Autoencoder
-from models.detector import Detector
+from models.detectors.autoencoder import Autoencoder
+from models.detectors.detector import Detector
+from models.detectors.registry import DETECTORS, detector_class
+from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
-from models.registry import DETECTORS, detector_class
-from models.settings import AutoencoderSettings
 from models.thresholds import rank_table
 from tests.models.conftest import evaluated
 

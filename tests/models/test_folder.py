@@ -17,9 +17,9 @@ import numpy.typing as npt
 import onnx
 import pytest
 
+from models.detectors.isolation_forest import IsolationForest
 from models.errors import ModelFolderError
 from models.folder import Columns, copy_model_folder, file_sha256, read_model_folder
-from models.isolation_forest import IsolationForest
 from tests.models.conftest import FEATURES, written
 from tests.models.trained import write_table
 

@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 import torch
 
+from models.detectors.isolation_forest import IsolationForest
 from models.errors import ExportError
-from models.isolation_forest import IsolationForest
 from models.onnx_export import export_onnx
 from tests.models.conftest import FEATURES
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 
-from models.decision_tree import DecisionTree
-from models.elliptic_envelope import EllipticEnvelope
+from models.detectors.decision_tree import DecisionTree
+from models.detectors.elliptic_envelope import EllipticEnvelope
+from models.detectors.isolation_forest import IsolationForest
+from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
 from models.folder import Axis, ModelFolder, read_model_folder
-from models.isolation_forest import IsolationForest
-from models.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from models.training import TrainingEvents, constant_features, mean_ranks, train, write_model_folder
 from tests.models.conftest import COLUMNS as COLUMNS_OF_A_RUN

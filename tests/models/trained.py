@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.detectors.isolation_forest import IsolationForest
+from models.detectors.settings import AutoencoderSettings
 from models.folder import Columns, ModelFolder, Training, TrainingSample
-from models.isolation_forest import IsolationForest
-from models.settings import AutoencoderSettings
 from models.training import Recipe, TrainingEvents, write_model_folder
 
 RECIPE = Recipe(rules={}, autoencoder=AutoencoderSettings(), train_on="all", folds=1, seed=42)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.detectors.isolation_forest import IsolationForest
 from models.folder import Columns as Recipe
 from models.folder import ModelFolder
-from models.isolation_forest import IsolationForest
 from rdf import RNode
 from rdf.code.columns import define_columns, rounded
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network

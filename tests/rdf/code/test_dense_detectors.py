@@ -10,11 +10,11 @@ import onnxruntime
 import pytest
 import torch
 
-from models.autoencoder import Autoencoder
-from models.detector import Detector
-from models.mlp import MLP
+from models.detectors.autoencoder import Autoencoder
+from models.detectors.detector import Detector
+from models.detectors.mlp import MLP
+from models.detectors.settings import AutoencoderSettings
 from models.onnx_export import export_onnx
-from models.settings import AutoencoderSettings
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
 
 Events = npt.NDArray[np.float32]

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 
-from models.decision_tree import DecisionTree
-from models.detector import Detector
-from models.elliptic_envelope import EllipticEnvelope
-from models.isolation_forest import IsolationForest
-from models.one_class_svm import OneClassSVM
+from models.detectors.decision_tree import DecisionTree
+from models.detectors.detector import Detector
+from models.detectors.elliptic_envelope import EllipticEnvelope
+from models.detectors.isolation_forest import IsolationForest
+from models.detectors.one_class_svm import OneClassSVM
 from models.onnx_export import export_onnx
 from rdf.code.sofie import compile_detector, translate_network
 from rdf.schema.features import FEATURE_SETS

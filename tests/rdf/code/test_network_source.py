@@ -10,12 +10,12 @@ import onnx
 import pytest
 import torch
 
-from models.autoencoder import Autoencoder
-from models.detector import Detector
-from models.isolation_forest import IsolationForest
-from models.one_class_svm import OneClassSVM
+from models.detectors.autoencoder import Autoencoder
+from models.detectors.detector import Detector
+from models.detectors.isolation_forest import IsolationForest
+from models.detectors.one_class_svm import OneClassSVM
+from models.detectors.settings import AutoencoderSettings
 from models.onnx_export import export_onnx
-from models.settings import AutoencoderSettings
 from rdf.code.sofie import network_source
 
 FEATURES = ("a", "b", "c")

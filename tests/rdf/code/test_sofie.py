@@ -14,9 +14,9 @@ import onnxruntime
 import pytest
 import torch
 
-from models.one_class_svm import OneClassSVM
+from models.detectors.one_class_svm import OneClassSVM
+from models.detectors.registry import detector_class
 from models.onnx_export import export_onnx
-from models.registry import detector_class
 from models.thresholds import rank_table
 from rdf.code.sofie import check_parity, compile_detector, translate_network
 from rdf.errors import CompileError, ScoreMismatch

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.isolation_forest import IsolationForest
+from models.detectors.isolation_forest import IsolationForest
 from models.onnx_export import export_onnx
 from rdf.code.columns import define_columns, rounded
 from rdf.code.compiler import find_compiler

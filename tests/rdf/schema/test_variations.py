@@ -13,8 +13,8 @@ import pytest
 import uproot
 from numpy.typing import NDArray
 
+from models.detectors.isolation_forest import IsolationForest
 from models.folder import Columns as Recipe
-from models.isolation_forest import IsolationForest
 from rdf.code.columns import define_columns, rounded
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import compile_detector, translate_network

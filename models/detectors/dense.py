@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.detectors.scaling import Standardise
+from models.detectors.settings import Activation
 from models.rounding import UNIT_ROUNDOFF
-from models.scaling import Standardise
-from models.settings import Activation
 
 BOUND = 1e6
 """Scaled features are cut off at so many standard deviations to either side, for the squares of what a network makes of

@@ -13,10 +13,10 @@ import torch
 from sklearn.ensemble import IsolationForest as SklearnIsolationForest
 from sklearn.preprocessing import StandardScaler
 
-from models.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.tree_tables import PathAttribution, TreeTables, TreeWalk, refuse_without_cuts
 from models.rounding import FEW, UNIT_ROUNDOFF, roundings_of_sum
 from models.thresholds import Rounding
-from models.tree_tables import PathAttribution, TreeTables, TreeWalk, refuse_without_cuts
 
 
 class IsolationForest(Detector):

@@ -11,7 +11,7 @@ from sklearn.covariance import EllipticEnvelope as SklearnEllipticEnvelope
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.elliptic_envelope import EllipticEnvelope, EnvelopeNetwork, MahalanobisTerms
+from models.detectors.elliptic_envelope import EllipticEnvelope, EnvelopeNetwork, MahalanobisTerms
 from models.errors import TrainingError
 from tests.models.conftest import FEATURES, by_numpy, evaluated
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from sklearn.tree import DecisionTreeClassifier
 
-from models.detector import Detector, Features, Labels, Progress, Scores
-from models.scaling import exact_factors
+from models.detectors.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.scaling import exact_factors
+from models.detectors.tree_tables import PathAttribution, TreeTables, TreeWalk, Values, refuse_without_cuts
 from models.thresholds import Rounding, ThresholdRule
-from models.tree_tables import PathAttribution, TreeTables, TreeWalk, Values, refuse_without_cuts
 
 MAX_DEPTH = 8
 ORDINARY = 14

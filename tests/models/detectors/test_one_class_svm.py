@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM as SklearnOneClassSVM
 
-from models import one_class_svm
-from models.one_class_svm import OneClassSVM
+from models.detectors import one_class_svm
+from models.detectors.one_class_svm import OneClassSVM
 from tests.models.conftest import FEATURES, by_numpy, evaluated
 
 Features = npt.NDArray[np.float32]

@@ -15,10 +15,10 @@ import torch
 from sklearn.covariance import EllipticEnvelope as SklearnEllipticEnvelope
 from sklearn.preprocessing import StandardScaler
 
-from models.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.scaling import Standardise
 from models.errors import TrainingError
 from models.rounding import FEW, UNIT_ROUNDOFF
-from models.scaling import Standardise
 from models.thresholds import Rounding
 
 DEPENDENT = 1e-7

@@ -14,8 +14,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from models.dense import BOUND, DEVIATIONS, BoundedStandardise, Dense, one_thread, rounded_through
-from models.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.dense import BOUND, DEVIATIONS, BoundedStandardise, Dense, one_thread, rounded_through
+from models.detectors.detector import Detector, Features, Labels, Progress, Scores
 from models.errors import TrainingError
 from models.rounding import UNIT_ROUNDOFF
 from models.thresholds import Rounding, ThresholdRule

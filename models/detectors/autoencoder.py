@@ -21,7 +21,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import mse_loss
 
-from models.dense import (
+from models.detectors.dense import (
     ACTIVATIONS,
     DEVIATIONS,
     FEW_OPERATIONS,
@@ -30,10 +30,10 @@ from models.dense import (
     one_thread,
     rounded_through,
 )
-from models.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
 from models.rounding import FEW, UNIT_ROUNDOFF
-from models.settings import AutoencoderSettings
 from models.thresholds import Rounding, ThresholdRule
 
 DEFAULTS = AutoencoderSettings()

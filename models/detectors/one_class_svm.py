@@ -17,9 +17,9 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM as SklearnOneClassSVM
 
-from models.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.scaling import Standardise
 from models.rounding import FEW, UNIT_ROUNDOFF, roundings_of_sum
-from models.scaling import Standardise
 from models.thresholds import Rounding
 
 MAX_EVENTS = 60_000

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models.settings import AutoencoderSettings
+from models.detectors.settings import AutoencoderSettings
 
 ARCHITECTURE = ("layers", "latent", "activation", "dropout", "batch_norm")
 
@@ -69,5 +69,5 @@ def test_an_error_names_the_key(given: Any, key: str, message: str) -> None:
 
 
 def test_reading_settings_takes_neither_torch_nor_scikit_learn() -> None:
-    code = "import sys, models.settings; assert not {'torch', 'sklearn'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    code = "import sys, models.detectors.settings; assert not {'torch', 'sklearn'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

@@ -10,9 +10,9 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.tree import DecisionTreeRegressor
 
-from models.decision_tree import DecisionTree
+from models.detectors.decision_tree import DecisionTree
+from models.detectors.tree_tables import PathAttribution, TreeTables, TreeWalk, raw_cuts, refuse_without_cuts
 from models.errors import TrainingError
-from models.tree_tables import PathAttribution, TreeTables, TreeWalk, raw_cuts, refuse_without_cuts
 from tests.models.conftest import evaluated
 
 INFINITY = np.float32(np.inf)

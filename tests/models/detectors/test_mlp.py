@@ -12,8 +12,8 @@ from onnx.reference import ReferenceEvaluator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from models.detectors.mlp import MLP
 from models.errors import TrainingError
-from models.mlp import MLP
 from models.onnx_export import export_onnx
 from models.thresholds import ThresholdRule
 
@@ -96,9 +96,9 @@ def test_the_best_weights_are_kept_and_every_epoch_is_told(monkeypatch: pytest.M
     assert told[-1][0] == told[-1][1]
     assert 11 < len(told) < 200
     # What ten epochs did not better is the same as if these epochs had not been.
-    monkeypatch.setattr("models.mlp.EPOCHS", len(told) - 10)
+    monkeypatch.setattr("models.detectors.mlp.EPOCHS", len(told) - 10)
     np.testing.assert_array_equal(MLP(names).fit(X, labels).score(X), mlp.score(X))
-    monkeypatch.setattr("models.mlp.EPOCHS", len(told) - 11)
+    monkeypatch.setattr("models.detectors.mlp.EPOCHS", len(told) - 11)
     assert np.mean(MLP(names).fit(X, labels).score(X) != mlp.score(X)) > 0.9
 
 
@@ -140,7 +140,7 @@ def test_seed_decides(mlp: MLP) -> None:
 
 
 def test_a_training_that_has_not_settled_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.mlp.EPOCHS", 2)
+    monkeypatch.setattr("models.detectors.mlp.EPOCHS", 2)
     assert MLP(FEATURES).fit(*labelled(200)).notes == [
         "training ended after 2 epochs, before the validation loss had settled"
     ]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from models.scaling import Standardise
+from models.detectors.scaling import Standardise
 from tests.models.conftest import evaluated
 
 

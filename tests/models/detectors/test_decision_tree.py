@@ -11,7 +11,7 @@ import uproot
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from models.decision_tree import DecisionTree
+from models.detectors.decision_tree import DecisionTree
 from models.errors import TrainingError
 from tests.models.conftest import FEATURES, by_numpy, evaluated
 

@@ -12,11 +12,11 @@ import torch
 from onnx.reference import ReferenceEvaluator
 from sklearn.preprocessing import StandardScaler
 
-from models.autoencoder import Autoencoder
-from models.dense import BOUND
+from models.detectors.autoencoder import Autoencoder
+from models.detectors.dense import BOUND
+from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
 from models.onnx_export import export_onnx
-from models.settings import AutoencoderSettings
 
 FEATURES = ("MR", "Rsq", "HT")
 Array = npt.NDArray[np.floating]

@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.detector import Detector
+    from models.detectors.detector import Detector
 
 UNSUPERVISED: Mapping[str, str] = {
-    "isolation_forest": "models.isolation_forest.IsolationForest",
-    "autoencoder": "models.autoencoder.Autoencoder",
-    "one_class_svm": "models.one_class_svm.OneClassSVM",
-    "elliptic_envelope": "models.elliptic_envelope.EllipticEnvelope",
+    "isolation_forest": "models.detectors.isolation_forest.IsolationForest",
+    "autoencoder": "models.detectors.autoencoder.Autoencoder",
+    "one_class_svm": "models.detectors.one_class_svm.OneClassSVM",
+    "elliptic_envelope": "models.detectors.elliptic_envelope.EllipticEnvelope",
 }
 """Name of a detector that needs no labels -> its class."""
 
 SUPERVISED: Mapping[str, str] = {
-    "decision_tree": "models.decision_tree.DecisionTree",
-    "mlp": "models.mlp.MLP",
+    "decision_tree": "models.detectors.decision_tree.DecisionTree",
+    "mlp": "models.detectors.mlp.MLP",
 }
 """Name of a detector that learns from labels -> its class."""
 

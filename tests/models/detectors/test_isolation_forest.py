@@ -13,10 +13,10 @@ from sklearn.ensemble import IsolationForest as SklearnIsolationForest
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from models.detectors.isolation_forest import IsolationForest, average_path_length
+from models.detectors.tree_tables import TreeTables
 from models.errors import TrainingError
-from models.isolation_forest import IsolationForest, average_path_length
 from models.thresholds import ThresholdRule
-from models.tree_tables import TreeTables
 from tests.models.conftest import FEATURES, by_numpy, evaluated
 
 INFINITY = np.float32(np.inf)

@@ -1,0 +1,1 @@
+"""Detectors: each fits, scores and becomes a network."""
