@@ -14,10 +14,10 @@ from typing import Any
 
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, OutputFolderError
-from analysis.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
-from analysis.preparation import prepare, read_models, trusted_sha256
 from analysis.samples import Original
-from analysis.timings import Timings
+from analysis.samples.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
+from analysis.steps.preparation import prepare, read_models, trusted_sha256
+from analysis.steps.timings import Timings
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256
 from rdf.code.compiler import loaded_libraries
 from rdf.errors import NoEvents

@@ -1,7 +1,7 @@
 """What can go wrong in a program, each exception named for the cause and answered by one exit code.
 
-The rooms below raise their own (`rdf.errors`, `models.errors`); `analysis.program` turns all of them into one line
-and an exit code.
+The rooms below raise their own (`rdf.errors`, `models.errors`); `analysis.console.program` turns all of them into one
+line and an exit code.
 """
 
 from __future__ import annotations

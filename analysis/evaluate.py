@@ -25,19 +25,19 @@ from analysis.configuration import (
     add_options,
     parse_configuration,
 )
+from analysis.console.program import DONE, OptionParser, error_console, run_program
+from analysis.console.progress import progress_bar, spinner
+from analysis.console.summary import print_rows, rows
 from analysis.errors import ConfigurationError, DataError
-from analysis.inputs import RunInput, inputs_of, resolve_input
-from analysis.job import LABEL, Compiled, Job, Scored
-from analysis.output import deliver, held_output
-from analysis.own_models import note_models
-from analysis.preparation import prepare, read_models
-from analysis.program import DONE, OptionParser, error_console, run_program
-from analysis.progress import progress_bar, spinner
-from analysis.provenance import git_commit
-from analysis.record import Record
-from analysis.summary import print_rows, rows
-from analysis.timings import Timings
-from analysis.training import train_models
+from analysis.output.folder import deliver, held_output
+from analysis.output.provenance import git_commit
+from analysis.output.record import Record
+from analysis.samples.inputs import RunInput, inputs_of, resolve_input
+from analysis.steps.job import LABEL, Compiled, Job, Scored
+from analysis.steps.own_models import note_models
+from analysis.steps.preparation import prepare, read_models
+from analysis.steps.timings import Timings
+from analysis.steps.training import train_models
 from models.detectors.registry import DETECTORS, SUPERVISED
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
 from rdf.schema.features import first_plane

@@ -13,18 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import plotting.figures
-from analysis.checksums import Checksums, check_as_before
 from analysis.configuration import RunConfiguration, add_options, parse_configuration
-from analysis.engine import open_engine
-from analysis.inputs import inputs_of, resolve_input
-from analysis.output import deliver, held_output
-from analysis.own_models import note_models
-from analysis.preparation import prepare, read_models
-from analysis.program import DONE, OptionParser, error_console, run_program
-from analysis.progress import spinner
-from analysis.record import Record
-from analysis.summary import print_summary
-from analysis.training import check_labels, load_libraries, train_models
+from analysis.console.program import DONE, OptionParser, error_console, run_program
+from analysis.console.progress import spinner
+from analysis.console.summary import print_summary
+from analysis.output.checksums import Checksums, check_as_before
+from analysis.output.folder import deliver, held_output
+from analysis.output.record import Record
+from analysis.samples.inputs import inputs_of, resolve_input
+from analysis.steps.engine import open_engine
+from analysis.steps.own_models import note_models
+from analysis.steps.preparation import prepare, read_models
+from analysis.steps.training import check_labels, load_libraries, train_models
 from models.detectors.registry import UNSUPERVISED
 from models.folder import copy_model_folder
 

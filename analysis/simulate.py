@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from analysis.console.program import DONE, OptionParser, check_interruption, error_console, run_program
+from analysis.console.progress import progress_bar, spinner
+from analysis.console.summary import print_rows, rows
 from analysis.errors import ConfigurationError, OutputFolderError, near_names
-from analysis.program import DONE, OptionParser, check_interruption, error_console, run_program
-from analysis.progress import progress_bar, spinner
-from analysis.provenance import git_commit
-from analysis.summary import print_rows, rows
+from analysis.output.provenance import git_commit
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.simulation.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
 

@@ -13,9 +13,6 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from analysis.arrivals import SET_ASIDE, Arrivals
-from analysis.board import Board
-from analysis.chunks import Chunk, ChunkScoring, Replay
 from analysis.configuration import (
     RunConfiguration,
     WatchConfiguration,
@@ -23,17 +20,20 @@ from analysis.configuration import (
     load_configuration,
     parse_configuration,
 )
+from analysis.console.program import DONE, OptionParser, run_program
+from analysis.console.summary import print_rows, print_summary, rows
 from analysis.errors import ConfigurationError, DataError
-from analysis.inputs import RunInput, inputs_of, resolve_input
-from analysis.live_report import LiveReport
-from analysis.output import held_output
-from analysis.part_merging import PartMerging
-from analysis.preparation import OF_TRAINING, check_schema, read_models, trusted_sha256
-from analysis.program import DONE, OptionParser, run_program
-from analysis.scored_parts import ScoredParts
-from analysis.scorer import Merging, Setup
-from analysis.staging import Staging
-from analysis.summary import print_rows, print_summary, rows
+from analysis.live.arrivals import SET_ASIDE, Arrivals
+from analysis.live.board import Board
+from analysis.live.chunks import Chunk, ChunkScoring, Replay
+from analysis.live.merging import PartMerging
+from analysis.live.parts import ScoredParts
+from analysis.live.report import LiveReport
+from analysis.live.scorer import Merging, Setup
+from analysis.live.staging import Staging
+from analysis.output.folder import held_output
+from analysis.samples.inputs import RunInput, inputs_of, resolve_input
+from analysis.steps.preparation import OF_TRAINING, check_schema, read_models, trusted_sha256
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
 from rdf.schema.model import load_schema
 from rdf.startup import INTERRUPTED

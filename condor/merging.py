@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.errors import ConfigurationError
-from analysis.merging import merge_parts
+from analysis.output.merging import merge_parts
 from condor.folder import BatchFolder, missing_nodes
 from condor.plan import Node, Plan
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from analysis.program import output_console
-from analysis.summary import UNWRAPPED, print_rows, rows
+from analysis.console.program import output_console
+from analysis.console.summary import UNWRAPPED, print_rows, rows
 from condor.folder import BatchFolder
 from condor.plan import Plan
 from condor.status import Batch, BatchStatus, NodeStatus, State, is_released, remedy, troubles

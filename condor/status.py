@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from analysis.program import DONE, FAILED_CHECK
+from analysis.console.program import DONE, FAILED_CHECK
 from condor.descriptions import OVER_MEMORY
 from condor.folder import BatchFolder, Round
 from condor.plan import MEMORY_GROWTH, Node, Plan, Requests

@@ -12,9 +12,9 @@ from pathlib import Path, PurePath
 
 from analysis.batch import BatchInput, inspect_sample
 from analysis.errors import ConfigurationError
-from analysis.inputs import inputs_of
-from analysis.output import staged_output
-from analysis.shipping import cache_archive, code_archive
+from analysis.output.folder import staged_output
+from analysis.samples.inputs import inputs_of
+from analysis.steps.shipping import cache_archive, code_archive
 from condor.configuration import BatchConfiguration
 from condor.descriptions import job_attributes, merge_description, score_description
 from condor.errors import BatchInTheWay

@@ -9,8 +9,8 @@ from rich.filesize import decimal
 from rich.padding import Padding
 from rich.text import Text
 
+from analysis.console.program import DONE, OptionParser, error_console, output_console, run_program
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, near_names
-from analysis.program import DONE, OptionParser, error_console, output_console, run_program
 from analysis.samples import (
     Sample,
     catalogue,

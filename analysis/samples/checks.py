@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from analysis.program import error_console
-from analysis.progress import progress_bar
+from analysis.console.program import error_console
+from analysis.console.progress import progress_bar
 from analysis.samples.model import SampleFile
 from rdf.cache import read_own
 

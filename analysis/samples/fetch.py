@@ -17,8 +17,8 @@ from requests.utils import get_environ_proxies, select_proxy
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from analysis.console.program import error_console
 from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable
-from analysis.program import error_console
 from analysis.samples.checks import check, difference, remember
 from analysis.samples.connection import ADDRESS_TIMEOUT, check_host
 from analysis.samples.model import Download, SampleFile

@@ -15,7 +15,7 @@ import yaml
 from analysis.batch import inspect_sample
 from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import ConfigurationError, DataError, SampleUnavailable
-from analysis.merging import merge_parts
+from analysis.output.merging import merge_parts
 from analysis.run import run
 from models.errors import ModelFolderError
 from rdf.cache import cache_folder

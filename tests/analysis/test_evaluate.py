@@ -29,8 +29,8 @@ from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from analysis.configuration import EvaluationConfiguration, RunConfiguration, load_configuration
+from analysis.console.program import exit_code
 from analysis.evaluate import evaluate
-from analysis.program import exit_code
 from analysis.run import run
 from analysis.simulate import main as simulate
 from tests.analysis.published import read_json, read_labelled_higgs

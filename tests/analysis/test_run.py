@@ -38,7 +38,7 @@ FINAL_NAMES |= {"objects.json", "report.html", "SHA256SUMS", "SHA256SUMS.drawn"}
 FOREST_ONLY = ("--detectors", "isolation_forest")
 WITHOUT_FIGURES = """
 import functools, sys, plotting.figures
-from analysis.program import run_program
+from analysis.console.program import run_program
 from analysis.run import main
 plotting.figures.draw_figures = lambda *_: None
 plotting.figures.Workers = functools.partial(plotting.figures.Workers, 0)

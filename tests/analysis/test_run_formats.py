@@ -21,8 +21,8 @@ from sklearn.svm import OneClassSVM
 
 from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import ConfigurationError
-from analysis.own_models import are_own
 from analysis.run import run
+from analysis.steps.own_models import are_own
 from models.errors import TrainingError
 from models.folder import read_model_folder
 from rdf.errors import SchemaError, UnknownFeature

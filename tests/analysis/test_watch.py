@@ -22,8 +22,8 @@ import yaml
 
 from analysis import simulate
 from analysis.configuration import RunConfiguration, WatchConfiguration, load_configuration, parse_configuration
-from analysis.drift import DriftMonitor
-from analysis.program import run_program
+from analysis.console.program import run_program
+from analysis.live.drift import DriftMonitor
 from analysis.run import run
 from analysis.watch import main, option_parser
 from models.folder import ModelFolder, read_model_folder

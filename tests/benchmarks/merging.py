@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import uproot
 
-from analysis.merging import merge_parts
-from analysis.output import write_checksums, write_record
+from analysis.output.folder import write_checksums, write_record
+from analysis.output.merging import merge_parts
 from rdf.code.interpreter import ROOT
 from tests.benchmarks import toolkit
 from tests.benchmarks.child import run_analysis

@@ -6,7 +6,7 @@ import statistics
 from functools import partial
 from pathlib import Path
 
-from analysis.merging import merge_parts
+from analysis.output.merging import merge_parts
 from tests.benchmarks import toolkit
 from tests.benchmarks.child import run_analysis, run_python
 from tests.benchmarks.events import made_events

@@ -20,10 +20,10 @@ import yaml
 
 from analysis.batch import BatchInput
 from analysis.configuration import load_configuration
+from analysis.console.program import run_program
 from analysis.errors import AnalysisError, ConfigurationError, DamagedPart
-from analysis.inputs import InputFile, RunInput
-from analysis.output import staged_output
-from analysis.program import run_program
+from analysis.output.folder import staged_output
+from analysis.samples.inputs import InputFile, RunInput
 from condor.__main__ import main
 from condor.configuration import BatchConfiguration
 from condor.descriptions import score_description

@@ -128,7 +128,7 @@ WAITING = """
 import sys, time
 from rdf.startup import begin_program
 begin_program()
-from analysis.program import run_program
+from analysis.console.program import run_program
 def main(arguments):
     {body}
     return 0
@@ -202,7 +202,7 @@ def test_a_signal_after_the_end_does_not_change_the_exit_code(tmp_path: Path) ->
         "import atexit, signal\n"
         "atexit.register(lambda: [signal.raise_signal(n) for n in (1, 2, 15)])\n"
         "from rdf.startup import begin_program\nbegin_program()\n"
-        "from analysis.program import run_program\n"
+        "from analysis.console.program import run_program\n"
         "import sys\n"
         "code = run_program('analysis.made_up', lambda _: 4, [])\n"
         "[signal.raise_signal(n) for n in (1, 2, 15)]\n"

@@ -1,0 +1,1 @@
+"""What only live detection needs."""

@@ -1,0 +1,119 @@
+"""What a watch tells of each part that it scored: the rate, latencies, flagged events, drift."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from analysis.live.board import Board
+from analysis.live.drift import DriftMonitor
+from analysis.live.parts import ScoredPart
+from analysis.live.scorer import Scored
+from models.folder import ModelFolder
+
+SHOWN = 5
+"""Flagged events of a chunk that are printed."""
+RECENT = 60.0
+"""Seconds of which the rate is told."""
+LATENCIES = 10_000
+"""Most recent files whose latencies are told."""
+
+
+class Pace:
+    """How many events are scored in a second, and how long after a file's arrival its results are on disk."""
+
+    def __init__(self, of: str) -> None:
+        """Begin now.
+
+        Args:
+            of: what latencies are of, in words.
+        """
+        self._of = of
+        self._begin = time.monotonic()
+        self._scored: deque[tuple[float, int]] = deque()
+        self._latencies: deque[float] = deque(maxlen=LATENCIES)
+
+    def add(self, events: int, arrived: Iterable[float]) -> None:
+        """Note that events were scored now, of what had arrived at these times, by `time.monotonic`."""
+        now = time.monotonic()
+        self._scored.append((now, events))
+        self._latencies.extend(now - since for since in arrived)
+
+    def __str__(self) -> str:
+        now = time.monotonic()
+        while self._scored and now - self._scored[0][0] > RECENT:
+            self._scored.popleft()
+        told = f"{sum(events for _, events in self._scored) / max(min(now - self._begin, RECENT), 1e-3):,.0f} events/s"
+        if self._latencies:
+            half, most = np.percentile(self._latencies, (50, 99))
+            told += f", latency of {self._of} p50 {half:.2g} s, p99 {most:.2g} s"
+        return told
+
+
+class LiveReport:
+    """Tells of parts as they come.
+
+    Attributes:
+        pace: of the scoring.
+        drift: of what is scored.
+    """
+
+    def __init__(self, board: Board, models: ModelFolder, chosen: tuple[str, ...] | None, replayed: bool) -> None:
+        """Begin, and say what is not looked for.
+
+        Args:
+            board: to tell it to.
+            models: that score.
+            chosen: detectors of these; None for all.
+            replayed: whether a sample is replayed.
+        """
+        self._board = board
+        detectors = tuple(name for name in models.detectors if name in (chosen or models.detectors))
+        self._voters = sum(name in models.ensemble for name in detectors) or len(detectors)
+        self.drift = DriftMonitor(models, detectors)
+        self.pace = Pace("a chunk's first event" if replayed else "files")
+        if self.drift.lacking:
+            board.complain(f"drift is looked for in the scores only: {self.drift.lacking}")
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Tell what the first part's run.json says of all of them."""
+        for warning in record.get("warnings", ()):  # parts of an older version do not have the key
+            self._board.complain(warning)
+        if record["sample"]["simulated"]:
+            self._board.say("SIMULATED: the events of these files are simulated", style="bold red")
+
+    def tell(self, part: ScoredPart, scored: Scored, files: int) -> None:
+        """Tell of a part: how many events, those that are flagged, and what has drifted.
+
+        Args:
+            part: that was committed.
+            scored: what the scorer says of it.
+            files: that it was made of; 0 in a replay.
+        """
+        counts = part.record()["counts"]
+        of = f" of {files:,} file{'s' if files > 1 else ''}" if files else ""
+        self._board.say(
+            f"{time.strftime('%H:%M:%S')}  {counts['processed']:,} events{of}, {counts['anomalous']:,} flagged; "
+            f"{self.pace}"
+        )
+        self._tell_flagged(part, counts["anomalous"])
+        for shift in self.drift.add(scored.sample):
+            self._board.complain(f"drift: {shift}")
+
+    def _tell_flagged(self, part: ScoredPart, anomalous: int) -> None:
+        with (part.folder / "anomalies.csv").open(newline="", encoding="utf-8") as file:
+            flagged = [row for row in csv.DictReader(file) if float(row["flag_ensemble"])]
+        for row in flagged[:SHOWN]:
+            self._board.result(
+                f"  flagged: run {row['run']} luminosityBlock {row['luminosityBlock']} event {row['event']}: "
+                f"{float(row['votes']):.0f} of {self._voters} votes, score {float(row['score_ensemble']):.4f}, "
+                f"for its {row['why']}"
+            )
+        if (more := anomalous - len(flagged[:SHOWN])) > 0:
+            # The part will be merged, and is then no more.
+            self._board.result(f"  ... and {more:,} more, which will be in events.root once they are merged")

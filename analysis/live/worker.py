@@ -1,0 +1,143 @@
+"""Workers of a watch: processes that score and merge, so that whatever becomes of them the watch itself goes on.
+
+ROOT can end a process, and does not let itself be interrupted everywhere: a worker can be killed at any time, since
+nothing that it writes counts before the watch has moved it to its place.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from analysis.console.program import exit_code
+from analysis.errors import AnalysisError
+from rdf.startup import uninterrupted
+
+
+class WorkerDied(AnalysisError):
+    """A worker ended in the middle of a task; says by which signal."""
+
+
+class Worker:
+    """A process that does one task after the other.
+
+    Attributes:
+        task: that it is at, at first to get ready; None if it waits for one.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
+        """Start the process.
+
+        Args:
+            make: called there first, and what it returns with each task; what that returns is the answer.
+        """
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        try:
+            with uninterrupted():
+                self._process.start()
+        except KeyboardInterrupt:
+            self.kill()  # nobody else will know of it
+            raise
+        theirs.close()
+        self.task: Any = "start"
+        # More than a pipe holds, for a process that has still to import what it needs: a thread waits for that.
+        threading.Thread(target=self._send, args=(make,), daemon=True).start()
+
+    @property
+    def connection(self) -> Connection:
+        """What becomes ready when there is an answer, or the worker has ended."""
+        return self._connection
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the process has; 0 where the system does not tell (no /proc)."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        except OSError:
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def ask(self, task: Any) -> None:
+        """Give a worker that waits a task."""
+        self.task = task
+        self._send(task)
+
+    def _send(self, task: Any) -> None:
+        with suppress(OSError):  # it has died, which its answer will say
+            self._connection.send(task)
+
+    def answer(self) -> Any:
+        """Wait for the answer, and return it; one that is an exception is raised.
+
+        Raises:
+            WorkerDied: there will be none.
+        """
+        try:
+            answer = self._connection.recv()
+        except (EOFError, OSError) as error:
+            self._process.join()
+            code = self._process.exitcode or 0
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            raise WorkerDied(f"it ended the process that read it ({how})") from error
+        self.task = None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+
+def _serve(connection: Connection) -> None:
+    """Do what is asked until nobody asks any more; what comes first makes what does it."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    silence = os.open(os.devnull, os.O_WRONLY)  # what there is to say, the watch says
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    try:
+        work = connection.recv()()
+        connection.send(None)
+        while True:
+            task = connection.recv()
+            try:
+                answer = work(task)
+            except Exception as error:  # noqa: BLE001 - the watch decides what becomes of it
+                answer = _portable(error)
+            connection.send(answer)
+    except (EOFError, OSError):
+        return
+    except Exception as error:  # noqa: BLE001 - likewise
+        connection.send(_portable(error))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+    os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that can travel: those that nobody foresaw by what they say."""
+    if exit_code(error) is not None:
+        try:
+            pickle.loads(pickle.dumps(error))
+            return error
+        except Exception:  # noqa: BLE001 - whatever hinders it
+            return AnalysisError(str(error))
+    return RuntimeError(f"unforeseen {type(error).__name__}: {error}")

@@ -1,0 +1,1 @@
+"""What a run leaves: folder, record, checksums, and parts put together."""

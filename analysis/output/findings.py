@@ -1,0 +1,147 @@
+"""What a run says of its results: numbers for run.json out of its histograms, and the most unusual events."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.samples.inputs import RunInput
+from models.contributions import feature_contributions, reasons, shares
+from models.folder import ModelFolder
+from plotting.cells import escaped
+from rdf.graph.histogram_keys import FEATURES, MOMENTS, HistogramKey
+
+if TYPE_CHECKING:
+    from rdf.graph.snapshot import Collected
+
+TOP_EVENTS = 100
+"""Events in anomalies.csv."""
+
+OBJECTS_JSON = "objects.json"
+DISPLAYED = 10
+"""Events in it."""
+
+
+def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Return each feature's mean over normal and over anomalous events, and their ratio; None where there are none.
+
+    Means of a feature that has both signs have no ratio: they are close to 0 by cancellation.
+    """
+
+    def mean(selection: str, i: int) -> float | None:
+        sums = histograms[HistogramKey(MOMENTS, selection=selection).path]
+        count = sums.GetBinContent(1, 1)
+        return float(sums.GetBinContent(1, i + 2) / count) if count else None
+
+    means: dict[str, dict[str, float | None]] = {}
+    for i, name in enumerate(features):
+        normal, anomalous = mean("normal", i), mean("anomalous", i)
+        spectrum = histograms[HistogramKey(FEATURES, name).path]
+        last_below_zero = spectrum.FindBin(0) - 1
+        has_both_signs = last_below_zero >= 0 and spectrum.Integral(0, last_below_zero) > 0
+        ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
+        if ratio is not None and ratio < 0:  # the sign of one is lost beyond the axis
+            ratio = None
+        means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
+    return means
+
+
+def variations(
+    histograms: Mapping[str, Any], sizes: Mapping[str, float], detectors: Sequence[str], min_votes: int
+) -> dict[str, Any]:
+    """Return, for each variation, how many events are selected and flagged with the scale up, nominal and down."""
+
+    def counts(prefix: str) -> dict[str, Any]:
+        votes, flagged = histograms[f"{prefix}agreement/votes"], histograms[f"{prefix}agreement/flagged"]
+        return {
+            "selected": round(votes.Integral()),
+            "anomalous": round(votes.Integral(min_votes + 1, votes.GetNbinsX())),
+            "flagged": {name: round(flagged.GetBinContent(i, i)) for i, name in enumerate(detectors, start=1)},
+        }
+
+    return {
+        name: {
+            "size": size,
+            "up": counts(f"variations/{name}_up/"),
+            "nominal": counts(""),
+            "down": counts(f"variations/{name}_down/"),
+        }
+        for name, size in sizes.items()
+    }
+
+
+def agreement(histograms: Mapping[str, Any], detectors: Sequence[str]) -> dict[str, Any]:
+    """Return how many events each pair of detectors flags, and how many events have 0, 1, ... votes."""
+    flagged, votes = histograms["agreement/flagged"], histograms["agreement/votes"]
+    return {
+        "flagged": {
+            one: {other: round(flagged.GetBinContent(i, j)) for j, other in enumerate(detectors, start=1)}
+            for i, one in enumerate(detectors, start=1)
+        },
+        "votes": [round(votes.GetBinContent(i)) for i in range(1, votes.GetNbinsX() + 1)],
+    }
+
+
+def write_anomalies(
+    staging: Path, top: Collected, models: ModelFolder, detectors: Sequence[str], data: RunInput
+) -> None:
+    """Write the most anomalous events to anomalies.csv, most anomalous first, a line each, with what made them so.
+
+    Args:
+        staging: folder that has the models and gets the file.
+        top: the events; the first of its values, those that were compared, say how anomalous.
+        models: that scored them.
+        detectors: names of those of them that did.
+        data: named in each line.
+    """
+    from rdf.graph.scoring import FOLD
+
+    ids, values = top.arrays()
+    key = top.rows.key
+    # A stable sort: the numbers of the event, by which it is ordered already, decide between equals.
+    order = np.lexsort([-column for column in values.T[:key][::-1]])[:TOP_EVENTS]
+    ids, values, columns = ids[order], values[order][:, key:], top.rows.values[key:]
+    X = values[:, [columns.index(name) for name in models.features]]
+    folds = values[:, columns.index(FOLD)] if FOLD in columns else np.zeros(len(X))
+    contributions = {
+        name: feature_contributions(models, staging / "models", name, X, folds.astype(int)) for name in detectors
+    }
+    voting = [name for name in detectors if name in models.ensemble] or detectors
+    mean_shares = np.mean([shares(contributions[name]) for name in voting], axis=0)
+
+    sample = escaped(f"{data.name} (SIMULATED)" if data.simulated else data.name)
+    why = [f"why_{name}_{feature}" for name in detectors for feature in models.features]
+    with (staging / "anomalies.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["place", "sample", *top.rows.ids, *columns, "why", *why])
+        for i in range(len(X)):
+            explained = np.concatenate([contributions[name][i] for name in detectors])
+            writer.writerow(
+                [
+                    *(i + 1, sample, *ids[i], *map(_shortest, values[i])),
+                    escaped(reasons(models.features, mean_shares[i])),
+                    *map(_shortest, explained),
+                ]
+            )
+
+
+def write_objects(staging: Path, events: Sequence[Mapping[str, Any]]) -> None:
+    """Write the objects of the most anomalous events to objects.json, in their order.
+
+    Args:
+        staging: folder that gets the file.
+        events: as `rdf.graph.objects.CollectedObjects.described` gives them, most anomalous first.
+    """
+    placed = [{"place": place, **event} for place, event in enumerate(events, start=1)]
+    text = json.dumps({"events": placed}, indent=1, allow_nan=False) + "\n"
+    (staging / OBJECTS_JSON).write_text(text, encoding="utf-8")
+
+
+def _shortest(value: np.float32) -> str:
+    """Write a float32 so that it reads back as it is."""
+    return str(value).removesuffix(".0")

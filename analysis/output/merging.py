@@ -1,0 +1,447 @@
+"""Parts of a sample, each an output folder of a run over some of its entries, become what one run over all would leave.
+
+Parts whose entries adjoin make a part again: a merge of merges is a merge.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.console.program import error_console
+from analysis.console.progress import progress_bar
+from analysis.errors import ConfigurationError, DamagedPart
+from analysis.output.checksums import merged_file
+from analysis.output.findings import DISPLAYED, OBJECTS_JSON, TOP_EVENTS, agreement, means, variations, write_objects
+from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
+from analysis.output.provenance import machine
+from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
+from plotting.checksums import CHECKSUMS
+from rdf.errors import NoEvents
+from rdf.schema.model import ID_QUANTITIES
+
+RESULTS = ("run.json", "events.root", "histograms.root", "anomalies.csv", f"models/{MODELS_JSON}")
+"""Files that every part has."""
+
+_REMEDY = "run this part again"
+_CHECKSUM = re.compile(r"([0-9a-f]{64})  ((?:models/)?\w[\w.-]*)")
+
+OF_THE_JOB = (
+    *("output", "threads", "entries", "plan", "sample", "models", "engine", "cluster"),
+    *("trust_models", "trusted_sha256"),
+)
+"""Keys of a configuration in which parts may differ: which part it is, and where and how a job works."""
+
+_COMPARED = {
+    "plan": "is of another plan",
+    "models_sha256": "was scored by other models",
+    "sample": "is of another sample",
+    "configuration": "was configured otherwise",
+    **dict.fromkeys(("features", "observables", "left_out", "objects", "define"), "has other columns"),
+    **dict.fromkeys(("ensemble", "min_votes"), "was scored otherwise"),
+}
+"""Key of run.json in which all parts have to agree -> what a part that does not is or was."""
+
+_READ = ("entries", "merged", "counts", "cutflow", "non_finite", "detectors", "timings", "loop_seconds", "commit")
+"""Other keys of run.json that are read."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An output folder whose files are what the run left.
+
+    Attributes:
+        folder: of the run.
+        record: its run.json.
+    """
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @property
+    def entries(self) -> tuple[int, int]:
+        """Entries of the sample that were read, half-open."""
+        first, last = self.record["entries"]
+        return first, last
+
+
+def check_part(folder: Path, entries: tuple[int, int] | None = None, plan: str | None = None) -> Part:
+    """Read what a run over some entries left, and make sure that it is whole.
+
+    Args:
+        folder: output folder of the run, or of a merge.
+        entries: of the sample, half-open, that it ought to have read; None if any will do.
+        plan: that it ought to belong to; None if any will do.
+
+    Raises:
+        DamagedPart: names the part, the file and what is wrong with it.
+    """
+    if not folder.is_dir():
+        raise DamagedPart(f"part {folder} is missing; {_REMEDY}")
+    checksums = _read_checksums(folder)
+    for name, expected in checksums.items():
+        found = _sha256(folder, name)
+        if found != expected:
+            raise DamagedPart(
+                f"part {folder}: {name} is not as it was written (checksum {found[:12]}..., {CHECKSUMS} says "
+                f"{expected[:12]}...); {_REMEDY}"
+            )
+    for name in RESULTS:
+        if name not in checksums:
+            raise DamagedPart(f"part {folder}: {CHECKSUMS} has no line of {name}; {_REMEDY}")
+    part = Part(folder, _read_record(folder))
+    _check_counts(part)
+    if entries not in (None, part.entries):
+        raise DamagedPart(
+            f"part {folder} holds the entries {_range(part.entries)}, {_range(entries)} are expected; {_REMEDY}"
+        )
+    if plan not in (None, part.record["plan"]):
+        raise DamagedPart(
+            f"part {folder}: run.json says that it is of the plan {part.record['plan']}, not of {plan}; {_REMEDY}"
+        )
+    return part
+
+
+def merge_parts(
+    parts: Sequence[Path],
+    output: Path,
+    command: str,
+    entries: tuple[int, int] | None = None,
+    plan: str | None = None,
+    as_part: bool = False,
+) -> None:
+    """Put parts of a sample together, and leave in `output` what one run over all their entries would have left.
+
+    Events (but for their order), histograms with their errors and numbers of entries, anomalies.csv and objects.json
+    are the same to the last bit. Figures are not drawn.
+
+    Args:
+        parts: output folders of runs with the same models, whose entries adjoin; in any order.
+        output: folder for the results.
+        command: recorded in run.json.
+        entries: of the sample, half-open, that the parts together ought to hold; None if any will do.
+        plan: that they ought to belong to; None if any one will do.
+        as_part: leave a part again, which can be merged with others, and not the result of a run.
+
+    Raises:
+        NoEvents: the result has no event.
+        DamagedPart: a part is missing or not whole, or does not belong to the others; names it, and what is wrong.
+        OutputFolderError: the output folder cannot be written.
+    """
+    checked = check_parts(parts, entries, plan)
+    with staged_output(output) as staging:
+        write_merged(checked, staging, output, command, as_part)
+
+
+def check_parts(parts: Sequence[Path], entries: tuple[int, int] | None = None, plan: str | None = None) -> list[Part]:
+    """Make sure that parts are whole and belong together, and return them in the order of their entries.
+
+    Raises:
+        ConfigurationError, DamagedPart: as `merge_parts` says, of which the arguments are.
+    """
+    if not parts:
+        raise ConfigurationError("no part to merge; name the output folders of some runs")
+    checked = _checked(parts, plan)
+    _check_adjoining(checked, entries)
+    for part in checked[1:]:
+        _check_alike(checked[0], part)
+    return checked
+
+
+def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: str, as_part: bool) -> None:
+    """Write what parts are together.
+
+    Args:
+        parts: checked, in the order of their entries.
+        staging: folder to write to.
+        output: folder that this will be moved to.
+        command: recorded in run.json.
+        as_part: leave a part again.
+
+    Raises:
+        NoEvents, DamagedPart, OutputFolderError: as `merge_parts` says.
+    """
+    check_room(staging, sum((part.folder / "events.root").stat().st_size for part in parts) + OTHER_RESULTS_BYTES)
+    record = _merged_record(parts, output, command)
+    models = parts[0].folder / "models"
+    copy_model_folder(read_model_folder(models), models, staging / "models")
+    if not record["counts"]["selected"] and not as_part:
+        raise NoEvents(f"{output}: no event has finite features in any part; check the sample")
+    record |= _merge_root_files(parts, staging, record, as_part)
+    _merge_anomalies(parts, staging, record["ensemble"])
+    _merge_objects(parts, staging, record["ensemble"])
+    write_record(staging, record)
+    write_checksums(staging)
+
+
+def _checked(parts: Sequence[Path], plan: str | None) -> list[Part]:
+    """Check all parts, and return them in the order of their entries."""
+    with progress_bar(error_console(), "checking parts", "parts") as move:
+        checked = []
+        for folder in parts:
+            checked.append(check_part(folder, plan=plan))
+            move(len(checked), len(parts))
+    return sorted(checked, key=lambda part: part.entries)
+
+
+def _read_checksums(folder: Path) -> dict[str, str]:
+    """Return what SHA256SUMS says: name of a file -> sha256."""
+    with _reading(folder, CHECKSUMS) as path:
+        *lines, rest = path.read_bytes().decode("latin-1").split("\n")
+    checksums = [line for line in map(_CHECKSUM.fullmatch, lines) if line]
+    if rest or len(checksums) < len(lines):
+        raise DamagedPart(f"part {folder}: {CHECKSUMS} is damaged; {_REMEDY}")
+    return {line[2]: line[1] for line in checksums}
+
+
+@contextmanager
+def _reading(folder: Path, name: str) -> Iterator[Path]:
+    """Yield the path of a file of a part; what hinders its reading names the part."""
+    try:
+        if not (folder / name).stat().st_size:
+            raise DamagedPart(f"part {folder}: {name} is empty; {_REMEDY}")
+        yield folder / name
+    except FileNotFoundError as error:
+        raise DamagedPart(f"part {folder}: {name} is missing; {_REMEDY}") from error
+    except OSError as error:
+        raise DamagedPart(f"part {folder}: {name} cannot be read: {error.strerror}; {_REMEDY}") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedPart(f"part {folder}: {name} is not what a run wrote ({error}); {_REMEDY}") from error
+
+
+def _sha256(folder: Path, name: str) -> str:
+    with _reading(folder, name) as path:
+        return file_sha256(path)
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    with _reading(folder, "run.json") as path:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+    lacking = [key for key in (*_COMPARED, *_READ) if key not in record]
+    if lacking:
+        raise DamagedPart(
+            f"part {folder}: run.json has no {lacking[0]!r}, so no run of this version left it; {_REMEDY}"
+        )
+    return record
+
+
+def _check_counts(part: Part) -> None:
+    """Refuse a part whose run did not process its entries, or that contradicts itself."""
+    first, last = part.entries
+    counts, cutflow = part.record["counts"], part.record["cutflow"]
+    wrong = [
+        (counts["processed"], last - first, f"entries {_range(part.entries)}"),
+        (cutflow[0]["events"], counts["processed"], f"{counts['processed']} processed"),
+        (cutflow[-1]["events"], counts["selected"], f"{counts['selected']} selected"),
+    ]
+    for found, expected, what in wrong:
+        if found != expected:
+            raise DamagedPart(f"part {part.folder}: run.json counts {found} events for {what}; {_REMEDY}")
+
+
+def _range(entries: tuple[int, int]) -> str:
+    return f"{entries[0]}:{entries[1]}"
+
+
+def _check_adjoining(parts: Sequence[Part], entries: tuple[int, int] | None) -> None:
+    """Refuse parts, in the order of their entries, that leave out entries or hold some twice."""
+    for one, other in pairwise(parts):
+        if other.entries[0] < one.entries[1]:
+            raise DamagedPart(
+                f"parts {one.folder} (entries {_range(one.entries)}) and {other.folder} (entries "
+                f"{_range(other.entries)}) hold the same events; name one of them"
+            )
+        if other.entries[0] > one.entries[1]:
+            gap = _range((one.entries[1], other.entries[0]))
+            raise DamagedPart(f"no part holds the entries {gap}, between {one.folder} and {other.folder}; add it")
+    whole = (parts[0].entries[0], parts[-1].entries[1])
+    if entries not in (None, whole):
+        raise DamagedPart(
+            f"the parts {parts[0].folder} to {parts[-1].folder} hold the entries {_range(whole)}, where "
+            f"{_range(entries)} are expected; add what is missing"
+        )
+
+
+def _check_alike(first: Part, part: Part) -> None:
+    """Refuse a part that is of another plan, of other models, of another sample or configured otherwise."""
+    for key, words in _COMPARED.items():
+        one, other = _compared(first.record, key), _compared(part.record, key)
+        if one != other:
+            differing = ""
+            if isinstance(one, dict) and isinstance(other, dict):
+                differing = next(f" ({k})" for k in sorted({*one, *other}) if one.get(k) != other.get(k))
+            raise DamagedPart(f"part {part.folder} {words} than {first.folder}: {key}{differing} differs; {_REMEDY}")
+
+
+def _compared(record: Mapping[str, Any], key: str) -> Any:
+    if key == "configuration":
+        return {name: value for name, value in record[key].items() if name not in OF_THE_JOB}
+    if key == "sample":
+        return {name: value for name, value in record[key].items() if name != "files"}
+    return record[key]
+
+
+def _merged_record(parts: Sequence[Part], output: Path, command: str) -> dict[str, Any]:
+    """Return run.json, but for what follows from the histograms."""
+    records = [part.record for part in parts]
+    first = records[0]
+    entries = (parts[0].entries[0], parts[-1].entries[1])
+    timings = _sums(record["timings"] for record in records)
+    counts = _sums(record["counts"] for record in records)
+    loop = timings["scoring_loop"]
+    return {
+        **first,
+        "command": command,
+        "configuration": {**first["configuration"], "output": str(output), "entries": entries},
+        "started": min(record["started"] for record in records),
+        "machine": machine(),
+        "sample": {**first["sample"], "files": _files(parts)},
+        "threads": max(record["threads"] for record in records),
+        "entries": entries,
+        "figures": {},
+        "merged": {"parts": sum(record["merged"]["parts"] if record["merged"] else 1 for record in records)},
+        "cutflow": [
+            {**cut, "events": sum(record["cutflow"][i]["events"] for record in records)}
+            for i, cut in enumerate(first["cutflow"])
+        ],
+        "non_finite": _sums(record["non_finite"] for record in records),
+        "counts": counts,
+        "detectors": {
+            name: {
+                **detector,
+                "flagged": sum(record["detectors"][name]["flagged"] for record in records),
+                "parity": max(record["detectors"][name]["parity"] for record in records),
+            }
+            for name, detector in first["detectors"].items()
+        },
+        "events_per_second": round(counts["processed"] / loop) if loop else None,
+        "loop_seconds": _sums(record["loop_seconds"] for record in records),
+        "timings": timings,
+    }
+
+
+def _sums(tables: Iterable[Mapping[str, float]]) -> dict[str, Any]:
+    """Add up numbers by their names; seconds to the microsecond."""
+    total: dict[str, float] = {}
+    for table in tables:
+        for name, number in table.items():
+            total[name] = round(total.get(name, 0) + number, 6)
+    return total
+
+
+def _files(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Return the files that the parts were made of, each once; neighbours may have shared one."""
+    files: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        for file in part.record["sample"]["files"]:
+            same = merged_file(files.setdefault(file["path"], file), file)
+            if same is None:
+                raise DamagedPart(f"part {part.folder} was made of another {file['path']} than the others; {_REMEDY}")
+            files[file["path"]] = same
+    return list(files.values())
+
+
+def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str, Any], as_part: bool) -> dict[str, Any]:
+    """Write events.root and histograms.root, and return what run.json says of the histograms."""
+    from rdf.errors import SourceError
+    from rdf.graph.histograms import complete, remainders, write_histograms
+    from rdf.graph.merging import add_histograms, concatenate_events
+    from rdf.provenance import Provenance
+
+    provenance = Provenance(
+        json.dumps({"sample": record["sample"], "commit": record["commit"]}), record["sample"]["simulated"]
+    )
+    try:
+        rows = concatenate_events([part.folder / "events.root" for part in parts], staging / "events.root", provenance)
+        with progress_bar(error_console(), "adding histograms", "parts") as move:
+            total = add_histograms([part.folder / "histograms.root" for part in parts], move)
+    except SourceError as error:
+        raise DamagedPart(f"parts that do not fit together: {error}") from error
+    for part, events in zip(parts, rows, strict=True):
+        selected = part.record["counts"]["selected"]
+        if events != selected:
+            raise DamagedPart(
+                f"part {part.folder}: events.root holds {events} events, run.json says {selected}; {_REMEDY}"
+            )
+    filled = complete(total)
+    kept = remainders(total) if as_part else {}
+    write_histograms(staging / "histograms.root", filled | kept, provenance)
+    names = tuple(record["detectors"])
+    return {
+        "agreement": agreement(filled, names),
+        "variations": variations(filled, record["configuration"]["vary"], names, record["min_votes"]),
+        "means": means(filled, [feature["name"] for feature in record["features"]]),
+    }
+
+
+def _merge_anomalies(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]) -> None:
+    """Write the most anomalous events of all parts, in the order in which one run would have written them."""
+    header: list[str] = []
+    rows: list[list[str]] = []
+    for part in parts:
+        with (part.folder / "anomalies.csv").open(newline="", encoding="utf-8") as file:
+            found, *of_part = csv.reader(file)
+        if header and found != header:
+            raise DamagedPart(f"part {part.folder}: anomalies.csv has other columns than the others; {_REMEDY}")
+        header = found
+        rows += of_part
+        if len(rows) > _HELD:
+            rows = _most_anomalous(header, rows, ensemble)
+    with (staging / "anomalies.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for place, row in enumerate(_most_anomalous(header, rows, ensemble), start=1):
+            writer.writerow([place, *row[1:]])
+
+
+_HELD = 20 * TOP_EVENTS
+"""Rows of anomalies.csv that are held in memory, about."""
+
+
+def _most_anomalous(header: Sequence[str], rows: Sequence[list[str]], ensemble: Sequence[str]) -> list[list[str]]:
+    """Return the most anomalous of some rows, most anomalous first.
+
+    As in the event loop: by the ensemble's score, then by the scores of its detectors, then by what names the event.
+    Where all of these are equal, the event's values decide.
+    """
+    if not rows:
+        return []
+    columns = {name: i for i, name in enumerate(header)}
+    ids = np.array([[int(row[columns[name]]) for name in ID_QUANTITIES] for row in rows], dtype=np.uint64)
+    after_ids = header[columns["event"] + 1 : columns["why"]]
+    values = np.array([row[columns["event"] + 1 : columns["why"]] for row in rows]).astype(np.float32)
+    scores = [values[:, after_ids.index(name)] for name in ("score_ensemble", *(f"score_{d}" for d in ensemble))]
+    # lexsort sorts by its last key first.
+    chosen = np.lexsort([*values.T[::-1], *ids.T[::-1], *(-score for score in scores[::-1])])[:TOP_EVENTS]
+    order = np.lexsort([*values[chosen].T, *ids[chosen].T[::-1], *(-score[chosen] for score in scores[::-1])])
+    return [rows[i] for i in chosen[order]]
+
+
+def _merge_objects(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]) -> None:
+    """Write the objects of the most anomalous events of all parts, where a sample has objects."""
+    has = [(part.folder / OBJECTS_JSON).is_file() for part in parts]
+    if not any(has):
+        return
+    if not all(has):
+        lacks = parts[has.index(False)].folder
+        raise DamagedPart(f"part {lacks}: has no {OBJECTS_JSON}, which other parts have; {_REMEDY}")
+    key = ("score_ensemble", *(f"score_{name}" for name in ensemble))
+
+    def order(event: Mapping[str, Any]) -> tuple[Any, ...]:
+        return *(-event[name] for name in key), *(event[name] for name in ID_QUANTITIES), json.dumps(event)
+
+    events: list[dict[str, Any]] = []
+    for part in parts:
+        found = json.loads((part.folder / OBJECTS_JSON).read_text(encoding="utf-8"))["events"]
+        events = sorted([*events, *({k: v for k, v in event.items() if k != "place"} for event in found)], key=order)
+        del events[DISPLAYED:]
+    write_objects(staging, events)

@@ -1,0 +1,123 @@
+"""run.json: what was done, by what, and how long it took. It vouches for all else, and is written last."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import plotting.errors
+import plotting.figures
+from analysis.configuration import AnalysisConfiguration
+from analysis.console.program import error_console, tell_when_interrupted
+from analysis.console.progress import spinner
+from analysis.errors import FiguresFailed
+from analysis.output.folder import replace_record, write_checksums, write_record
+from analysis.output.provenance import git_commit, library_versions, machine
+from analysis.steps.timings import Timings
+
+
+class Record:
+    """What a program says in run.json; made when it starts.
+
+    Attributes:
+        timings: counts the stages.
+        failed: figures, and report.html, that could not be made, each with the reason.
+    """
+
+    def __init__(self, command: str, configuration: AnalysisConfiguration, folder: Path) -> None:
+        """Note what was asked for, and when.
+
+        Args:
+            command: that started the program.
+            configuration: as checked; what was left to defaults is filled in.
+            folder: of the results.
+        """
+        self.timings = Timings()
+        self.failed: dict[str, str] = {}
+        self._drawn: list[str] = []
+        self._folder = folder
+        self._begin = time.perf_counter()
+        self._content: dict[str, Any] = {
+            "command": command,
+            "configuration": {**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": library_versions(),
+            "commit": git_commit(),
+            "machine": machine(),
+        }
+
+    def write(self, staging: Path, found: Mapping[str, Any]) -> None:
+        """Write run.json and the checksums of all results.
+
+        Args:
+            staging: folder that results are written to.
+            found: what else there is to say.
+        """
+        self._content |= {**found, "figures": {}}
+        self.timings.add("total", time.perf_counter() - self._begin)
+        write_record(staging, self._finished())
+        write_checksums(staging)
+
+    def draw(self, staging: Path, workers: plotting.figures.Workers) -> None:
+        """Draw the figures of results that have their final names, and write the report.
+
+        Whatever goes wrong is noted, in run.json too, which gets the time that all of this took; the results stand.
+
+        Args:
+            staging: of the run, which still holds the folder of the results.
+            workers: draw the figures.
+        """
+        tell_when_interrupted(
+            f"interrupted while figures were drawn; the results are in {self._folder}, and python -m plotting "
+            f"{self._folder} draws them"
+        )
+        with self.timings.stage("figures"), spinner(error_console(), "drawing figures") as say:
+            try:
+                plotting.figures.draw_figures(self._folder, lambda name: say(f"drawing figures: {name}"), workers)
+            except plotting.errors.PlottingError as error:
+                self.failed["figures"] = str(error)
+        self.failed |= workers.failed
+        self._drawn = workers.drawn
+        self._content["figures"] = {"drawn": self._drawn, "failed": dict(self.failed)}
+        del self.timings.seconds["total"]  # so that it comes last again
+        self.timings.add("total", time.perf_counter() - self._begin)
+        replace_record(staging, self._folder, self._finished())
+        self._write_report()
+
+    def _write_report(self) -> None:
+        from plotting.report import write_report
+
+        try:
+            write_report(self._folder, self.failed)
+        except Exception as error:
+            logging.getLogger(__name__).exception("no report")
+            self.failed["report.html"] = str(error)
+
+    def tell_failures(self) -> None:
+        """Name on the console what could not be drawn.
+
+        Raises:
+            FiguresFailed: no figure could be.
+        """
+        for name, reason in self.failed.items():
+            what = name if name in ("figures", "report.html") else f"figure {name}"
+            error_console().print(
+                f"warning: no {what}: {' '.join(reason.split())}",
+                style="bold yellow",
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
+                emoji=False,
+            )
+        if self.failed.keys() - {"report.html"} and not self._drawn:
+            raise FiguresFailed(
+                f"{self._folder}: the results are whole, but no figure could be drawn; see the reasons above, and draw "
+                f"them with python -m plotting {self._folder}"
+            )
+
+    def _finished(self) -> dict[str, Any]:
+        return {**self._content, "timings": self.timings.rounded()}

@@ -1,0 +1,221 @@
+"""Training: from what the event loops collected to a model folder, and to a picture of what was learned from."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.text import Text
+
+from analysis.configuration import AnalysisConfiguration
+from analysis.console.program import error_console
+from analysis.console.progress import progress_bar, spinner
+from analysis.errors import ConfigurationError, DataError
+from analysis.output.provenance import library_versions
+from analysis.steps.job import LABEL, Collected
+from models.detectors.registry import SUPERVISED
+from models.folder import Columns, ModelFolder, Training
+from rdf.memory import require_memory
+from rdf.schema.features import first_plane
+from rdf.schema.model import ID_QUANTITIES
+
+if TYPE_CHECKING:
+    from models.training import Recipe, Trained, TrainingEvents
+
+NEEDED = 2_300_000_000
+"""Bytes of address space that ROOT and the libraries of the training take together, at least."""
+
+LATENT_EVENTS = 1_000
+"""Events in latent.csv."""
+
+
+def check_labels(configuration: AnalysisConfiguration, detectors: Sequence[str], labelled: bool, sample: str) -> None:
+    """Refuse, before anything is read, to learn from labels that are not there.
+
+    Raises:
+        ConfigurationError: a detector, or `train_on`, needs labels.
+    """
+    if labelled:
+        return
+    supervised = [name for name in detectors if name in SUPERVISED]
+    if supervised or configuration.train_on == "background":
+        what = (
+            f"--detectors: {supervised[0]} learns from labels" if supervised else "--train-on: background needs labels"
+        )
+        raise ConfigurationError(
+            f"{what}, and {sample} has none; take a sample whose schema has the quantity `label`, or leave it out"
+        )
+
+
+def load_libraries() -> None:
+    """Load what detectors are trained with, which takes seconds, before it is needed.
+
+    Raises:
+        OutOfMemory: a limit does not allow it.
+    """
+    require_memory(NEEDED, "training")
+    with spinner(error_console(), "starting the training"):
+        import models.training  # noqa: F401
+
+
+def train_models(
+    collected: Sequence[Collected],
+    recipe: Columns,
+    configuration: AnalysisConfiguration,
+    detectors: Sequence[str],
+    staging: Path,
+    *,
+    folds: int = 1,
+    part: str | None = None,
+) -> tuple[ModelFolder, dict[str, list[float]]]:
+    """Train detectors, and write the model folder and latent.csv.
+
+    A feature that is the same in all training events is not learned from: it is recorded as an observable, or refused
+    if it was asked for by its name.
+
+    Args:
+        collected: what the loops over the samples collected.
+        recipe: how the columns were computed.
+        configuration: of the training.
+        detectors: to be trained.
+        staging: folder that results are written to.
+        folds: of the training.
+        part: of the events that was collected, as a condition.
+
+    Returns:
+        The model folder's table, and for each set of points in latent.csv the fractions of the variance that its first
+        two principal components have.
+
+    Raises:
+        DataError: labels that are neither 0 nor 1.
+        TrainingError: the events do not allow to train any of the detectors.
+    """
+    with spinner(error_console(), "starting the training"):
+        require_memory(NEEDED, "training")
+        from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
+        from rdf.code.sofie import translate_network
+
+    needed = configuration.train_on == "background" or any(name in SUPERVISED for name in detectors)
+    labels = _labels(collected, needed)
+    ids, X, observables = (
+        np.concatenate([getattr(c, name) for c in collected]) for name in ("ids", "X", "observables")
+    )
+    events = TrainingEvents(tuple(recipe.features), X, ids[:, -1], labels)
+    how = Recipe(configuration.threshold, configuration.autoencoder, configuration.train_on, folds, configuration.seed)
+    if len(X) < 2:
+        raise DataError(
+            f"{collected[0].sample.title}: {len(X)} training event, from which nothing can be learned; read more of "
+            "the sample, or train on more of it (--train-events)"
+        )
+    constant = constant_features(events, detectors, how)
+    if constant and not isinstance(configuration.features, tuple):
+        console = error_console()
+        for name, value in constant.items():
+            console.print(f"not learned from: {name}, which is {value:g} in all {_learned_from(how)}", highlight=False)
+        recorded = np.stack([X[:, recipe.features.index(name)] for name in constant], axis=1)
+        observables = np.concatenate([observables, recorded], axis=1)
+        events, recipe = events.without(constant), _without(recipe, constant)
+    with progress_bar(error_console(), "training", "steps") as move:
+        trained, left_out = train(
+            events, detectors, how, lambda title, done, total: move(done, total, f"training {title}")
+        )
+    for name, reason in left_out.items():
+        said = Text.assemble(("left out", "bold yellow"), f": {name}: {reason}")
+        error_console().print(said, soft_wrap=True)
+    with spinner(error_console(), "writing models"):
+        training = Training(
+            samples=[c.sample for c in collected],
+            part=part,
+            train_events=configuration.train_events,
+            events=len(X),
+            train_on=configuration.train_on,
+            folds=folds,
+        )
+        models = write_model_folder(
+            staging / "models",
+            trained,
+            events,
+            observables,
+            recipe,
+            recipe=how,
+            training=training,
+            versions=library_versions(),
+            left_out=left_out,
+        )
+        for entry in models.detectors.values():
+            for network in entry.networks:
+                translate_network(staging / "models" / network.file)  # compiled while the rest here goes on
+    for name, entry in models.detectors.items():
+        for note in entry.notes:
+            error_console().print(f"{name}: {note}", highlight=False, soft_wrap=True)
+    with spinner(error_console(), "projecting the features and the latent space"):
+        return models, _write_latent(staging / "latent.csv", events, ids, trained, how)
+
+
+def _learned_from(how: Recipe) -> str:
+    background = "background " if how.train_on == "background" else ""
+    return f"{background}training events{' of a fold' if how.folds > 1 else ''}"
+
+
+def _labels(collected: Sequence[Collected], needed: bool) -> npt.NDArray[np.int8] | None:
+    """Return the labels of all events; None where there are none, or others than 0 and 1 and none is needed."""
+    if any(c.labels is None for c in collected):
+        return None
+    for c in collected:
+        labels = np.asarray(c.labels)
+        if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
+            if not needed:
+                return None
+            raise DataError(
+                f"{c.sample.title}: {wrong} of {len(labels)} training events have a label that is neither 0 nor 1; "
+                "mend the labels, or list the ids of the background in the schema "
+                f"({LABEL}: {{expression: ..., background: [...]}})"
+            )
+    return np.concatenate([c.labels for c in collected if c.labels is not None])
+
+
+def _without(recipe: Columns, constant: Mapping[str, float]) -> Columns:
+    """Return the recipe in which constant features are observables."""
+    features = [name for name in recipe.features if name not in constant]
+    if not features:
+        raise DataError(
+            f"none of the features {', '.join(recipe.features)} differs between the training events; take more or "
+            "other events"
+        )
+    plane = recipe.plane if not set(recipe.plane or ()) & constant.keys() else first_plane(features)
+    observables = [*recipe.observables, *constant]
+    return recipe.model_copy(update={"features": features, "observables": observables, "plane": plane})
+
+
+def _write_latent(
+    path: Path, events: TrainingEvents, ids: npt.NDArray[np.uint64], trained: Trained, recipe: Recipe
+) -> dict[str, list[float]]:
+    """Write where some training events lie in two dimensions, by PCA and t-SNE: their features and the latent space."""
+    from models.detectors.autoencoder import Autoencoder
+    from models.latent import embed
+    from models.training import mean_ranks
+
+    picked = np.sort(np.random.default_rng(recipe.seed).permutation(len(events.X))[:LATENT_EVENTS])
+    X = events.X[picked]
+    points: dict[str, npt.NDArray[Any]] = {"features": X}
+    if Autoencoder.name in trained and isinstance(autoencoder := trained[Autoencoder.name][0], Autoencoder):
+        points["latent"] = autoencoder.encode(X)
+    columns: dict[str, npt.NDArray[Any]] = dict(zip(ID_QUANTITIES, ids[picked].T, strict=True))
+    if events.labels is not None:
+        columns[LABEL] = events.labels[picked]
+    columns["rank"] = mean_ranks(X, events.numbers[picked], trained)
+    explained = {}
+    for name, values in points.items():
+        embedding = embed(values, recipe.seed)
+        explained[name] = [float(fraction) for fraction in embedding.explained]
+        for kind, places in (("pca", embedding.pca), ("tsne", embedding.tsne)):
+            columns |= {f"{kind}_{name}_{i + 1}": places[:, i] for i in range(2)}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
+    return explained

@@ -1,0 +1,578 @@
+"""The output folder: whole results under final names or none, one run at a time, and killed runs leave no trace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uproot
+
+from analysis.errors import OutputFolderError
+from analysis.output.folder import (
+    STAGING,
+    check_space,
+    held_output,
+    replace_record,
+    staged_output,
+    write_checksums,
+    write_record,
+)
+from plotting.checksums import vouch
+from plotting.drafts import draft_of
+from rdf.code.compiler import graph_library
+from rdf.code.interpreter import ROOT
+from rdf.errors import EventLoopFailed
+from rdf.graph.events import book_events
+from rdf.provenance import Provenance
+from rdf.startup import interruptible
+
+PROJECT = Path(__file__).parents[3]
+FILES = ("anomalies.csv", "events.root", "histograms.root", "run.json", "SHA256SUMS", "models/a.onnx")
+RECORD = dict.fromkeys(("command", "configuration", "started", "versions", "machine"), "a test") | {"figures": {}}
+
+# Writes new results into copies of argv[1] beside it, called 0, 1, ..., and dies in each at another step that changes a
+# final name, until it lives; prints the exit codes.
+PUBLISHER = """
+import os, shutil, sys
+from pathlib import Path
+from analysis.output.folder import staged_output
+from tests.analysis.test_output import write_results
+
+old, steps, code = Path(sys.argv[1]), 0, 9
+while code == 9:
+    folder = shutil.copytree(old, old.with_name(str(steps)))
+    child = os.fork()
+    if not child:
+        left, publishing = steps, False
+
+        def die(event, arguments):
+            global left
+            if event in ("os.rename", "os.remove", "os.rmdir") and publishing:
+                if left == 0:
+                    os._exit(9)
+                left -= 1
+
+        sys.addaudithook(die)
+        with staged_output(folder) as staging:
+            write_results(staging, "new")
+            publishing = True
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(code)
+    steps += 1
+"""
+
+# Holds the folder argv[1] until it is ended.
+HOLDER = """
+import sys, time
+from pathlib import Path
+from analysis.output.folder import staged_output
+
+with staged_output(Path(sys.argv[1])) as staging:
+    (staging / "events.root").write_text("half")
+    print("holding", flush=True)
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def killed_at_the_end(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def write_results(staging: Path, generation: str) -> None:
+    """Write what a run might, each file with the word for its content; run.json has it under a key."""
+    for name in ("anomalies.csv", "events.root", "histograms.root", "models/a.onnx"):
+        (staging / name).parent.mkdir(exist_ok=True)
+        (staging / name).write_text(generation)
+    write_record(staging, RECORD | {"generation": generation})
+    write_checksums(staging)
+
+
+def publish_results(folder: Path, generation: str = "old") -> Path:
+    with staged_output(folder) as staging:
+        write_results(staging, generation)
+    return folder
+
+
+def draw(folder: Path, generation: str = "old") -> None:
+    """Put a figure and the pages into a folder, as those who draw do."""
+    (folder / "figures").mkdir(exist_ok=True)
+    for name in ("figures/feature_MR.png", "report.html", "browse.html"):
+        draft = draft_of(folder / name)
+        draft.write_text(f"{generation} {name}")
+        vouch(folder, name, draft)
+        draft.replace(folder / name)
+
+
+def generations(folder: Path) -> dict[str, str]:
+    """Read all files below a folder; of run.json and SHA256SUMS the generation that they are of."""
+    found = {
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and STAGING not in path.parts
+    }
+    if "run.json" in found:
+        found["run.json"] = json.loads(found["run.json"]).get("generation", found["run.json"])
+    for generation in ("old", "new"):
+        if hashlib.sha256(generation.encode()).hexdigest() in found.get("SHA256SUMS", ""):
+            found["SHA256SUMS"] = generation
+    return found
+
+
+def whole(generation: str) -> dict[str, str]:
+    return dict.fromkeys(FILES, generation)
+
+
+def test_results_appear_only_at_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "results"
+    with staged_output(folder) as staging:
+        (staging / "run.json").write_text("{}")
+        (staging / "figures").mkdir()
+        (staging / "figures" / "MR.png").write_text("picture")
+        assert [path.name for path in folder.iterdir()] == [STAGING]
+    assert generations(folder) == {"figures/MR.png": "picture", "run.json": "{}"}
+    assert not (folder / STAGING).exists()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_failure_leaves_old_results_untouched(tmp_path: Path, error: type[BaseException]) -> None:
+    publish_results(tmp_path)
+
+    def fail() -> None:
+        with staged_output(tmp_path) as staging:
+            write_results(staging, "new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert generations(tmp_path) == whole("old")
+    assert not (tmp_path / STAGING).exists()
+
+
+def test_results_replace_those_of_an_earlier_run(tmp_path: Path) -> None:
+    publish_results(tmp_path)
+    draw(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with staged_output(tmp_path) as staging:
+        (staging / "models").mkdir()
+        (staging / "models" / "b.onnx").write_text("new")
+        write_record(staging, RECORD | {"generation": "new"})
+        write_checksums(staging)
+    # A folder is replaced, not added to, and nothing of the old results or of what was drawn of them stays; what no run
+    # wrote stays.
+    of_new = {"models/b.onnx": "new", "run.json": "new", "SHA256SUMS": "new"}
+    assert generations(tmp_path) == of_new | {"notes.txt": "mine"}
+
+
+def test_a_list_vouches_wherever_publishing_is_cut_short(tmp_path: Path) -> None:
+    """What stands there is one run's wherever run.json is there, and the next run goes well from everywhere."""
+    old = publish_results(tmp_path / "old")
+    assert generations(old) == whole("old")
+    draw(old)
+    (old / "notes.txt").write_text("mine")
+    command = [sys.executable, "-c", PUBLISHER, str(old)]
+    codes = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout.split()
+    assert len(codes) > 15
+    seen = set()
+    for steps, code in enumerate(codes):
+        folder = tmp_path / str(steps)
+        found = generations(folder)
+        if "run.json" in found:
+            assert {found[name] for name in FILES} in ({"old"}, {"new"})
+        seen.add((code, found.get("run.json"), found.get("events.root")))
+        publish_results(folder, "new")
+        assert generations(folder) == whole("new") | {"notes.txt": "mine"}
+    expected = {("9", "old", "old"), ("9", None, "old"), ("9", None, "new"), ("9", "new", "new"), ("0", "new", "new")}
+    assert expected <= seen
+
+
+def test_a_list_vouches_while_run_json_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed after its results were published, while it draws, leaves what the next one may replace."""
+    replaced: list[str] = []
+    move = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        if path.parent.name == STAGING:
+            if len(replaced) == stop:
+                raise KeyboardInterrupt
+            replaced.append(path.name)
+        return move(path, target)
+
+    for stop in range(4):
+        folder = publish_results(tmp_path / str(stop))
+        replaced.clear()
+        with held_output(folder) as staging, monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", replace)
+            try:
+                replace_record(staging, folder, RECORD | {"generation": "old", "figures": {"drawn": ["feature_MR"]}})
+            except KeyboardInterrupt:
+                assert stop < 3
+        assert len(replaced) == stop
+        draw(folder)
+        publish_results(folder, "new")
+        assert generations(folder) == whole("new")
+
+
+def lock_away(folder: Path, name: str) -> None:
+    """Put something of the user's own in the place of a result."""
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("mine")
+
+
+RESULTS = (
+    *("run.json", "SHA256SUMS", "SHA256SUMS.drawn", ".publishing", "events.root", "histograms.root", "anomalies.csv"),
+    *("objects.json", "latent.csv", "metrics.json", "curves.root", "report.html", "browse.html", "models", "figures"),
+    *("figures/thesis.png", "figures/feature_MR.png", "figures/notes.tex", "models/mine.onnx", "models/models.json"),
+    *("models/thesis.txt", "models/code.py", "figures/thesis.pdf"),
+)
+
+
+@pytest.mark.parametrize("after_a_run", [False, True])
+@pytest.mark.parametrize("name", RESULTS)
+def test_what_no_run_wrote_is_not_replaced(tmp_path: Path, name: str, after_a_run: bool) -> None:
+    if after_a_run:
+        publish_results(tmp_path)
+        if (tmp_path / name).is_dir():
+            shutil.rmtree(tmp_path / name)
+    lock_away(tmp_path, name)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    place = tmp_path / name
+    words = rf"{place.parent} holds {place.name}, which .* delete; move it away or choose another one with --output"
+    # Of a run.json or its checksums that were changed, the file that they no longer vouch for may be named first.
+    pattern = r"holds (run\.json|SHA256SUMS)," if after_a_run and name in ("run.json", "SHA256SUMS") else words
+    with pytest.raises(OutputFolderError, match=pattern), staged_output(tmp_path):
+        pytest.fail("a run started that would delete what no run wrote")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_json_and_checksums_of_somebody_else_vouch_for_nothing(tmp_path: Path) -> None:
+    """The files match the list; but run.json is none that a run of this toolkit wrote."""
+    for name in ("run.json", "events.root"):
+        (tmp_path / name).write_text('{"run": 1}')
+    checksum = hashlib.sha256(b'{"run": 1}').hexdigest()
+    (tmp_path / "SHA256SUMS").write_text(f"{checksum}  run.json\n{checksum}  events.root\n")
+    with pytest.raises(OutputFolderError, match=r"holds run\.json, which no run wrote"), staged_output(tmp_path):
+        pytest.fail("replaced")
+    publish_results(tmp_path / "run")
+    with (tmp_path / "run" / "SHA256SUMS").open("a") as file:
+        file.write(f"{checksum}  thesis.tex\n")
+    with pytest.raises(OutputFolderError, match=r"holds .*, which no run wrote"), staged_output(tmp_path / "run"):
+        pytest.fail("replaced")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda place, _: place.mkdir(),
+        lambda place, other: place.symlink_to(other),
+        lambda place, other: os.link(other, place),
+        lambda place, _: os.mkfifo(place),
+    ],
+    ids=["folder", "symlink", "hard link", "pipe"],
+)
+@pytest.mark.parametrize("name", ["events.root", "figures/feature_MR.png", "models", "run.json"])
+def test_what_is_no_file_of_a_run_is_not_replaced(
+    tmp_path: Path, name: str, make: Callable[[Path, Path], None]
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("mine")
+    place = tmp_path / "results" / name
+    place.parent.mkdir(parents=True)
+    make(place, other)
+    if place.is_dir():
+        (place / "mine.txt").write_text("mine")
+    with pytest.raises(OutputFolderError, match=r"holds .*, which no run wrote"), staged_output(tmp_path / "results"):
+        pytest.fail("replaced")
+    assert os.path.lexists(place)
+    assert other.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["anomalies.csv", "models/a.onnx", "figures/feature_MR.png", "report.html"])
+def test_a_result_that_somebody_changed_is_not_replaced(tmp_path: Path, name: str) -> None:
+    publish_results(tmp_path)
+    draw(tmp_path)
+    with (tmp_path / name).open("a") as file:
+        file.write(" and mine")
+    path = tmp_path / name
+    words = rf"{path.parent} holds {path.name}, which was changed after a run had written it"
+    with pytest.raises(OutputFolderError, match=words), staged_output(tmp_path):
+        pytest.fail("replaced")
+    assert path.read_text().endswith(" and mine")
+    path.rename(tmp_path / "mine")
+    publish_results(tmp_path, "new")
+    assert generations(tmp_path) == whole("new") | {"mine": (tmp_path / "mine").read_text()}
+
+
+def test_what_came_while_the_run_went_on_is_not_replaced_and_the_results_are_kept(tmp_path: Path) -> None:
+    publish_results(tmp_path)
+    for number in ("", "-2"):
+
+        def change() -> None:
+            with staged_output(tmp_path) as staging:
+                write_results(staging, "new")
+                (tmp_path / "anomalies.csv").write_text("mine")
+
+        with pytest.raises(OutputFolderError, match=rf"the results are in {tmp_path}/unpublished{number}: .*anomalies"):
+            change()
+        found = generations(tmp_path / f"unpublished{number}")
+        assert found == whole("new")
+        assert (tmp_path / "anomalies.csv").read_text() == "mine"
+        (tmp_path / "anomalies.csv").write_text("old")
+    assert {generations(tmp_path)[name] for name in FILES} == {"old"}
+
+
+@pytest.mark.parametrize("name", ["events.root", "data/part.root", "models/a.onnx"])
+@pytest.mark.parametrize("through", ["itself", "symlink", "hard link"])
+def test_a_folder_that_holds_an_input_is_refused(tmp_path: Path, name: str, through: str) -> None:
+    folder = publish_results(tmp_path / "results")
+    path = folder / name
+    if not path.exists():
+        path.parent.mkdir()
+        path.write_text("data")
+    given = path if through == "itself" else tmp_path / "input.root"
+    if through == "symlink":
+        given.symlink_to(path)
+    elif through == "hard link":
+        os.link(path, given)
+        if name == "data/part.root":  # what is removed nowhere may have two names
+            with held_output(folder, [given]):
+                return
+    before = generations(folder)
+    with (
+        pytest.raises(
+            OutputFolderError, match=rf"{folder} holds {given}, which is an input of this run; choose another"
+        ),
+        held_output(folder, [tmp_path / "elsewhere.root", given]),
+    ):
+        pytest.fail("a run started that would delete its input")
+    assert generations(folder) == before
+
+
+def test_models_of_the_folder_itself_may_score_again(tmp_path: Path) -> None:
+    folder = publish_results(tmp_path)
+    with staged_output(folder, [folder / "models"]) as staging:
+        write_results(staging, "new")
+    assert generations(folder) == whole("new")
+
+
+def test_an_older_folder_is_a_runs_own_by_its_checksums_and_the_names_of_its_figures(tmp_path: Path) -> None:
+    """Before there was a list of what is drawn, run.json had no key `figures`."""
+
+    def older(folder: Path) -> Path:
+        folder.mkdir()
+        write_results(folder, "old")
+        quantities = {"features": [{"name": "MR"}], "observables": [{"name": "mll"}], "detectors": {"mlp": {}}}
+        write_record(folder, {key: RECORD[key] for key in RECORD if key != "figures"} | quantities)
+        write_checksums(folder)
+        (folder / "figures").mkdir()
+        for name in ("cutflow", "feature_MR", "plane_MR_mll", "plane_MR_mll_score_mlp", "score_ensemble", "display_3"):
+            (folder / "figures" / f"{name}.png").write_text("drawn")
+        page = Path(__file__).parents[3] / "plotting" / "templates" / "report.html"
+        shutil.copyfile(page, folder / "report.html")
+        return folder
+
+    folder = older(tmp_path / "own")
+    publish_results(folder, "new")
+    assert generations(folder) == whole("new")
+    for place, name in enumerate(("figures/thesis.png", "figures/feature_mine.png", "report.html", "figures/a.txt")):
+        folder = older(tmp_path / str(place))
+        (folder / name).write_text("mine")
+        with pytest.raises(OutputFolderError, match=rf"holds {Path(name).name}, which no run wrote"):
+            publish_results(folder, "new")
+        assert (folder / name).read_text() == "mine"
+
+
+def test_drafts_of_killed_drawing_are_in_nobodys_way(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    publish_results(tmp_path)
+    draw(tmp_path)
+    drafts = [f"figures/.feature_MR.png.{ended.pid}.partial", f".report.html.{ended.pid}.partial"]
+    for name in drafts:
+        (tmp_path / name).write_text("half")
+    publish_results(tmp_path, "new")
+    assert generations(tmp_path) == whole("new")
+
+
+def test_checksums_are_those_of_all_results_but_figures(tmp_path: Path) -> None:
+    for name in ("run.json", "events.root", "curves.root", "models/a.onnx", "models/models.json", "figures/MR.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    write_checksums(tmp_path)
+    expected = ("run.json", "events.root", "curves.root", "models/a.onnx", "models/models.json")
+    lines = (tmp_path / "SHA256SUMS").read_text().splitlines()
+    assert lines == [f"{hashlib.sha256(name.encode()).hexdigest()}  {name}" for name in expected]
+
+
+def test_second_run_is_refused_while_the_first_holds_the_folder(tmp_path: Path) -> None:
+    with killed_at_the_end([sys.executable, "-c", HOLDER, str(tmp_path)]) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "holding\n"
+        with (
+            pytest.raises(OutputFolderError, match=r"another run is writing to .*; wait for it or choose another one"),
+            staged_output(tmp_path),
+        ):
+            pytest.fail("two runs hold one folder")
+        # The refused run has not disturbed the first.
+        assert (tmp_path / STAGING / "events.root").read_text() == "half"
+    # What SIGKILL left is no result, and the next run removes it.
+    assert (tmp_path / STAGING / "events.root").read_text() == "half"
+    with staged_output(tmp_path) as staging:
+        assert list(staging.iterdir()) == []
+        (staging / "run.json").write_text("{}")
+    assert generations(tmp_path) == {"run.json": "{}"}
+    assert not (tmp_path / STAGING).exists()
+
+
+def test_folders_hold_one_run_each(tmp_path: Path) -> None:
+    with staged_output(tmp_path / "a") as first, staged_output(tmp_path / "b") as second:
+        assert first != second
+
+
+@pytest.mark.parametrize("below", [".", "results"])
+def test_file_in_place_of_the_folder_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    folder = tmp_path / "file" / below
+    with (
+        pytest.raises(OutputFolderError, match=r"cannot make the output folder .*/file.*; choose another one with"),
+        staged_output(folder),
+    ):
+        pytest.fail("a file was taken for a folder")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, a folder that not even root can write to")
+@pytest.mark.parametrize(
+    ("folder", "fault"),
+    [
+        ("/proc/results", "cannot make the output folder /proc/results: "),
+        ("/proc/self", "cannot write to /proc/self: "),
+    ],
+)
+def test_unwritable_folder_is_named(folder: str, fault: str) -> None:
+    with pytest.raises(OutputFolderError) as caught, staged_output(Path(folder)):
+        pytest.fail("something was written to /proc")
+    assert str(caught.value).startswith(fault)
+    assert str(caught.value).endswith("choose another one with --output")
+
+
+def test_error_of_the_disk_is_named_with_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputFolderError) as caught, staged_output(tmp_path):
+        Path("/dev/full").write_text("x")
+    assert str(caught.value).startswith(f"cannot write to {tmp_path}: No space left on device; free some space or ")
+
+
+def test_space_is_refused_before_the_disk_is_full(tmp_path: Path) -> None:
+    # Four bytes a value, 32 MB that each thread holds back (no more than there is) and 20 MB for the rest.
+    with pytest.raises(OutputFolderError, match=r": about 4000000084 MB are needed and \d+ MB are free; free some"):
+        check_space(tmp_path, events=10**13, columns=100, threads=2)
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(OutputFolderError):
+        check_space(tmp_path, events=2 * free // 400, columns=100, threads=1)
+    check_space(tmp_path, events=free // 4 // 400, columns=100, threads=1)
+    check_space(tmp_path, events=1000, columns=10, threads=10**6)
+
+
+@pytest.mark.parametrize("name", ["what?", "run#1", "$HOME", "all*", "x|y", "http:/x", "file:/x"])
+def test_paths_that_root_reads_otherwise_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputFolderError, match="in a path for something else"), staged_output(tmp_path / name):
+        pass
+    assert not (tmp_path / name).exists()
+
+
+# Paths, and errors that are none of the folder's.
+
+
+def as_long_as(parent: Path, length: int) -> Path:
+    """A path of so many bytes, of names that the system takes."""
+    path = parent
+    while length - len(os.fsencode(path)) > 100:
+        path = path / ("d" * 60)
+    return path / ("é" + "e" * (length - len(os.fsencode(path)) - 3))
+
+
+@pytest.mark.parametrize("length", [230, 300, 1100, 3600])
+def test_a_path_that_root_aborts_at_is_refused(length: int, tmp_path: Path) -> None:
+    """It takes 254 bytes for the file; of an output folder with .staging and the longest name in it."""
+    folder = as_long_as(tmp_path, length)
+    assert len(os.fsencode(folder)) == length
+    with pytest.raises(OutputFolderError, match="too long for ROOT, which takes 254 bytes"), held_output(folder):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_path_that_is_not_refused_can_be_written(tmp_path: Path) -> None:
+    folder = as_long_as(tmp_path, 254 - len("/.staging/histograms.root"))
+    with held_output(folder) as staging:
+        path = staging / "histograms.root"
+        events = ROOT.RDF.AsRNode(ROOT.RDataFrame(3)).Define("x", "1.f * rdfentry_")
+        for name in ("run", "luminosityBlock", "event"):
+            events = events.Define(name, "static_cast<unsigned long long>(rdfentry_)")
+        graph_library("scores").load()
+        written = book_events(events, path, ["x"], Provenance("{}", False))
+        ROOT.RDF.RunGraphs([written])
+        with uproot.open(path) as file:
+            assert file["events"]["x"].array().tolist() == [0, 1, 2]
+        with pytest.raises(EventLoopFailed, match="too long for ROOT"):
+            book_events(events, path.with_name("histograms2.root"), ["x"], Provenance("{}", False))
+
+
+def test_a_name_that_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputFolderError, match=r"too long for ROOT|File name too long"),
+        held_output(tmp_path / ("n" * 300)),
+    ):
+        pass
+
+
+KINDS = {"inside": OutputFolderError, "unnamed": OutputFolderError, "outside": OSError}
+
+
+@pytest.mark.parametrize(("where", "kind"), KINDS.items())
+def test_only_an_error_of_the_output_folder_is_told_as_one(where: str, kind: type[Exception], tmp_path: Path) -> None:
+    path = {"inside": tmp_path / "output" / ".staging" / "x", "outside": tmp_path / "another"}.get(where)
+
+    def fail() -> None:
+        raise OSError(28, "No space left on device", *([str(path)] if path else []))
+
+    with pytest.raises(kind) as caught, held_output(tmp_path / "output"):
+        fail()
+    assert isinstance(caught.value, OSError) == (where == "outside")
+    assert not (tmp_path / "output" / ".staging").exists()
+
+
+def test_a_signal_does_not_interrupt_the_publication(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was interrupted is told once all results have their names."""
+    moved = Path.replace
+
+    def publish_results(folder: Path) -> None:
+        with staged_output(folder) as staging:
+            for name in ("run.json", "histograms.root"):
+                (staging / name).write_text("{}")
+            write_checksums(staging)
+
+    def replace(path: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGTERM)
+        return moved(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with interruptible() as interruption:
+        interruption.working = True
+        with pytest.raises(KeyboardInterrupt):
+            publish_results(tmp_path / "output")
+    names = {path.name for path in (tmp_path / "output").iterdir()}
+    assert names == {"SHA256SUMS", "histograms.root", "run.json"}
