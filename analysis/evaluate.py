@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.text import Text
 
-import plotting.figures
+import plotting.drawing.pool
 from analysis.configuration import (
     AnalysisConfiguration,
     EvaluationConfiguration,
@@ -113,7 +113,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
     record = Record(command, configuration, folder)
 
     # Those who draw get ready while ROOT starts.
-    with plotting.figures.Workers() as workers, held_output(folder, inputs_of(configuration, inputs)) as staging:
+    with plotting.drawing.pool.Workers() as workers, held_output(folder, inputs_of(configuration, inputs)) as staging:
         part = _part_to_test(models, inputs)
         jobs = _prepare_all(configuration, inputs, models, staging, record.timings)
         explained: dict[str, list[float]] = {}

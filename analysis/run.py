@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import plotting.figures
+import plotting.drawing.pool
 from analysis.configuration import RunConfiguration, add_options, parse_configuration
 from analysis.console.program import DONE, OptionParser, error_console, run_program
 from analysis.console.progress import spinner
@@ -75,7 +75,7 @@ def run(configuration: RunConfiguration, command: str) -> None:
     record = Record(command, configuration, folder)
 
     with ExitStack() as drawing, held_output(folder, inputs_of(configuration, [data])) as staging:
-        workers: plotting.figures.Workers | None = None
+        workers: plotting.drawing.pool.Workers | None = None
         with open_engine(configuration) as engine:
             job = prepare(configuration, data, models, staging, record.timings, engine=engine)
             if job.entries == (0, job.source.events):  # a part of a sample need not wait for the whole of its files
@@ -92,7 +92,7 @@ def run(configuration: RunConfiguration, command: str) -> None:
                     load_libraries()  # while the columns are compiled, the first time
                 collected = job.collect(configuration.train_events)
                 # They get ready during the training.
-                workers = drawing.enter_context(plotting.figures.Workers())
+                workers = drawing.enter_context(plotting.drawing.pool.Workers())
                 with record.timings.stage("training"):
                     models, explained = train_models(
                         [collected], job.recipe, configuration, detectors, staging, folds=configuration.folds

@@ -26,8 +26,8 @@ A folder that is called browse or page is named ./browse or ./page.
 
 def draw(folder: Path) -> int:
     """Draw the figures again and write the report; a figure that fails is named, and it is a fault only if all fail."""
-    from plotting.figures import Workers, draw_figures
-    from plotting.report import write_report
+    from plotting.drawing.pool import Workers, draw_figures
+    from plotting.report.page import write_report
 
     def say(message: str) -> None:
         print(printable(message), file=sys.stderr)  # noqa: T201
@@ -44,14 +44,14 @@ def draw(folder: Path) -> int:
 
 def browse(folder: Path) -> int:
     """Open a TBrowser and wait until it is closed."""
-    from plotting.browse import browse
+    from plotting.browsing.browse import browse
 
     return DONE if browse(folder) else BAD_DATA
 
 
 def make_page(folder: Path) -> int:
     """Make the page for web browsers."""
-    from plotting.page import write_browser_page
+    from plotting.browsing.page import write_browser_page
 
     path = write_browser_page(folder)
     print(printable(f"{path} ({path.stat().st_size / 1e6:.1f} MB); open it in a web browser"))  # noqa: T201

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jinja2
 
-from plotting.checksums import vouch
-from plotting.drafts import draft_of
+from plotting.drawing.drafts import draft_of
 from plotting.errors import PageFolderError
+from plotting.results.checksums import vouch
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from plotting.figures import Workers
+from plotting.drawing.pool import Workers
 from rdf.cache import APPLICATION, cache_folder
 
 
@@ -22,8 +22,8 @@ def cache_apart(folder: Path) -> Path:
 
 def draw_nothing(patch: pytest.MonkeyPatch) -> None:
     """Let programs that run in this process draw no figure, and start no process that would."""
-    patch.setattr("plotting.figures.draw_figures", lambda *_: None)
-    patch.setattr("plotting.figures.Workers", partial(Workers, 0))
+    patch.setattr("plotting.drawing.pool.draw_figures", lambda *_: None)
+    patch.setattr("plotting.drawing.pool.Workers", partial(Workers, 0))
 
 
 @pytest.fixture(scope="session", autouse=True)

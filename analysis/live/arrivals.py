@@ -12,7 +12,7 @@ from pathlib import Path
 
 from analysis.errors import DataError
 from models.folder import file_sha256
-from plotting.cells import escaped, unescaped
+from plotting.results.cells import escaped, unescaped
 
 SET_ASIDE = "set_aside.csv"
 """Table in the output folder of the files that are not scored."""

@@ -13,7 +13,7 @@ import numpy as np
 from analysis.samples.inputs import RunInput
 from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
-from plotting.cells import escaped
+from plotting.results.cells import escaped
 from rdf.graph.histogram_keys import FEATURES, MOMENTS, HistogramKey
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import Any
 from analysis.console.program import tell_when_interrupted
 from analysis.errors import OutputFolderError
 from models.folder import file_sha256
-from plotting.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
-from plotting.drafts import is_draft, remove_orphans
+from plotting.drawing.drafts import is_draft, remove_orphans
+from plotting.results.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.startup import uninterrupted
 
@@ -257,7 +257,7 @@ def _was_drawn(folder: Path, name: str, record: Mapping[str, Any]) -> bool:
         with (folder / name).open("rb") as file:
             begin = file.read(1000)
         return all(part in begin for part in _PAGE_BEGINS)
-    from plotting.captions import is_figure_of
+    from plotting.report.captions import is_figure_of
 
     path = Path(name)
     return (

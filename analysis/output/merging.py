@@ -25,7 +25,7 @@ from analysis.output.findings import DISPLAYED, OBJECTS_JSON, TOP_EVENTS, agreem
 from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
 from analysis.output.provenance import machine
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
-from plotting.checksums import CHECKSUMS
+from plotting.results.checksums import CHECKSUMS
 from rdf.errors import NoEvents
 from rdf.schema.model import ID_QUANTITIES
 

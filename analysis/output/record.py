@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import plotting.drawing.pool
 import plotting.errors
-import plotting.figures
 from analysis.configuration import AnalysisConfiguration
 from analysis.console.program import error_console, tell_when_interrupted
 from analysis.console.progress import spinner
@@ -62,7 +62,7 @@ class Record:
         write_record(staging, self._finished())
         write_checksums(staging)
 
-    def draw(self, staging: Path, workers: plotting.figures.Workers) -> None:
+    def draw(self, staging: Path, workers: plotting.drawing.pool.Workers) -> None:
         """Draw the figures of results that have their final names, and write the report.
 
         Whatever goes wrong is noted, in run.json too, which gets the time that all of this took; the results stand.
@@ -77,7 +77,7 @@ class Record:
         )
         with self.timings.stage("figures"), spinner(error_console(), "drawing figures") as say:
             try:
-                plotting.figures.draw_figures(self._folder, lambda name: say(f"drawing figures: {name}"), workers)
+                plotting.drawing.pool.draw_figures(self._folder, lambda name: say(f"drawing figures: {name}"), workers)
             except plotting.errors.PlottingError as error:
                 self.failed["figures"] = str(error)
         self.failed |= workers.failed
@@ -89,7 +89,7 @@ class Record:
         self._write_report()
 
     def _write_report(self) -> None:
-        from plotting.report import write_report
+        from plotting.report.page import write_report
 
         try:
             write_report(self._folder, self.failed)

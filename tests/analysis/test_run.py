@@ -37,11 +37,11 @@ FINAL_NAMES = {"histograms.root", "events.root", "models", "anomalies.csv", "lat
 FINAL_NAMES |= {"objects.json", "report.html", "SHA256SUMS", "SHA256SUMS.drawn"}
 FOREST_ONLY = ("--detectors", "isolation_forest")
 WITHOUT_FIGURES = """
-import functools, sys, plotting.figures
+import functools, sys, plotting.drawing.pool
 from analysis.console.program import run_program
 from analysis.run import main
-plotting.figures.draw_figures = lambda *_: None
-plotting.figures.Workers = functools.partial(plotting.figures.Workers, 0)
+plotting.drawing.pool.draw_figures = lambda *_: None
+plotting.drawing.pool.Workers = functools.partial(plotting.drawing.pool.Workers, 0)
 code = run_program("analysis.run", main, sys.argv[1:])
 print([name for name in ("torch", "sklearn") if name in sys.modules], file=sys.stderr)
 sys.exit(code)

@@ -14,8 +14,8 @@ import pytest
 import ROOT
 from numpy.typing import NDArray
 
-from plotting.evaluation import Evaluation, read_evaluation
-from plotting.results import Results, read_results
+from plotting.results.evaluation import Evaluation, read_evaluation
+from plotting.results.run import Results, read_results
 from tests.plotting.evaluations import DETECTORS, training_record, write_anomalies, write_evaluation, write_latent
 
 # name: (title, unit, bins, low, high); the ranges cut off the far tail on purpose.

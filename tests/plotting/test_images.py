@@ -16,13 +16,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
-from plotting.contents import list_evaluation_figures, list_figures
-from plotting.evaluation import Evaluation
-from plotting.features import draw_feature
-from plotting.results import Results
-from plotting.scores import draw_scores
-from plotting.settling import settle
-from plotting.style import STYLE, house_style
+from plotting.drawing.settling import settle
+from plotting.figures.contents import list_evaluation_figures, list_figures
+from plotting.figures.features import draw_feature
+from plotting.figures.scores import draw_scores
+from plotting.results.evaluation import Evaluation
+from plotting.results.run import Results
+from plotting.style.house import STYLE, house_style
 
 BASELINE = Path(__file__).parent / "baseline"
 TOLERANCE = 0.1  # root mean square over all pixels, of 255; the same figure again gives 0

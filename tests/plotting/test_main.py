@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from plotting.__main__ import main
-from plotting.contents import list_figures
-from plotting.results import Results
+from plotting.figures.contents import list_figures
+from plotting.results.run import Results
 
 ROOT_FOLDER = Path(__file__).parents[2]
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
-from plotting.agreement import draw_agreement, draw_votes
-from plotting.contributions import draw_contributions
 from plotting.errors import UnreadableResult
-from plotting.latent import draw_latent_labels, draw_latent_ranks
-from plotting.loss import draw_loss
-from plotting.results import Results, read_results
-from plotting.tables import read_latent
+from plotting.figures.agreement import draw_agreement, draw_votes
+from plotting.figures.contributions import draw_contributions
+from plotting.figures.latent import draw_latent_labels, draw_latent_ranks
+from plotting.figures.loss import draw_loss
+from plotting.results.run import Results, read_results
+from plotting.results.tables import read_latent
 from tests.plotting.conftest import FEATURES
 from tests.plotting.evaluations import DETECTORS, training_record, write_anomalies, write_latent
 

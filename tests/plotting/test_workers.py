@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from plotting.contents import list_figures
+from plotting.drawing.pool import Workers, draw_figures
 from plotting.errors import UnreadableResult, WorkerDied
-from plotting.figures import Workers, draw_figures
-from plotting.results import Results, read_results
+from plotting.figures.contents import list_figures
+from plotting.results.run import Results, read_results
 
 ROOT_FOLDER = Path(__file__).parents[2]
 
@@ -170,5 +170,5 @@ def test_a_caller_that_is_ended_leaves_no_process_and_no_half_figure(folder: Pat
 
 
 def test_the_caller_imports_neither_matplotlib_nor_uproot() -> None:
-    code = "import plotting.figures, sys; assert not {'matplotlib', 'numpy', 'uproot', 'ROOT'} & set(sys.modules)"
+    code = "import plotting.drawing.pool, sys; assert not {'matplotlib', 'numpy', 'uproot', 'ROOT'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT_FOLDER, env={"PATH": ""})

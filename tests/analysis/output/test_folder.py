@@ -26,8 +26,8 @@ from analysis.output.folder import (
     write_checksums,
     write_record,
 )
-from plotting.checksums import vouch
-from plotting.drafts import draft_of
+from plotting.drawing.drafts import draft_of
+from plotting.results.checksums import vouch
 from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
 from rdf.errors import EventLoopFailed

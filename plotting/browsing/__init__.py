@@ -1,0 +1,1 @@
+"""Histograms in a TBrowser, and in a page of JSROOT."""

@@ -1,0 +1,1 @@
+"""Processes that draw, and the files that figures become."""

@@ -1,0 +1,35 @@
+"""How many events are left after each step of the selection."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from plotting.results.run import Cutflow
+from plotting.style.house import NORMAL, Caption, house_style, new_figure
+from plotting.style.wording import count_text, words
+
+
+@house_style()
+def draw_cutflow(cutflow: Cutflow, caption: Caption) -> Figure:
+    """Draw a bar for each step, from the first down, with the events and their share of the first step."""
+    number = len(cutflow.steps)
+    figure = new_figure(caption, 7.0, 1.8 + 0.5 * max(number, 2))
+    axes = figure.subplots()
+    first = cutflow.events[0] if number else 0.0
+    full = max([*cutflow.events, 1.0])
+    label = "events left (share of all that were read)"
+    axes.barh(range(number), cutflow.events, height=0.62, color=NORMAL, alpha=0.8, label=label)
+    for row, events in enumerate(cutflow.events):
+        share = f"  ({100 * events / first:.4g} %)" if row and first else ""
+        axes.text(events + 0.015 * full, row, count_text(events) + share, va="center", size=12.5)
+    axes.set_xlim(0, 1.42 * full)
+    axes.set_ylim(number - 0.4, -0.6)
+    axes.set_yticks(range(number), [words(step) for step in cutflow.steps], parse_math=False)
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlabel("Events")
+    axes.set_ylabel("Selection")
+    figure.legend(loc="outside lower center", fontsize=13)
+    return figure

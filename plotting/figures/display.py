@@ -1,0 +1,138 @@
+"""An event as one would see it: along the beam, and unrolled."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse, Patch, Wedge
+
+from plotting.results.objects import DisplayedEvent, Object
+from plotting.style.house import EVERYTHING, WARNING, Caption, house_style, new_figure, sequence_colour
+
+JET_RADIUS = 0.4
+"""Of the cones that jets are drawn as, in (eta, phi); what they were clustered with differs from sample to sample."""
+
+_COLOURS = {
+    "jet": sequence_colour(1),
+    "electron": sequence_colour(0),
+    "muon": sequence_colour(2),
+    "lepton": sequence_colour(3),
+    "megajet": sequence_colour(1),
+    "MET": "black",
+}
+_NAMED = 6
+"""Objects of a kind whose momenta the legend states."""
+
+
+@house_style()
+def draw_display(event: DisplayedEvent, caption: Caption) -> Figure:
+    """Draw the objects of an event: on the left transverse momenta, seen along the beam; on the right eta and phi.
+
+    Jets are cones, megajets and leptons lines, MET is a dashed arrow; each is as long as its transverse momentum. On
+    the right the area of a marker is proportional to it.
+
+    Args:
+        event: with its objects.
+        caption: of the sample.
+    """
+    figure = new_figure(caption, 11.0, 6.0)
+    transverse, unrolled = figure.subplots(1, 2)
+    largest = max((one.pt for one in event.objects), default=1.0) or 1.0
+    _draw_transverse(transverse, event, largest)
+    _draw_unrolled(unrolled, event, largest)
+    transverse.set_title(f"run {event.run}, luminosityBlock {event.luminosityBlock}", size=14, loc="left")
+    unrolled.set_title(f"event {event.event}: no. {event.place}, mean rank {event.score:.4f}", size=14, loc="left")
+    figure.legend(handles=_legend(event), loc="lower center", ncols=2, fontsize=13)
+    return figure
+
+
+def _draw_transverse(axes: Axes, event: DisplayedEvent, largest: float) -> None:
+    reach = 1.12 * largest
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
+    axes.set_aspect("equal", adjustable="box")
+    axes.plot(0, 0, "+", color="0.4", ms=9)
+    for one in event.objects:
+        if one.phi is None:
+            continue
+        x, y = one.pt * math.cos(one.phi), one.pt * math.sin(one.phi)
+        colour = _COLOURS[one.kind]
+        if one.kind == "jet":
+            angle, width = math.degrees(one.phi), math.degrees(JET_RADIUS)
+            axes.add_patch(Wedge((0, 0), one.pt, angle - width, angle + width, fc=colour, ec="none", alpha=0.4))
+            axes.plot([0, x], [0, y], color=colour, lw=1)
+        elif one.kind == "MET":
+            arrow = {"arrowstyle": "-|>", "linestyle": "--", "lw": 1.8, "color": colour, "shrinkA": 0, "shrinkB": 0}
+            axes.annotate("", (x, y), (0, 0), arrowprops=arrow)
+        else:
+            axes.plot([0, x], [0, y], color=colour, lw=4 if one.kind == "megajet" else 2.2, solid_capstyle="round")
+            axes.plot(x, y, "o", color=colour, ms=8, mec="white", mew=0.8)  # tells apart those of one direction
+    axes.set_xlabel(r"$p_x$ [GeV]")
+    axes.set_ylabel(r"$p_y$ [GeV]")
+
+
+def _draw_unrolled(axes: Axes, event: DisplayedEvent, largest: float) -> None:
+    etas = [abs(one.eta) for one in event.objects if one.eta is not None]
+    reach = max([2.5, *(eta + JET_RADIUS + 0.2 for eta in etas)])
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-math.pi, math.pi)
+    for one in event.objects:
+        if one.phi is None:
+            continue
+        colour = _COLOURS[one.kind]
+        phi = math.remainder(one.phi, math.tau)
+        if one.eta is None:
+            axes.axhline(phi, color=colour, ls="--", lw=1.8)
+            continue
+        turns = [phi - math.tau, phi, phi + math.tau]  # what reaches over the edge goes on at the other one
+        if one.kind == "jet":
+            for turn in turns:
+                axes.add_patch(
+                    Ellipse((one.eta, turn), 2 * JET_RADIUS, 2 * JET_RADIUS, fc=colour, ec="none", alpha=0.4)
+                )
+        # Never so small that it cannot be seen.
+        axes.scatter([one.eta] * 3, turns, s=15 + 185 * one.pt / largest, color=colour, lw=0.8, ec="white", zorder=3)
+    axes.set_yticks([-math.pi, -math.pi / 2, 0, math.pi / 2, math.pi], ["−π", "−π/2", "0", "π/2", "π"])
+    axes.set_xlabel(r"$\eta$")
+    axes.set_ylabel(r"$\phi$ [rad]")
+
+
+def _legend(event: DisplayedEvent) -> list[Patch | Line2D]:
+    """Say for each kind what its transverse momenta are, the greatest first."""
+    entries: list[Patch | Line2D] = []
+    for kind, objects in groupby(event.objects, key=lambda one: one.kind):
+        entries.append(_entry(kind, list(objects)))
+    if not event.objects:
+        entries.append(Patch(color=EVERYTHING, label="no objects"))
+    if event.broken:
+        entries.append(Patch(color=WARNING, label=f"{event.broken} with numbers that are not finite: not drawn"))
+    return entries
+
+
+def _entry(kind: str, objects: list[Object]) -> Patch | Line2D:
+    colour = _COLOURS[kind]
+    if kind == "MET":
+        (met,) = objects
+        unknown = ", direction unknown" if met.phi is None else ""
+        label = rf"$p_{{\mathrm{{T}}}}^{{\mathrm{{miss}}}}$ {_momentum(met.pt)} GeV{unknown}"
+        return Line2D([], [], color=colour, ls="--", lw=1.8, label=label)
+    number = len(objects)
+    momenta = ", ".join(f"{_momentum(one.pt)}{_sign(one.charge)}" for one in objects[:_NAMED])
+    more = f" and {number - _NAMED} more" if number > _NAMED else ""
+    name = kind if number == 1 else f"{number} {kind}s"
+    label = rf"{name}: $p_{{\mathrm{{T}}}}$ {momenta} GeV{more}"
+    if kind == "jet":
+        return Patch(color=colour, alpha=0.5, label=label)
+    return Line2D([], [], color=colour, lw=3, label=label)
+
+
+def _momentum(pt: float) -> str:
+    return f"{pt:.0f}" if pt >= 100 else f"{pt:.1f}"
+
+
+def _sign(charge: int) -> str:
+    return "" if not charge else " (+)" if charge > 0 else " (−)"

@@ -1,0 +1,51 @@
+"""The figures of merit of all detectors side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from plotting.results.evaluation import Evaluated
+from plotting.style.house import Caption, detector_colours, house_style, new_figure
+from plotting.style.wording import capitalised, words
+
+# The recall is the true positive rate.
+_SHOWN = {
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall (TPR)",
+    "tnr": "1 − FPR (TNR)",
+    "f1": "$F_{\\mathrm{1}}$",
+}
+
+
+@house_style()
+def draw_metrics(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure:
+    """Draw a point with its error for each detector and figure of merit; what is not defined is left out."""
+    number = len(detectors)
+    figure = new_figure(caption, 7.0, 1.4 + len(_SHOWN) * (0.3 + 0.14 * number) + 0.26 * number)
+    axes = figure.subplots()
+    colours = detector_colours(detectors)
+    offsets = np.linspace(-0.32, 0.32, number) if number > 1 else np.zeros(1)
+    for name, offset in zip(detectors, offsets, strict=True):
+        for row, metric in enumerate(_SHOWN):
+            found = detectors[name].metrics[metric]
+            if found.value is not None:
+                axes.errorbar(
+                    found.value, row + offset, xerr=found.error, fmt="o", ms=6, color=colours[name], capsize=2.5
+                )
+    for row in range(1, len(_SHOWN)):
+        axes.axhline(row - 0.5, color="0.85", lw=0.8)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(len(_SHOWN) - 0.5, -0.5)
+    axes.set_yticks(range(len(_SHOWN)), list(_SHOWN.values()))
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.set_ylabel("Figure of merit")
+    axes.set_xlabel("Value, with its bootstrap error")
+    handles = [Line2D([], [], color=colours[name], marker="o", label=capitalised(words(name))) for name in detectors]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(number, 2))
+    return figure

@@ -1,0 +1,80 @@
+"""ROC curves: the signal that passes a cut on the score against the background that passes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from plotting.results.evaluation import Evaluated
+from plotting.style.house import Caption, detector_colours, house_style, new_figure
+from plotting.style.wording import capitalised, with_error, words
+
+_DIAGONAL: Mapping[str, Any] = {"color": "0.5", "ls": ":", "lw": 1.5}
+
+
+@house_style()
+def draw_roc(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure:
+    """Draw the ROC curves of all detectors, with the area below each and its error in the legend."""
+    figure = new_figure(caption, 7.0, _height(detectors))
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], **_DIAGONAL)
+    _draw_curves(axes, detectors)
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="x", pad=10)  # the zeros of both axes meet in the corner
+    axes.set_aspect("equal")
+    figure.legend(handles=_legend(detectors), loc="outside lower center", ncols=1)
+    return figure
+
+
+@house_style()
+def draw_roc_log(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure:
+    """Draw the same curves with a logarithmic background efficiency, down to one event."""
+    figure = new_figure(caption, 7.0, _height(detectors) - 1.3)
+    axes = figure.subplots()
+    lowest = min(
+        (float(curve.x[curve.x > 0].min(initial=0.5)) for curve in (d.roc for d in detectors.values())), default=0.5
+    )
+    line = np.geomspace(lowest, 1, 200)
+    axes.plot(line, line, **_DIAGONAL)
+    _draw_curves(axes, detectors)
+    axes.set_xscale("log")
+    axes.set_xlim(lowest, 1)
+    figure.legend(handles=_legend(detectors), loc="outside lower center", ncols=1)
+    return figure
+
+
+def _draw_curves(axes: Axes, detectors: Mapping[str, Evaluated]) -> None:
+    colours = detector_colours(detectors)
+    for name, detector in detectors.items():
+        axes.plot(detector.roc.x, detector.roc.y, color=colours[name], lw=1.8)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("Background efficiency (FPR)")
+    axes.set_ylabel("Signal efficiency (TPR)")
+
+
+def _legend(detectors: Mapping[str, Evaluated]) -> list[Line2D]:
+    colours = detector_colours(detectors)
+    areas = {name: detector.metrics["auc"] for name, detector in detectors.items()}
+    return [
+        *(
+            Line2D(
+                [],
+                [],
+                color=colours[name],
+                lw=2,
+                label=f"{capitalised(words(name))}, AUC {with_error(area.value, area.error)}",
+            )
+            for name, area in areas.items()
+        ),
+        Line2D([], [], label="Random choice, AUC 0.5", **_DIAGONAL),
+    ]
+
+
+def _height(detectors: Mapping[str, Evaluated]) -> float:
+    """Return the height of a square and, below it, the legend; inches."""
+    return 6.4 + 0.29 * (len(detectors) + 1)

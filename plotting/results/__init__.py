@@ -1,0 +1,1 @@
+"""What runs and evaluations left, read without matplotlib."""
