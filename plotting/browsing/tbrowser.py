@@ -1,4 +1,4 @@
-"""The process of a TBrowser, `python -m plotting.browsing.tbrowser DIR`; no other module of this package imports ROOT."""
+"""The process of a TBrowser, which `plotting browse` starts; no other module of this package imports ROOT."""
 
 from __future__ import annotations
 
