@@ -93,7 +93,7 @@ class TreeWalk(torch.nn.Module):
     After as many steps as the deepest tree has levels all trees are at their leaves.
 
     A network has it as its member `walk`. By the names that the ONNX file has from that, the event loop finds the
-    tables, and walks down the trees without the tensor operations (macros/forest.hxx).
+    tables, and walks down the trees without the tensor operations (macros/numerics/forest.hxx).
     """
 
     feature: torch.Tensor

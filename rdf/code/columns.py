@@ -459,8 +459,8 @@ def _compiled(
     name = f"columns_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
     interface = f"namespace {name} {{ ROOT::RDF::RNode define(ROOT::RDF::RNode, stopwatch::Stopwatch *); }}"
     # Of expressions that others wrote alone: it takes g++ a while.
-    checked = '#include "checked.hxx"\n' if "checked::" in body else ""
-    code = f'#include "columns.hxx"\n{checked}\nnamespace {name} {{\n{body}}} // namespace {name}\n'
+    checked = '#include "graph/checked.hxx"\n' if "checked::" in body else ""
+    code = f'#include "graph/columns.hxx"\n{checked}\nnamespace {name} {{\n{body}}} // namespace {name}\n'
     return name, compile_library(code, "columns", interface)
 
 
@@ -493,7 +493,7 @@ def _body(
     values: Sequence[str],
     head: _Head,
 ) -> str:
-    """Return the C++ that computes columns, and that defines them in a graph; see macros/columns.hxx.
+    """Return the C++ that computes columns, and that defines them in a graph; see macros/graph/columns.hxx.
 
     Args:
         needed: each column with its expression, after those that it is made of.

@@ -390,10 +390,9 @@ def _clear(folder: Path) -> None:
 
 @functools.cache
 def graph_library(part: str) -> Library:
-    """Have a part of the graph's nodes compiled: `events`, `scores` or `variations`; see macros/graph.hxx."""
-    return compile_library(
-        f'#include "graph_{part}.cxx"\n', f"macros/graph_{part}.cxx", f'#include "{MACROS / "graph.hxx"}"'
-    )
+    """Have a part of the graph's nodes compiled: `events`, `scores` or `variations`; see macros/graph/graph.hxx."""
+    node = f"graph/graph_{part}.cxx"
+    return compile_library(f'#include "{node}"\n', f"macros/{node}", f'#include "{MACROS / "graph/graph.hxx"}"')
 
 
 if __name__ == "__main__":

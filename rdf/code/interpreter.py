@@ -174,7 +174,7 @@ def check_interpreter() -> None:
     """
     remedy = "run `python -m analysis.doctor`, which names the missing system package"
     try:
-        include_kernels("interpreter_check")
+        include_kernels("execution/interpreter_check")
         found = float(ROOT.interpreter_check.sum_of_roots(100))
     except (CompileError, AttributeError, TypeError) as error:
         raise BrokenInterpreter(f"Cling cannot compile C++ ({error}); {remedy}") from error

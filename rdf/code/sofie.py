@@ -75,7 +75,7 @@ def translate_network(onnx: Path) -> Network:
     # compiled once.
     model = f"network_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
     source, maker = source.replace(_UNNAMED, model), f"make_{model}"
-    code = f"""#include "network.hxx"
+    code = f"""#include "graph/network.hxx"
 {source}
 namespace {{
 struct Compiled_{model} final : scoring::Network {{
@@ -151,7 +151,7 @@ def network_source(onnx: Path, model: str) -> tuple[str, str]:
     code = _DISTANCES.sub(r"dense::squared_distances(\g<sums>, \g<point>, \g<others>, \1, \2);", code)
     for theirs, ours in KERNELS.items():
         code = re.sub(theirs, ours, code)
-    code = f'#include "dense.hxx"\n#include "exponential.hxx"\n{code}'
+    code = f'#include "numerics/dense.hxx"\n#include "numerics/exponential.hxx"\n{code}'
     if trees:
         return code + _walk_before(name, model, trees), weights + _tables(trees)
     return code, weights
@@ -204,7 +204,7 @@ def _translated(network: bytes, name: str) -> tuple[str, str]:
 def _walk_before(rest: str, model: str, trees: Trees) -> str:
     """Return the namespace of a network that walks down trees before SOFIE's code for the rest of it."""
     return f"""
-#include "forest.hxx"
+#include "numerics/forest.hxx"
 namespace SOFIE_{model} {{
 struct Session {{
    forest::Walk walk;
@@ -222,7 +222,7 @@ inline void doInfer(const Session &session, const float *features, float *score)
 
 
 def _tables(trees: Trees) -> str:
-    """Write tables of nodes as macros/forest.hxx reads them: integers, and float32 by their bits."""
+    """Write tables of nodes as macros/numerics/forest.hxx reads them: integers, and float32 by their bits."""
     lines = []
     for name in ("roots", "left", "right", "feature", "cut"):
         table = trees[f"walk.{name}"]

@@ -107,7 +107,7 @@ def book_histograms(
     Args:
         read: node of all events, with `recorded_event`.
         selected: node of the scored events.
-        fields: column -> how `macros/fields.hxx` names it.
+        fields: column -> how `macros/graph/fields.hxx` names it.
         features: what the detectors learned from.
         described: how each of them, and of the columns below, is written.
         feature_axes: binning of the features and of whatever else is drawn like one.
@@ -269,7 +269,7 @@ def _added(
     other_high: npt.NDArray[np.float64],
     other_low: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Add sums that are kept in two doubles each, as `macros/exact_sums.hxx` does."""
+    """Add sums that are kept in two doubles each, as `macros/numerics/exact_sums.hxx` does."""
     total = high + other_high
     added = total - high
     rest = low + other_low + ((high - (total - added)) + (other_high - added))

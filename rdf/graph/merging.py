@@ -109,7 +109,8 @@ def concatenate_events(
         UnreadableFile: a part is damaged, or its columns are not those of the first.
         EventLoopFailed: the target cannot be written whole.
     """
-    compile_library('#include "merging.cxx"\n', "macros/merging.cxx", f'#include "{MACROS / "merging.hxx"}"').load()
+    interface = f'#include "{MACROS / "graph/merging.hxx"}"'
+    compile_library('#include "graph/merging.cxx"\n', "macros/graph/merging.cxx", interface).load()
     with provenance.created_file(target) as file:
         try:
             rows = [int(n) for n in ROOT.merging.concatenate(TABLE, [str(part) for part in parts], file)]

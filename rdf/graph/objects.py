@@ -172,7 +172,7 @@ def book_top_objects(
 
     Args:
         events: node with `recorded_event`, `recorded_scores` and `recorded_objects`.
-        fields: column -> how `macros/fields.hxx` names it.
+        fields: column -> how `macros/graph/fields.hxx` names it.
         key: columns compared, first column first.
         parts: of the objects.
         size: number of events; all of them where there are no more.

@@ -61,7 +61,7 @@ def define_scores(
 
 
 def score_fields(detectors: Sequence[str]) -> dict[str, str]:
-    """Return, for each column of the scores, how `macros/fields.hxx` names it."""
+    """Return, for each column of the scores, how `macros/graph/fields.hxx` names it."""
     of_detectors = {
         f"{kind}_{name}": f"{kind}:{i}" for kind in ("score", "rank", "flag") for i, name in enumerate(detectors)
     }

@@ -22,7 +22,7 @@ class Rows:
     Attributes:
         ids: names of the whole numbers that name the event, most significant first.
         values: names of the numbers, which are rounded to float32.
-        fields: how `macros/fields.hxx` names these.
+        fields: how `macros/graph/fields.hxx` names these.
         size: rows that are drawn, or are the top; None for all.
         key: number of values that are compared, for the top; None for a draw.
         seed: of the draw.
@@ -129,7 +129,7 @@ def book_snapshot(
 
     Args:
         events: node with `recorded_event`, and `recorded_scores` if one of the values is made of it.
-        fields: column -> how `macros/fields.hxx` names it.
+        fields: column -> how `macros/graph/fields.hxx` names it.
         values: columns wanted.
         slots: of the event loop.
         sample: number of events to draw at random without replacement, at least 1, each event with the same
@@ -150,7 +150,7 @@ def book_top_events(
 
     Args:
         events: node with `recorded_event` and `recorded_scores`.
-        fields: column -> how `macros/fields.hxx` names it.
+        fields: column -> how `macros/graph/fields.hxx` names it.
         key: columns compared, first column first.
         values: columns wanted.
         size: number of events; all of them where there are no more.

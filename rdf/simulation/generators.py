@@ -1,6 +1,6 @@
 """Simulation: labelled events of known physics, written as trees in the formats that samples have.
 
-The physics is in `macros/*_simulation.hxx`. Here is which processes there are, what their files look like, and what
+The physics is in `macros/simulation/`. Here is which processes there are, what their files look like, and what
 stands in for a sample that cannot be had.
 """
 
@@ -217,15 +217,15 @@ class Simulation:
 
     def stream(self, seed: int) -> Any:
         """Return the C++ stream of events that belongs to a seed."""
-        include_kernels("simulation_stream")
-        include_kernels(self.layout.generator.partition("::")[0])
+        include_kernels("simulation/simulation_stream")
+        include_kernels(f"simulation/{self.layout.generator.partition('::')[0]}")
         digest = hashlib.sha256(f"{self.title}, seed {seed}".encode()).digest()
         own_seed = int.from_bytes(digest[:4], "big") or 1  # 0 would be a seed from the clock
         return ROOT.simulation_stream.Stream[self.layout.generator](own_seed, self.make_generator())
 
 
 def _collisions(function: str, *arguments: Any) -> Any:
-    """Return the C++ generator that a function of `macros/collision_simulation.hxx` makes."""
+    """Return the C++ generator that a function of `macros/simulation/collision_simulation.hxx` makes."""
     return getattr(ROOT.collision_simulation, function)(*arguments)
 
 
@@ -435,7 +435,7 @@ def _book_rntuple(node: RNode, layout: Layout, path: Path, events: int) -> Any:
 @contextmanager
 def _booked_ttree(node: RNode, simulation: Simulation, path: Path, events: int) -> Iterator[Any]:
     """Book the writing of a TTree, and complete it after the block."""
-    include_kernels("tree_writer")
+    include_kernels("simulation/tree_writer")
     layout = simulation.layout
     smallest, largest = (size // layout.event_bytes for size in (MIN_CLUSTER_BYTES, MAX_CLUSTER_BYTES))
     cluster = min(max(events // CLUSTERS, smallest), largest)

@@ -16,8 +16,8 @@ class Process:
 
     Attributes:
         title: in words, with a place for each parameter.
-        function: that makes its generator, in `macros/collision_simulation.hxx`; of the energy of the collisions and
-            `arguments`.
+        function: that makes its generator, in `macros/simulation/collision_simulation.hxx`; of the energy of the
+            collisions and `arguments`.
         arguments: numbers [GeV] or names of parameters.
         parameters: name -> value where none is given [GeV].
         signal: whether its events have the label 1.

@@ -254,7 +254,7 @@ def _absent_friends(tree: Any) -> tuple[str, ...]:
     """Return which friends of a TTree are gone; from then on trees are read without such friends, and say so."""
     told = [str(info.GetTitle()) for info in tree.GetUserInfo() if info.GetName() == _ABSENT_FRIEND]
     if tree.GetListOfFriends():
-        include_kernels("friends")
+        include_kernels("sources/friends")
         told += [str(friend) for friend in ROOT.friends.absent(tree)]
         ROOT.friends.forget_absent(_ABSENT_FRIEND)
     return tuple(told)
@@ -269,7 +269,7 @@ def _is_ttree(kind: str) -> bool:
 @contextmanager
 def _reading(file: str, local: LocalFiles) -> Iterator[None]:
     """Turn whatever ROOT says or throws while it reads a file into one line about that file."""
-    include_kernels("read_errors")
+    include_kernels("sources/read_errors")
     watch = ROOT.read_errors.Watch()
     try:
         with captured_stderr():

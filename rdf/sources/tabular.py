@@ -166,7 +166,7 @@ def _unreadable(source: Path, error: OSError) -> UnreadableFile:
 
 
 def _write_rntuple(path: Path, schema: Schema, batches: Batches, progress: Callable[[int], object]) -> None:
-    include_kernels("table_writer")
+    include_kernels("sources/table_writer")
     columns = {**schema.columns, SOURCE_ROW: "uint64"}
     with _write_errors():
         types = [_rntuple_type(kind) for kind in columns.values()]

@@ -27,7 +27,7 @@ from models.errors import TrainingError
 from models.folder import read_model_folder
 from rdf.errors import SchemaError, UnknownFeature
 from tests.conftest import cache_apart, draw_nothing
-from tests.macros.test_rows import lots_of
+from tests.macros.graph.test_rows import lots_of
 from tests.rdf import reference
 
 Columns = dict[str, NDArray[Any]]

@@ -18,7 +18,7 @@ LIBRARIES = ("Core", "RIO", "Tree", "TreePlayer", "ROOTNTuple", "ROOTDataFrame",
 def program(name: str, folder: Path) -> Path:
     """Compile a program, unless the folder has it from this source and these kernels, and return its path."""
     source, target = HERE / f"{name}.cxx", folder / name
-    changed = max(file.stat().st_mtime for file in (source, *MACROS.glob("*.hxx")))
+    changed = max(file.stat().st_mtime for file in (source, *MACROS.rglob("*.hxx")))
     if not target.exists() or target.stat().st_mtime < changed:
         libraries = str(ROOT.TROOT.GetLibDir())
         command = [

@@ -94,7 +94,7 @@ double razor_variables(const std::vector<Event> &events, double seconds)
 
 def measure(folder: Path) -> list[Line]:
     """Measure for 2 to 40 jets."""
-    include_kernels("razor")
+    include_kernels("physics/razor")
     declare(CODE, "the benchmark of the megajets")
     benchmark = ROOT.megajets_benchmark
     lines = []

@@ -2,11 +2,11 @@
 //
 //   peers loop FILE [OUTPUT]   columns by TTreeReader and the kernels of macros/; written to OUTPUT as rows of float32
 //   peers read FILE            the same branches by RDataFrame, TTree or RNTuple, and nothing done with them
-#include "dilepton.hxx"
-#include "event_shape.hxx"
-#include "met.hxx"
-#include "objects.hxx"
-#include "razor.hxx"
+#include "physics/dilepton.hxx"
+#include "physics/event_shape.hxx"
+#include "physics/met.hxx"
+#include "physics/objects.hxx"
+#include "physics/razor.hxx"
 
 #include <ROOT/RDataFrame.hxx>
 #include <ROOT/RVec.hxx>

@@ -95,7 +95,7 @@ class _InMemory(Source):
 
 
 IN_MEMORY = """
-#include "graph.hxx"
+#include "graph/graph.hxx"
 
 namespace in_memory {
 ROOT::RDF::RNode define(ROOT::RDF::RNode events, const float *features, std::size_t width)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rdf.code.interpreter import ROOT, include_kernels
 
-include_kernels("objects")
+include_kernels("physics/objects")
 Momentum = ROOT.objects.Momentum
 
 

@@ -72,7 +72,7 @@ def write_rntuple(
     path: Path, tree: str, columns: Mapping[str, Values], kinds: Mapping[str, str], batch: int = 2**30
 ) -> Path:
     """By ROOT, in clusters of `batch` events."""
-    include_kernels("table_writer")
+    include_kernels("sources/table_writer")
     types = [_CPP[k] if not k.endswith("[]") else f"ROOT::RVec<{_CPP[k[:-2]]}>" for k in map(kinds.get, columns)]  # type: ignore[union-attr, index]
     writer = ROOT.table_writer.TableWriter(str(path), tree, list(columns), types)
     size = len(next(iter(columns.values())))

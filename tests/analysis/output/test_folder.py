@@ -45,7 +45,7 @@ PUBLISHER = """
 import os, shutil, sys
 from pathlib import Path
 from analysis.output.folder import staged_output
-from tests.analysis.test_output import write_results
+from tests.analysis.output.test_folder import write_results
 
 old, steps, code = Path(sys.argv[1]), 0, 9
 while code == 9:

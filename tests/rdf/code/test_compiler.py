@@ -310,21 +310,21 @@ def test_code_that_does_not_compile_is_an_error_each_time_and_leaves_nothing(cac
 
 G_PLUS_PLUS = """\
 In file included from code.cxx:1:
-macros/objects.hxx: In instantiation of 'auto objects::as_reals(const T&, double) [with T = float]':
+macros/physics/objects.hxx: In instantiation of 'auto objects::as_reals(const T&, double) [with T = float]':
 macros/other.hxx:9:1:   required from 'auto other(const T&) [with T = float]'
 column x:1:40:   required from here
     1 |    const auto column_x = (objects::as_reals(file_x, 1.0));
-macros/objects.hxx:33:12: error: request for member 'size' in 'values'
+macros/physics/objects.hxx:33:12: error: request for member 'size' in 'values'
 column y:1:40:   required from here
-macros/objects.hxx:33:12: error: another
+macros/physics/objects.hxx:33:12: error: another
 """
 CLANG = """\
-macros/objects.hxx:33:12: error: member reference base type 'const float' is not a structure or union
+macros/physics/objects.hxx:33:12: error: member reference base type 'const float' is not a structure or union
    return values.size();
           ~~~~~~^~~~~
 macros/other.hxx:9:1: note: in instantiation of function template specialization 'as_reals<float>' requested here
 column x:1:40: note: in instantiation of function template specialization 'other<float>' requested here
-macros/objects.hxx:33:12: error: another
+macros/physics/objects.hxx:33:12: error: another
 column y:1:40: note: in instantiation of function template specialization 'objects::as_reals<float>' requested here
 """
 

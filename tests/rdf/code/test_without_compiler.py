@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from rdf.code.compiler import find_compiler
-from tests.rdf.test_without_compiler import whole_graph
+from tests.rdf.code.test_without_compiler import whole_graph
 assert find_compiler() is None
 folder = Path(sys.argv[1])
 np.savez(folder / "by_cling.npz", **whole_graph(folder))

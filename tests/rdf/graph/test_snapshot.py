@@ -13,7 +13,7 @@ from rdf.code.columns import define_columns, rounded
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.snapshot import Snapshot, book_snapshot
 from rdf.schema.model import ID_QUANTITIES, load_schema
-from tests.macros.test_rows import lots_of
+from tests.macros.graph.test_rows import lots_of
 from tests.rdf.trees import NANOAOD_KINDS, columns_of, fields_of, nanoaod, opened, write_ttree
 
 DETECTOR = "isolation_forest"

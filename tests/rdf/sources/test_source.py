@@ -158,7 +158,7 @@ def test_not_a_root_file_and_no_file(tmp_path: Path) -> None:
 def test_no_events(files: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(NoEvents, match=r"empty\.root: the tree 'Events' holds no events"):
         open_one(files["empty"])
-    include_kernels("table_writer")
+    include_kernels("sources/table_writer")
     path = tmp_path / "none.root"
     ROOT.table_writer.TableWriter(str(path), "Events", ["mass"], ["double"]).close()
     with pytest.raises(NoEvents, match=r"none\.root: the tree 'Events' holds no events"):

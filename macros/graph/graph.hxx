@@ -1,0 +1,177 @@
+// The nodes of the graph, as Python sees them; what they do is in graph_events.cxx and graph_scores.cxx.
+//
+// These are compiled once, by the system's compiler. Built from strings, Cling would compile them anew at every start.
+#pragma once
+
+#include "graph/recorded.hxx"
+#include "graph/scoring.hxx"
+#include "execution/stopwatch.hxx"
+
+#include <ROOT/RDataFrame.hxx>
+#include <ROOT/RResultHandle.hxx>
+#include <TH1.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace graph {
+
+using Names = std::vector<std::string>;
+using Results = std::vector<ROOT::RDF::RResultHandle>;
+using ROOT::RDF::RNode;
+using ROOT::RDF::RResultHandle;
+
+using recorded::kEvent;
+
+// Column with an event's scores.
+constexpr const char *kScores = "recorded_scores";
+
+// Head of a graph over trees.
+RNode open(const std::string &tree, const Names &files);
+
+// Throw where the header of a basket of a TTree's columns is damaged, and say which; see baskets.hxx.
+void check_baskets(const std::string &file, const std::string &tree, const Names &columns);
+
+// Number the entries of a sample whose events have no numbers: define `column` of them, see entry_numbers.hxx.
+RNode number_entries(RNode head, const Names &files, const std::vector<unsigned long long> &first,
+                     const std::string &column);
+
+// Define a scale, 1 and varied by relative sizes in two directions.
+RNode vary_scale(RNode events, const std::string &column, double up, double down, const Names &directions,
+                 const std::string &variation);
+
+// An event loop that runs in a thread of its own, so that the thread that started it can show progress and stop it.
+//
+// RDataFrame does not react to Ctrl-C. Here every event passes a filter that counts it and throws once the loop is to
+// stop; RDataFrame then unwinds cleanly, with and without implicit multi-threading.
+class EventLoop {
+   struct State;
+   std::shared_ptr<State> fState; // the graph's filter has it too
+
+public:
+   explicit EventLoop(unsigned int slots);
+   EventLoop(const EventLoop &) = delete;
+   EventLoop &operator=(const EventLoop &) = delete;
+   ~EventLoop();
+   // The graph's first filter, called `name`, which every event passes; of the entries in a half-open range only, if
+   // that is not all of them.
+   RNode begin(RNode head, const std::string &name, unsigned int first, unsigned int last);
+   void start(const Results &results);
+   // Wait at most this long for the end. True once the loop has ended; throws what ended it, if something did.
+   bool wait(unsigned int milliseconds);
+   // Ask the loop to end at the next event.
+   void stop();
+   unsigned long long events() const;
+   // Seconds from the start to the first event: just-in-time compilation and opening of files.
+   double seconds_before_first_event() const;
+   // Seconds from the start to the end, once wait() has returned true.
+   double seconds_in_all() const;
+   // What the stages took, over all slots.
+   double seconds_of(std::size_t stage) const;
+   stopwatch::Stopwatch *watch() const;
+};
+
+// The number of cuts and of events that passed each, once the loop has ended.
+class Cutflow {
+   ROOT::RDF::RResultPtr<ROOT::RDF::RCutFlowReport> fReport;
+
+public:
+   explicit Cutflow(RNode events);
+   RResultHandle booked() const;
+   Names names() const;
+   std::vector<unsigned long long> passed() const;
+};
+
+// Keep events whose first `features` values are all finite.
+RNode select_finite(RNode events, unsigned int features, const std::string &name);
+
+// How many events each of the first `features` values was not finite in.
+class NonFinite {
+   std::shared_ptr<std::vector<unsigned long long>> fCounts;
+   ROOT::RDF::RResultPtr<std::vector<unsigned long long>> fResult;
+
+public:
+   NonFinite(RNode events, unsigned int features, unsigned int slots);
+   RResultHandle booked() const;
+   std::vector<unsigned long long> counts() const;
+};
+
+// Rows of an event's ids and fields, collected in memory. A field is "value:<i>" or "label", and where events have
+// scores "score:<i>", "rank:<i>", "flag:<i>", "fold", "votes", "ensemble" or "flagged".
+class Rows {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   // All rows; with the published table's row number before run, luminosityBlock and event if `with_row`.
+   static Rows all(unsigned int slots, const Names &fields, bool with_row);
+   // So many of them, drawn at random.
+   static Rows sampled(unsigned int slots, const Names &fields, bool with_row, unsigned long long size,
+                       unsigned long long seed);
+   // So many of those whose first `key` fields are the greatest.
+   static Rows top(unsigned int slots, const Names &fields, unsigned long long size, unsigned int key);
+   // What is to be filled by events that have no scores, or by those that have.
+   RResultHandle book(RNode events);
+   RResultHandle book_scored(RNode events);
+   // Rows that another object has collected of other events.
+   void add(const std::uint64_t *ids, const float *values, unsigned long long size);
+   unsigned long long seen() const; // events that there were to collect from
+   unsigned long long size() const;
+   void copy(std::uint64_t *ids, float *values) const;
+};
+
+// The objects of the events whose `key` fields are the greatest, so many of them. Objects of other events are not even
+// read.
+class TopObjects {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   TopObjects(unsigned int slots, const Names &key, unsigned long long size);
+   // Of events that have scores and the column recorded_objects.
+   RResultHandle book(RNode events);
+   // For each of the events, in no order: run, luminosityBlock and event; and the values of the key and then, for each
+   // part of the objects, how many numbers it has and these.
+   std::vector<std::vector<std::uint64_t>> ids() const;
+   std::vector<std::vector<float>> values() const;
+};
+
+// Define the column kScores, and of it columns with the names that are given of fields as Rows has them.
+RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
+                    const Names &fields);
+
+// Book the writing of columns to an RNTuple in a file that is there already.
+RResultHandle book_snapshot(RNode events, const std::string &table, const std::string &path, const Names &columns);
+
+// Histograms of fields, as Rows has them, filled in one go: of all events, of the normal or the anomalous ones, or of
+// those whose label is signal or background.
+class Histograms {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   enum Selection { kAll, kNormal, kAnomalous, kSignal, kBackground };
+
+   Histograms();
+   // Each returns the number under which the histogram is found when it is filled. The empty histogram that is given is
+   // copied.
+   std::size_t add(const TH1 &empty, const Names &fields, Selection selection);
+   // Bin (i, j) of a two-dimensional histogram gets the sum of the products of the fields i and j; `with_one`, the first
+   // of them is 1.
+   std::size_t add_products(const TH1 &empty, const Names &fields, bool with_one, Selection selection);
+   // Of the variations of the graph's scales too, if `varied`.
+   // `watch` may be null.
+   RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *watch);
+   // "nominal", and the others if there are.
+   Names variations() const;
+   // A filled histogram, which stays this object's.
+   TH1 *filled(const std::string &variation, std::size_t number) const;
+   // Of one that holds sums of real numbers what rounding left of them, by which such histograms of parts of a sample
+   // add up to what one loop over all of it gives; null for one that counts.
+   TH1 *remainders(const std::string &variation, std::size_t number) const;
+};
+
+} // namespace graph
