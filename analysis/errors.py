@@ -6,7 +6,7 @@ line and an exit code.
 
 from __future__ import annotations
 
-from rdf.errors import near_names
+from rdf.errors import ToolkitError, near_names
 
 __all__ = [
     "AnalysisError",
@@ -17,12 +17,13 @@ __all__ = [
     "FiguresFailed",
     "OutputFolderError",
     "SampleUnavailable",
+    "ToolkitError",
     "UnknownSample",
     "near_names",
 ]
 
 
-class AnalysisError(Exception):
+class AnalysisError(ToolkitError):
     """Base of all errors that this room raises on purpose; the message is one line with the remedy."""
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from rdf.errors import ToolkitError
 
-class TrainingError(Exception):
+
+class TrainingError(ToolkitError):
     """The training sample does not allow to train this detector; the message says why."""
 
 
-class ModelFolderError(Exception):
+class ModelFolderError(ToolkitError):
     """A model folder is missing, malformed, altered, or does not fit the sample."""
 
 
-class ExportError(Exception):
+class ExportError(ToolkitError):
     """A detector's network cannot be written as ONNX of operators that SOFIE has."""

@@ -14,6 +14,8 @@ import numpy.typing as npt
 import onnx
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 
+from rdf.errors import ToolkitError
+
 OPERATORS = frozenset(
     (
         *("Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "Cast", "Ceil"),
@@ -46,7 +48,7 @@ _TEXT = re.compile(r"[A-Za-z0-9_.,>\- ]*")
 _TREES = ("roots", "left", "right", "feature", "cut")
 
 
-class UnfitNetwork(Exception):
+class UnfitNetwork(ToolkitError):
     """An ONNX file holds what no network of a detector does; the message says what."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from rdf.errors import ToolkitError
 
-class PlottingError(Exception):
+
+class PlottingError(ToolkitError):
     """Base of all errors that this room raises on purpose; the message is one line with the remedy."""
 
 

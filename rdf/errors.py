@@ -9,7 +9,11 @@ LISTED = 40
 """Names that a message lists at most."""
 
 
-class SourceError(Exception):
+class ToolkitError(Exception):
+    """Root of all errors that this toolkit raises on purpose, in all rooms; the message is one line with the remedy."""
+
+
+class SourceError(ToolkitError):
     """A file of events is missing, unreadable, malformed or empty; the message names file, row or column and remedy."""
 
 
@@ -33,14 +37,6 @@ class OutOfMemory(CacheUnusable):
     """There is not enough memory for what has to be done, or a limit forbids to use more."""
 
 
-class EventLoopFailed(SourceError):
-    """Reading, or writing what the loop produces, broke off in the event loop."""
-
-
-class ClusterError(SourceError):
-    """A Dask cluster cannot be started, reached or used."""
-
-
 class MalformedRow(SourceError):
     """A row of a text file has too few or too many fields, or a field that is not a number of its type."""
 
@@ -49,7 +45,19 @@ class NoEvents(SourceError):
     """There is no event to work on, in the file or after the selection."""
 
 
-class SchemaError(Exception):
+class ExecutionError(ToolkitError):
+    """An event loop cannot be run to its end, whatever the reason: nothing need be wrong with the events."""
+
+
+class EventLoopFailed(ExecutionError):
+    """Reading, or writing what the loop produces, broke off in the event loop."""
+
+
+class ClusterError(ExecutionError):
+    """A Dask cluster cannot be started, reached or used."""
+
+
+class SchemaError(ToolkitError):
     """A schema or a choice of features does not fit: unknown names, malformed tables."""
 
 
@@ -61,7 +69,7 @@ class UnknownFeature(SchemaError):
     """The feature is not known, or the sample has not what it is made of."""
 
 
-class ComputationError(Exception):
+class ComputationError(ToolkitError):
     """The machinery gave a wrong result, or none: a compiler error, events lost, scores that differ."""
 
 
@@ -95,8 +103,8 @@ class ScoreMismatch(ComputationError):
     """A detector in the event loop does not give the scores that it gave when it was trained."""
 
 
-class Interrupted(Exception):
-    """The event loop was stopped on request."""
+class Interrupted(ToolkitError):
+    """The event loop was stopped on request. A program that goes on after other errors has to catch this one first."""
 
 
 def near_names(name: str, known: Iterable[str]) -> str:

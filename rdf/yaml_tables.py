@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from rdf.errors import ToolkitError
 from rdf.printable import UNPRINTABLE, printable, shortened
 
 LARGEST_FILE = 4_000_000
@@ -47,7 +48,7 @@ _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _LARGEST_WHOLE = 2**64
 
 
-class TableError(ValueError):
+class TableError(ToolkitError, ValueError):
     """Text is no YAML, or YAML that is not read here.
 
     Attributes:

@@ -107,6 +107,7 @@ def exit_code(error: BaseException) -> int | None:
         (models.errors.ModelFolderError, BAD_COMMAND),
         (DataError, BAD_DATA),
         (rdf.errors.SourceError, BAD_DATA),
+        (rdf.errors.ExecutionError, BAD_DATA),
         (models.errors.TrainingError, BAD_DATA),
         (plotting.errors.PlottingError, BAD_DATA),
         (AnalysisError, FAILED_CHECK),

@@ -20,7 +20,7 @@ from analysis.steps.job import Job, compile_models
 from analysis.steps.preparation import prepare
 from analysis.steps.timings import Timings
 from models.folder import ModelFolder, copy_model_folder
-from rdf.errors import CacheUnusable, MissingColumn, NoEvents, SchemaError, SourceError
+from rdf.errors import CacheUnusable, ExecutionError, MissingColumn, NoEvents, SchemaError, SourceError
 from rdf.schema.model import load_schema
 
 SAMPLED = 5_000
@@ -168,7 +168,7 @@ class Scorer:
             return self._score(task)
         except CacheUnusable:
             raise
-        except (SourceError, SchemaError, ConfigurationError):
+        except (SourceError, ExecutionError, SchemaError, ConfigurationError):
             if task.entries is not None:
                 raise
             if reasons := self._reasons(task):
@@ -220,7 +220,7 @@ class Scorer:
         for file in task.files:
             try:
                 self._job(task, [file], Timings())
-            except (SourceError, SchemaError, ConfigurationError) as error:
+            except (SourceError, ExecutionError, SchemaError, ConfigurationError) as error:
                 reasons[file.path] = str(error)
         return reasons
 

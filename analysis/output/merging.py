@@ -352,7 +352,7 @@ def _files(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str, Any], as_part: bool) -> dict[str, Any]:
     """Write events.root and histograms.root, and return what run.json says of the histograms."""
-    from rdf.errors import SourceError
+    from rdf.errors import ExecutionError, SourceError
     from rdf.graph.histograms import complete, remainders, write_histograms
     from rdf.graph.merging import add_histograms, concatenate_events
     from rdf.provenance import Provenance
@@ -364,7 +364,7 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str,
         rows = concatenate_events([part.folder / "events.root" for part in parts], staging / "events.root", provenance)
         with progress_bar(error_console(), "adding histograms", "parts") as move:
             total = add_histograms([part.folder / "histograms.root" for part in parts], move)
-    except SourceError as error:
+    except (SourceError, ExecutionError) as error:
         raise DamagedPart(f"parts that do not fit together: {error}") from error
     for part, events in zip(parts, rows, strict=True):
         selected = part.record["counts"]["selected"]

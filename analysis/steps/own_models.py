@@ -15,9 +15,10 @@ import platformdirs
 
 from analysis.console.program import error_console
 from rdf.cache import APPLICATION
+from rdf.errors import ToolkitError
 
 
-class NoNotes(Exception):
+class NoNotes(ToolkitError):
     """The notes cannot be used; the message says why, with the remedy."""
 
 

@@ -23,7 +23,7 @@ from analysis.steps.timings import Timings
 from models.folder import MODELS_JSON, Columns, ModelFolder, read_model_folder
 from rdf.cache import cache_folder
 from rdf.code.compiler import graph_library
-from rdf.errors import SchemaError, SourceError
+from rdf.errors import ExecutionError, SchemaError, SourceError
 from rdf.schema.expressions import outside_grammar
 from rdf.schema.features import choose_features, first_plane
 from rdf.schema.model import Definitions, Schema, Selection, load_schema
@@ -206,7 +206,7 @@ def _compile_columns_of_tables(
     """
     from rdf.sources.source import expected_source
 
-    with suppress(ConfigurationError, SchemaError, SourceError):
+    with suppress(ConfigurationError, SchemaError, SourceError, ExecutionError):
         if source := expected_source([file.path for file in data.files], schema):
             _job(configuration, data, schema, source, (0, 0), 1, models, part, staging, timings).compile_columns()
 

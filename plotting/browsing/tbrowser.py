@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from plotting.browsing.browse import REFUSED
+from plotting.errors import PlottingError
 from rdf.printable import printable
 
 MACRO = Path(__file__).parents[2] / "macros" / "browse.C"
@@ -25,7 +26,7 @@ _PACKAGES = "libx11-6 libxext6 libxrender1"
 _NOT_LOADED = re.compile(r"\blib\S+\.so\S*: .*")
 
 
-class NoWindow(Exception):
+class NoWindow(PlottingError):
     """The TBrowser did not open; the message is one line with the remedy."""
 
 

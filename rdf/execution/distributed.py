@@ -24,7 +24,15 @@ from distributed import Client, KilledWorker, get_worker
 import rdf.execution.shipped
 from rdf import RNode
 from rdf.code.interpreter import ROOT, first_reason
-from rdf.errors import ClusterError, ComputationError, EventLoopFailed, SchemaError, SourceError, UnreadableFile
+from rdf.errors import (
+    ClusterError,
+    ComputationError,
+    EventLoopFailed,
+    ExecutionError,
+    SchemaError,
+    SourceError,
+    UnreadableFile,
+)
 from rdf.execution.event_loop import Pass, Progress, broken_off, names_of
 from rdf.local_files import is_address, is_plain
 from rdf.sources.source import Source
@@ -226,7 +234,7 @@ def _told(error: BaseException, source: Source, client: Client) -> Exception:
         error = error.__context__
     # C++ exceptions of another process, which to print would crash this one.
     error.__cause__ = error.__context__ = None
-    if isinstance(error, ComputationError | SourceError | SchemaError):
+    if isinstance(error, ComputationError | SourceError | ExecutionError | SchemaError):
         return error
     if isinstance(error, KilledWorker):
         return EventLoopFailed(

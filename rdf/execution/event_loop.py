@@ -145,7 +145,7 @@ class EventLoop(Pass):
             raise broken_off(self._source, error) from error
 
 
-def broken_off(source: Source, error: BaseException) -> SourceError:
+def broken_off(source: Source, error: BaseException) -> SourceError | EventLoopFailed:
     """Return the error that says what broke off an event loop over a source."""
     try:
         source.local.check_unchanged()

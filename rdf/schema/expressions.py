@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from rdf.errors import ToolkitError
 from rdf.schema.model import CANONICAL, Definition, Objects
 from rdf.schema.physics import MADE_ON_THE_WAY, PHYSICS
 
@@ -116,7 +117,7 @@ _TOKEN = re.compile(
 )
 
 
-class OutsideGrammar(Exception):
+class OutsideGrammar(ToolkitError):
     """An expression is none of those that models may bring; the message says what in it is not."""
 
 

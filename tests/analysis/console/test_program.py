@@ -39,6 +39,7 @@ CODES = {
     rdf.errors.SourceError: 3,
     rdf.errors.UnreadableFile: 3,
     rdf.errors.MissingColumn: 3,
+    rdf.errors.ExecutionError: 3,
     rdf.errors.EventLoopFailed: 3,
     rdf.errors.ClusterError: 3,
     rdf.errors.MalformedRow: 3,
@@ -134,8 +135,9 @@ def test_every_error_of_the_rooms_is_in_that_table() -> None:
         for error in vars(room).values()
         if isinstance(error, type) and issubclass(error, Exception) and error.__module__ == room.__name__
     }
-    # The base class is never raised, and a detector that ONNX cannot express is an error of the toolkit's own.
-    assert found - CODES.keys() == {plotting.errors.PlottingError, models.errors.ExportError}
+    # Base classes are never raised, and a detector that ONNX cannot express is an error of the toolkit's own.
+    never_raised = {rdf.errors.ToolkitError, plotting.errors.PlottingError}
+    assert found - CODES.keys() == {*never_raised, models.errors.ExportError}
 
 
 def test_long_message_is_one_line_and_printed_as_it_is(
