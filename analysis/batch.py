@@ -16,7 +16,10 @@ from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, OutputFolderError
 from analysis.samples import Original
 from analysis.samples.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
-from analysis.steps.preparation import prepare, read_models, trusted_sha256
+from analysis.steps.compilation import compile_models
+from analysis.steps.given_models import read_models, trusted_sha256
+from analysis.steps.preparation import prepare
+from analysis.steps.scoring import collect_scores
 from analysis.steps.timings import Timings
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256
 from rdf.code.compiler import loaded_libraries
@@ -132,23 +135,24 @@ def inspect_sample(configuration: RunConfiguration) -> BatchInput:
     data = resolve_input(configuration)
     with TemporaryFolder("batch") as staging:
         copy_model_folder(models, configuration.models, staging / "models")
-        job = prepare(configuration, data, models, staging, Timings())
+        timings = Timings()
+        prepared = prepare(configuration, data, models, staging, timings)
         known = load_schema(data.schema_name).columns.keys()
-        if job.left_out and (partly := sorted(job.source.available.partly & known)):
+        if prepared.left_out and (partly := sorted(prepared.source.available.partly & known)):
             raise ConfigurationError(
-                f"{data.title}: only some files have {partly[0]!r}, of which {job.left_out[0]} may be made, and no job "
-                "would see that; analyse such files separately"
+                f"{data.title}: only some files have {partly[0]!r}, of which {prepared.left_out[0]} may be made, and "
+                "no job would see that; analyse such files separately"
             )
-        one_event = replace(job, entries=(0, 1))
-        with suppress(NoEvents):  # that one need not pass the cuts
-            one_event.collect_scores(one_event.compile(models, staging / "models", slots=1))
+        compiled = compile_models(models, staging / "models", 1, configuration.detectors, timings)
+        with suppress(NoEvents):  # the first event need not pass the cuts
+            collect_scores(replace(prepared, entries=(0, 1)), compiled)
     files = tuple(
         _as_read(file, tree, events)
-        for file, tree, events in zip(job.data.files, job.source.files, job.source.entries, strict=True)
+        for file, tree, events in zip(prepared.data.files, prepared.source.files, prepared.source.entries, strict=True)
     )
     own = Path(data.schema_name).suffix in SAMPLE_FILES
     return BatchInput(
-        replace(job.data, files=files),
+        replace(prepared.data, files=files),
         Path(data.schema_name).read_text(encoding="utf-8") if own else None,
         tuple(loaded_libraries()),
         file_sha256(configuration.models / MODELS_JSON),

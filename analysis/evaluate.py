@@ -33,13 +33,19 @@ from analysis.output.folder import deliver, held_output
 from analysis.output.provenance import git_commit
 from analysis.output.record import Record
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
-from analysis.steps.job import LABEL, Compiled, Job, Scored
+from analysis.steps.collection import collect_training_rows
+from analysis.steps.compilation import Compiled, compile_models
+from analysis.steps.engine import Engine, Local
+from analysis.steps.given_models import read_models
 from analysis.steps.own_models import note_models
-from analysis.steps.preparation import prepare, read_models
+from analysis.steps.preparation import prepare
+from analysis.steps.prepared import PreparedSample
+from analysis.steps.scoring import ScoredColumns, collect_scores
 from analysis.steps.timings import Timings
 from analysis.steps.training import train_models
 from models.detectors.registry import DETECTORS, SUPERVISED
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
+from rdf.graph.fields import LABEL
 from rdf.schema.features import first_plane
 from rdf.schema.model import load_schema
 
@@ -115,29 +121,34 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
     # Those who draw get ready while ROOT starts.
     with plotting.drawing.pool.Workers() as workers, held_output(folder, inputs_of(configuration, inputs)) as staging:
         part = _part_to_test(models, inputs)
-        jobs = _prepare_all(configuration, inputs, models, staging, record.timings)
+        prepared = _prepare_all(configuration, inputs, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
+        engine = Local()
         if models and configuration.models:
             copy_model_folder(models, configuration.models, staging / "models")
         else:
-            models, explained = _train(configuration, jobs, staging, record.timings)
+            models, explained = _train(configuration, prepared, engine, staging, record.timings)
         recipe = models.model_copy(update={"observables": []})
-        jobs = [replace(job, recipe=recipe, part=part) for job in jobs]
+        prepared = [
+            replace(sample, graph=replace(sample.graph, recipe=recipe, event_filter=part)) for sample in prepared
+        ]
+        first = prepared[0]
         with spinner(error_console(), "compiling detectors"):
-            compiled = jobs[0].compile(models, staging / "models", jobs[0].engine.slots(jobs[0]))
-        tested = _score_all(jobs, compiled)
+            slots = engine.start_threads(first.threads)
+            compiled = compile_models(models, staging / "models", slots, configuration.detectors, record.timings)
+        tested = _score_all(prepared, compiled)
         with record.timings.stage("metrics"):
             metrics = _metrics(configuration, models, compiled, tested, staging)
         text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
         (staging / "metrics.json").write_text(text, encoding="utf-8")
         found = {
-            "sample": _together([job.data for job in jobs]),
+            "sample": _together([sample.data for sample in prepared]),
             "samples": tested.samples,
             "part": part,
             "training": models.training.model_dump(),
-            "threads": jobs[0].threads,
-            "warnings": list(dict.fromkeys(warning for job in jobs for warning in job.warnings)),
-            "features": [asdict(jobs[0].described[feature]) for feature in models.features],
+            "threads": first.threads,
+            "warnings": list(dict.fromkeys(warning for sample in prepared for warning in sample.warnings)),
+            "features": [asdict(first.graph.described[feature]) for feature in models.features],
             "ensemble": compiled.ensemble.detectors,
             "min_votes": compiled.ensemble.min_votes,
             "detectors": {
@@ -206,7 +217,7 @@ def _prepare_all(
     models: ModelFolder | None,
     staging: Path,
     timings: Timings,
-) -> list[Job]:
+) -> list[PreparedSample]:
     """Open the samples; the first one decides what is computed of all of them."""
     first_schema, *others = (load_schema(data.schema_name) for data in inputs)
     for other in others:
@@ -215,32 +226,32 @@ def _prepare_all(
                 f"--signal: its schema is {other.name}, that of the background {first_schema.name}; "
                 "evaluate samples of one schema"
             )
-    jobs: list[Job] = []
+    prepared: list[PreparedSample] = []
     for data in inputs:
-        changes = {"features": tuple(jobs[0].recipe.features)} if jobs and not models else {}
-        jobs.append(prepare(_of_sample(configuration, data.name, **changes), data, models, staging, timings))
-    first = jobs[0]
-    if len(jobs) == 1 and not first.labelled:
+        changes = {"features": tuple(prepared[0].graph.recipe.features)} if prepared and not models else {}
+        prepared.append(prepare(_of_sample(configuration, data.name, **changes), data, models, staging, timings))
+    first = prepared[0]
+    if len(prepared) == 1 and not first.graph.labelled:
         raise ConfigurationError(
             f"--sample: {first.data.title} has no labels; give its schema the quantity `label`, or evaluate two "
             "samples with --background and --signal"
         )
     # Only the features are compared, so that a sample may lack what is recorded beside them.
-    features = first.recipe.features
-    for job in jobs[1:]:
-        _note_differences(first, job, features)
-    plane = first.recipe.plane
+    features = first.graph.recipe.features
+    for other_sample in prepared[1:]:
+        _note_differences(first, other_sample, features)
+    plane = first.graph.recipe.plane
     if plane is None or not set(plane) <= set(features):
         plane = first_plane(features)
-    recipe = first.recipe.model_copy(update={"observables": [], "plane": plane})
-    return [replace(job, recipe=recipe) for job in jobs]
+    recipe = first.graph.recipe.model_copy(update={"observables": [], "plane": plane})
+    return [replace(sample, graph=replace(sample.graph, recipe=recipe)) for sample in prepared]
 
 
-def _note_differences(first: Job, other: Job, features: Sequence[str]) -> None:
+def _note_differences(first: PreparedSample, other: PreparedSample, features: Sequence[str]) -> None:
     """Say where two samples make what the features are made of in different ways, as of columns that only one has."""
     from rdf.code.columns import needed_columns
 
-    made = [needed_columns(job.columns, features) for job in (first, other)]
+    made = [needed_columns(sample.graph.columns, features) for sample in (first, other)]
     if differ := sorted(name for name in made[0].keys() | made[1].keys() if made[0].get(name) != made[1].get(name)):
         error_console().print(
             Text.assemble(
@@ -254,46 +265,56 @@ def _note_differences(first: Job, other: Job, features: Sequence[str]) -> None:
 
 
 def _train(
-    configuration: EvaluationConfiguration, jobs: Sequence[Job], staging: Path, timings: Timings
+    configuration: EvaluationConfiguration,
+    prepared: Sequence[PreparedSample],
+    engine: Engine,
+    staging: Path,
+    timings: Timings,
 ) -> tuple[ModelFolder, dict[str, list[float]]]:
     """Train on one half of the events; of two samples, on as many of each at most."""
-    limit = configuration.train_events and max(configuration.train_events // len(jobs), 1)
-    collected = [replace(job, part=TRAINING_HALF).collect(limit) for job in jobs]
-    if len(jobs) > 1:
-        collected = [
-            replace(c, labels=_role(kind, len(c.X), c.labels, c.sample.title)) for kind, c in enumerate(collected)
+    limit = configuration.train_events and max(configuration.train_events // len(prepared), 1)
+    rows = [
+        collect_training_rows(replace(sample, graph=replace(sample.graph, event_filter=TRAINING_HALF)), engine, limit)
+        for sample in prepared
+    ]
+    if len(prepared) > 1:
+        rows = [
+            replace(of_kind, labels=_role(kind, len(of_kind.X), of_kind.labels, of_kind.sample.title))
+            for kind, of_kind in enumerate(rows)
         ]
     detectors = configuration.detectors or tuple(DETECTORS)
     with timings.stage("training"):
-        return train_models(collected, jobs[0].recipe, configuration, detectors, staging, part=TRAINING_HALF)
+        return train_models(rows, prepared[0].graph.recipe, configuration, detectors, staging, part=TRAINING_HALF)
 
 
-def _score_all(jobs: Sequence[Job], compiled: Compiled) -> Tested:
+def _score_all(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tested:
     """Score all samples, and put them together with their labels."""
-    scored = [job.collect_scores(compiled) for job in jobs]
-    if len(jobs) == 1:
+    scored = [collect_scores(sample, compiled) for sample in prepared]
+    if len(prepared) == 1:
         labels = scored[0].columns[LABEL]
         if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
             raise DataError(
-                f"{jobs[0].data.title}: {wrong} of {len(labels)} events have a label that is neither 0 nor 1; mend the "
-                "labels, or list the ids of the background in the schema "
+                f"{prepared[0].data.title}: {wrong} of {len(labels)} events have a label that is neither 0 nor 1; mend "
+                "the labels, or list the ids of the background in the schema "
                 f"({LABEL}: {{expression: ..., background: [...]}})"
             )
     else:
         labels = np.concatenate(
             [
-                _role(kind, _events(part), part.columns.get(LABEL), job.data.title)
-                for kind, (job, part) in enumerate(zip(jobs, scored, strict=True))
+                _role(kind, _events(part), part.columns.get(LABEL), sample.data.title)
+                for kind, (sample, part) in enumerate(zip(prepared, scored, strict=True))
             ]
         )
     if len(kinds := set(labels.tolist())) < 2:
         kind = "signal" if 1 in kinds else "background"
-        raise DataError(f"{jobs[0].data.title}: all {len(labels)} events are {kind}; an evaluation needs both kinds")
+        raise DataError(
+            f"{prepared[0].data.title}: all {len(labels)} events are {kind}; an evaluation needs both kinds"
+        )
     names = [name for name in scored[0].columns if name != LABEL]
     return Tested(
         {name: np.concatenate([part.columns[name] for part in scored]) for name in names},
         labels.astype(np.int8),
-        [{**job.data.describe(), "cutflow": part.cutflow} for job, part in zip(jobs, scored, strict=True)],
+        [{**sample.data.describe(), "cutflow": part.cutflow} for sample, part in zip(prepared, scored, strict=True)],
     )
 
 
@@ -308,7 +329,7 @@ def _role(kind: int, events: int, labels: npt.NDArray[Any] | None, title: str) -
     return np.full(events, kind, dtype=np.int8)
 
 
-def _events(scored: Scored) -> int:
+def _events(scored: ScoredColumns) -> int:
     return len(next(iter(scored.columns.values())))
 
 

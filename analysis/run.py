@@ -21,9 +21,13 @@ from analysis.output.checksums import Checksums, check_as_before
 from analysis.output.folder import deliver, held_output
 from analysis.output.record import Record
 from analysis.samples.inputs import inputs_of, resolve_input
-from analysis.steps.engine import open_engine
+from analysis.steps.collection import collect_training_rows
+from analysis.steps.compilation import compile_models
+from analysis.steps.dask_engine import open_engine
+from analysis.steps.given_models import read_models
 from analysis.steps.own_models import note_models
-from analysis.steps.preparation import prepare, read_models
+from analysis.steps.preparation import prepare
+from analysis.steps.scoring import score_sample
 from analysis.steps.training import check_labels, load_libraries, train_models
 from models.detectors.registry import UNSUPERVISED
 from models.folder import copy_model_folder
@@ -77,31 +81,32 @@ def run(configuration: RunConfiguration, command: str) -> None:
     with ExitStack() as drawing, held_output(folder, inputs_of(configuration, [data])) as staging:
         workers: plotting.drawing.pool.Workers | None = None
         with open_engine(configuration) as engine:
-            job = prepare(configuration, data, models, staging, record.timings, engine=engine)
-            if job.entries == (0, job.source.events):  # a part of a sample need not wait for the whole of its files
-                job = replace(job, checksums=Checksums(job.data.files))
-                drawing.callback(job.checksums.stop)
+            sample = prepare(configuration, data, models, staging, record.timings)
+            if sample.is_whole:  # a part of a sample need not wait for the whole of its files
+                sample = replace(sample, checksums=Checksums(sample.data.files))
+                drawing.callback(sample.checksums.stop)
             explained: dict[str, list[float]] = {}
             if models and configuration.models:
                 # Such a run only scores: it may be one of a thousand batch jobs, on a machine without matplotlib.
                 copy_model_folder(models, configuration.models, staging / "models")
             else:
                 detectors = configuration.detectors or tuple(UNSUPERVISED)
-                check_labels(configuration, detectors, job.labelled, data.title)
+                check_labels(configuration, detectors, sample.graph.labelled, data.title)
                 with record.timings.stage("training"):
                     load_libraries()  # while the columns are compiled, the first time
-                collected = job.collect(configuration.train_events)
-                # They get ready during the training.
+                rows = collect_training_rows(sample, engine, configuration.train_events)
+                # The drawing processes start now, so that they are ready after the training.
                 workers = drawing.enter_context(plotting.drawing.pool.Workers())
                 with record.timings.stage("training"):
                     models, explained = train_models(
-                        [collected], job.recipe, configuration, detectors, staging, folds=configuration.folds
+                        [rows], sample.graph.recipe, configuration, detectors, staging, folds=configuration.folds
                     )
-                job = replace(job, recipe=models)
+                sample = replace(sample, graph=replace(sample.graph, recipe=models))
             with spinner(error_console(), "compiling detectors"):
-                compiled = job.compile(models, staging / "models", engine.slots(job))
-            found = job.score(models, compiled)
-            check_as_before(job.read_files, models, folder)
+                slots = engine.start_threads(sample.threads)
+                compiled = compile_models(models, staging / "models", slots, configuration.detectors, record.timings)
+            found = score_sample(sample, engine, models, compiled)
+            check_as_before(sample.read_files, models, folder)
         record.write(staging, {**found, "latent": explained})
         deliver(staging, folder)
         if not configuration.models:

@@ -33,7 +33,7 @@ from analysis.live.scorer import Merging, Setup
 from analysis.live.staging import Staging
 from analysis.output.folder import held_output
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
-from analysis.steps.preparation import OF_TRAINING, check_schema, read_models, trusted_sha256
+from analysis.steps.given_models import OF_TRAINING, check_schema, read_models, trusted_sha256
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
 from rdf.schema.model import load_schema
 from rdf.startup import INTERRUPTED

@@ -15,7 +15,7 @@ from analysis.configuration import add_options, parse_configuration
 from analysis.console.program import DONE, OptionParser, run_program
 from analysis.console.summary import print_summary
 from analysis.errors import ConfigurationError, near_names
-from analysis.steps.preparation import OF_TRAINING
+from analysis.steps.given_models import OF_TRAINING
 from condor.configuration import BatchConfiguration
 from condor.folder import BatchFolder
 from condor.merging import merge_all, merge_node

@@ -16,8 +16,11 @@ from analysis.errors import ConfigurationError
 from analysis.output.merging import check_parts, write_merged
 from analysis.output.record import Record
 from analysis.samples.inputs import InputFile, RunInput
-from analysis.steps.job import Job, compile_models
+from analysis.steps.compilation import compile_models
+from analysis.steps.engine import Local
 from analysis.steps.preparation import prepare
+from analysis.steps.prepared import PreparedSample
+from analysis.steps.scoring import score_sample
 from analysis.steps.timings import Timings
 from models.folder import ModelFolder, copy_model_folder
 from rdf.errors import CacheUnusable, ExecutionError, MissingColumn, NoEvents, SchemaError, SourceError
@@ -144,7 +147,7 @@ class Scorer:
             signal.signal(number, signal.SIG_DFL)  # ROOT would look for a debugger first, which takes a while
         self._setup = setup
         self._timings = Timings()
-        self._replayed: Job | None = None
+        self._replayed: PreparedSample | None = None
         if setup.replayed:
             self._replayed = prepare(
                 setup.configuration, setup.data, setup.models, setup.networks.parent, self._timings
@@ -182,15 +185,15 @@ class Scorer:
         for stage, seconds in self._timings.seconds.items():
             record.timings.add(stage, seconds)
         copy_model_folder(models, networks, task.folder / "models")
-        job = self._job(task, task.files, record.timings)
+        sample = self._prepared(task, task.files, record.timings)
         self._timings = Timings({"compile": 0.0})  # of the first chunk
-        first, last = job.source.skipped + job.entries[0], job.source.skipped + job.entries[1]
-        configuration = job.configuration.model_copy(update={"entries": (first, last)})
-        found = replace(job, configuration=configuration).score(models, self._compiled)
+        first, last = sample.entries_of_sample
+        configuration = sample.configuration.model_copy(update={"entries": (first, last)})
+        found = score_sample(replace(sample, configuration=configuration), Local(), models, self._compiled)
         record.write(task.folder, {**found, "latent": {}})
-        return Scored(last - first, self._sample(task.folder / "events.root", job.recipe.features))
+        return Scored(last - first, self._sample(task.folder / "events.root", sample.graph.recipe.features))
 
-    def _job(self, task: Scoring, files: Sequence[InputFile], timings: Timings) -> Job:
+    def _prepared(self, task: Scoring, files: Sequence[InputFile], timings: Timings) -> PreparedSample:
         """Open files, which all have to have events, and the columns that are expected."""
         setup = self._setup
         if self._replayed is not None and task.entries is not None:
@@ -198,28 +201,28 @@ class Scorer:
             threads = setup.configuration.threads if whole else 1  # RDataFrame's Range allows no more
             return replace(self._replayed, entries=task.entries, threads=threads, staging=task.folder, timings=timings)
         data = replace(setup.data, files=tuple(files), skipped=task.skipped)
-        job = prepare(setup.configuration, data, setup.models, task.folder, timings)
-        for file, events in zip(files, job.source.entries, strict=True):
+        sample = prepare(setup.configuration, data, setup.models, task.folder, timings)
+        for file, events in zip(files, sample.source.entries, strict=True):
             if not events:
                 raise NoEvents(f"{file.path} holds no events")
         known = load_schema(data.schema_name).columns.keys()
-        if job.left_out and (partly := sorted(job.source.available.partly & known)):
+        if sample.left_out and (partly := sorted(sample.source.available.partly & known)):
             raise MissingColumn(f"only some files have {partly[0]!r}")
         found = {
-            "features": list(job.recipe.features),
-            "observables": list(job.recipe.observables),
-            "simulated": job.data.simulated,
+            "features": list(sample.graph.recipe.features),
+            "observables": list(sample.graph.recipe.observables),
+            "simulated": sample.data.simulated,
         }
         if task.like is not None and found != task.like:
             _refuse(files[0].path, found, task.like)
-        return job
+        return sample
 
     def _reasons(self, task: Scoring) -> dict[str, str]:
         """Try files one by one, and return those that cannot be read, with the reasons."""
         reasons = {}
         for file in task.files:
             try:
-                self._job(task, [file], Timings())
+                self._prepared(task, [file], Timings())
             except (SourceError, ExecutionError, SchemaError, ConfigurationError) as error:
                 reasons[file.path] = str(error)
         return reasons

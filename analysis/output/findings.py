@@ -99,7 +99,7 @@ def write_anomalies(
         detectors: names of those of them that did.
         data: named in each line.
     """
-    from rdf.graph.scoring import FOLD
+    from rdf.graph.fields import FOLD
 
     ids, values = top.arrays()
     key = top.rows.key

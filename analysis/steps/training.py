@@ -16,9 +16,10 @@ from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError, DataError
 from analysis.output.provenance import library_versions
-from analysis.steps.job import LABEL, Collected
+from analysis.steps.collection import TrainingRows
 from models.detectors.registry import SUPERVISED
 from models.folder import Columns, ModelFolder, Training
+from rdf.graph.fields import LABEL
 from rdf.memory import require_memory
 from rdf.schema.features import first_plane
 from rdf.schema.model import ID_QUANTITIES
@@ -63,7 +64,7 @@ def load_libraries() -> None:
 
 
 def train_models(
-    collected: Sequence[Collected],
+    collected: Sequence[TrainingRows],
     recipe: Columns,
     configuration: AnalysisConfiguration,
     detectors: Sequence[str],
@@ -161,7 +162,7 @@ def _learned_from(how: Recipe) -> str:
     return f"{background}training events{' of a fold' if how.folds > 1 else ''}"
 
 
-def _labels(collected: Sequence[Collected], needed: bool) -> npt.NDArray[np.int8] | None:
+def _labels(collected: Sequence[TrainingRows], needed: bool) -> npt.NDArray[np.int8] | None:
     """Return the labels of all events; None where there are none, or others than 0 and 1 and none is needed."""
     if any(c.labels is None for c in collected):
         return None

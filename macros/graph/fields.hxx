@@ -1,4 +1,4 @@
-// What of an event, and of its scores, a row or a histogram has.
+// Numbers of an event and of its scores, as rows and histograms take them.
 #pragma once
 
 #include "graph/recorded.hxx"
@@ -7,29 +7,26 @@
 #include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace fields {
 
-// One number of an event, by its name: see graph::Rows.
-class Field {
-   enum Kind { kValue, kLabel, kFold, kScore, kRank, kFlag, kVotes, kEnsemble, kFlagged } fKind;
-   std::size_t fIndex = 0;
+// What a number is. Python has the same numbers in rdf/graph/fields.py; a test compares them.
+enum Kind : unsigned int { kValue, kLabel, kFold, kScore, kRank, kFlag, kVotes, kEnsemble, kEnsembleFlag };
 
-   static Kind kind_of(const std::string &name)
-   {
-      const char *names[] = {"value", "label", "fold", "score", "rank", "flag", "votes", "ensemble", "flagged"};
-      for (int kind = kValue; kind <= kFlagged; ++kind)
-         if (name == names[kind])
-            return static_cast<Kind>(kind);
-      throw std::invalid_argument("no field of an event is called " + name);
-   }
+// One number of an event: its kind, and its place among the event's values or detectors where the kind has several.
+class Field {
+   Kind fKind;
+   std::size_t fIndex;
 
 public:
-   explicit Field(const std::string &name) : fKind(kind_of(name.substr(0, name.find(':'))))
+   Field(unsigned int kind, std::size_t index) : fKind(static_cast<Kind>(kind)), fIndex(index)
    {
-      if (const auto colon = name.find(':'); colon != std::string::npos)
-         fIndex = std::stoul(name.substr(colon + 1));
+      if (kind > kEnsembleFlag)
+         throw std::invalid_argument("no field of an event is of the kind " + std::to_string(kind));
    }
+
+   Kind kind() const { return fKind; }
 
    float of(const recorded::Event &event, const scoring::Scores &scores) const
    {
@@ -45,6 +42,18 @@ public:
       default: return scores.flagged;
       }
    }
+};
+
+// Fields in the order in which a row or a histogram has them.
+class Fields {
+   std::vector<Field> fFields;
+
+public:
+   void add(unsigned int kind, std::size_t index) { fFields.emplace_back(kind, index); }
+   std::size_t size() const { return fFields.size(); }
+   const Field &operator[](std::size_t i) const { return fFields[i]; }
+   auto begin() const { return fFields.begin(); }
+   auto end() const { return fFields.end(); }
 };
 
 } // namespace fields

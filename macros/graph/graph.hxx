@@ -3,6 +3,7 @@
 // These are compiled once, by the system's compiler. Built from strings, Cling would compile them anew at every start.
 #pragma once
 
+#include "graph/fields.hxx"
 #include "graph/recorded.hxx"
 #include "graph/scoring.hxx"
 #include "execution/stopwatch.hxx"
@@ -21,6 +22,7 @@ namespace graph {
 
 using Names = std::vector<std::string>;
 using Results = std::vector<ROOT::RDF::RResultHandle>;
+using fields::Fields;
 using ROOT::RDF::RNode;
 using ROOT::RDF::RResultHandle;
 
@@ -56,9 +58,10 @@ public:
    EventLoop(const EventLoop &) = delete;
    EventLoop &operator=(const EventLoop &) = delete;
    ~EventLoop();
-   // The graph's first filter, called `name`, which every event passes; of the entries in a half-open range only, if
-   // that is not all of them.
-   RNode begin(RNode head, const std::string &name, unsigned int first, unsigned int last);
+   // The graph's first filter, called `name`, which every event passes.
+   RNode begin(RNode head, const std::string &name);
+   // The same for the entries in a half-open range; an RDataFrame counts them in 32 bits.
+   RNode begin_range(RNode head, const std::string &name, unsigned int first, unsigned int last);
    void start(const Results &results);
    // Wait at most this long for the end. True once the loop has ended; throws what ended it, if something did.
    bool wait(unsigned int milliseconds);
@@ -99,20 +102,19 @@ public:
    std::vector<unsigned long long> counts() const;
 };
 
-// Rows of an event's ids and fields, collected in memory. A field is "value:<i>" or "label", and where events have
-// scores "score:<i>", "rank:<i>", "flag:<i>", "fold", "votes", "ensemble" or "flagged".
+// Rows of an event's ids and fields, collected in memory.
 class Rows {
    struct State;
    std::shared_ptr<State> fState;
 
 public:
    // All rows; with the published table's row number before run, luminosityBlock and event if `with_row`.
-   static Rows all(unsigned int slots, const Names &fields, bool with_row);
-   // So many of them, drawn at random.
-   static Rows sampled(unsigned int slots, const Names &fields, bool with_row, unsigned long long size,
+   static Rows all(unsigned int slots, const Fields &fields, bool with_row);
+   // At most `size` rows, drawn at random.
+   static Rows sampled(unsigned int slots, const Fields &fields, bool with_row, unsigned long long size,
                        unsigned long long seed);
-   // So many of those whose first `key` fields are the greatest.
-   static Rows top(unsigned int slots, const Names &fields, unsigned long long size, unsigned int key);
+   // The `size` rows that are greatest in their first `key` fields.
+   static Rows top(unsigned int slots, const Fields &fields, unsigned long long size, unsigned int key);
    // What is to be filled by events that have no scores, or by those that have.
    RResultHandle book(RNode events);
    RResultHandle book_scored(RNode events);
@@ -123,14 +125,13 @@ public:
    void copy(std::uint64_t *ids, float *values) const;
 };
 
-// The objects of the events whose `key` fields are the greatest, so many of them. Objects of other events are not even
-// read.
+// The objects of the `size` events whose `key` fields are the greatest. Objects of other events are not even read.
 class TopObjects {
    struct State;
    std::shared_ptr<State> fState;
 
 public:
-   TopObjects(unsigned int slots, const Names &key, unsigned long long size);
+   TopObjects(unsigned int slots, const Fields &key, unsigned long long size);
    // Of events that have scores and the column recorded_objects.
    RResultHandle book(RNode events);
    // For each of the events, in no order: run, luminosityBlock and event; and the values of the key and then, for each
@@ -139,15 +140,15 @@ public:
    std::vector<std::vector<float>> values() const;
 };
 
-// Define the column kScores, and of it columns with the names that are given of fields as Rows has them.
+// Define the column kScores, and columns of the fields of it, each with a name.
 RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
-                    const Names &fields);
+                    const Fields &fields);
 
 // Book the writing of columns to an RNTuple in a file that is there already.
 RResultHandle book_snapshot(RNode events, const std::string &table, const std::string &path, const Names &columns);
 
-// Histograms of fields, as Rows has them, filled in one go: of all events, of the normal or the anomalous ones, or of
-// those whose label is signal or background.
+// Histograms of fields, filled in one go: of all events, of the normal or the anomalous ones, or of events whose label
+// is signal or background.
 class Histograms {
    struct State;
    std::shared_ptr<State> fState;
@@ -157,11 +158,13 @@ public:
 
    Histograms();
    // Each returns the number under which the histogram is found when it is filled. The empty histogram that is given is
-   // copied.
-   std::size_t add(const TH1 &empty, const Names &fields, Selection selection);
+   // copied. The entries of one field, or of pairs of two.
+   std::size_t add_counts(const TH1 &empty, const Fields &fields, Selection selection);
+   // The mean of the third field in bins of the first two.
+   std::size_t add_means(const TH1 &empty, const Fields &fields, Selection selection);
    // Bin (i, j) of a two-dimensional histogram gets the sum of the products of the fields i and j; `with_one`, the first
    // of them is 1.
-   std::size_t add_products(const TH1 &empty, const Names &fields, bool with_one, Selection selection);
+   std::size_t add_products(const TH1 &empty, const Fields &fields, bool with_one, Selection selection);
    // Of the variations of the graph's scales too, if `varied`.
    // `watch` may be null.
    RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *watch);

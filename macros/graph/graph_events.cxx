@@ -62,14 +62,18 @@ EventLoop::~EventLoop()
    fState->loop.end(); // in case it runs still
 }
 
-RNode EventLoop::begin(RNode head, const std::string &name, unsigned int first, unsigned int last)
+RNode EventLoop::begin_range(RNode head, const std::string &name, unsigned int first, unsigned int last)
 {
-   RNode events = first == last ? head : RNode(head.Range(first, last));
+   return begin(head.Range(first, last), name);
+}
+
+RNode EventLoop::begin(RNode head, const std::string &name)
+{
    const auto tick = [state = fState](unsigned int slot) {
       state->watch.begin(slot);
       return state->loop.tick(slot);
    };
-   return events.Filter(tick, {"rdfslot_"}, name);
+   return head.Filter(tick, {"rdfslot_"}, name);
 }
 
 void EventLoop::start(const Results &results)
@@ -123,7 +127,7 @@ RNode select_finite(RNode events, unsigned int features, const std::string &name
    return events.Filter(finite, {kEvent}, name);
 }
 
-Rows Rows::all(unsigned int slots, const Names &fields, bool with_row)
+Rows Rows::all(unsigned int slots, const Fields &fields, bool with_row)
 {
    Rows made;
    made.fState =
@@ -131,7 +135,7 @@ Rows Rows::all(unsigned int slots, const Names &fields, bool with_row)
    return made;
 }
 
-Rows Rows::sampled(unsigned int slots, const Names &fields, bool with_row, unsigned long long size,
+Rows Rows::sampled(unsigned int slots, const Fields &fields, bool with_row, unsigned long long size,
                    unsigned long long seed)
 {
    Rows made;
@@ -139,7 +143,7 @@ Rows Rows::sampled(unsigned int slots, const Names &fields, bool with_row, unsig
    return made;
 }
 
-Rows Rows::top(unsigned int slots, const Names &fields, unsigned long long size, unsigned int key)
+Rows Rows::top(unsigned int slots, const Fields &fields, unsigned long long size, unsigned int key)
 {
    Rows made;
    made.fState = std::make_shared<State>(rows::TopRows(slots, size, key), slots, fields, false);

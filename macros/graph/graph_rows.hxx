@@ -5,6 +5,8 @@
 #include "graph/graph.hxx"
 #include "graph/rows.hxx"
 
+#include <ROOT/RDF/RActionImpl.hxx>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,7 +17,7 @@ namespace graph {
 
 struct Rows::State {
    std::variant<rows::AllRows, rows::SampledRows, rows::TopRows> rows;
-   std::vector<fields::Field> fields;
+   Fields fields;
    bool with_row;
    struct alignas(64) Slot {
       rows::Ids ids;
@@ -25,11 +27,9 @@ struct Rows::State {
    std::vector<Slot> slots;
 
    template <typename Kind>
-   State(Kind kind, unsigned int n_slots, const Names &names, bool row)
-      : rows(std::move(kind)), with_row(row), slots(n_slots)
+   State(Kind kind, unsigned int n_slots, const Fields &of_row, bool row)
+      : rows(std::move(kind)), fields(of_row), with_row(row), slots(n_slots)
    {
-      for (const auto &name : names)
-         fields.emplace_back(name);
    }
 
    void add(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores)

@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace graph {
@@ -98,15 +99,15 @@ RResultHandle Rows::book_scored(RNode events)
 }
 
 struct TopObjects::State {
-   std::vector<fields::Field> key;
+   Fields key;
    rows::TopRows rows;
    struct alignas(64) Slot {
       rows::Values values;
    };
    std::vector<Slot> slots;
 
-   State(unsigned int n_slots, const Names &names, unsigned long long size)
-      : key(names.begin(), names.end()), rows(n_slots, size, names.size()), slots(n_slots)
+   State(unsigned int n_slots, const Fields &of_key, unsigned long long size)
+      : key(of_key), rows(n_slots, size, of_key.size()), slots(n_slots)
    {
    }
 
@@ -162,7 +163,7 @@ public:
 
 } // namespace
 
-TopObjects::TopObjects(unsigned int slots, const Names &key, unsigned long long size)
+TopObjects::TopObjects(unsigned int slots, const Fields &key, unsigned long long size)
    : fState(std::make_shared<State>(slots, key, size))
 {
 }
@@ -194,7 +195,7 @@ std::vector<std::vector<float>> TopObjects::values() const
 }
 
 RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
-                    const Names &names)
+                    const Fields &of_columns)
 {
    const auto score = [ensemble, watch](unsigned int slot, const recorded::Event &event) {
       return ensemble(slot, event.event, event.values, [slot, watch](std::size_t i) {
@@ -204,12 +205,12 @@ RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::
    };
    events = events.DefineSlot(kScores, score, {kEvent});
    for (std::size_t i = 0; i < columns.size(); ++i) {
-      const fields::Field field(names[i]);
-      const std::string kind = names[i].substr(0, names[i].find(':'));
-      if (kind == "flag" || kind == "flagged")
+      const auto field = of_columns[i];
+      const auto kind = field.kind();
+      if (kind == fields::kFlag || kind == fields::kEnsembleFlag)
          events = events.Define(
             columns[i], [field](const scoring::Scores &scores) -> bool { return field.of({}, scores); }, {kScores});
-      else if (kind == "votes" || kind == "fold")
+      else if (kind == fields::kVotes || kind == fields::kFold)
          events = events.Define(
             columns[i], [field](const scoring::Scores &scores) -> int { return field.of({}, scores); }, {kScores});
       else
@@ -234,19 +235,19 @@ RResultHandle book_snapshot(RNode events, const std::string &table, const std::s
 namespace {
 
 struct Fill {
-   std::vector<fields::Field> of; // one or two
-   std::size_t number;            // of the histogram
+   Fields of;          // one or two
+   std::size_t number; // of the histogram
 };
 
 // Mean of the third field in bins of the first two.
 struct Mean {
-   std::vector<fields::Field> of;
+   Fields of;
    std::size_t number;
 };
 
 // Sums of products of pairs of fields, row by row.
 struct Products {
-   std::vector<fields::Field> of;
+   Fields of;
    bool with_one; // field 0 is 1
    std::size_t number;
    std::size_t size() const { return of.size() + with_one; }
@@ -255,6 +256,7 @@ struct Products {
 struct Plan {
    static constexpr std::size_t kSelections = Histograms::kBackground + 1;
    std::vector<std::shared_ptr<TH1>> empty;
+   std::size_t number_of(const TH1 &histogram); // under which an empty copy of it is kept
    std::vector<Fill> fills[kSelections];
    std::vector<Mean> means[kSelections];
    std::vector<Products> products[kSelections];
@@ -462,30 +464,35 @@ struct Histograms::State {
 
 Histograms::Histograms() : fState(std::make_shared<State>()) {}
 
-std::size_t Histograms::add(const TH1 &empty, const Names &names, Selection selection)
+std::size_t Plan::number_of(const TH1 &histogram)
 {
-   auto &plan = *fState->plan;
-   std::vector<fields::Field> of;
-   for (const auto &name : names)
-      of.emplace_back(name);
-   const std::size_t number = plan.empty.size();
-   plan.empty.push_back(copy(empty));
-   if (of.size() == 3)
-      plan.means[selection].push_back({std::move(of), number});
-   else
-      plan.fills[selection].push_back({std::move(of), number});
+   empty.push_back(copy(histogram));
+   return empty.size() - 1;
+}
+
+std::size_t Histograms::add_counts(const TH1 &empty, const Fields &fields, Selection selection)
+{
+   if (fields.size() != 1 && fields.size() != 2)
+      throw std::invalid_argument("a histogram counts one field, or pairs of two");
+   const auto number = fState->plan->number_of(empty);
+   fState->plan->fills[selection].push_back({fields, number});
    return number;
 }
 
-std::size_t Histograms::add_products(const TH1 &empty, const Names &names, bool with_one, Selection selection)
+std::size_t Histograms::add_means(const TH1 &empty, const Fields &fields, Selection selection)
 {
-   auto &plan = *fState->plan;
-   Products products{{}, with_one, plan.empty.size()};
-   for (const auto &name : names)
-      products.of.emplace_back(name);
-   plan.empty.push_back(copy(empty));
-   plan.products[selection].push_back(std::move(products));
-   return plan.empty.size() - 1;
+   if (fields.size() != 3)
+      throw std::invalid_argument("a mean is that of one field in bins of two");
+   const auto number = fState->plan->number_of(empty);
+   fState->plan->means[selection].push_back({fields, number});
+   return number;
+}
+
+std::size_t Histograms::add_products(const TH1 &empty, const Fields &fields, bool with_one, Selection selection)
+{
+   const auto number = fState->plan->number_of(empty);
+   fState->plan->products[selection].push_back({fields, with_one, number});
+   return number;
 }
 
 RResultHandle Histograms::book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *watch)

@@ -42,6 +42,10 @@ class Loop:
     loop_seconds: float
 
 
+LAST_ENTRY = 2**32 - 1
+"""Where a range of entries can end: RDataFrame's Range takes 32 bits."""
+
+
 class Pass:
     """One pass over events, whoever runs it.
 
@@ -49,14 +53,31 @@ class Pass:
         events: head of the graph to build on; its first cut, "all", counts the events.
     """
 
-    def __init__(self, head: RNode, part: tuple[int, int] = (0, 0)) -> None:
-        """Begin a graph at the head of one that has been opened, or at a half-open range of its entries."""
+    def __init__(self, head: RNode, entries: tuple[int, int] | None = None) -> None:
+        """Begin a graph.
+
+        Args:
+            head: of a graph that has been opened.
+            entries: half-open range of its entries; None for all of them. One thread alone can read a range.
+
+        Raises:
+            EventLoopFailed: the range ends beyond what an RDataFrame can count.
+        """
         graph_library("events").load()
         self._loop = ROOT.graph.EventLoop(int(head.GetNSlots()))
-        self.events: RNode = self._loop.begin(ROOT.RDF.AsRNode(head), ALL, *part)
+        node = ROOT.RDF.AsRNode(head)
+        if entries is None:
+            self.events: RNode = self._loop.begin(node, ALL)
+            return
+        if entries[1] > LAST_ENTRY:
+            raise EventLoopFailed(
+                f"entries {entries[0]}:{entries[1]}: an RDataFrame counts the entries of a range up to {LAST_ENTRY}; "
+                "name fewer of the sample's files, and count from the first of them"
+            )
+        self.events = self._loop.begin_range(node, ALL, *entries)
 
     @property
-    def watch(self) -> Any:
+    def stopwatch(self) -> Any:
         """The stopwatch that columns and detectors tell what they have done."""
         return self._loop.watch()
 
@@ -86,9 +107,9 @@ class EventLoop(Pass):
     """
 
     def __init__(self, source: Source, entries: tuple[int, int]) -> None:
-        """Open the source; a part of it can be read by one thread only (RDataFrame's Range)."""
+        """Open the source, of which a half-open range of entries is read; `Pass` says what such a range can be."""
         graph_library("events").load()
-        super().__init__(source.open(), (0, 0) if entries == (0, source.events) else entries)
+        super().__init__(source.open(), None if entries == (0, source.events) else entries)
         self.expected = entries[1] - entries[0]
         self._source = source
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from rdf import RNode
 from rdf.code.interpreter import ROOT
+from rdf.graph.fields import ENSEMBLE, VOTES, Fields, cpp_fields
 from rdf.graph.histogram_keys import (
     AGREEMENT,
     ALL,
@@ -29,7 +30,6 @@ from rdf.graph.histogram_keys import (
     SELECTIONS,
     HistogramKey,
 )
-from rdf.graph.scoring import ENSEMBLE
 from rdf.graph.selection import Cut, NonFinite, book_non_finite
 from rdf.graph.styles import score_title, style_histogram
 from rdf.provenance import Provenance
@@ -87,89 +87,137 @@ class Histograms:
         return filled
 
 
+@dataclass(frozen=True)
+class HistogramPlan:
+    """Which histograms a run fills, and in which bins.
+
+    Attributes:
+        features: what the detectors learned from.
+        described: how each of them, and each column of `feature_axes`, is written.
+        feature_axes: binning of the features and of whatever else is drawn like one.
+        score_axes: binning of each detector's score.
+        plane: columns (horizontal, vertical) in which events are drawn; None where there is a single feature.
+        voters: number of the ensemble's detectors.
+        variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
+        labelled: whether the events have labels; then the scores of signal and of background are filled too.
+    """
+
+    features: tuple[str, ...]
+    described: Mapping[str, Feature]
+    feature_axes: Mapping[str, Binning]
+    score_axes: Mapping[str, Binning]
+    plane: tuple[str, str] | None
+    voters: int
+    variations: tuple[str, ...] = ()
+    labelled: bool = False
+
+
+class _Booking:
+    """Histograms that are given to the compiled node one by one.
+
+    Attributes:
+        filling: the node.
+        numbers: path -> the number under which the node has the histogram.
+    """
+
+    def __init__(self, fields: Fields) -> None:
+        self.filling = ROOT.graph.Histograms()
+        self.numbers: dict[str, int] = {}
+        self._fields = fields
+        self._selections = {
+            ALL: self.filling.kAll,
+            **dict(zip(SELECTIONS, (self.filling.kNormal, self.filling.kAnomalous), strict=True)),
+            **dict(zip(LABELS, (self.filling.kSignal, self.filling.kBackground), strict=True)),
+        }
+
+    def _given(self, key: HistogramKey, columns: Sequence[str]) -> tuple[Any, Any]:
+        return cpp_fields(self._fields.of(columns)), self._selections[key.selection]
+
+    def add_counts(self, key: HistogramKey, empty: Any, columns: Sequence[str]) -> None:
+        """Count events in bins of one column, or of two."""
+        self.numbers[key.path] = int(self.filling.add_counts(empty, *self._given(key, columns)))
+
+    def add_means(self, key: HistogramKey, empty: Any, columns: Sequence[str]) -> None:
+        """Take the mean of the third column in bins of the first two."""
+        self.numbers[key.path] = int(self.filling.add_means(empty, *self._given(key, columns)))
+
+    def add_products(self, key: HistogramKey, empty: Any, columns: Sequence[str], with_one: bool) -> None:
+        """Sum products of pairs of columns, with 1 before the first of them if `with_one`."""
+        fields, selection = self._given(key, columns)
+        self.numbers[key.path] = int(self.filling.add_products(empty, fields, with_one, selection))
+
+
 def book_histograms(
-    read: RNode,
-    selected: RNode,
-    fields: Mapping[str, str],
-    features: Sequence[str],
-    described: Mapping[str, Feature],
-    feature_axes: Mapping[str, Binning],
-    score_axes: Mapping[str, Binning],
-    plane: tuple[str, str] | None,
-    voters: int,
-    slots: int,
-    variations: Sequence[str] = (),
-    labelled: bool = False,
-    watch: Any = None,
+    read: RNode, selected: RNode, fields: Fields, plan: HistogramPlan, slots: int, stopwatch: Any = None
 ) -> Histograms:
     """Book all histograms of a run; an event fills them in one go.
 
     Args:
         read: node of all events, with `recorded_event`.
         selected: node of the scored events.
-        fields: column -> how `macros/graph/fields.hxx` names it.
-        features: what the detectors learned from.
-        described: how each of them, and of the columns below, is written.
-        feature_axes: binning of the features and of whatever else is drawn like one.
-        score_axes: binning of each detector's score.
-        plane: columns (horizontal, vertical) in which events are drawn; None where there is a single feature.
-        voters: detectors of the ensemble.
+        fields: of the scored events.
+        plan: which histograms.
         slots: of the event loop.
-        variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
-        labelled: whether the events have labels; then the scores of signal and of background are filled too.
-        watch: the event loop's stopwatch, or None.
+        stopwatch: of the event loop, or None.
     """
-    width, detectors = len(features), tuple(score_axes)
-    filling = ROOT.graph.Histograms()
-    numbers: dict[str, int] = {}
-
-    def add(key: HistogramKey, empty: Any, columns: Sequence[str], selection: int = filling.kAll) -> None:
-        numbers[key.path] = int(filling.add(empty, [fields[name] for name in columns], selection))
-
-    def add_products(key: HistogramKey, empty: Any, columns: Sequence[str], with_one: bool, selection: int) -> None:
-        numbers[key.path] = int(filling.add_products(empty, [fields[name] for name in columns], with_one, selection))
-
-    for selection, which in zip(SELECTIONS, (filling.kNormal, filling.kAnomalous), strict=True):
-        for name, axis in feature_axes.items():
-            key = HistogramKey(FEATURES, name, selection)
-            title = titles(described[name].title + _of_events(selection), described[name].axis_title, "events")
-            add(key, ROOT.TH1D(key.object_name, title, *_bins(axis)), [name], which)
-        if plane:
-            key = HistogramKey(PLANES, "_".join(plane), selection)
-            add(key, ROOT.TH2D(key.object_name, *_plane_model(plane, selection, described, feature_axes)), plane, which)
-        key = HistogramKey(MOMENTS, selection=selection)
-        title = titles("Sums of products of features" + _of_events(selection), "", "", "sum of products")
-        empty = ROOT.TH2D(key.object_name, title, *2 * (width + 1, -0.5, width + 0.5))
-        _label_matrix(empty, ("1", *features))
-        add_products(key, empty, features, True, which)
-
-    ranks = (100, 0.0, 1.0)
-    for name, bins in {**{f"score_{d}": _bins(axis) for d, axis in score_axes.items()}, ENSEMBLE: ranks}.items():
-        title = score_title(name)
-        add(HistogramKey(SCORES, name), ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins), [name])
-        if labelled:
-            for label, which in zip(LABELS, (filling.kSignal, filling.kBackground), strict=True):
-                of_label = titles(_capitalised(title) + _of_events(label), title, "events")
-                add(HistogramKey(SCORES, name, label), ROOT.TH1D(name, of_label, *bins), [name], which)
-        if plane:
-            key = HistogramKey(PLANES, f"{name}_{'_'.join(plane)}")
-            axes = (*_bins(feature_axes[plane[0]]), *_bins(feature_axes[plane[1]]))
-            of_mean = titles(f"Mean {title}", *(described[axis].axis_title for axis in plane), f"mean {title}")
-            add(key, ROOT.TProfile2D(key.object_name, of_mean, *axes), [*plane, name])
-
-    count = len(detectors)
-    votes = ("votes", "Detectors that flag an event;votes;events", voters + 1, -0.5, voters + 0.5)
-    add(HistogramKey(AGREEMENT, "votes"), ROOT.TH1D(*votes), ["votes"])
-    agreement = ROOT.TH2D("flagged", "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
-    _label_matrix(agreement, detectors)
-    flags = [f"flag_{name}" for name in detectors]
-    add_products(HistogramKey(AGREEMENT, "flagged"), agreement, flags, False, filling.kAll)
+    booking = _Booking(fields)
+    for selection in SELECTIONS:
+        _book_features(booking, plan, selection)
+    _book_scores(booking, plan)
+    _book_agreement(booking, plan)
     return Histograms(
-        numbers,
-        filling,
-        filling.book(selected, slots, bool(variations), watch or ROOT.nullptr),
-        book_non_finite(read, features, slots),
+        booking.numbers,
+        booking.filling,
+        booking.filling.book(selected, slots, bool(plan.variations), stopwatch or ROOT.nullptr),
+        book_non_finite(read, plan.features, slots),
     )
+
+
+def _book_features(booking: _Booking, plan: HistogramPlan, selection: str) -> None:
+    """Book what the features of normal or of anomalous events look like."""
+    for name, axis in plan.feature_axes.items():
+        key, described = HistogramKey(FEATURES, name, selection), plan.described[name]
+        title = titles(described.title + _of_events(selection), described.axis_title, "events")
+        booking.add_counts(key, ROOT.TH1D(key.object_name, title, *_bins(axis)), [name])
+    if plan.plane:
+        key = HistogramKey(PLANES, "_".join(plan.plane), selection)
+        model = _plane_model(plan.plane, selection, plan.described, plan.feature_axes)
+        booking.add_counts(key, ROOT.TH2D(key.object_name, *model), plan.plane)
+    key, width = HistogramKey(MOMENTS, selection=selection), len(plan.features)
+    title = titles("Sums of products of features" + _of_events(selection), "", "", "sum of products")
+    empty = ROOT.TH2D(key.object_name, title, *2 * (width + 1, -0.5, width + 0.5))
+    _label_matrix(empty, ("1", *plan.features))
+    booking.add_products(key, empty, plan.features, with_one=True)
+
+
+def _book_scores(booking: _Booking, plan: HistogramPlan) -> None:
+    """Book the scores of the detectors and of the ensemble, and where in the plane they are high."""
+    scores = {f"score_{name}": _bins(axis) for name, axis in plan.score_axes.items()}
+    for name, bins in {**scores, ENSEMBLE: (100, 0.0, 1.0)}.items():
+        title = score_title(name)
+        empty = ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins)
+        booking.add_counts(HistogramKey(SCORES, name), empty, [name])
+        for label in LABELS if plan.labelled else ():
+            of_label = titles(_capitalised(title) + _of_events(label), title, "events")
+            booking.add_counts(HistogramKey(SCORES, name, label), ROOT.TH1D(name, of_label, *bins), [name])
+        if plan.plane:
+            key = HistogramKey(PLANES, f"{name}_{'_'.join(plan.plane)}")
+            axes = [edge for column in plan.plane for edge in _bins(plan.feature_axes[column])]
+            axis_titles = (plan.described[column].axis_title for column in plan.plane)
+            of_mean = titles(f"Mean {title}", *axis_titles, f"mean {title}")
+            booking.add_means(key, ROOT.TProfile2D(key.object_name, of_mean, *axes), [*plan.plane, name])
+
+
+def _book_agreement(booking: _Booking, plan: HistogramPlan) -> None:
+    """Book how many detectors flag an event, and which of them together."""
+    count = len(plan.score_axes)
+    bins = (plan.voters + 1, -0.5, plan.voters + 0.5)
+    votes = ROOT.TH1D(VOTES, "Detectors that flag an event;votes;events", *bins)
+    booking.add_counts(HistogramKey(AGREEMENT, VOTES), votes, [VOTES])
+    flagged = ROOT.TH2D("flagged", "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
+    _label_matrix(flagged, tuple(plan.score_axes))
+    flags = [f"flag_{name}" for name in plan.score_axes]
+    booking.add_products(HistogramKey(AGREEMENT, "flagged"), flagged, flags, with_one=False)
 
 
 def _bins(axis: Binning) -> tuple[int, float, float]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from rdf import RNode
 from rdf.code.compiler import graph_library
+from rdf.graph.fields import Fields, cpp_fields
 from rdf.schema.model import ID_QUANTITIES, names_in
 
 OBJECTS = "recorded_objects"
@@ -166,13 +167,13 @@ class TopObjects:
 
 
 def book_top_objects(
-    events: RNode, fields: Mapping[str, str], key: Sequence[str], parts: ObjectParts, size: int, slots: int
+    events: RNode, fields: Fields, key: Sequence[str], parts: ObjectParts, size: int, slots: int
 ) -> TopObjects:
     """Book the objects of the events with the greatest key; of those with equal keys, of the first by their ids.
 
     Args:
         events: node with `recorded_event`, `recorded_scores` and `recorded_objects`.
-        fields: column -> how `macros/graph/fields.hxx` names it.
+        fields: of the graph's events.
         key: columns compared, first column first.
         parts: of the objects.
         size: number of events; all of them where there are no more.
@@ -182,5 +183,5 @@ def book_top_objects(
     from rdf.code.interpreter import ROOT
 
     graph_library("scores").load()
-    collector = ROOT.graph.TopObjects(slots, [fields[name] for name in key], size)
+    collector = ROOT.graph.TopObjects(slots, cpp_fields(fields.of(key)), size)
     return TopObjects(tuple(key), parts.names, size, collector, collector.book(events))

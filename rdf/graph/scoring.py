@@ -10,9 +10,8 @@ from rdf import RNode
 from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import CompiledDetector
+from rdf.graph.fields import FOLD, cpp_fields, score_fields
 
-ENSEMBLE = "score_ensemble"
-FOLD = "fold"
 SCORES = "recorded_scores"
 """Column with all that the detectors say of an event, from which the others are read."""
 
@@ -56,16 +55,8 @@ def define_scores(
     fields = score_fields(tuple(detectors))
     columns = event_columns((), tuple(detectors), folds)
     return ROOT.graph.define_scores(
-        events, together, watch or ROOT.nullptr, columns, [fields[name] for name in columns]
+        events, together, watch or ROOT.nullptr, columns, cpp_fields(fields[name] for name in columns)
     )
-
-
-def score_fields(detectors: Sequence[str]) -> dict[str, str]:
-    """Return, for each column of the scores, how `macros/graph/fields.hxx` names it."""
-    of_detectors = {
-        f"{kind}_{name}": f"{kind}:{i}" for kind in ("score", "rank", "flag") for i, name in enumerate(detectors)
-    }
-    return {FOLD: "fold", **of_detectors, "votes": "votes", ENSEMBLE: "ensemble", "flag_ensemble": "flagged"}
 
 
 def event_columns(recorded: Sequence[str], detectors: Sequence[str], folds: int = 1) -> list[str]:

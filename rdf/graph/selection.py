@@ -32,7 +32,7 @@ def select_finite(events: RNode, features: int) -> RNode:
     return ROOT.graph.select_finite(events, features, FINITE)
 
 
-def select_part(events: RNode, condition: str) -> RNode:
+def select_events(events: RNode, condition: str) -> RNode:
     """Keep events that fulfil a C++ condition over the columns; it is the name of the cut too."""
     return ROOT.RDF.AsRNode(events.Filter(condition, condition))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rdf import RNode
 from rdf.code.interpreter import ROOT
+from rdf.graph.fields import Field, Fields, cpp_fields
 from rdf.graph.scoring import SCORES
 from rdf.schema.model import ID_QUANTITIES, SOURCE_ROW
 
@@ -22,7 +23,7 @@ class Rows:
     Attributes:
         ids: names of the whole numbers that name the event, most significant first.
         values: names of the numbers, which are rounded to float32.
-        fields: how `macros/graph/fields.hxx` names these.
+        fields: where the graph has these.
         size: rows that are drawn, or are the top; None for all.
         key: number of values that are compared, for the top; None for a draw.
         seed: of the draw.
@@ -30,19 +31,19 @@ class Rows:
 
     ids: tuple[str, ...]
     values: tuple[str, ...]
-    fields: tuple[str, ...]
+    fields: tuple[Field, ...]
     size: int | None = None
     key: int | None = None
     seed: int = 0
 
     def collector(self, slots: int) -> Any:
         """Return the C++ object that collects these rows in the slots of an event loop."""
-        with_row = SOURCE_ROW in self.ids
+        with_row, fields = SOURCE_ROW in self.ids, cpp_fields(self.fields)
         if self.size is None:
-            return ROOT.graph.Rows.all(slots, self.fields, with_row)
+            return ROOT.graph.Rows.all(slots, fields, with_row)
         if self.key is None:
-            return ROOT.graph.Rows.sampled(slots, self.fields, with_row, self.size, self.seed)
-        return ROOT.graph.Rows.top(slots, self.fields, self.size, self.key)
+            return ROOT.graph.Rows.sampled(slots, fields, with_row, self.size, self.seed)
+        return ROOT.graph.Rows.top(slots, fields, self.size, self.key)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _book(events: RNode, rows: Rows, slots: int) -> Snapshot:
 
 def book_snapshot(
     events: RNode,
-    fields: Mapping[str, str],
+    fields: Fields,
     values: Sequence[str],
     slots: int,
     sample: int | None = None,
@@ -129,7 +130,7 @@ def book_snapshot(
 
     Args:
         events: node with `recorded_event`, and `recorded_scores` if one of the values is made of it.
-        fields: column -> how `macros/graph/fields.hxx` names it.
+        fields: of the graph's events.
         values: columns wanted.
         slots: of the event loop.
         sample: number of events to draw at random without replacement, at least 1, each event with the same
@@ -139,23 +140,21 @@ def book_snapshot(
         seed: of the draw, 0 to 2^64 - 1.
     """
     row = (SOURCE_ROW,) if events.HasColumn(SOURCE_ROW) else ()
-    wanted = tuple(fields[name] for name in values)
-    return _book(events, Rows((*row, *ID_QUANTITIES), tuple(values), wanted, sample, seed=seed), slots)
+    return _book(events, Rows((*row, *ID_QUANTITIES), tuple(values), fields.of(values), sample, seed=seed), slots)
 
 
 def book_top_events(
-    events: RNode, fields: Mapping[str, str], key: Sequence[str], values: Sequence[str], size: int, slots: int
+    events: RNode, fields: Fields, key: Sequence[str], values: Sequence[str], size: int, slots: int
 ) -> Snapshot:
     """Book columns of the events with the greatest key; of those with equal keys, of the first by their ids.
 
     Args:
         events: node with `recorded_event` and `recorded_scores`.
-        fields: column -> how `macros/graph/fields.hxx` names it.
+        fields: of the graph's events.
         key: columns compared, first column first.
         values: columns wanted.
         size: number of events; all of them where there are no more.
         slots: of the event loop.
     """
     names = (*key, *values)
-    wanted = tuple(fields[name] for name in names)
-    return _book(events, Rows(tuple(ID_QUANTITIES), names, wanted, size, len(key)), slots)
+    return _book(events, Rows(tuple(ID_QUANTITIES), names, fields.of(names), size, len(key)), slots)

@@ -19,7 +19,8 @@ from rdf.code.compiler import compile_library, graph_library
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
 from rdf.execution.event_loop import EventLoop, use_threads
-from rdf.graph.scoring import Ensemble, define_scores, score_fields
+from rdf.graph.fields import Fields
+from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
 from rdf.schema.model import ID_QUANTITIES, Available, load_schema
@@ -51,15 +52,14 @@ def _open(path: Path) -> Source:
 def _define_features(loop: EventLoop, source: Source, ids: Sequence[str] = ()) -> RNode:
     selection = effective_selection(SCHEMA, source.available, {})
     columns = rounded(physics_columns(SCHEMA, source.available, selection, {}), FEATURES)
-    return define_columns(loop.events, columns, tuple(ids), FEATURES, loop.watch)
+    return define_columns(loop.events, columns, tuple(ids), FEATURES, loop.stopwatch)
 
 
 def columns(path: Path) -> npt.NDArray[np.float32]:
     """Return the columns of all events in the order of their numbers, shape (events, columns)."""
     slots, source = use_threads(1), _open(path)
     loop = EventLoop(source, (0, source.events))
-    fields = {name: f"value:{i}" for i, name in enumerate(FEATURES)}
-    snapshot = book_snapshot(_define_features(loop, source, (*ID_QUANTITIES,)), fields, FEATURES, slots)
+    snapshot = book_snapshot(_define_features(loop, source, (*ID_QUANTITIES,)), Fields(FEATURES), FEATURES, slots)
     loop.run([snapshot.booked])
     return snapshot.collected().arrays()[1]
 
@@ -80,9 +80,9 @@ def scores_seconds(path: Path, detectors: Compiled, threads: int = 1) -> float:
     loop = EventLoop(source, (0, source.events))
     events = select_finite(_define_features(loop, source, ("event",)), len(FEATURES))
     of_folds = {name: [made] for name, made in detectors.items()}
-    events = define_scores(events, of_folds, Ensemble(tuple(detectors), 2), watch=loop.watch)
+    events = define_scores(events, of_folds, Ensemble(tuple(detectors), 2), watch=loop.stopwatch)
     # To keep the greatest costs next to nothing; RDataFrame's Sum has neighbouring places in memory for its threads.
-    top = book_top_events(events, score_fields(tuple(detectors)), ("score_ensemble",), (), 1, threads)
+    top = book_top_events(events, Fields((), tuple(detectors)), ("score_ensemble",), (), 1, threads)
     return loop.run([top.booked]).loop_seconds
 
 

@@ -20,7 +20,8 @@ from rdf.code.columns import define_columns, rounded
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
 from rdf.execution.event_loop import EventLoop, Loop, use_threads
 from rdf.graph.events import book_events
-from rdf.graph.histograms import book_histograms, collect_histograms, complete, write_histograms
+from rdf.graph.fields import Fields
+from rdf.graph.histograms import HistogramPlan, book_histograms, collect_histograms, complete, write_histograms
 from rdf.graph.scoring import Ensemble, define_scores, event_columns
 from rdf.graph.selection import Cut, book_cutflow, select_finite
 from rdf.graph.snapshot import Snapshot, book_snapshot, book_top_events
@@ -29,7 +30,7 @@ from rdf.schema.features import FEATURE_SETS, FEATURES
 from rdf.schema.model import ID_QUANTITIES, Schema, load_schema
 from rdf.sources.source import Source, open_source
 from tests.models.trained import write_forest
-from tests.rdf.trees import columns_of, fields_of
+from tests.rdf.trees import columns_of
 
 Columns = dict[str, NDArray[Any]]
 RAZOR = FEATURE_SETS["razor"]
@@ -77,7 +78,7 @@ def physics(columns: Columns) -> Columns:
 def recorded(loop: EventLoop, source: Source, schema: Schema) -> RNode:
     """What a run computes of an event: its name, the razor features and observables."""
     columns = rounded(columns_of(source, schema), RECORDED)
-    return define_columns(loop.events, columns, ID_QUANTITIES, RECORDED, loop.watch)
+    return define_columns(loop.events, columns, ID_QUANTITIES, RECORDED, loop.stopwatch)
 
 
 def read_csv(path: Path) -> Columns:
@@ -210,7 +211,7 @@ def collected(made_up: Sample, schema: Schema) -> dict[int, Collected]:
         slots = use_threads(threads)
         loop = EventLoop(made_up.source, (0, made_up.source.events))
         selected = select_finite(recorded(loop, made_up.source, schema), len(RAZOR.features))
-        snapshot, cutflow = book_snapshot(selected, fields_of(RECORDED), RECORDED, slots), book_cutflow(selected)
+        snapshot, cutflow = book_snapshot(selected, Fields(RECORDED), RECORDED, slots), book_cutflow(selected)
         took = loop.run([snapshot.booked, cutflow.booked])
         found[threads] = Collected(*snapshot.collected().arrays(), took, cutflow.cuts(), snapshot)
     return found
@@ -271,7 +272,7 @@ def scored(
     """The scoring loop by number of threads; that with two is written down as one over simulated events."""
     found = {}
     models = trained.models
-    columns, fields = event_columns(RECORDED, [DETECTOR]), fields_of(RECORDED, [DETECTOR])
+    columns, fields = event_columns(RECORDED, [DETECTOR]), Fields(RECORDED, (DETECTOR,))
     detector = trained.compiled(slots=2)
     for threads in (2, 1):
         folder = tmp_path_factory.mktemp(f"scored{threads}")
@@ -283,7 +284,7 @@ def scored(
             select_finite(events, len(RAZOR.features)),
             {DETECTOR: [detector]},
             Ensemble((DETECTOR,), models.min_votes),
-            watch=loop.watch,
+            watch=loop.stopwatch,
         )
         written = book_events(selected, folder / "events.root", columns, provenance)
         key = ("score_ensemble", f"score_{DETECTOR}")
@@ -293,14 +294,9 @@ def scored(
             events,
             selected,
             fields,
-            RAZOR.features,
-            FEATURES,
-            models.feature_axes,
-            axes,
-            RAZOR.plane,
-            1,
+            HistogramPlan(tuple(RAZOR.features), FEATURES, models.feature_axes, axes, RAZOR.plane, voters=1),
             slots,
-            watch=loop.watch,
+            loop.stopwatch,
         )
         cutflow = book_cutflow(selected)
         took = loop.run([written, top.booked, *histograms.results(), cutflow.booked])

@@ -14,7 +14,6 @@ from rdf import RNode
 from rdf.code.columns import define_columns, effective_selection, physics_columns
 from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT, define, include_kernels
-from rdf.graph.scoring import score_fields
 from rdf.schema.model import Definition, Objects, Schema
 from rdf.schema.variations import vary_scales
 from rdf.sources.source import Source, open_source
@@ -107,11 +106,6 @@ def columns_of(
     """Every column that the source can have, with its expression."""
     selection = effective_selection(schema, source.available, objects or {})
     return physics_columns(schema, source.available, selection, definitions or {}, varied)
-
-
-def fields_of(values: Sequence[str], detectors: Sequence[str] = ()) -> dict[str, str]:
-    """How the compiled graph names these float32 columns, and what detectors say of an event."""
-    return {**{name: f"value:{i}" for i, name in enumerate(values)}, **score_fields(detectors)}
 
 
 def graph_of(

@@ -18,11 +18,12 @@ from rdf.code.compiler import find_compiler
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import compile_detector, translate_network
 from rdf.execution.event_loop import EventLoop, use_threads
+from rdf.graph.fields import Fields, cpp_fields
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
 from rdf.schema.model import ID_QUANTITIES, load_schema
-from tests.rdf.trees import NANOAOD_KINDS, columns_of, fields_of, nanoaod, opened, write_ttree
+from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree
 
 WHOLE_GRAPH = """
 import sys
@@ -50,16 +51,18 @@ def whole_graph(folder: Path) -> dict[str, np.ndarray]:
         for name, network in networks.items()
     }
     loop = EventLoop(source, (0, source.events))
-    events = define_columns(loop.events, rounded(columns, features), (*ID_QUANTITIES, *doubles), features, loop.watch)
+    events = define_columns(
+        loop.events, rounded(columns, features), (*ID_QUANTITIES, *doubles), features, loop.stopwatch
+    )
     selected = select_finite(events, len(features))
-    scored = define_scores(selected, detectors, Ensemble(tuple(detectors), 1), watch=loop.watch)
-    fields = fields_of(features, tuple(detectors))
+    scored = define_scores(selected, detectors, Ensemble(tuple(detectors), 1), watch=loop.stopwatch)
+    fields = Fields(tuple(features), tuple(detectors))
     wanted = [name for name in fields if name != "fold"]
     snapshot = book_snapshot(scored, fields, wanted, slots)
     top = book_top_events(scored, fields, ("score_ensemble",), features, 20, slots)
     non_finite = book_non_finite(events, features, slots)
     filling = ROOT.graph.Histograms()
-    filling.add_products(ROOT.TH2D("", "", 4, 0, 4, 4, 0, 4), [fields[name] for name in features], False, filling.kAll)
+    filling.add_products(ROOT.TH2D("", "", 4, 0, 4, 4, 0, 4), cpp_fields(fields.of(features)), False, filling.kAll)
     exact = {name: scored.Take["double"](name) for name in doubles}
     order = scored.Take["ULong64_t"]("event")
     products = filling.book(scored, slots, False, ROOT.nullptr)

@@ -13,6 +13,7 @@ import uproot
 from rdf.code.interpreter import ROOT, define
 from rdf.code.sofie import CompiledDetector
 from rdf.execution.event_loop import use_threads
+from rdf.graph.fields import Field, Kind, cpp_fields
 from rdf.graph.scoring import Ensemble, define_scores
 from tests.macros.networks import network_of
 from tests.rdf.trees import events_of
@@ -127,8 +128,8 @@ def summed_products(X: np.ndarray, threads: int, with_one: bool = True) -> tuple
     detector = CompiledDetector("last", ROOT.scoring.Detector(make, "weights", slots, 0.0, [0.0], [0.0]))
     events = define_scores(events_of(X), {"last": [detector]}, Ensemble(("last",), 1))
     filling = ROOT.graph.Histograms()
-    fields = [f"value:{i}" for i in range(X.shape[1] - 1)]
-    size = len(fields) + with_one
+    fields = cpp_fields(Field(Kind.VALUE, i) for i in range(X.shape[1] - 1))
+    size = X.shape[1] - 1 + with_one
     selections = (filling.kAll, filling.kNormal, filling.kAnomalous)
     numbers = [
         filling.add_products(ROOT.TH2D("", "", size, 0, size, size, 0, size), fields, with_one, selection)
@@ -151,7 +152,10 @@ def test_events_by_their_labels(threads: int) -> None:
     filling = ROOT.graph.Histograms()
     empty = ROOT.TH1D("", "", 40, 0, 4)
     selections = {None: filling.kAll, 1: filling.kSignal, 0: filling.kBackground}
-    numbers = {of: filling.add(empty, ["score:0"], selection) for of, selection in selections.items()}
+    numbers = {
+        of: filling.add_counts(empty, cpp_fields([Field(Kind.SCORE)]), selection)
+        for of, selection in selections.items()
+    }
     scored = define_scores(events, {"second": [detector]}, Ensemble(("second",), 1))
     ROOT.RDF.RunGraphs([filling.book(scored, slots, False, ROOT.nullptr)])
     use_threads(1)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from rdf.code.columns import define_columns, rounded
 from rdf.execution.event_loop import EventLoop, use_threads
+from rdf.graph.fields import Fields
 from rdf.graph.snapshot import Snapshot, book_snapshot
 from rdf.schema.model import ID_QUANTITIES, load_schema
 from tests.macros.graph.test_rows import lots_of
-from tests.rdf.trees import NANOAOD_KINDS, columns_of, fields_of, nanoaod, opened, write_ttree
+from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree
 
 DETECTOR = "isolation_forest"
 
@@ -78,7 +79,7 @@ def drawn(
     loop = EventLoop(source, (0, source.events))
     names = ("HT", "MET")
     events = define_columns(loop.events, rounded(columns_of(source, schema), names), ID_QUANTITIES, names)
-    snapshot = book_snapshot(events, fields_of(names), names, slots, sample, seed)
+    snapshot = book_snapshot(events, Fields(tuple(names)), names, slots, sample, seed)
     loop.run([snapshot.booked])
     use_threads(1)
     return snapshot, *snapshot.collected().arrays()
@@ -107,7 +108,7 @@ def test_rows_of_parts_are_merged_to_those_of_one_loop(sample: int | None, made_
         loop = EventLoop(made_up.source, entries)
         names = ("HT", "MET")
         events = define_columns(loop.events, rounded(columns_of(made_up.source, schema), names), ID_QUANTITIES, names)
-        snapshot = book_snapshot(events, fields_of(names), names, 1, sample, 7)
+        snapshot = book_snapshot(events, Fields(tuple(names)), names, 1, sample, 7)
         loop.run([snapshot.booked])
         # As they come from another process.
         parts.append(pickle.loads(pickle.dumps(snapshot.collected())))
@@ -132,7 +133,7 @@ def test_a_sample_has_no_place_or_number_that_it_prefers(made_up: Any, schema: A
     slots = use_threads(1)
     loop = EventLoop(made_up.source, (0, made_up.source.events))
     events = define_columns(loop.events, rounded(columns_of(made_up.source, schema), ["HT"]), ID_QUANTITIES, ["HT"])
-    snapshots = [book_snapshot(events, fields_of(["HT"]), ["HT"], slots, size, seed) for seed in range(draws)]
+    snapshots = [book_snapshot(events, Fields(("HT",)), ["HT"], slots, size, seed) for seed in range(draws)]
     loop.run([snapshot.booked for snapshot in snapshots])
     tenths = []
     for snapshot in snapshots:

@@ -20,7 +20,8 @@ from rdf.code.interpreter import ROOT
 from rdf.code.sofie import compile_detector, translate_network
 from rdf.errors import SchemaError
 from rdf.execution.event_loop import EventLoop, use_threads
-from rdf.graph.histograms import book_histograms, collect_histograms, complete, write_histograms
+from rdf.graph.fields import Fields
+from rdf.graph.histograms import HistogramPlan, book_histograms, collect_histograms, complete, write_histograms
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import Cut, book_cutflow, select_finite
 from rdf.provenance import Provenance
@@ -36,7 +37,6 @@ from tests.rdf.trees import (
     Values,
     arrays,
     columns_of,
-    fields_of,
     graph_of,
     nanoaod,
     opened,
@@ -330,10 +330,12 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
     events = define_columns(vary_scales(loop.events, SIZES), columns, ID_QUANTITIES, recorded)
     selected = select_finite(events, len(FEATURE_NAMES))
     selected = define_scores(selected, {DETECTOR: [compiled]}, Ensemble((DETECTOR,), 1))
-    histograms = book_histograms(
-        events, selected, fields_of(recorded, [DETECTOR]), FEATURE_NAMES, FEATURES, models.feature_axes,
-        {DETECTOR: entry.score_axis}, ("MR", "Rsq"), 1, slots, tuple(SIZES),
-    )  # fmt: skip
+    plan = HistogramPlan(
+        *(FEATURE_NAMES, FEATURES, models.feature_axes, {DETECTOR: entry.score_axis}, ("MR", "Rsq")),
+        voters=1,
+        variations=tuple(SIZES),
+    )
+    histograms = book_histograms(events, selected, Fields(recorded, (DETECTOR,)), plan, slots)
     cutflow = book_cutflow(selected)
     loop.run([*histograms.results(), cutflow.booked])
     assert cutflow.cuts() == [Cut("all", EVENTS), Cut("finite", nominal.sum())]

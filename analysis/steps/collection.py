@@ -1,0 +1,61 @@
+"""The first event loop of a run: the rows that detectors learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.steps.engine import Engine
+from analysis.steps.prepared import PreparedSample
+from models.folder import TrainingSample
+from rdf.code.compiler import graph_library
+from rdf.errors import NoEvents
+from rdf.schema.model import ID_QUANTITIES
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Events that detectors learn from.
+
+    Attributes:
+        ids: run, luminosityBlock and event, shape (events, 3), uint64.
+        X: features, shape (events, features), float32.
+        labels: 1 for signal, 0 for background, -1 for neither, shape (events,); None where there are none.
+        observables: shape (events, observables), float32.
+        sample: that they were taken from.
+    """
+
+    ids: npt.NDArray[np.uint64]
+    X: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int8] | None
+    observables: npt.NDArray[np.float32]
+    sample: TrainingSample
+
+
+def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | None) -> TrainingRows:
+    """Run an event loop that collects the rows that detectors learn from.
+
+    Args:
+        sample: that they are taken from.
+        engine: runs the event loop.
+        limit: events at most, drawn at random; None for all.
+
+    Raises:
+        NoEvents: none is left after the cuts.
+    """
+    graph = sample.graph
+    rows = engine.collect(sample, limit)
+    graph_library("scores")  # the second event loop's, compiled during the training
+    ids, values = rows.arrays()
+    if not len(values):
+        raise NoEvents(f"{sample.data.title}: no event {graph.conditions} is left to train on; check the sample")
+    first, width = int(graph.labelled), len(graph.recipe.features)
+    return TrainingRows(
+        ids=ids[:, -len(ID_QUANTITIES) :],
+        X=values[:, first : first + width],
+        labels=values[:, 0].astype(np.int8) if graph.labelled else None,
+        observables=values[:, first + width :],
+        sample=sample.training_sample(rows.seen),
+    )

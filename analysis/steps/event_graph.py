@@ -1,0 +1,205 @@
+"""The graph of a sample's events: what is computed of them, and what a pass over them is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.output.findings import DISPLAYED, TOP_EVENTS
+from analysis.steps.bookings import BookedCollection, BookedScores, BookedScoring, ScoredFile
+from models.folder import Columns, ModelFolder
+from rdf import RNode
+from rdf.graph.fields import ENSEMBLE, LABEL, Fields
+from rdf.graph.objects import OBJECTS, ObjectParts, object_parts
+from rdf.schema.features import Feature
+from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.variations import scales, vary_scales
+
+if TYPE_CHECKING:
+    from analysis.steps.compilation import Compiled
+    from rdf.execution.event_loop import Pass
+    from rdf.graph.histograms import HistogramPlan
+    from rdf.sources.source import Source
+
+
+@dataclass(frozen=True)
+class EventGraph:
+    """What is computed of the events of a sample. It can travel to another process.
+
+    Attributes:
+        source: the trees.
+        columns: every column that the source can have, with the expression that gives it.
+        recipe: the columns that are computed, as models.json says it.
+        described: how each column is written.
+        vary: scale -> its relative size, of the systematic variations.
+        seed: of random draws.
+        event_filter: C++ condition that an event has to fulfil beyond the cuts, or None.
+    """
+
+    source: Source
+    columns: Mapping[str, str]
+    recipe: Columns
+    described: Mapping[str, Feature]
+    vary: Mapping[str, float]
+    seed: int
+    event_filter: str | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the events have labels."""
+        return LABEL in self.columns
+
+    @property
+    def conditions(self) -> str:
+        """What an event has to fulfil to be used, in words."""
+        return "with finite features" if self.event_filter is None else f"with finite features and {self.event_filter}"
+
+    @property
+    def _values(self) -> tuple[str, ...]:
+        """Columns that an event keeps side by side, the features first."""
+        return (*self.recipe.features, *self.recipe.observables)
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Columns of an event that are recorded beside run, luminosityBlock and event."""
+        return (*(LABEL,) * self.labelled, *self._values)
+
+    def written(self, compiled: Compiled) -> list[str]:
+        """Return the columns of events.root beside run, luminosityBlock and event, in their order."""
+        from rdf.graph.scoring import event_columns
+
+        return event_columns(self.recorded, tuple(compiled.detectors), compiled.folds)
+
+    @property
+    def _wanted(self) -> tuple[str, ...]:
+        """Columns that an event keeps beside its values."""
+        return (*ID_QUANTITIES, *(LABEL,) * self.labelled, *(OBJECTS,) * bool(self._objects))
+
+    @property
+    def _objects(self) -> ObjectParts | None:
+        """The parts of an event's objects; None where there are none to show."""
+        return object_parts(self.columns)
+
+    @property
+    def _defined(self) -> dict[str, str]:
+        """All columns, with those that are made for the graph alone."""
+        return {**self.columns, OBJECTS: self._objects.expression} if self._objects else {**self.columns}
+
+    def compile_columns(self) -> None:
+        """Have the columns compiled, which takes a while, before they are needed."""
+        from rdf.code.columns import compile_columns, rounded
+
+        types = {**self.source.head_types, **scales(self.vary)}
+        compile_columns(rounded(self._defined, self._values), self._wanted, self._values, types)
+
+    def check_columns(self) -> None:
+        """Define the columns on a graph that is not run, so that an expression that is wrong is an error."""
+        from rdf.execution.event_loop import Pass
+
+        self._define_columns(Pass(self.source.open()))
+
+    def _define_columns(self, over: Pass) -> RNode:
+        """Define all columns of an event."""
+        from rdf.code.columns import define_columns, rounded
+
+        events = vary_scales(over.events, self.vary)
+        columns = rounded(self._defined, self._values)
+        return define_columns(events, columns, self._wanted, self._values, over.stopwatch)
+
+    def _select(self, events: RNode) -> RNode:
+        """Keep the events that can be used, and of these the ones that pass the filter."""
+        from rdf.graph.selection import select_events, select_finite
+
+        selected = select_finite(events, len(self.recipe.features))
+        return selected if self.event_filter is None else select_events(selected, self.event_filter)
+
+    def book_collection(self, over: Pass, limit: int | None, slots: int) -> BookedCollection:
+        """Book the training rows.
+
+        Args:
+            over: the pass that collects them.
+            limit: events at most, drawn at random; None for all.
+            slots: of the pass.
+        """
+        from rdf.graph.snapshot import book_snapshot
+
+        selected = self._select(self._define_columns(over))
+        rows = book_snapshot(selected, Fields(self._values), self.recorded, slots, limit, self.seed)
+        return BookedCollection(over, rows)
+
+    def book_scores(self, over: Pass, compiled: Compiled, slots: int) -> BookedScores:
+        """Book what detectors say of all events, to be kept in memory.
+
+        Args:
+            over: the pass that scores.
+            compiled: the detectors.
+            slots: of the pass.
+        """
+        from rdf.graph.selection import book_cutflow
+        from rdf.graph.snapshot import book_snapshot
+
+        scored = self._scored(self._define_columns(over), over, compiled)
+        fields = Fields(self._values, tuple(compiled.detectors))
+        snapshot = book_snapshot(scored, fields, self.written(compiled), slots)
+        return BookedScores(tuple(self.written(compiled)), snapshot, book_cutflow(scored))
+
+    def _scored(self, events: RNode, over: Pass, compiled: Compiled) -> RNode:
+        from rdf.graph.scoring import define_scores
+
+        selected = self._select(events)
+        return define_scores(selected, compiled.detectors, compiled.ensemble, compiled.folds, over.stopwatch)
+
+    def book_scoring(
+        self, over: Pass, models: ModelFolder, compiled: Compiled, slots: int, file: ScoredFile
+    ) -> BookedScoring:
+        """Book all that is found in scored events.
+
+        Args:
+            over: the pass that scores.
+            models: of the detectors.
+            compiled: the detectors.
+            slots: of the pass.
+            file: that the scored events are written to.
+        """
+        from rdf.graph.events import book_events
+        from rdf.graph.histograms import book_histograms
+        from rdf.graph.objects import book_top_objects
+        from rdf.graph.selection import book_cutflow
+        from rdf.graph.snapshot import book_top_events
+
+        names, columns = tuple(compiled.detectors), self.written(compiled)
+        fields = Fields(self._values, names)
+        events = self._define_columns(over)
+        scored = self._scored(events, over, compiled)
+        # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
+        key = (ENSEMBLE, *(f"score_{name}" for name in compiled.ensemble.detectors))
+        objects = self._objects
+        return BookedScoring(
+            over=over,
+            file=file,
+            detectors=names,
+            written=book_events(scored, file.path, columns, file.provenance),
+            top=book_top_events(scored, fields, key, columns, TOP_EVENTS, slots),
+            objects=book_top_objects(scored, fields, key, objects, DISPLAYED, slots) if objects else None,
+            histograms=book_histograms(
+                events, scored, fields, self._histograms(models, compiled), slots, over.stopwatch
+            ),
+            cutflow=book_cutflow(scored),
+        )
+
+    def _histograms(self, models: ModelFolder, compiled: Compiled) -> HistogramPlan:
+        """Return which histograms scored events fill."""
+        from rdf.graph.histograms import HistogramPlan
+
+        drawn = dict.fromkeys((*self._values, *(self.recipe.plane or ())))
+        return HistogramPlan(
+            features=tuple(self.recipe.features),
+            described=self.described,
+            feature_axes={name: models.feature_axes[name] for name in drawn},
+            score_axes={name: models.detectors[name].score_axis for name in compiled.detectors},
+            plane=self.recipe.plane,
+            voters=len(compiled.ensemble.detectors),
+            variations=tuple(self.vary),
+            labelled=self.labelled,
+        )

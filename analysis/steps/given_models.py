@@ -1,0 +1,139 @@
+"""Models that a run is given: whether they fit the configuration and the sample, and whether they are trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from analysis.configuration import AnalysisConfiguration, RunConfiguration
+from analysis.errors import ConfigurationError
+from analysis.steps.own_models import NoNotes, are_own
+from models.folder import MODELS_JSON, ModelFolder, read_model_folder
+from rdf.schema.expressions import outside_grammar
+from rdf.schema.model import Definitions, Schema, Selection
+
+OF_TRAINING = ("features", "define", "objects", "train_events", "train_on", "folds", "threshold", "autoencoder")
+"""Keys that models bring with them."""
+
+
+def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
+    """Read the model folder that is configured, which has to have the detectors that are asked for.
+
+    Raises:
+        ModelFolderError: as `read_model_folder` says.
+        ConfigurationError: something is configured that the models decide, or a detector that they do not have; or they
+            bring C++ of somebody else's that is more than formulas.
+    """
+    if configuration.models is None:
+        return None
+    models = read_model_folder(configuration.models)
+    for key in OF_TRAINING:
+        given = key in configuration.model_fields_set
+        if given and getattr(configuration, key) != type(configuration).model_fields[key].get_default(
+            call_default_factory=True
+        ):
+            raise ConfigurationError(
+                f"--{key.replace('_', '-')}: with --models it is what the models were trained with; leave it out"
+            )
+    for name in configuration.detectors or ():
+        if name not in models.detectors:
+            raise ConfigurationError(
+                f"--detectors: {configuration.models} has no {name}, only {', '.join(models.detectors)}"
+            )
+    check_expressions(models, configuration)
+    return models
+
+
+def are_trusted(models: ModelFolder, configuration: AnalysisConfiguration) -> bool:
+    """Tell whether any C++ is accepted of models: if the user says so, or one of the user's own runs wrote them.
+
+    Raises:
+        NoNotes: which models the user's own runs wrote cannot be told.
+    """
+    submitted = configuration.trusted_sha256 if isinstance(configuration, RunConfiguration) else None
+    return configuration.trust_models or submitted == models.sha256 or are_own(models.sha256)
+
+
+def trusted_sha256(models: ModelFolder, configuration: AnalysisConfiguration) -> str | None:
+    """Return by which checksum other processes, on other machines too, may know models that are trusted here.
+
+    Another folder in their place does not have it. None where the models are not trusted, and are formulas then.
+    """
+    with suppress(NoNotes):
+        if are_trusted(models, configuration):
+            return models.sha256
+    return None
+
+
+def check_expressions(
+    models: ModelFolder,
+    configuration: AnalysisConfiguration,
+    of_file: Collection[str] | None = None,
+    of_schema: Collection[str] = (),
+) -> None:
+    """Refuse models of somebody else's whose expressions are more than formulas, before any of it becomes C++.
+
+    Args:
+        models: that will score.
+        configuration: says whether they are trusted.
+        of_file: columns of the sample's files; None where they are not known yet.
+        of_schema: columns that the schema defines.
+    """
+    found = outside_grammar(*definitions_and_objects(models, configuration), of_file, of_schema)
+    if not found:
+        return
+    try:
+        if are_trusted(models, configuration):
+            return
+        unknown = ""
+    except NoNotes as reason:
+        unknown = f" (whether a run of yours wrote them cannot be told: {reason})"
+    more = f"; and {len(found) - _SAID} more" if len(found) > _SAID else ""
+    raise ConfigurationError(
+        f"{_models_json(configuration)}: {'; '.join(found[:_SAID])}{more}; what models bring has to be formulas over "
+        f"the sample's columns; if you know who wrote these, --trust-models accepts any C++{unknown}"
+    )
+
+
+_SAID = 5
+"""Expressions that a message shows, at most."""
+
+
+def _models_json(configuration: AnalysisConfiguration) -> Path:
+    return (configuration.models or Path()) / MODELS_JSON
+
+
+def definitions_and_objects(models: ModelFolder, configuration: AnalysisConfiguration) -> tuple[Definitions, Selection]:
+    """Return the columns that models define, and their selection of objects."""
+    try:
+        return (
+            TypeAdapter(Definitions).validate_python(models.define),
+            TypeAdapter(Selection).validate_python(models.objects),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"{_models_json(configuration)}: {key!a}: {first['msg'].removeprefix('Value error, ')}; train again"
+        ) from error
+
+
+def check_schema(models: ModelFolder, schema: Schema, configuration: RunConfiguration) -> None:
+    """Refuse models that were trained on another schema.
+
+    Raises:
+        ConfigurationError: they were.
+    """
+    if models.schema_name != schema.name:
+        raise ConfigurationError(
+            f"--models: {configuration.models} was trained on the schema {models.schema_name}, the sample has the "
+            f"schema {schema.name}; name models of that schema, or train"
+        )
+    if models.schema_sha256 != schema.meaning():
+        raise ConfigurationError(
+            f"--models: {configuration.models} was trained on another schema of the name {schema.name}, with other "
+            "quantities; train again"
+        )
