@@ -11,10 +11,10 @@ from analysis.steps.bookings import BookedCollection, BookedScores, BookedScorin
 from models.folder import Columns, ModelFolder
 from rdf import RNode
 from rdf.graph.fields import ENSEMBLE, LABEL, Fields
-from rdf.graph.objects import OBJECTS, ObjectParts, object_parts
+from rdf.schema.displayed_objects import OBJECTS, ObjectParts, object_parts
 from rdf.schema.features import Feature
 from rdf.schema.model import ID_QUANTITIES
-from rdf.schema.variations import scales, vary_scales
+from rdf.schema.variations import scales
 
 if TYPE_CHECKING:
     from analysis.steps.compilation import Compiled
@@ -102,6 +102,7 @@ class EventGraph:
     def _define_columns(self, over: Pass) -> RNode:
         """Define all columns of an event."""
         from rdf.code.columns import define_columns, rounded
+        from rdf.graph.variations import vary_scales
 
         events = vary_scales(over.events, self.vary)
         columns = rounded(self._defined, self._values)

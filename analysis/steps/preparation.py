@@ -113,7 +113,9 @@ def _start_root(timings: Timings) -> None:
     """Start ROOT, and have the graph's nodes compiled meanwhile if they have to be."""
     graph_library("events")
     with timings.stage("import"), spinner(error_console(), "starting ROOT"):
-        from rdf.code.interpreter import check_interpreter
+        from rdf.code.interpreter import check_interpreter, start_root
+
+        start_root()
     check_interpreter()
 
 

@@ -15,7 +15,7 @@ from rdf import RNode
 from rdf.code.compiler import Library, compile_library, graph_library
 from rdf.code.interpreter import ROOT
 from rdf.errors import CompileError, SchemaError, near_names
-from rdf.graph.objects import OBJECTS
+from rdf.schema.displayed_objects import OBJECTS
 from rdf.schema.model import (
     ALIASED,
     CANONICAL,

@@ -1,11 +1,13 @@
 """ROOT and its C++ interpreter Cling: start them with the right flags, declare code so that a failure is an exception.
 
-All of this package takes `ROOT` from here, since Cling reads its flags only once, when ROOT is imported. ROOT reports a
+All of this package takes `ROOT` from here, since Cling reads its flags only once, when ROOT is imported: `start_root`
+gives it them, and the first use of `ROOT` calls that. ROOT reports a
 failed declaration by a return value and the compiler's words on the process's stderr alone.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -20,26 +22,6 @@ from rdf.code.compiler import MACROS, place_of_error
 from rdf.errors import BrokenInterpreter, CompileError
 from rdf.memory import require_memory
 
-# Cling compiles for any x86-64 and without optimising by default; these flags make dense loops about four times and
-# the reading of files up to 1.6 times faster. optimize-regalloc undoes a setting of Cling's own that spills vector
-# registers in every iteration.
-os.environ.setdefault("EXTRA_CLING_ARGS", "-O3 -march=native -mllvm -optimize-regalloc=1")
-
-NEEDED = 1_400_000_000
-"""Bytes of address space that ROOT and its compiler take, at least; without them they abort."""
-
-require_memory(NEEDED, "ROOT")
-
-# ROOT opens all libraries that the process has once more, for all to see, numpy's BLAS with its 64-bit integers among
-# them. A BLAS with 32-bit integers that is loaded after that takes functions of numpy's for its own, and computes
-# nonsense: scipy's has to be loaded before. Where there is no scipy there is nothing to protect.
-with suppress(ImportError):
-    import scipy.linalg  # noqa: F401
-
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", message=r"[\s\S]*This distribution of ROOT is in alpha stage")
-    import ROOT
-
 __all__ = [
     "MACROS",
     "ROOT",
@@ -49,25 +31,75 @@ __all__ = [
     "first_reason",
     "include_kernels",
     "open_file",
+    "start_root",
 ]
 
-# ROOT starts when it is used first: what it is to know has to be said before. A user's logon macro (.rootlogon.C) is
-# for sessions; in a job it prints among the results, changes styles, or ends it by an error of its own.
-ROOT.PyConfig.DisableRootLogon = True
-ROOT.PyConfig.IgnoreCommandLineOptions = True
-ROOT.gROOT.SetBatch(True)
-# An event loop runs in a thread of its own even when it uses one core.
-ROOT.EnableThreadSafety()
-# Histograms belong to whoever booked them, not to the file that happens to be open.
-ROOT.TH1.AddDirectory(False)
-# What ROOT only warns about is told by this toolkit's own checks and errors.
-ROOT.gErrorIgnoreLevel = ROOT.kError
-# Where a process dies all the same, a debugger that ROOT starts would hold it up by ten seconds and more.
-ROOT.gEnv.SetValue("Root.Stacktrace", 0)
+NEEDED = 1_400_000_000
+"""Bytes of address space that ROOT and its compiler take, at least; without them they abort."""
 
-# Compiled code of ours finds ROOT's in the process.
-ROOT.gSystem.Load("libROOTDataFrame")
-ROOT.gInterpreter.AddIncludePath(str(MACROS))
+CLING_ARGUMENTS = "-O3 -march=native -mllvm -optimize-regalloc=1"
+"""Cling compiles for any x86-64 and without optimising by default; these flags make dense loops about four times and
+the reading of files up to 1.6 times faster. optimize-regalloc undoes a setting of Cling's own that spills vector
+registers in every iteration."""
+
+
+@functools.cache
+def start_root() -> Any:
+    """Import ROOT with the flags and settings that this package needs, and return it; again is harmless.
+
+    It turns batch mode and thread safety on, keeps histograms out of the current file, and silences ROOT's warnings,
+    since this package's own checks and errors say the same. Where ROOT was imported before, its interpreter has read
+    its flags already: a warning says so, and code that Cling compiles is slower.
+
+    Raises:
+        OutOfMemory: the process may not have as much memory as ROOT needs.
+    """
+    require_memory(NEEDED, "ROOT")
+    if "ROOT" in sys.modules and os.environ.get("EXTRA_CLING_ARGS") != CLING_ARGUMENTS:
+        warnings.warn(
+            "ROOT was imported before analysis.start_root(): what its interpreter compiles is not optimised; call "
+            f'start_root() first, or set EXTRA_CLING_ARGS="{CLING_ARGUMENTS}"',
+            stacklevel=2,
+        )
+    os.environ.setdefault("EXTRA_CLING_ARGS", CLING_ARGUMENTS)
+    # ROOT opens all libraries that the process has once more, for all to see, numpy's BLAS with its 64-bit integers
+    # among them. A BLAS with 32-bit integers that is loaded after that takes functions of numpy's for its own, and
+    # computes nonsense: scipy's has to be loaded before. Where there is no scipy there is nothing to protect.
+    with suppress(ImportError):
+        import scipy.linalg  # noqa: F401
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"[\s\S]*This distribution of ROOT is in alpha stage")
+        import ROOT as root  # noqa: N811 - the name ROOT is taken below
+    # ROOT itself starts when it is used first: what it is to know has to be said before. A user's logon macro
+    # (.rootlogon.C) is for sessions; in a job it prints among the results, changes styles, or ends it by an error.
+    root.PyConfig.DisableRootLogon = True
+    root.PyConfig.IgnoreCommandLineOptions = True
+    root.gROOT.SetBatch(True)
+    # An event loop runs in a thread of its own even when it uses one core.
+    root.EnableThreadSafety()
+    # Histograms belong to whoever booked them, not to the file that happens to be open.
+    root.TH1.AddDirectory(False)
+    root.gErrorIgnoreLevel = root.kError
+    # Where a process dies all the same, a debugger that ROOT starts would hold it up by ten seconds and more.
+    root.gEnv.SetValue("Root.Stacktrace", 0)
+    # Compiled code of ours finds ROOT's in the process.
+    root.gSystem.Load("libROOTDataFrame")
+    root.gInterpreter.AddIncludePath(str(MACROS))
+    return root
+
+
+class _Root:
+    """The module ROOT, which starts when it is used first, so that an import of this package changes no setting."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(start_root(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(start_root(), name, value)
+
+
+ROOT: Any = _Root()
 
 
 class CapturedStderr:

@@ -23,7 +23,7 @@ from distributed import Client, KilledWorker, get_worker
 
 import rdf.execution.shipped
 from rdf import RNode
-from rdf.code.interpreter import ROOT, first_reason
+from rdf.code.interpreter import ROOT, first_reason, start_root
 from rdf.errors import (
     ClusterError,
     ComputationError,
@@ -37,9 +37,10 @@ from rdf.execution.event_loop import Pass, Progress, broken_off, names_of
 from rdf.local_files import is_address, is_plain
 from rdf.sources.source import Source
 
-# Only once our interpreter has given ROOT its flags.
-from ROOT._distrdf import ComputationGraphGenerator, Operation  # isort: skip
-from ROOT._distrdf.Backends import Utils  # isort: skip
+start_root()  # gives ROOT its flags, before the next lines import it
+
+from ROOT._distrdf import ComputationGraphGenerator, Operation  # isort: skip  # noqa: E402
+from ROOT._distrdf.Backends import Utils  # isort: skip  # noqa: E402
 
 PLUGIN, TOPIC = "anomaly-search", "anomaly-search-events"
 """Names under which a worker knows its task, and says how many events it has processed."""
@@ -52,7 +53,7 @@ class Booked(Protocol):
     """What a pass over the events of a range will give."""
 
     @property
-    def passed(self) -> Pass:
+    def over(self) -> Pass:
         """The pass."""
 
     def results(self) -> list[Any]:
@@ -68,8 +69,8 @@ class Booked(Protocol):
 class Task(Protocol):
     """What is done with the events of each range. It travels to the workers, where it may keep what it has prepared."""
 
-    def book(self, events: RNode, part: int) -> Booked:
-        """Book a graph on the events of a range, which is that of number `part`."""
+    def book(self, events: RNode, range_index: int) -> Booked:
+        """Book a graph on the events of a range, which is the one of this index among all ranges."""
 
 
 class _Promise:
@@ -86,7 +87,7 @@ class _Promise:
     def value(self) -> _Value:
         self.done = True
         found = self._booked.found()
-        get_worker().log_event(TOPIC, self._booked.passed.processed)
+        get_worker().log_event(TOPIC, self._booked.over.processed)
         return _Value(found)
 
 

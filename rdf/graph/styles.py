@@ -15,15 +15,32 @@ from rdf.graph.histogram_keys import AGREEMENT, CUTFLOW, HistogramKey
 
 @dataclass(frozen=True)
 class Colours:
-    """Numbers of colours in ROOT's table: of a line, and of the area below it."""
+    """Colours of ROOT's table.
 
-    line: int
-    area: int
+    Attributes:
+        line_name: of the colour of a line.
+        area_name: of the colour of the area below it.
+        lighter: steps by which the area is lighter than that colour.
+    """
+
+    line_name: str
+    area_name: str
+    lighter: int
+
+    @property
+    def line(self) -> int:
+        """Number of the line's colour."""
+        return int(getattr(ROOT, self.line_name))
+
+    @property
+    def area(self) -> int:
+        """Number of the area's colour."""
+        return int(getattr(ROOT, self.area_name)) - self.lighter
 
 
-NORMAL = Colours(ROOT.kP10Blue, ROOT.kAzure - 9)
-ANOMALOUS = Colours(ROOT.kP10Orange, ROOT.kOrange - 9)
-EVERYTHING = Colours(ROOT.kP10Gray, ROOT.kGray)
+NORMAL = Colours("kP10Blue", "kAzure", 9)
+ANOMALOUS = Colours("kP10Orange", "kOrange", 9)
+EVERYTHING = Colours("kP10Gray", "kGray", 0)
 
 _COLOURS = {"normal": NORMAL, "background": NORMAL, "anomalous": ANOMALOUS, "signal": ANOMALOUS}
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rdf import RNode
-from rdf.code.compiler import graph_library
 from rdf.errors import SchemaError
 from rdf.schema.model import names_in
-
-DIRECTIONS = ("up", "down")
 
 
 @dataclass(frozen=True)
@@ -55,18 +51,3 @@ def check_variations(names: Iterable[str], recorded: Mapping[str, str]) -> None:
 def scales(names: Iterable[str]) -> dict[str, str]:
     """Return the columns of the scales of these variations, with their C++ type."""
     return {VARIATIONS[name].column: "double" for name in names}
-
-
-def vary_scales(events: RNode, sizes: Mapping[str, float]) -> RNode:
-    """Define the columns of the scales, 1 and varied up and down by their relative sizes.
-
-    Whatever is computed from them downstream follows, scores and flags included. To be called before these are defined.
-    """
-    # What a job records is asked for before ROOT is needed.
-    from rdf.code.interpreter import ROOT
-
-    for name, size in sizes.items():
-        column = VARIATIONS[name].column
-        graph_library("variations").load()
-        events = ROOT.graph.vary_scale(events, column, 1 + size, 1 - size, list(DIRECTIONS), name)
-    return events

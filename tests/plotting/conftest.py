@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ROOT
 from numpy.typing import NDArray
 
 from plotting.results.evaluation import Evaluation, read_evaluation
 from plotting.results.run import Results, read_results
+from rdf.code.interpreter import ROOT
 from tests.plotting.evaluations import DETECTORS, training_record, write_anomalies, write_evaluation, write_latent
 
 # name: (title, unit, bins, low, high); the ranges cut off the far tail on purpose.

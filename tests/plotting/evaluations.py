@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ROOT
+
+from rdf.code.interpreter import ROOT
 
 DETECTORS = (
     "isolation_forest",

@@ -14,8 +14,8 @@ from rdf import RNode
 from rdf.code.columns import define_columns, effective_selection, physics_columns
 from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT, define, include_kernels
+from rdf.graph.variations import vary_scales
 from rdf.schema.model import Definition, Objects, Schema
-from rdf.schema.variations import vary_scales
 from rdf.sources.source import Source, open_source
 
 Values = NDArray[Any] | Sequence[Sequence[float]]

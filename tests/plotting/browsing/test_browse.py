@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ROOT
 from PIL import Image
 
 from plotting.__main__ import main
+from rdf.code.interpreter import ROOT
 from tests.plotting.browsable import BINS, FALLING, write_browsable
 from tests.plotting.screen import PATIENCE, Pixels, Screen, screen
 

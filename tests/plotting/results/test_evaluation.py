@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ROOT
 from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import StepPatch
 
@@ -22,6 +21,7 @@ from plotting.figures.separation import draw_separation
 from plotting.figures.significance import draw_significance
 from plotting.results.evaluation import Evaluation, read_evaluation
 from plotting.style.house import detector_colours
+from rdf.code.interpreter import ROOT
 from tests.plotting.evaluations import BACKGROUND, DETECTORS, SIGNAL, roc, scores, write_evaluation
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ROOT
 
 from plotting.errors import MissingResult, UnreadableResult
 from plotting.results.run import read_results
+from rdf.code.interpreter import ROOT
 
 
 @pytest.fixture

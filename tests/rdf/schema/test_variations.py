@@ -24,10 +24,11 @@ from rdf.graph.fields import Fields
 from rdf.graph.histograms import HistogramPlan, book_histograms, collect_histograms, complete, write_histograms
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import Cut, book_cutflow, select_finite
+from rdf.graph.variations import vary_scales
 from rdf.provenance import Provenance
 from rdf.schema.features import FEATURES
 from rdf.schema.model import ID_QUANTITIES, Objects, Schema, load_schema
-from rdf.schema.variations import VARIATIONS, check_variations, vary_scales
+from rdf.schema.variations import VARIATIONS, check_variations
 from rdf.sources.source import Source
 from tests.models.trained import write_forest
 from tests.rdf import reference
