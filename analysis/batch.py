@@ -14,13 +14,13 @@ from typing import Any
 
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, OutputFolderError
+from analysis.output.timings import Timings
 from analysis.samples import Original
 from analysis.samples.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
 from analysis.steps.compilation import compile_models
 from analysis.steps.given_models import read_models, trusted_sha256
 from analysis.steps.preparation import prepare
 from analysis.steps.scoring import collect_scores
-from analysis.steps.timings import Timings
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256
 from rdf.code.compiler import loaded_libraries
 from rdf.errors import NoEvents

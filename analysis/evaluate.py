@@ -32,6 +32,7 @@ from analysis.errors import ConfigurationError, DataError
 from analysis.output.folder import deliver, held_output
 from analysis.output.provenance import git_commit
 from analysis.output.record import Record
+from analysis.output.timings import Timings
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
 from analysis.steps.collection import collect_training_rows
 from analysis.steps.compilation import Compiled, compile_models
@@ -41,7 +42,6 @@ from analysis.steps.own_models import note_models
 from analysis.steps.preparation import prepare
 from analysis.steps.prepared import PreparedSample
 from analysis.steps.scoring import ScoredColumns, collect_scores
-from analysis.steps.timings import Timings
 from analysis.steps.training import train_models
 from models.detectors.registry import DETECTORS, SUPERVISED
 from models.folder import ModelFolder, TrainingSample, copy_model_folder

@@ -15,13 +15,13 @@ from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError
 from analysis.output.merging import check_parts, write_merged
 from analysis.output.record import Record
+from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
 from analysis.steps.compilation import compile_models
 from analysis.steps.engine import Local
 from analysis.steps.preparation import prepare
 from analysis.steps.prepared import PreparedSample
 from analysis.steps.scoring import score_sample
-from analysis.steps.timings import Timings
 from models.folder import ModelFolder, copy_model_folder
 from rdf.errors import CacheUnusable, ExecutionError, MissingColumn, NoEvents, SchemaError, SourceError
 from rdf.schema.model import load_schema

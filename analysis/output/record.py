@@ -17,7 +17,7 @@ from analysis.console.progress import spinner
 from analysis.errors import FiguresFailed
 from analysis.output.folder import replace_record, write_checksums, write_record
 from analysis.output.provenance import git_commit, library_versions, machine
-from analysis.steps.timings import Timings
+from analysis.output.timings import Timings
 
 
 class Record:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.steps.timings import Timings
+from analysis.output.timings import Timings
 from models.folder import ModelFolder
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError
 from analysis.output.folder import check_space
+from analysis.output.timings import Timings
 from analysis.steps.bookings import BookedCollection, BookedScoring, ScoredFile
 from analysis.steps.compilation import Compiled, compile_models
 from analysis.steps.engine import Engine, Local
 from analysis.steps.event_graph import EventGraph
 from analysis.steps.shipping import cache_archive, code_archive
-from analysis.steps.timings import Timings
 from rdf.code.compiler import loaded_libraries
 from rdf.errors import EventLoopFailed, LostEvents
 from rdf.temporary import TemporaryFolder

@@ -14,11 +14,11 @@ from analysis.configuration import RunConfiguration
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError, DataError
+from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
 from analysis.steps.event_graph import EventGraph
 from analysis.steps.given_models import check_expressions, check_schema, definitions_and_objects
 from analysis.steps.prepared import PreparedSample
-from analysis.steps.timings import Timings
 from models.folder import Columns, ModelFolder
 from rdf.cache import cache_folder
 from rdf.code.compiler import graph_library

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from analysis.configuration import RunConfiguration
 from analysis.output.checksums import Checksums
 from analysis.output.provenance import git_commit
+from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
 from analysis.steps.event_graph import EventGraph
-from analysis.steps.timings import Timings
 from models.folder import TrainingSample
 from rdf.schema.model import ID_QUANTITIES
 
