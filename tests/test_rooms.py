@@ -58,7 +58,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "analysis": ("analysis", "models", "plotting", "rdf"),
     "condor": ("analysis", "plotting.results"),
 }
-"""Room -> rooms and modules that it may use, beside itself and GROUND; the entry of a folder rules its subfolders too."""
+"""Room -> rooms and modules that it may use, beside itself and GROUND; an entry rules the subfolders too."""
 
 NEVER: Mapping[str, tuple[str, ...]] = {
     "rdf": ("matplotlib", "sklearn", "torch"),
