@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,20 @@ def test_events_far_off_in_an_ignored_direction_have_a_score() -> None:
     far = envelope.scaler.inverse_transform(along).astype(np.float32)
     assert (envelope.score(far) >= 0).all()
     assert (evaluated(envelope.network(), far) >= 0).all()
+
+
+def test_scores_of_nearly_dependent_features_are_those_of_exact_arithmetic() -> None:
+    """HT is pT1 + pT2 in most events, but for rounding: scores are sums of squares, whatever the machine rounds to."""
+    random = np.random.default_rng(8)
+    pt = random.exponential(80.0, (3000, 2)) + 30
+    more = np.where(random.uniform(size=3000) < 0.3, random.exponential(50.0, 3000), 0.0)
+    X = np.column_stack([pt, pt.sum(axis=1) + more]).astype(np.float32)
+    detector = EllipticEnvelope(("pt1", "pt2", "HT")).fit(X)
+    location = [Fraction(float(value)) for value in detector.envelope.location_]
+    values, vectors = np.linalg.eigh(detector.envelope.precision_)
+    scaled = detector.scaler.transform(X.astype(np.float64))
+    for event in (*range(40), *np.flatnonzero(more)[:10].tolist()):
+        distance = [Fraction(float(value)) - at for value, at in zip(scaled[event], location, strict=True)]
+        along = [sum(Fraction(float(v)) * d for v, d in zip(vector, distance, strict=True)) for vector in vectors.T]
+        exact = float(sum(Fraction(float(max(value, 0))) * a * a for value, a in zip(values, along, strict=True)))
+        assert detector.score(X[event : event + 1])[0] == pytest.approx(exact, rel=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,11 @@ except UserWarning as warning:
 
 
 def run(code: str) -> str:
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PROJECT)
+    # This process has started ROOT, and its flags stand in the environment that another process would get.
+    environment = {name: value for name, value in os.environ.items() if name != "EXTRA_CLING_ARGS"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PROJECT, env=environment
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
 

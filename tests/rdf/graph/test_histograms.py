@@ -227,9 +227,18 @@ def test_products_are_in_double_precision() -> None:
     assert contents(matrices[0]).tolist() == [[1, value], [value, value * value]]
 
 
-def test_a_field_that_an_event_does_not_have() -> None:
-    with pytest.raises(Exception, match="no field of an event is called mass"):
-        ROOT.graph.Histograms().add(ROOT.TH1D("", "", 1, 0, 1), ["mass:1"], 0)
+@pytest.mark.parametrize("number", [0, 3])
+def test_counts_are_of_one_field_or_two(number: int) -> None:
+    fields = cpp_fields([Field(Kind.SCORE)] * number)
+    with pytest.raises(Exception, match="a histogram counts one field, or pairs of two"):
+        ROOT.graph.Histograms().add_counts(ROOT.TH1D("", "", 1, 0, 1), fields, 0)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_means_are_of_one_field_in_bins_of_two(number: int) -> None:
+    fields = cpp_fields([Field(Kind.SCORE)] * number)
+    with pytest.raises(Exception, match="a mean is that of one field in bins of two"):
+        ROOT.graph.Histograms().add_means(ROOT.TH1D("", "", 1, 0, 1), fields, 0)
 
 
 def test_cutflow_and_non_finite(scored: Any) -> None:
