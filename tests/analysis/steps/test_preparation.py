@@ -21,8 +21,8 @@ from analysis.configuration import (
 from analysis.errors import ConfigurationError
 from analysis.evaluate import evaluate
 from analysis.run import run
-from analysis.steps.own_models import note_models
 from analysis.steps.given_models import OF_TRAINING, read_models, trusted_sha256
+from analysis.steps.own_models import note_models
 from analysis.watch import watch
 from condor.configuration import BatchConfiguration
 from models.detectors.isolation_forest import IsolationForest
