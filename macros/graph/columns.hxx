@@ -1,4 +1,7 @@
-// Columns of an event, all computed by one function, and what of them the graph is given.
+// Columns of an event, all computed by one function, and an event's objects: what rdf/code/columns.py writes includes this.
+//
+// It has nothing of RDataFrame, whose headers and templates take g++ four seconds. The nodes of the graph that call what is
+// made here are in graph_columns.cxx.
 #pragma once
 
 #include "physics/dilepton.hxx"
@@ -8,23 +11,16 @@
 #include "physics/objects.hxx"
 #include "physics/razor.hxx"
 #include "graph/recorded.hxx"
-#include "execution/stopwatch.hxx"
-
-#include <ROOT/RDataFrame.hxx>
 
 #include <array>
 #include <cstddef>
-#include <set>
-#include <string>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 namespace columns {
-
-using Names = std::vector<std::string>;
-using ROOT::RDF::RNode;
 
 // What is computed of an event: float32 values side by side, and columns of any type.
 template <std::size_t N, typename... Members>
@@ -41,78 +37,52 @@ Row<N, std::decay_t<Members>...> make_row(const std::array<float, N> &values, co
    return {values, event, {std::forward<Members>(members)...}};
 }
 
-// Names of what is defined: of the row, of the values and of the members, and which of these a file has already.
-struct Defined {
-   std::string row;
-   Names values, members;
-   std::set<std::string> there;
+// A function of columns as what each slot has one of; the parts of a row are its event, its values and its members. Slots
+// do not share a cache line.
+template <auto function>
+class Computed;
+
+template <std::size_t N, typename... Members, typename... Read, Row<N, Members...> (*function)(const Read &...)>
+class alignas(64) Computed<function> final : public recorded::Computation {
+   Row<N, Members...> fRow{};
+
+   template <std::size_t... I>
+   void call(const void *const *read, std::index_sequence<I...>)
+   {
+      fRow = function(*static_cast<const Read *>(read[I])...);
+   }
+
+public:
+   void compute(const void *const *read) override
+   {
+      call(read, std::index_sequence_for<Read...>{});
+      fRow.event.values = fRow.values.data();
+   }
+   std::vector<const std::type_info *> read_types() const override { return {&typeid(Read)...}; }
+   std::vector<Part> parts() const override
+   {
+      std::vector<Part> parts{{&typeid(fRow.event), &fRow.event}};
+      for (const auto &value : fRow.values)
+         parts.push_back({&typeid(value), &value});
+      std::apply([&parts](const auto &...member) { (parts.push_back({&typeid(member), &member}), ...); }, fRow.members);
+      return parts;
+   }
 };
 
-template <typename Function>
-RNode define(RNode events, const Defined &defined, const std::string &name, Function function)
-{
-   return defined.there.count(name) ? events.Redefine(name, function, {defined.row})
-                                    : events.Define(name, function, {defined.row});
-}
+template <typename... Read, recorded::Objects (*function)(const Read &...)>
+class alignas(64) Computed<function> final : public recorded::Computation {
+   recorded::Objects fObjects;
 
-// By its place in the row, so that members of one type share one instantiation, of which each takes g++ a quarter of a
-// second.
-template <typename Member, typename R>
-RNode define_member(RNode events, const Defined &defined, const std::string &name, std::ptrdiff_t place)
-{
-   return define(events, defined, name, [place](const R &row) {
-      return *reinterpret_cast<const Member *>(reinterpret_cast<const char *>(&row) + place);
-   });
-}
-
-template <std::size_t N, typename... Members, std::size_t... I>
-RNode define_members(RNode events, const Defined &defined, const Row<N, Members...> &row, std::index_sequence<I...>)
-{
-   const auto place = [&row](const auto &member) {
-      return reinterpret_cast<const char *>(&member) - reinterpret_cast<const char *>(&row);
-   };
-   ((events = define_member<Members, Row<N, Members...>>(events, defined, defined.members[I],
-                                                         place(std::get<I>(row.members)))),
-    ...);
-   return events;
-}
-
-// Define the columns that `compute` makes of the columns `read`. `watch` may be null.
-template <std::size_t N, typename... Members, typename... Read>
-RNode define_columns(RNode events, Row<N, Members...> (*compute)(const Read &...), const Names &read,
-                     const Defined &defined, stopwatch::Stopwatch *watch)
-{
-   const auto timed = [compute, watch](unsigned int slot, const Read &...values) {
-      if (watch)
-         watch->mark(slot, stopwatch::kRead);
-      auto row = compute(values...);
-      if (watch)
-         watch->mark(slot, stopwatch::kColumns);
-      return row;
-   };
-   events = events.DefineSlot(defined.row, timed, read);
-   events = define_members(events, defined, Row<N, Members...>{}, std::index_sequence_for<Members...>{});
-   if constexpr (N > 0) {
-      for (std::size_t i = 0; i < N; ++i)
-         events = define(events, defined, defined.values[i],
-                         [i](const Row<N, Members...> &row) { return row.values[i]; });
-      events = events.Define(recorded::kEvent,
-                             [](const Row<N, Members...> &row) {
-                                auto event = row.event;
-                                event.values = row.values.data();
-                                return event;
-                             },
-                             {defined.row});
+   template <std::size_t... I>
+   void call(const void *const *read, std::index_sequence<I...>)
+   {
+      fObjects = function(*static_cast<const Read *>(read[I])...);
    }
-   return events;
-}
 
-// Define the objects that `compute` makes of the columns `read`. This is a function of its own, since objects are looked
-// at in few events.
-template <typename... Read>
-RNode define_objects(RNode events, recorded::Objects (*compute)(const Read &...), const Names &read)
-{
-   return events.Define(recorded::kObjects, compute, read);
-}
+public:
+   void compute(const void *const *read) override { call(read, std::index_sequence_for<Read...>{}); }
+   std::vector<const std::type_info *> read_types() const override { return {&typeid(Read)...}; }
+   std::vector<Part> parts() const override { return {{&typeid(fObjects), &fObjects}}; }
+};
 
 } // namespace columns

@@ -1,4 +1,4 @@
-// The nodes of the graph, as Python sees them; what they do is in graph_events.cxx and graph_scores.cxx.
+// The nodes of the graph, as Python sees them; what they do is in graph_events.cxx, graph_columns.cxx and graph_scores.cxx.
 //
 // These are compiled once, by the system's compiler. Built from strings, Cling would compile them anew at every start.
 #pragma once
@@ -40,6 +40,12 @@ void check_baskets(const std::string &file, const std::string &tree, const Names
 // Number the entries of a sample whose events have no numbers: define `column` of them, see entry_numbers.hxx.
 RNode number_entries(RNode head, const Names &files, const std::vector<unsigned long long> &first,
                      const std::string &column);
+
+// Define columns, all of which are computed at once of the columns `read`; make: address of the recorded::MakeComputation
+// of the function that does it. names: of its parts, in their order. there: those of them that a file has already. watch:
+// may be null.
+RNode define_columns(RNode events, std::uintptr_t make, const Names &read, const Names &names, const Names &there,
+                     stopwatch::Stopwatch *watch);
 
 // Define a scale, 1 and varied by relative sizes in two directions.
 RNode vary_scale(RNode events, const std::string &column, double up, double down, const Names &directions,

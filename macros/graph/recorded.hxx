@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <type_traits>
+#include <typeinfo>
 #include <vector>
 
 namespace recorded {
@@ -41,5 +42,21 @@ Objects collect_objects(const Parts &...parts)
 {
    return {numbers_of(parts)...};
 }
+
+// A function of columns of a file. It keeps what it computed last: each slot of an event loop has one of its own.
+struct Computation {
+   struct Part {
+      const std::type_info *type;
+      const void *place; // the same for every event
+   };
+   virtual ~Computation() = default;
+   // read: where each of the columns lies, of the types that read_types() gives.
+   virtual void compute(const void *const *read) = 0;
+   virtual std::vector<const std::type_info *> read_types() const = 0;
+   // What is computed, each of which is a column.
+   virtual std::vector<Part> parts() const = 0;
+};
+
+using MakeComputation = Computation *();
 
 } // namespace recorded

@@ -46,6 +46,9 @@ _STATED, _DEFINED = "stated_", "defined_"
 """Begin the names of columns whose expressions others wrote: those of a schema's quantities and of conditions on
 objects, which are over the file's columns; and those of definitions, which are over ours too."""
 
+_EVENT = "recorded_event"
+"""Column of what names an event and of its float32 columns side by side."""
+
 _RESERVED = re.compile(
     rf"(source|scaled|joined|aliased|unrounded|score|rank|flag|part|recorded|columns)_.*|({_STATED}|{_DEFINED}).*|.*_order|votes|fold"
 )
@@ -373,7 +376,8 @@ def define_columns(
     """Define the columns that are wanted; what they are made of is computed with them, other columns cost nothing.
 
     All of it is one C++ function of the file's columns, compiled once and kept, whose local variables are the columns;
-    but `recorded_objects` has a function of its own, which only events run in which it is looked at.
+    but `recorded_objects` has a function of its own, which only events run in which it is looked at. The nodes that call
+    these functions are in macros/graph/graph_columns.cxx.
 
     Args:
         events: head of a graph; has the scales that are varied.
@@ -391,10 +395,10 @@ def define_columns(
     head = _Head(frozenset(str(column) for column in events.GetColumnNames()))
     known = head.known
     types = {name: str(events.GetColumnType(head.column(name))) for name in _read(needed, known, values)}
-    name, library = _compiled(columns, wanted, values, head, types)
-    graph_library("events").load()  # the interface is written in its terms
+    compiled = _compiled(columns, wanted, values, head, types)
+    graph_library("columns").load()
     try:
-        library.load()
+        compiled.library.load()
     except CompileError as error:
         column = error.place.removeprefix(_PLACE)
         if column not in needed:
@@ -404,7 +408,12 @@ def define_columns(
         known = known - columns.keys() if column.startswith(_STATED) else known | {*columns}
         message = f"{_origin(column, needed)}: {reason}; {_remedy(reason, known)}"
         raise SchemaError(message.replace("unrounded_", "")) from error
-    return getattr(ROOT, name).define(ROOT.RDF.AsRNode(events), watch or ROOT.nullptr)
+    events = ROOT.RDF.AsRNode(events)
+    for function in compiled.functions:
+        make = compiled.library.address(function.maker)
+        there = [name for name in function.names if name in head.columns]
+        events = ROOT.graph.define_columns(events, make, function.read, function.names, there, watch or ROOT.nullptr)
+    return events
 
 
 def compile_columns(
@@ -416,6 +425,7 @@ def compile_columns(
         columns, wanted, values: as there.
         types: every column that there will be in the graph, with its C++ type.
     """
+    graph_library("columns")
     kinds = {name.removeprefix(ALIASED): kind for name, kind in types.items()}
     _compiled(columns, wanted, values, _Head(frozenset(types)), kinds)
 
@@ -440,28 +450,59 @@ class _Head:
         return aliased if (aliased := f"{ALIASED}{name}") in self.columns else name
 
 
+@dataclass(frozen=True)
+class _Function:
+    """A C++ function that computes columns.
+
+    Attributes:
+        maker: name of the C++ function that makes what each slot of an event loop has one of.
+        read: names in the graph of the columns that it is made of, in the order of its arguments.
+        names: of the columns that it computes.
+        code: that defines it and its maker.
+    """
+
+    maker: str
+    read: Sequence[str]
+    names: Sequence[str]
+    code: str
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """Columns as C++.
+
+    Attributes:
+        functions: in the order in which their columns are defined.
+        library: has all of them.
+    """
+
+    functions: Sequence[_Function]
+    library: Library
+
+
 def _compiled(
     columns: Mapping[str, str],
     wanted: Sequence[str],
     values: Sequence[str],
     head: _Head,
     types: Mapping[str, str],
-) -> tuple[str, Library]:
-    """Return the namespace that has the columns in C++, and the library that has that."""
-    members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS)]
-    needed = needed_columns(columns, (*members, *values))
-    read = {name: types[name] for name in _read(needed, head.known, values)}
-    body = _body(needed, read, members, values, head)
+) -> _Compiled:
+    """Return columns as C++ that is compiled; the objects first, since columns may take the place of the file's."""
+    functions = []
     if OBJECTS in wanted:
         needed = needed_columns(columns, (OBJECTS,))
-        body += _objects_body(needed, {name: types[name] for name in _read(needed, head.known, ())}, head)
-    body += _definition(OBJECTS in wanted)
-    name = f"columns_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
-    interface = f"namespace {name} {{ ROOT::RDF::RNode define(ROOT::RDF::RNode, stopwatch::Stopwatch *); }}"
+        read = {name: types[name] for name in _read(needed, head.known, ())}
+        functions.append(_function("recorded::Objects", *_objects_body(needed, read), read, (OBJECTS,), head))
+    members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS)]
+    if members or values:
+        needed = needed_columns(columns, (*members, *values))
+        read = {name: types[name] for name in _read(needed, head.known, values)}
+        body = _row_body(needed, read, members, values)
+        functions.append(_function("auto", *body, read, (_EVENT, *values, *members), head))
+    code = "".join(function.code for function in functions)
     # Of expressions that others wrote alone: it takes g++ a while.
-    checked = '#include "graph/checked.hxx"\n' if "checked::" in body else ""
-    code = f'#include "graph/columns.hxx"\n{checked}\nnamespace {name} {{\n{body}}} // namespace {name}\n'
-    return name, compile_library(code, "columns", interface)
+    checked = '#include "graph/checked.hxx"\n' if "checked::" in code else ""
+    return _Compiled(functions, compile_library(f'#include "graph/columns.hxx"\n{checked}{code}', "columns"))
 
 
 _PLACE = "column "
@@ -486,21 +527,43 @@ def _read(needed: Mapping[str, str], known: Collection[str], values: Sequence[st
     return list(read)
 
 
-def _body(
-    needed: Mapping[str, str],
-    read: Mapping[str, str],
-    members: Sequence[str],
-    values: Sequence[str],
-    head: _Head,
-) -> str:
-    """Return the C++ that computes columns, and that defines them in a graph; see macros/graph/columns.hxx.
+def _function(
+    kind: str, statements: str, result: str, read: Mapping[str, str], names: Sequence[str], head: _Head
+) -> _Function:
+    """Return a C++ function, see macros/graph/columns.hxx.
+
+    Args:
+        kind: C++ type of the result.
+        statements, result: C++ that computes it.
+        read: columns that there are already, and that are read, with their C++ types.
+        names: of the columns that the result has.
+        head: all columns that there are already.
+    """
+    function = f"""({_parameters(read)})
+{{
+{statements}{result}
+}}
+"""
+    space = f"columns_{hashlib.sha256(f'{kind}{function}'.encode()).hexdigest()[:16]}"
+    code = f"""
+namespace {space} {{
+{kind} compute{function}}} // namespace {space}
+
+extern "C" recorded::Computation *make_{space}() {{ return new columns::Computed<&{space}::compute>; }}
+"""
+    return _Function(f"make_{space}", [head.column(name) for name in read], names, code)
+
+
+def _row_body(
+    needed: Mapping[str, str], read: Mapping[str, str], members: Sequence[str], values: Sequence[str]
+) -> tuple[str, str]:
+    """Return the C++ that computes an event and its columns.
 
     Args:
         needed: each column with its expression, after those that it is made of.
         read: columns that there are already, and that are read, with their C++ types.
         members: columns that are wanted as what they are.
         values: columns that are wanted as float32.
-        head: all columns that there are already.
     """
     statements, local = _statements(needed, read)
     row = local.get(SOURCE_ROW, "0")
@@ -509,48 +572,13 @@ def _body(
     event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr}}"
     array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
     made = ", ".join([array, event, *(local[name] for name in members)])
-    there = [name for name in (*members, *values) if name in head.columns]
-    defined = ", ".join(_names(names) for names in (values, members, there))
-    return f"""
-auto compute({_parameters(read)})
-{{
-{statements}#line 1 "row"
-   return columns::make_row({made});
-}}
-
-ROOT::RDF::RNode define_row(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
-{{
-   const columns::Defined defined{{"recorded_row", {defined}}};
-   return columns::define_columns(events, &compute, {_names(map(head.column, read))}, defined, watch);
-}}
-"""
+    return statements, f'#line 1 "row"\n   return columns::make_row({made});'
 
 
-def _objects_body(needed: Mapping[str, str], read: Mapping[str, str], head: _Head) -> str:
-    """Return the C++ that computes an event's objects, and that defines them in a graph."""
+def _objects_body(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, str]:
+    """Return the C++ that computes an event's objects."""
     statements, local = _statements(needed, read)
-    return f"""
-recorded::Objects compute_objects({_parameters(read)})
-{{
-{statements}#line 1 "objects"
-   return {local[OBJECTS]};
-}}
-
-ROOT::RDF::RNode define_objects(ROOT::RDF::RNode events)
-{{
-   return columns::define_objects(events, &compute_objects, {_names(map(head.column, read))});
-}}
-"""
-
-
-def _definition(with_objects: bool) -> str:
-    """Return the C++ that defines all columns; the objects first, since columns may take the place of the file's."""
-    return f"""
-ROOT::RDF::RNode define(ROOT::RDF::RNode events, stopwatch::Stopwatch *watch)
-{{
-   return define_row({"define_objects(events)" if with_objects else "events"}, watch);
-}}
-"""
+    return statements, f'#line 1 "objects"\n   return {local[OBJECTS]};'
 
 
 def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -576,11 +604,6 @@ def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str
 def _parameters(read: Mapping[str, str]) -> str:
     """Return the parameters of a C++ function of columns that there are already."""
     return ", ".join(f"const {kind} &file_{name}" for name, kind in read.items())
-
-
-def _names(names: Iterable[str]) -> str:
-    """Return a list of names in C++."""
-    return "{" + ", ".join(f'"{name}"' for name in names) + "}"
 
 
 def needed_columns(columns: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:

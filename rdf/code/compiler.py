@@ -390,12 +390,12 @@ def _clear(folder: Path) -> None:
 
 @functools.cache
 def graph_library(part: str) -> Library:
-    """Have a part of the graph's nodes compiled: `events`, `scores` or `variations`; see macros/graph/graph.hxx."""
+    """Have a part of the graph's nodes compiled: `events`, `columns` or `scores`; see macros/graph/graph.hxx."""
     node = f"graph/graph_{part}.cxx"
     return compile_library(f'#include "{node}"\n', f"macros/{node}", f'#include "{MACROS / "graph/graph.hxx"}"')
 
 
 if __name__ == "__main__":
     # What every run needs, compiled beforehand: `make install` does it.
-    for compiling in [graph_library(part) for part in ("events", "scores")]:
+    for compiling in [graph_library(part) for part in ("events", "columns", "scores")]:
         compiling.load()

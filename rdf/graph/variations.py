@@ -19,6 +19,6 @@ def vary_scales(events: RNode, sizes: Mapping[str, float]) -> RNode:
     """
     for name, size in sizes.items():
         column = VARIATIONS[name].column
-        graph_library("variations").load()
+        graph_library("columns").load()
         events = ROOT.graph.vary_scale(events, column, 1 + size, 1 - size, list(DIRECTIONS), name)
     return events
