@@ -376,8 +376,8 @@ def define_columns(
     """Define the columns that are wanted; what they are made of is computed with them, other columns cost nothing.
 
     All of it is one C++ function of the file's columns, compiled once and kept, whose local variables are the columns;
-    but `recorded_objects` has a function of its own, which only events run in which it is looked at. The nodes that call
-    these functions are in macros/graph/graph_columns.cxx.
+    but `recorded_objects` has a function of its own, which only events run in which it is looked at. What calls them in
+    the graph is macros/graph/graph_columns.cxx.
 
     Args:
         events: head of a graph; has the scales that are varied.
