@@ -1,1 +1,1 @@
-"""How a program talks and ends."""
+"""Consoles and options, an error as one line, exit codes: how a program talks and ends."""

@@ -1,1 +1,1 @@
-"""Whether this machine has what the toolkit needs."""
+"""The doctor: what the toolkit needs of this machine, what is missing, and which command mends it."""

@@ -1,1 +1,1 @@
-"""What only live detection needs."""
+"""Live detection: the arrivals, chunks, worker processes and parts of a watch."""

@@ -1,1 +1,1 @@
-"""What a run leaves: folder, record, checksums, and parts put together."""
+"""Results of a run: the output folder, its record and checksums, and parts merged into one result."""

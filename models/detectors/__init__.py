@@ -1,1 +1,1 @@
-"""Detectors: each fits, scores and becomes a network."""
+"""Detectors, one a module: each is trained, scores events and becomes a network."""

@@ -1,1 +1,1 @@
-"""What a graph of events does: selects, scores, fills histograms, keeps rows."""
+"""The graph of a sample's events: selections, scores, histograms, rows in memory and events on disk."""

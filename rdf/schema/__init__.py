@@ -1,1 +1,1 @@
-"""What a file's columns mean, and the columns that physics makes of them."""
+"""Schemas: what a file's columns mean, and the columns that physics makes of them."""
