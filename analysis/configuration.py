@@ -15,7 +15,7 @@ from models.detectors.registry import DETECTORS
 from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.printable import shortened
-from rdf.schema.model import Definitions, Selection
+from rdf.schema.tables import Definitions, Selection
 from rdf.schema.variations import VARIATIONS
 from rdf.yaml_tables import TableError, parse_table, read_table
 

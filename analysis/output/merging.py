@@ -27,7 +27,7 @@ from analysis.output.provenance import machine
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
 from plotting.results.checksums import CHECKSUMS
 from rdf.errors import NoEvents
-from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.quantities import ID_QUANTITIES
 
 RESULTS = ("run.json", "events.root", "histograms.root", "anomalies.csv", f"models/{MODELS_JSON}")
 """Files that every part has."""

@@ -12,7 +12,7 @@ from analysis.steps.prepared import PreparedSample
 from models.folder import TrainingSample
 from rdf.code.compiler import graph_library
 from rdf.errors import NoEvents
-from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.quantities import ID_QUANTITIES
 
 
 @dataclass(frozen=True)

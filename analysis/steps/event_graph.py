@@ -13,7 +13,7 @@ from rdf import RNode
 from rdf.graph.fields import ENSEMBLE, LABEL, Fields
 from rdf.schema.displayed_objects import OBJECTS, ObjectParts, object_parts
 from rdf.schema.features import Feature
-from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.quantities import ID_QUANTITIES
 from rdf.schema.variations import scales
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from analysis.errors import ConfigurationError
 from analysis.steps.own_models import NoNotes, are_own
 from models.folder import MODELS_JSON, ModelFolder, read_model_folder
 from rdf.schema.expressions import outside_grammar
-from rdf.schema.model import Definitions, Schema, Selection
+from rdf.schema.model import Schema
+from rdf.schema.tables import Definitions, Selection
 
 OF_TRAINING = ("features", "define", "objects", "train_events", "train_on", "folds", "threshold", "autoencoder")
 """Keys that models bring with them."""

@@ -24,7 +24,8 @@ from rdf.cache import cache_folder
 from rdf.code.compiler import graph_library
 from rdf.errors import ExecutionError, SchemaError, SourceError
 from rdf.schema.features import choose_features, first_plane
-from rdf.schema.model import Definitions, Schema, Selection, load_schema
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.tables import Definitions, Selection
 from rdf.schema.variations import check_variations
 
 if TYPE_CHECKING:

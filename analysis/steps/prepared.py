@@ -14,7 +14,7 @@ from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
 from analysis.steps.event_graph import EventGraph
 from models.folder import TrainingSample
-from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.quantities import ID_QUANTITIES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from models.folder import Columns, ModelFolder, Training
 from rdf.graph.fields import LABEL
 from rdf.memory import require_memory
 from rdf.schema.features import first_plane
-from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.quantities import ID_QUANTITIES
 
 if TYPE_CHECKING:
     from models.training import Recipe, Trained, TrainingEvents

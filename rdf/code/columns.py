@@ -16,24 +16,11 @@ from rdf.code.compiler import Library, compile_library, graph_library
 from rdf.code.interpreter import ROOT
 from rdf.errors import CompileError, SchemaError, near_names
 from rdf.schema.displayed_objects import OBJECTS
-from rdf.schema.model import (
-    ALIASED,
-    CANONICAL,
-    ID_QUANTITIES,
-    IDENTITY,
-    INTEGERS,
-    REALS,
-    SOURCE_ROW,
-    UNITS,
-    Available,
-    Definition,
-    Objects,
-    Quantity,
-    Schema,
-    names_in,
-    rename,
-)
+from rdf.schema.model import Schema
+from rdf.schema.names import names_in, rename
 from rdf.schema.physics import FLAVOURS, MADE_ON_THE_WAY, PHYSICS
+from rdf.schema.quantities import ALIASED, CANONICAL, ID_QUANTITIES, IDENTITY, INTEGERS, REALS, SOURCE_ROW, UNITS
+from rdf.schema.tables import Available, Definition, Objects, Quantity
 from rdf.schema.variations import VARIATIONS
 
 _IDENTIFIERS: Mapping[str, str] = {

@@ -11,7 +11,7 @@ from rdf.code.interpreter import ROOT
 from rdf.errors import EventLoopFailed, LostEvents
 from rdf.local_files import LONGEST_OUTPUT, too_long_for_output
 from rdf.provenance import Provenance
-from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.quantities import ID_QUANTITIES
 
 TABLE = "events"
 

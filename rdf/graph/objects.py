@@ -14,7 +14,7 @@ from rdf import RNode
 from rdf.code.compiler import graph_library
 from rdf.graph.fields import Fields, cpp_fields
 from rdf.schema.displayed_objects import ONE, ObjectParts
-from rdf.schema.model import ID_QUANTITIES
+from rdf.schema.quantities import ID_QUANTITIES
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.graph.fields import Field, Fields, cpp_fields
 from rdf.graph.scoring import SCORES
-from rdf.schema.model import ID_QUANTITIES, SOURCE_ROW
+from rdf.schema.quantities import ID_QUANTITIES, SOURCE_ROW
 
 
 @dataclass(frozen=True)

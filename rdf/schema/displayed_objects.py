@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rdf.schema.model import names_in
+from rdf.schema.names import names_in
 
 OBJECTS = "recorded_objects"
 """Column with the objects of an event, for a display of it."""

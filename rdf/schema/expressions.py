@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from rdf.errors import ToolkitError
-from rdf.schema.model import CANONICAL, Definition, Objects
 from rdf.schema.physics import MADE_ON_THE_WAY, PHYSICS
+from rdf.schema.quantities import CANONICAL
+from rdf.schema.tables import Definition, Objects
 
 LENGTH = 2_000
 """Characters of an expression, at most."""

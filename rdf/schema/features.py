@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rdf.errors import UnknownFeature, near_names
-from rdf.schema.model import Definition, FeatureSet, Schema
+from rdf.schema.model import Schema
+from rdf.schema.tables import Definition, FeatureSet
 
 
 @dataclass(frozen=True)

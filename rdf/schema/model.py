@@ -1,7 +1,7 @@
 """Schemas: for one experiment's format, which expression over its columns gives each canonical quantity.
 
 A schema is a table, `rdf/schema/schemas/<name>.yaml`, or a file of the user's own in the same form. Behind it all is
-canonical: GeV, radians and the names below.
+canonical: GeV, radians and the names of `rdf.schema.quantities`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -31,163 +26,19 @@ from pydantic import (
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
 from rdf.printable import shortened
+from rdf.schema.names import RESERVED, names_in
 from rdf.schema.physics import MADE_ON_THE_WAY, NOT_NUMBERS, PHYSICS
+from rdf.schema.quantities import CANONICAL, COORDINATES, EXTRAS, IDENTITY, MASSES, OBJECTS, SOURCE_ROW, STORED
+from rdf.schema.tables import Available, ColumnType, Definition, Definitions, FeatureSet, Quantity, Selection, Table
 from rdf.yaml_tables import TableError, read_table
 
 SCHEMAS = Path(__file__).parent / "schemas"
-
-UNITS: Mapping[str, float] = {"": 1.0, "MeV": 1e-3, "GeV": 1.0, "TeV": 1e3, "rad": 1.0}
-"""Unit of a column -> the factor that brings it to GeV or radians."""
-
-ID_QUANTITIES: Mapping[str, str] = {
-    "run": "unsigned int",
-    "luminosityBlock": "unsigned int",
-    "event": "unsigned long long",
-}
-"""What names an event -> its C++ type."""
-
-IDENTITY = (*ID_QUANTITIES, "weight", "label")
-"""Quantities that keep their names: they are what they are, whatever is selected or varied."""
-
-REALS, INTEGERS = "objects::Reals", "ROOT::RVec<int>"
-"""C++ types of the quantities that an event has several of."""
-
-_FOUR_VECTOR = ("pt", "eta", "phi", "mass", "px", "py", "pz", "energy")
-_EXTRAS: Mapping[str, Mapping[str, str]] = {
-    "jet": {"btag": REALS},
-    "electron": {"charge": INTEGERS},
-    "muon": {"charge": INTEGERS},
-    "lepton": {"charge": INTEGERS, "flavour": INTEGERS},
-}
-OBJECTS = tuple(_EXTRAS)
-"""What an event has several of; `lepton` is electrons and muons together, for formats that hold them so."""
-
-STORED = ("MR", "Rsq", "HT")
-"""Physics columns that a schema can take from the file, as quantities; they are computed where it does not."""
-
-CANONICAL: Mapping[str, str] = {
-    **ID_QUANTITIES,
-    "weight": "double",
-    "label": "int",
-    **{f"{kind}_{part}": REALS for kind in OBJECTS for part in _FOUR_VECTOR},
-    **{f"{kind}_{part}": cpp for kind, extras in _EXTRAS.items() for part, cpp in extras.items()},
-    **{f"megajet{i}_{part}": "double" for i in (1, 2) for part in ("px", "py", "pz", "energy")},
-    **{f"met_{part}": "double" for part in ("pt", "phi", "px", "py")},
-    **dict.fromkeys(STORED, "double"),
-}
-"""Canonical quantity -> its C++ type.
-
-Four-vectors are given by pt, eta, phi or by px, py, pz, and by mass or energy.
-"""
-
-_COORDINATES = (frozenset({"pt", "eta", "phi"}), frozenset({"px", "py", "pz"}))
-_MASSES = frozenset({"mass", "energy"})
-
-ALIASED = "aliased_"
-"""Begins the name that a graph has for a column that the schema gives a name; that name itself may be defined."""
-
-SOURCE_ROW = "source_row"
-"""Column that a converted table gains: the number of the row in the file as published, from 0."""
-
-_TYPES = ("bool", *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64")
-
-
-def _known_type(kind: str) -> str:
-    if kind.removesuffix("[]") not in _TYPES:
-        raise ValueError(f"unknown type {kind!r}; {near_names(kind, _TYPES)}, with [] for several values")
-    return kind
-
-
-ColumnType = Annotated[str, AfterValidator(_known_type)]
-"""Type of a column; with `[]` for one that has any number of values in an event."""
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
-"""What can be the name of a column that is defined."""
-
-_TOKEN = re.compile(
-    r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
-    |(?P<text>(?:u8|[uUL])?R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"
-    |(?:u8|[uUL])?"(?:\\.|[^"\\\n])*"?
-    |(?:u8|[uUL])?'(?:\\.|[^'\\\n])*'?)
-    |(?P<number>\.?\d(?:[eEpP][+-]|'\w|[\w.])*)
-    |(?P<word>[A-Za-z_]\w*)
-    |(?P<sign>::|->|\S)""",
-    re.VERBOSE | re.DOTALL,
-)
-"""A piece of C++ between which blanks do not count."""
-
-_NO_NAMES = frozenset(
-    (
-        *("and", "and_eq", "bitand", "bitor", "compl", "not", "not_eq", "or", "or_eq", "xor", "xor_eq"),
-        *("true", "false", "nullptr", "return", "if", "else", "for", "while", "do", "break", "continue", "switch"),
-        *("case", "goto", "throw", "try", "catch", "auto", "const", "constexpr", "static", "mutable", "typename"),
-        *("template", "using", "namespace", "sizeof", "alignof", "typeid", "decltype", "noexcept", "operator"),
-        *("static_cast", "dynamic_cast", "const_cast", "reinterpret_cast"),
-    )
-)
-"""Words of C++ that are never the name of a column in an expression."""
-
-_NUMBER_TYPES = frozenset(
-    ("bool", "char", "short", "int", "long", "signed", "unsigned", "float", "double", "void"),
-)
-"""Words of C++ that are the name of a column where a number can stand, and a type elsewhere."""
-
-_IN_TEMPLATES = frozenset(("*", "::", "<", ">"))
-
-
-def _names(expression: str) -> list[re.Match[str]]:
-    """Return where the names in a C++ expression stand that can be those of columns.
-
-    No function, member, namespace or type is one, and no word in a string, a character or a comment.
-    """
-    tokens = [token for token in _TOKEN.finditer(expression) if not token["comment"]]
-    words = ["", *(token[0] for token in tokens), "", ""]  # with neighbours for the first and the last
-    types = _places_in_templates(words)
-    return [
-        token
-        for i, token in enumerate(tokens, start=1)
-        if token["word"]
-        and token[0] not in _NO_NAMES
-        and i not in types
-        and words[i - 1] not in (".", "->", "::")
-        and words[i + 1] not in ("(", "::")
-        and not (token[0] in _NUMBER_TYPES and _is_type(words, i))
-    ]
-
-
-def _places_in_templates(words: Sequence[str]) -> set[int]:
-    """Return the places of templates' names and arguments, as in `ROOT::RVec<unsigned int>{...}`."""
-    places: set[int] = set()
-    for i, word in enumerate(words):
-        if word != "<" or not words[i - 1][:1].isidentifier():
-            continue
-        # Of a name that is not qualified, the arguments could be two comparisons: f(a < b, c > (d)).
-        inside = {*_IN_TEMPLATES, ","} if words[i - 2] == "::" else _IN_TEMPLATES
-        depth, end = 1, i + 1
-        while (
-            depth and end < len(words) and (words[end] in inside or words[end].isidentifier() or words[end].isdigit())
-        ):
-            depth += {"<": 1, ">": -1}.get(words[end], 0)
-            end += 1
-        if not depth and end > i + 2 and words[end] in ("(", "{", "::"):
-            places |= {*range(i - 1, end)}
-    return places
-
-
-def _is_type(words: Sequence[str], i: int) -> bool:
-    """Say whether the name of a type of numbers stands where a type does: in a declaration, a cast or a template."""
-    before, after = words[i - 1], words[i + 1]
-    if after[:1].isidentifier() or after == "&":
-        return after not in _NO_NAMES or after in ("const", "auto")
-    if before in _NUMBER_TYPES or before in ("const", "<"):
-        return before != "<" or after == ">"
-    return before == "(" and after == ")" and (words[i + 2] == "(" or words[i + 2][:1].isalnum())
 
 
 def _word(name: str) -> str:
     """Return a name for expressions that is like another name."""
     word = re.sub(r"\W+", "_", name).strip("_") or "column"
-    return f"{word}_" if word in _NO_NAMES else word if word[0].isalpha() else f"_{word}"
+    return f"{word}_" if word in RESERVED else word if word[0].isalpha() else f"_{word}"
 
 
 def _alias(name: str, branch: str, kind: str) -> str:
@@ -195,148 +46,11 @@ def _alias(name: str, branch: str, kind: str) -> str:
     return f"{name}: {{branch: {json.dumps(branch)}, type: {json.dumps(kind)}}}"
 
 
-def names_in(expression: str) -> set[str]:
-    """Return the names in a C++ expression that can be those of columns."""
-    return {token[0] for token in _names(expression)}
-
-
-def rename(expression: str, names: Mapping[str, str]) -> str:
-    """Return a C++ expression in which columns have other names.
-
-    Args:
-        expression: names columns.
-        names: of columns -> what they are called instead.
-    """
-    parts, done = [], 0
-    for token in _names(expression):
-        parts += [expression[done : token.start()], names.get(token[0], token[0])]
-        done = token.end()
-    return "".join([*parts, expression[done:]])
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-_WholeNumber = Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]  # a double holds each exactly
-
-
-class Quantity(_Table):
-    """One canonical quantity: a C++ expression over the file's columns, and the unit that expression is in.
-
-    Of several expressions the first counts whose columns the file has; quantities of one object that have equally many
-    count together. One that is `optional` may be missing.
-
-    `label` is 1 for signal and 0 for background, as its expression says, be that a bool, an integer or a real number.
-    With `background`, a list of whole numbers, it is 0 where the expression is one of them and 1 where it is another.
-    What is neither, NaN in particular, becomes -1 and so neither signal nor background.
-    """
-
-    expression: Annotated[
-        tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
-    ] = Field(min_length=1)
-    unit: str = ""
-    optional: bool = False
-    # Left out of what models are tied to where it is not given: older models stay valid.
-    background: Annotated[tuple[_WholeNumber, ...], Field(min_length=1)] | None = Field(
-        default=None, exclude_if=lambda value: value is None
-    )
-
-    @field_validator("unit")
-    @classmethod
-    def _known_unit(cls, unit: str) -> str:
-        if unit not in UNITS:
-            raise ValueError(f"unknown unit {unit!r}; known: {', '.join(filter(None, UNITS))}")
-        return unit
-
-
-class Definition(_Table):
-    """A physics column of a format's or a user's own: a C++ expression over canonical columns.
-
-    Attributes:
-        expression: gives a number.
-        title: in ROOT's TLatex, as in "#Delta R_{ll}".
-        unit: "GeV", "rad" or whatever it is in.
-    """
-
-    expression: str
-    title: str | None = None
-    unit: str = ""
-
-
-class Objects(_Table):
-    """Which objects of one kind count: pT above `pt` [GeV], |eta| below `eta`, and where a C++ expression says so.
-
-    The expression is over the file's own columns and gives one truth value for each object of the file.
-    """
-
-    pt: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] | None = None
-    eta: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
-    where: str | None = None
-
-
-class FeatureSet(_Table):
-    """What the detectors learn from for one kind of sample, and what is recorded beside it.
-
-    Attributes:
-        features: columns that the detectors see, in order.
-        observables: columns that are only recorded and drawn.
-        plane: the two columns (horizontal, vertical) in which events are drawn; a set of one feature needs none.
-    """
-
-    features: tuple[str, ...] = Field(min_length=1)
-    observables: tuple[str, ...] = ()
-    plane: tuple[str, str] | None = Field(default=None, validate_default=True)
-
-    @field_validator("plane")
-    @classmethod
-    def _check_plane(cls, plane: tuple[str, str] | None, info: ValidationInfo) -> tuple[str, str] | None:
-        if plane is None and len(info.data.get("features", ())) > 1:
-            raise ValueError("name the two columns in which events are drawn")
-        return plane
-
-
-SELECTABLE = ("jet", "electron", "muon")
-"""Kinds of objects that can be selected; electrons and muons also where a format holds them together."""
-
-
-def _known_kind(kind: str) -> str:
-    if kind not in SELECTABLE:
-        raise ValueError(f"unknown kind of object {kind!r}; {near_names(kind, SELECTABLE)}")
-    return kind
-
-
-def _as_definition(value: Any) -> Any:
-    return {"expression": value} if isinstance(value, str) else value
-
-
-Selection = dict[Annotated[str, AfterValidator(_known_kind)], Objects]
-"""Kind of object -> which of them count; all of those that are not named."""
-
-Definitions = dict[Name, Annotated[Definition, BeforeValidator(_as_definition)]]
-"""Name of a column -> what it is."""
-
-
 _NUMBERS = frozenset(PHYSICS) - {*NOT_NUMBERS}
 """Physics columns that are a number each."""
 
 _MADE_OF = frozenset({*CANONICAL, *MADE_ON_THE_WAY, *PHYSICS})
 """What an expression of a physics column can name."""
-
-
-@dataclass(frozen=True)
-class Available:
-    """What files offer of a schema.
-
-    Attributes:
-        quantities: canonical quantity -> the expression that counts, and its unit.
-        columns: names of the columns, of those that are alike in all files.
-        partly: names of columns that some files have, or have otherwise.
-    """
-
-    quantities: Mapping[str, tuple[str, str]]
-    columns: frozenset[str]
-    partly: frozenset[str] = frozenset()
 
 
 def _names_made_of(quantities: Collection[str]) -> set[str]:
@@ -355,7 +69,7 @@ def _names_made_of(quantities: Collection[str]) -> set[str]:
     return made
 
 
-class Schema(_Table):
+class Schema(Table):
     """The table of one format: its columns with their types, and the canonical quantities made of them.
 
     Attributes:
@@ -410,7 +124,7 @@ class Schema(_Table):
                 form = _alias(str(name), "NAME IN THE FILE", "float32[]")
                 raise ValueError(f"{name}: an alias has a branch and a type; write {form}")
             branch = column["branch"] if isinstance(column, Mapping) else name
-            if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name) or name in _NO_NAMES:
+            if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
                 kind = column["type"] if isinstance(column, Mapping) else column
                 form = _alias(_word(str(name)), str(branch), str(kind))
                 raise ValueError(f"an expression cannot name a column {str(name)!r}; give it a name: {form}")
@@ -625,10 +339,10 @@ def _check_four_vectors(schema: Schema, path: Path) -> None:
         parts = {name.removeprefix(f"{kind}_") for name in schema.quantities if name.startswith(f"{kind}_")}
         if not parts:
             continue
-        if not any(coordinates <= parts for coordinates in _COORDINATES) or not parts & _MASSES:
+        if not any(coordinates <= parts for coordinates in COORDINATES) or not parts & MASSES:
             raise SchemaError(
                 f"{path}: {kind}s need {kind}_pt, _eta, _phi or _px, _py, _pz, and {kind}_mass or _energy; "
                 f"it has {', '.join(sorted(f'{kind}_{part}' for part in parts))}"
             )
-        for part in set(_EXTRAS[kind]) - {"btag"} - parts:
+        for part in set(EXTRAS[kind]) - {"btag"} - parts:
             raise SchemaError(f"{path}: {kind}s need {kind}_{part} too; add it to the quantities")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rdf.errors import SchemaError
-from rdf.schema.model import names_in
+from rdf.schema.names import names_in
 
 
 @dataclass(frozen=True)

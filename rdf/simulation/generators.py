@@ -22,7 +22,9 @@ from rdf.errors import CacheUnusable, EventLoopFailed, LostEvents, SchemaError, 
 from rdf.execution.event_loop import EventLoop, Progress, use_threads
 from rdf.local_files import LocalFiles
 from rdf.provenance import SIMULATED, Provenance
-from rdf.schema.model import SOURCE_ROW, Available, Schema
+from rdf.schema.model import Schema
+from rdf.schema.quantities import SOURCE_ROW
+from rdf.schema.tables import Available
 from rdf.simulation.processes import PROCESSES, FileFormat
 from rdf.sources.source import Source
 

@@ -15,7 +15,9 @@ from rdf.code.interpreter import ROOT, captured_stderr, first_reason, include_ke
 from rdf.errors import MissingColumn, NoEvents, SchemaError, SourceError, UnreadableFile, near_names
 from rdf.local_files import LocalFiles, is_address
 from rdf.provenance import SIMULATED
-from rdf.schema.model import ALIASED, SOURCE_ROW, Available, Schema
+from rdf.schema.model import Schema
+from rdf.schema.quantities import ALIASED, SOURCE_ROW
+from rdf.schema.tables import Available
 from rdf.sources.formats import is_root, other_format
 from rdf.sources.tabular import Progress, convert, is_table
 

@@ -16,7 +16,8 @@ from rdf.cache import is_own, read_own
 from rdf.code.interpreter import ROOT, captured_stderr, first_reason, include_kernels
 from rdf.errors import CacheUnusable, SchemaError, SourceError, UnreadableFile
 from rdf.local_files import LONGEST_OUTPUT, too_long_for_output
-from rdf.schema.model import SOURCE_ROW, Schema
+from rdf.schema.model import Schema
+from rdf.schema.quantities import SOURCE_ROW
 from rdf.sources import csv_table, darkmachines, hdf5_table, numpy_table, parquet_table
 from rdf.sources.batches import Batch, Batches, Vectors
 from rdf.sources.formats import other_format

@@ -23,7 +23,9 @@ from rdf.graph.fields import Fields
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
-from rdf.schema.model import ID_QUANTITIES, Available, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.quantities import ID_QUANTITIES
+from rdf.schema.tables import Available
 from rdf.sources.source import Source, open_source
 from tests.benchmarks.events import FEATURES
 from tests.benchmarks.trained import RECIPE

@@ -27,7 +27,8 @@ from rdf.graph.selection import Cut, book_cutflow, select_finite
 from rdf.graph.snapshot import Snapshot, book_snapshot, book_top_events
 from rdf.provenance import Provenance
 from rdf.schema.features import FEATURE_SETS, FEATURES
-from rdf.schema.model import ID_QUANTITIES, Schema, load_schema
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.quantities import ID_QUANTITIES
 from rdf.sources.source import Source, open_source
 from tests.models.trained import write_forest
 from tests.rdf.trees import columns_of

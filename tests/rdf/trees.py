@@ -15,7 +15,8 @@ from rdf.code.columns import define_columns, effective_selection, physics_column
 from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT, define, include_kernels
 from rdf.graph.variations import vary_scales
-from rdf.schema.model import Definition, Objects, Schema
+from rdf.schema.model import Schema
+from rdf.schema.tables import Definition, Objects
 from rdf.sources.source import Source, open_source
 
 Values = NDArray[Any] | Sequence[Sequence[float]]

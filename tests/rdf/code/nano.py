@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rdf.schema.model import Definition, Objects, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.tables import Definition, Objects
 from tests.rdf.trees import Values, graph_of, opened
 
 

@@ -13,8 +13,10 @@ from rdf.code.columns import (
 )
 from rdf.errors import SchemaError
 from rdf.schema.features import FEATURES
-from rdf.schema.model import SCHEMAS, Definition, Schema, load_schema, names_in
+from rdf.schema.model import SCHEMAS, Schema, load_schema
+from rdf.schema.names import names_in
 from rdf.schema.physics import PHYSICS
+from rdf.schema.tables import Definition
 from rdf.schema.variations import VARIATIONS
 from rdf.sources.source import open_source
 

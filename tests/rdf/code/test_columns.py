@@ -17,7 +17,8 @@ from rdf.code.interpreter import ROOT, define
 from rdf.errors import CompileError, EventLoopFailed
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.schema.features import choose_features
-from rdf.schema.model import ID_QUANTITIES, Schema, load_schema
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.quantities import ID_QUANTITIES
 from rdf.sources.source import open_source
 from tests.rdf.tables import in_order, table_of, table_schema
 from tests.rdf.trees import arrays, columns_of, graph_of, opened

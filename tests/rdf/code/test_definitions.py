@@ -13,7 +13,8 @@ from rdf.code.columns import (
 )
 from rdf.errors import SchemaError
 from rdf.execution.event_loop import use_threads
-from rdf.schema.model import Definition, Objects, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.tables import Definition, Objects
 from rdf.sources.source import open_source
 from tests.rdf.code.nano import graph, selected_jets
 from tests.rdf.trees import arrays, graph_of, nanoaod, opened

@@ -16,7 +16,8 @@ from rdf.code.columns import (
 )
 from rdf.code.interpreter import define
 from rdf.errors import SchemaError
-from rdf.schema.model import Objects, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.tables import Objects
 from rdf.sources.source import open_source
 from tests.rdf.code.nano import graph, selected_jets
 from tests.rdf.tables import table_schema

@@ -18,8 +18,9 @@ from rdf.code.interpreter import ROOT
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.schema.features import FEATURES
-from rdf.schema.model import ID_QUANTITIES, load_schema
+from rdf.schema.model import load_schema
 from rdf.schema.physics import PHYSICS
+from rdf.schema.quantities import ID_QUANTITIES
 from tests.rdf import reference
 from tests.rdf.trees import Values, columns_of, opened, write_rntuple
 

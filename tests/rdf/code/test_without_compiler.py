@@ -22,7 +22,8 @@ from rdf.graph.fields import Fields, cpp_fields
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
-from rdf.schema.model import ID_QUANTITIES, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.quantities import ID_QUANTITIES
 from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree
 
 WHOLE_GRAPH = """

@@ -13,7 +13,8 @@ from rdf.code.columns import define_columns, rounded
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.fields import Fields
 from rdf.graph.snapshot import Snapshot, book_snapshot
-from rdf.schema.model import ID_QUANTITIES, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.quantities import ID_QUANTITIES
 from tests.macros.graph.test_rows import lots_of
 from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree
 

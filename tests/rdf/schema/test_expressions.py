@@ -18,7 +18,7 @@ from rdf.schema.expressions import (
     check_expression,
     outside_grammar,
 )
-from rdf.schema.model import Definition, Objects
+from rdf.schema.tables import Definition, Objects
 
 COLUMNS = frozenset(
     (

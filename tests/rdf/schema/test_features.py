@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from rdf.errors import UnknownFeature, near_names
 from rdf.schema.features import FEATURE_SETS, FEATURES, Feature, check_features, choose_features
-from rdf.schema.model import Definition, FeatureSet, Schema
+from rdf.schema.model import Schema
+from rdf.schema.tables import Definition, FeatureSet
 
 
 def test_axis_titles_name_the_unit() -> None:

@@ -12,7 +12,8 @@ import uproot
 from numpy.typing import NDArray
 
 from rdf import RNode
-from rdf.schema.model import Definition, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.tables import Definition
 from rdf.sources.source import open_source
 
 # As the UCI Machine Learning Repository describes them.

@@ -18,7 +18,9 @@ from rdf.code.columns import define_columns, rounded
 from rdf.errors import EventLoopFailed
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.selection import Cut, book_cutflow, book_non_finite, select_finite
-from rdf.schema.model import ID_QUANTITIES, Definition, Schema, load_schema
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.quantities import ID_QUANTITIES
+from rdf.schema.tables import Definition
 from tests.rdf.trees import NANOAOD_KINDS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_ttree
 
 EVENTS, SEED = 120, 12

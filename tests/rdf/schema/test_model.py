@@ -10,7 +10,9 @@ import yaml
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema
 from rdf.schema.features import FEATURE_SETS, FEATURES
-from rdf.schema.model import SCHEMAS, UNITS, Schema, load_schema, names_in, rename
+from rdf.schema.model import SCHEMAS, Schema, load_schema
+from rdf.schema.names import names_in, rename
+from rdf.schema.quantities import UNITS
 
 TABLE = """\
 title: a format

@@ -20,7 +20,8 @@ from rdf.code.columns import define_columns, effective_selection, physics_column
 from rdf.code.interpreter import ROOT
 from rdf.execution.event_loop import use_threads
 from rdf.schema.features import FEATURE_SETS
-from rdf.schema.model import Objects, load_schema
+from rdf.schema.model import load_schema
+from rdf.schema.tables import Objects
 from rdf.sources.source import expected_source, open_source
 from tests.rdf import reference
 

@@ -27,7 +27,9 @@ from rdf.graph.selection import Cut, book_cutflow, select_finite
 from rdf.graph.variations import vary_scales
 from rdf.provenance import Provenance
 from rdf.schema.features import FEATURES
-from rdf.schema.model import ID_QUANTITIES, Objects, Schema, load_schema
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.quantities import ID_QUANTITIES
+from rdf.schema.tables import Objects
 from rdf.schema.variations import VARIATIONS, check_variations
 from rdf.sources.source import Source
 from tests.models.trained import write_forest

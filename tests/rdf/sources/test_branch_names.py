@@ -16,7 +16,8 @@ from rdf.code.columns import define_columns, rounded
 from rdf.code.interpreter import ROOT
 from rdf.errors import MissingColumn
 from rdf.execution.event_loop import use_threads
-from rdf.schema.model import Definition, Objects, Schema, load_schema
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.tables import Definition, Objects
 from rdf.sources.source import Source, open_source
 from tests.rdf.trees import NANOAOD_KINDS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_ttree
 

@@ -14,7 +14,8 @@ import uproot
 from rdf.code.interpreter import ROOT, include_kernels
 from rdf.errors import EventLoopFailed, MissingColumn, NoEvents, SourceError, UnreadableFile
 from rdf.execution.event_loop import EventLoop, use_threads
-from rdf.schema.model import Available, Schema, load_schema
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.tables import Available
 from rdf.sources.source import Source, open_source
 from tests.rdf.trees import NANOAOD_KINDS, WRITERS, nanoaod, opened
 
