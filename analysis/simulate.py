@@ -95,7 +95,8 @@ def main(arguments: Sequence[str]) -> int:
     with spinner(error_console(), "starting ROOT"):
         from rdf.code.interpreter import check_interpreter
         from rdf.provenance import Provenance
-        from rdf.simulation.generators import says_simulated, simulated_collisions, simulated_tracks, write_simulation
+        from rdf.simulation.generators import simulated_collisions, simulated_tracks
+        from rdf.simulation.writing import says_simulated, write_simulation
 
         check_interpreter()
     if output.exists() and not says_simulated(output):

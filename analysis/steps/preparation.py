@@ -219,7 +219,7 @@ def _available(models: ModelFolder, columns: Collection[str]) -> tuple[ModelFold
 
 def _open(request: _Request, timings: Timings) -> tuple[RunInput, Source]:
     """Make the input readable as trees: simulate it where that is allowed and needed, convert it where it is text."""
-    from rdf.simulation.generators import simulate
+    from rdf.simulation.writing import simulate
     from rdf.sources.source import open_source
     from rdf.sources.tabular import without_header
 

@@ -1,8 +1,10 @@
 // A reproducible stream of simulated events or tracks.
 #pragma once
 
+#include <ROOT/RDataFrame.hxx>
 #include <TRandom3.h>
 
+#include <string>
 #include <utility>
 
 namespace simulation_stream {
@@ -21,5 +23,12 @@ public:
 
    auto next() { return fGenerator(fRandom); }
 };
+
+// Define a column of what a stream generates, an entry after the other. The stream has to live as long as the loop runs.
+template <typename Generator>
+ROOT::RDF::RNode define(ROOT::RDF::RNode events, const std::string &column, Stream<Generator> &stream)
+{
+   return events.Define(column, [&stream] { return stream.next(); });
+}
 
 } // namespace simulation_stream

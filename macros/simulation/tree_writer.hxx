@@ -2,6 +2,7 @@
 // writes each array as an object, which takes three times as long and is not NanoAOD.
 #pragma once
 
+#include <ROOT/RDataFrame.hxx>
 #include <ROOT/RVec.hxx>
 #include <TFile.h>
 #include <TTree.h>
@@ -102,5 +103,12 @@ public:
          throw std::runtime_error("cannot write to " + std::string(fFile->GetName()));
    }
 };
+
+// Book the writing of columns of an event loop. The writer has to live as long as the loop runs.
+template <typename... Columns>
+ROOT::RDF::RResultPtr<ULong64_t> book(ROOT::RDF::RNode events, const std::vector<std::string> &names, TreeWriter &writer)
+{
+   return events.Filter([&writer](const Columns &...values) { return writer.fill(values...); }, names).Count();
+}
 
 } // namespace tree_writer

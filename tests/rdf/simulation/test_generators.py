@@ -20,16 +20,9 @@ from rdf.code.interpreter import ROOT
 from rdf.errors import CacheUnusable, SchemaError
 from rdf.provenance import Provenance
 from rdf.schema.model import load_schema
-from rdf.simulation.generators import (
-    STAND_INS,
-    Simulation,
-    says_simulated,
-    simulate,
-    simulated_collisions,
-    simulated_tracks,
-    write_simulation,
-)
+from rdf.simulation.generators import STAND_INS, Simulation, simulated_collisions, simulated_tracks
 from rdf.simulation.processes import PROCESSES, FileFormat
+from rdf.simulation.writing import says_simulated, simulate, write_simulation
 from rdf.sources.source import open_source
 
 EVENTS = 60_000

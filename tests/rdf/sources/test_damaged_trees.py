@@ -20,8 +20,9 @@ from rdf.errors import SourceError
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.provenance import Provenance
 from rdf.schema.model import load_schema
-from rdf.simulation.generators import simulated_collisions, write_simulation
+from rdf.simulation.generators import simulated_collisions
 from rdf.simulation.processes import PROCESSES
+from rdf.simulation.writing import write_simulation
 from tests.rdf.trees import columns_of, opened
 
 EVENTS = 1000
