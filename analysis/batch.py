@@ -22,6 +22,7 @@ from analysis.steps.given_models import read_models, trusted_sha256
 from analysis.steps.preparation import prepare
 from analysis.steps.scoring import collect_scores
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256
+from plotting.results.run_record import as_table
 from rdf.code.compiler import loaded_libraries
 from rdf.errors import NoEvents
 from rdf.schema.model import load_schema
@@ -114,7 +115,7 @@ def _entry(file: InputFile, place: str | None) -> dict[str, Any]:
     entry: dict[str, Any] = {"url" if streamed else "path": place or file.path}
     entry |= {"events": file.events, "size": file.size}
     if place is not None or file.copy_of is not None:
-        entry["copy_of"] = {key: value for key, value in file.describe().items() if value is not None}
+        entry["copy_of"] = {key: value for key, value in as_table(file.describe()).items() if value is not None}
     return {key: value for key, value in entry.items() if value is not None}
 
 
@@ -164,4 +165,4 @@ def _as_read(file: InputFile, tree: str, events: int) -> InputFile:
     """Return a file of a sample as jobs read it: the tree that it is, or was converted to."""
     size = file.size if "://" in tree else Path(tree).stat().st_size
     read = InputFile(tree, size, None, events)
-    return read if file.describe() == read.describe() else replace(read, copy_of=Original(**file.describe()))
+    return read if file.describe() == read.describe() else replace(read, copy_of=Original(**as_table(file.describe())))

@@ -9,7 +9,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,18 @@ from analysis.steps.given_models import read_models
 from analysis.steps.own_models import note_models
 from analysis.steps.preparation import prepare
 from analysis.steps.prepared import PreparedSample
+from analysis.steps.recording import (
+    recorded_histories,
+    recorded_quantities,
+    recorded_reconstructions,
+    recorded_training,
+)
 from analysis.steps.scoring import ScoredColumns, collect_scores
 from analysis.steps.training import train_models
 from models.detectors.registry import DETECTORS, SUPERVISED
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
+from plotting.results.record_tables import Sample, SampleHeader, TestedDetector, TestedSample
+from plotting.results.run_record import RUN_JSON, EvaluationFindings, as_table, read_evaluation_record
 from rdf.graph.fields import LABEL
 from rdf.schema.features import first_plane
 from rdf.schema.model import load_schema
@@ -85,7 +93,7 @@ class Tested:
 
     columns: Mapping[str, Values]
     labels: npt.NDArray[np.int8]
-    samples: list[dict[str, Any]]
+    samples: tuple[TestedSample, ...]
 
 
 def option_parser() -> OptionParser:
@@ -141,26 +149,25 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
             metrics = _metrics(configuration, models, compiled, tested, staging)
         text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
         (staging / "metrics.json").write_text(text, encoding="utf-8")
-        found = {
-            "sample": _together([sample.data for sample in prepared]),
-            "samples": tested.samples,
-            "part": part,
-            "training": models.training.model_dump(),
-            "threads": first.threads,
-            "warnings": list(dict.fromkeys(warning for sample in prepared for warning in sample.warnings)),
-            "features": [asdict(first.graph.described[feature]) for feature in models.features],
-            "ensemble": compiled.ensemble.detectors,
-            "min_votes": compiled.ensemble.min_votes,
-            "detectors": {
-                name: {"parity": parity, "notes": models.detectors[name].notes}
+        found = EvaluationFindings(
+            sample=_together([sample.data for sample in prepared]),
+            samples=tested.samples,
+            part=part,
+            training=recorded_training(models.training),
+            threads=first.threads,
+            warnings=tuple(dict.fromkeys(warning for sample in prepared for warning in sample.warnings)),
+            features=recorded_quantities(first.graph.described, models.features),
+            ensemble=tuple(compiled.ensemble.detectors),
+            min_votes=compiled.ensemble.min_votes,
+            detectors={
+                name: TestedDetector(parity=parity, notes=tuple(models.detectors[name].notes))
                 for name, parity in compiled.parity.items()
             },
-            "left_out_detectors": models.left_out,
-            "history": models.histories(),
-            "reconstruction": models.reconstructions(),
-            "latent": explained,
-        }
-        record.write(staging, found)
+            left_out_detectors=models.left_out,
+            history=recorded_histories(models),
+            reconstruction=recorded_reconstructions(models),
+        )
+        record.write(staging, found, explained)
         deliver(staging, folder)
         if not configuration.models:
             note_models(models.sha256)
@@ -314,7 +321,9 @@ def _score_all(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tested
     return Tested(
         {name: np.concatenate([part.columns[name] for part in scored]) for name in names},
         labels.astype(np.int8),
-        [{**sample.data.describe(), "cutflow": part.cutflow} for sample, part in zip(prepared, scored, strict=True)],
+        tuple(
+            TestedSample.of(sample.data.describe(), part.cutflow) for sample, part in zip(prepared, scored, strict=True)
+        ),
     )
 
 
@@ -366,8 +375,9 @@ def _metrics(
                 if of_folds:
                     metrics[name]["importance"] = _average(of_folds)
             move(done + 1, len(names))
-    simulated = any(sample["simulated"] for sample in tested.samples)
-    provenance = Provenance(json.dumps({"samples": tested.samples, "commit": git_commit()}), simulated)
+    simulated = any(sample.simulated for sample in tested.samples)
+    origin = {"samples": as_table(tested.samples), "commit": as_table(git_commit())}
+    provenance = Provenance(json.dumps(origin), simulated)
     drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
     write_curves(staging / "curves.root", drawn, scores, tested.labels, provenance)
     return metrics
@@ -385,19 +395,19 @@ def _average(importances: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[s
     }
 
 
-def _together(inputs: Sequence[RunInput]) -> dict[str, Any]:
+def _together(inputs: Sequence[RunInput]) -> Sample | SampleHeader:
     """Describe the samples as one, for the header of the figures."""
     if len(inputs) == 1:
         return inputs[0].describe()
     background, signal = inputs
-    return {
-        "name": f"{background.name}_{signal.name}",
-        "title": f"{signal.title} against {background.title}",
-        "doi": background.doi if background.doi == signal.doi else None,
-        "energy": background.energy if background.energy == signal.energy else None,
-        "luminosity": None,
-        "simulated": background.simulated or signal.simulated,
-    }
+    return SampleHeader(
+        name=f"{background.name}_{signal.name}",
+        title=f"{signal.title} against {background.title}",
+        doi=background.doi if background.doi == signal.doi else None,
+        energy=background.energy if background.energy == signal.energy else None,
+        luminosity=None,
+        simulated=background.simulated or signal.simulated,
+    )
 
 
 def print_evaluation(folder: Path) -> None:
@@ -406,13 +416,14 @@ def print_evaluation(folder: Path) -> None:
     Args:
         folder: a finished evaluation's output folder.
     """
-    run, metrics = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("run.json", "metrics.json"))
+    run = read_evaluation_record(folder / RUN_JSON, "evaluate again")
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     table = rows()
-    simulated = "SIMULATED " if run["sample"]["simulated"] else ""
-    table.add_row("sample", f"{simulated}{run['sample']['title']}")
+    simulated = "SIMULATED " if run.sample.simulated else ""
+    table.add_row("sample", f"{simulated}{run.sample.title}")
     counts = next(iter(metrics.values()))
     tested = f"{counts['signal']:,} signal, {counts['background']:,} background"
-    table.add_row("events", f"{tested} ({run['part'] or 'all'}); trained on {run['training']['events']:,}")
+    table.add_row("events", f"{tested} ({run.part or 'all'}); trained on {run.training.events:,}")
     for name, values in metrics.items():
         merits = {"AUC": "auc", "max SIC": "max_sic", "accuracy": "accuracy", "F1": "f1"}
         table.add_row(name, ", ".join(f"{title} {_with_error(values[key])}" for title, key in merits.items()))

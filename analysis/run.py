@@ -107,7 +107,7 @@ def run(configuration: RunConfiguration, command: str) -> None:
                 compiled = compile_models(models, staging / "models", slots, configuration.detectors, record.timings)
             found = score_sample(sample, engine, models, compiled)
             check_as_before(sample.read_files, models, folder)
-        record.write(staging, {**found, "latent": explained})
+        record.write(staging, found, explained)
         deliver(staging, folder)
         if not configuration.models:
             note_models(models.sha256)

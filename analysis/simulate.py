@@ -21,6 +21,7 @@ from analysis.console.progress import progress_bar, spinner
 from analysis.console.summary import print_rows, rows
 from analysis.errors import ConfigurationError, OutputFolderError, near_names
 from analysis.output.provenance import git_commit
+from plotting.results.run_record import as_table
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.simulation.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
 
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
         "events": events,
         "seed": seed,
         "command": shlex.join(["python", "-m", "analysis.simulate", *arguments]),
-        "commit": git_commit(),
+        "commit": as_table(git_commit()),
     }
     with progress_bar(error_console(), "simulating", "events") as move:
 

@@ -155,14 +155,12 @@ def _check_continues(parts: ScoredParts, setup: Setup) -> None:
     if first is None:
         return
     record, described = first.record(), setup.data.describe()
+    chosen = setup.configuration.detectors or setup.models.detectors
     same = {
-        "of other models (--models)": (record["models_sha256"], file_sha256(setup.networks / MODELS_JSON)),
-        "of other detectors (--detectors)": (
-            record["configuration"]["detectors"],
-            setup.configuration.model_dump(mode="json")["detectors"],
-        ),
-        "of other files": (record["sample"]["title"], described["title"]),
-        "of files of another format (--schema)": (record["sample"]["schema"], described["schema"]),
+        "of other models (--models)": (record.models_sha256, file_sha256(setup.networks / MODELS_JSON)),
+        "of other detectors (--detectors)": (set(record.detectors), set(chosen) & setup.models.detectors.keys()),
+        "of other files": (record.sample.title, described.title),
+        "of files of another format (--schema)": (record.sample.schema, described.schema),
     }
     for what, (before, now) in same.items():
         if before != now:

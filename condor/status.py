@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from condor.descriptions import OVER_MEMORY
 from condor.folder import BatchFolder, Round
 from condor.plan import MEMORY_GROWTH, Node, Plan, Requests
 from condor.pool import read_events
+from plotting.errors import UnreadableResult
+from plotting.results.run_record import RUN_JSON, read_run_record
 
 Event = Mapping[str, Any]
 """An event of a job event log: attribute -> value, as HTCondor's bindings read it."""
@@ -285,10 +286,10 @@ def _start(nodes: dict[str, NodeStatus], sent: Round) -> None:
 def _merged(batch: BatchFolder, plan: Plan) -> bool:
     """Whether the folder of the result holds that of this plan; what is in it is checked by a merge."""
     try:
-        record = json.loads((batch.output / "run.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
+        record = read_run_record(batch.output / RUN_JSON, "")
+    except UnreadableResult:
         return False
-    return isinstance(record, dict) and record.get("plan") == plan.id and record.get("merged") is not None
+    return record.plan == plan.id and record.merged is not None
 
 
 def troubles(status: BatchStatus) -> Iterator[tuple[str, NodeStatus]]:

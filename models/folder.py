@@ -313,18 +313,18 @@ class ModelFolder(Columns):
         networks = (network for entry in self.detectors.values() for network in entry.networks)
         return {file: sha256 for network in networks for file, sha256 in network.checksums().items()}
 
-    def histories(self) -> dict[str, list[dict[str, list[float]]]]:
+    def histories(self) -> dict[str, list[History]]:
         """Return the losses of the detectors whose training has epochs: one history for each fold."""
         return {
-            name: [network.history.model_dump() for network in entry.networks if network.history]
+            name: [network.history for network in entry.networks if network.history]
             for name, entry in self.detectors.items()
             if entry.networks[0].history
         }
 
-    def reconstructions(self) -> dict[str, list[dict[str, Any]]]:
+    def reconstructions(self) -> dict[str, list[Reconstruction]]:
         """Return how well the detectors that reconstruct events do so: one table for each fold."""
         return {
-            name: [network.reconstruction.model_dump() for network in entry.networks if network.reconstruction]
+            name: [network.reconstruction for network in entry.networks if network.reconstruction]
             for name, entry in self.detectors.items()
             if entry.networks[0].reconstruction
         }

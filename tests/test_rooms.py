@@ -29,7 +29,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "models": ("models.detectors",),
     "models.detectors": ("models",),
     "plotting.errors": (),
-    "plotting.style": ("plotting.errors",),
+    "plotting.style": ("plotting.errors", "plotting.results"),
     "plotting.results": ("plotting.errors", "rdf.graph.histogram_keys"),
     "plotting.figures": ("plotting.errors", "plotting.results", "plotting.style"),
     "plotting.drawing": ("plotting.errors", "plotting.figures", "plotting.results", "plotting.style"),
@@ -42,7 +42,9 @@ USES: Mapping[str, tuple[str, ...]] = {
     "analysis.errors": (),
     "analysis.configuration": ("analysis.errors", "models", "rdf.schema"),
     "analysis.console": ("analysis.errors", "models.errors", "plotting.errors", "plotting.results"),
-    "analysis.samples": ("analysis.configuration", "analysis.console", "analysis.errors", "rdf.sources"),
+    "analysis.samples": (
+        *("analysis.configuration", "analysis.console", "analysis.errors", "plotting.results", "rdf.sources"),
+    ),
     "analysis.output": (
         *("analysis.configuration", "analysis.console", "analysis.errors", "analysis.samples"),
         *("models", "plotting", "rdf"),
@@ -53,10 +55,10 @@ USES: Mapping[str, tuple[str, ...]] = {
     ),
     "analysis.live": (
         *("analysis.configuration", "analysis.console", "analysis.errors", "analysis.output", "analysis.samples"),
-        *("analysis.steps", "models", "plotting.results", "rdf"),
+        *("analysis.steps", "models", "plotting.errors", "plotting.results", "rdf"),
     ),
     "analysis": ("analysis", "models", "plotting", "rdf"),
-    "condor": ("analysis", "plotting.results"),
+    "condor": ("analysis", "plotting.errors", "plotting.results"),
 }
 """Room -> rooms and modules that it may use, beside itself and GROUND; an entry rules the subfolders too."""
 

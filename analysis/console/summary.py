@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from analysis.console.program import output_console
+from plotting.results.record_tables import Counts, Cut, DaskEngine
+from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
 
 MEANS = 8
 """Features whose means are printed: those that differ most."""
@@ -29,38 +30,38 @@ def print_summary(folder: Path) -> None:
     Args:
         folder: a finished run's output folder.
     """
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run = read_run_record(folder / RUN_JSON, "run again")
     with (folder / "anomalies.csv").open(encoding="utf-8") as file:
         top = next(csv.DictReader(file), None)
-    sample, counts, cutflow = run["sample"], run["counts"], run["cutflow"]
+    sample, counts = run.sample, run.counts
 
     table = rows()
-    origin = f"DOI {sample['doi']}" if sample["doi"] else _named([file["path"] for file in sample["files"]])
-    title = Text(f"{sample['title']} ({origin})")
-    if sample["simulated"]:
-        title = Text("SIMULATED ", style="bold red") + Text(sample["title"], style="red")
+    origin = f"DOI {sample.doi}" if sample.doi else _named([file.path for file in sample.files])
+    title = Text(f"{sample.title} ({origin})")
+    if sample.simulated:
+        title = Text("SIMULATED ", style="bold red") + Text(sample.title, style="red")
     table.add_row("sample", title)
-    dropped = counts["processed"] - counts["selected"]
-    table.add_row("events", f"{counts['processed']:,} read, {dropped:,} dropped ({', '.join(_cuts(cutflow))})")
-    by = [f"{name} {_share(detector['flagged'], counts)}" for name, detector in run["detectors"].items()]
+    dropped = counts.processed - counts.selected
+    table.add_row("events", f"{counts.processed:,} read, {dropped:,} dropped ({', '.join(_cuts(run.cutflow))})")
+    by = [f"{name} {_share(detector.flagged, counts)}" for name, detector in run.detectors.items()]
     table.add_row("flagged", ", ".join(by))
-    if len(run["ensemble"]) > 1:
-        votes = f"by {run['min_votes']} or more of {len(run['ensemble'])} detectors"
-        table.add_row("ensemble", f"{_share(counts['anomalous'], counts)} flagged {votes}")
+    if len(run.ensemble) > 1:
+        votes = f"by {run.min_votes} or more of {len(run.ensemble)} detectors"
+        table.add_row("ensemble", f"{_share(counts.anomalous, counts)} flagged {votes}")
     if top:
         which = f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}"
         table.add_row("most unusual", f"{which} for its {top['why']}")
-    known = {name: mean["ratio"] for name, mean in run["means"].items() if mean["ratio"]}
+    known = {name: mean.ratio for name, mean in run.means.items() if mean.ratio}
     different = sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:MEANS]
     ratios = (f"{name} {_ratio(ratio)}" for name, ratio in known.items() if name in different)
-    table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts["anomalous"] else "no event is flagged")
-    for name, varied in run["variations"].items():
-        up, nominal, down = (f"{varied[side]['anomalous']:,}" for side in ("up", "nominal", "down"))
-        table.add_row("varied", f"{name} by {varied['size']:.1%}: {up} flagged up, {nominal} nominal, {down} down")
-    timings = run["timings"]
+    table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts.anomalous else "no event is flagged")
+    for name, varied in run.variations.items():
+        up, nominal, down = (f"{side.anomalous:,}" for side in (varied.up, varied.nominal, varied.down))
+        table.add_row("varied", f"{name} by {varied.size:.1%}: {up} flagged up, {nominal} nominal, {down} down")
+    timings = run.timings
     table.add_row(
         "speed",
-        f"{run['events_per_second'] or 0:,} events/s on {_cores(run)}; an event's time: {_shares(run['loop_seconds'])}",
+        f"{run.events_per_second or 0:,} events/s on {_cores(run)}; an event's time: {_shares(run.loop_seconds)}",
     )
     stages = {stage: seconds for stage, seconds in timings.items() if stage not in ("jit", "compile", "total")}
     compilation = {"compilation": timings.get("jit", 0.0) + timings["compile"]}  # Dask's workers compile the graph
@@ -69,7 +70,7 @@ def print_summary(folder: Path) -> None:
     table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
     drawn = f"{folder / 'figures'}; on one page: {folder / 'report.html'}"
     table.add_row("figures", drawn if (folder / "figures").is_dir() else f"python -m plotting {folder} draws them")
-    simulated = any(trained_on["simulated"] for trained_on in run["training"]["samples"])
+    simulated = run.training.simulated
     trained = "trained on SIMULATED events; " if simulated else ""
     table.add_row("models", f"{folder / 'models'} ({trained}score more events with --models)")
     print_rows(table)
@@ -91,11 +92,11 @@ def print_rows(table: Table) -> None:
     console.print(table, highlight=False)
 
 
-def _cores(run: dict[str, Any]) -> str:
+def _cores(run: RunRecord) -> str:
     """Say what the event loops ran on."""
-    if run["engine"]["name"] == "local":
-        return f"{run['threads']} thread{'s' if run['threads'] > 1 else ''}"
-    return f"{run['engine']['workers']} Dask workers ({run['engine']['cluster']})"
+    if isinstance(run.engine, DaskEngine):
+        return f"{run.engine.workers} Dask workers ({run.engine.cluster})"
+    return f"{run.threads} thread{'s' if run.threads > 1 else ''}"
 
 
 def _named(paths: list[str]) -> str:
@@ -104,8 +105,8 @@ def _named(paths: list[str]) -> str:
     return ", ".join(paths) if more <= 0 else f"{', '.join(paths[:FILES])} and {more:,} more files"
 
 
-def _share(flagged: int, counts: dict[str, int]) -> str:
-    return f"{flagged:,} ({flagged / max(counts['selected'], 1):.2%})"
+def _share(flagged: int, counts: Counts) -> str:
+    return f"{flagged:,} ({flagged / max(counts.selected, 1):.2%})"
 
 
 def _shares(seconds: dict[str, float], total: float | None = None) -> str:
@@ -115,8 +116,8 @@ def _shares(seconds: dict[str, float], total: float | None = None) -> str:
     return ", ".join(f"{name} {took:.3g} s ({took / whole:.0%})" for name, took in longest_first if took > 0)
 
 
-def _cuts(cutflow: list[dict[str, int]]) -> list[str]:
-    return [f"{cut['name']} {cut['events']:,}" for cut in cutflow]
+def _cuts(cutflow: Iterable[Cut]) -> list[str]:
+    return [f"{cut.name} {cut.events:,}" for cut in cutflow]
 
 
 def _ratio(ratio: float) -> str:

@@ -66,8 +66,8 @@ class SetAside:
 class Done:
     """A file that was scored: its size and checksum, and when (seconds since the epoch) that was committed."""
 
-    size: int
-    sha256: str
+    size: int | None
+    sha256: str | None
     committed: float
 
 

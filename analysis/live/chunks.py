@@ -12,7 +12,7 @@ from analysis.live.arrivals import Arrival, Arrivals, state_of
 from analysis.live.board import Board
 from analysis.live.parts import ScoredParts
 from analysis.live.report import LiveReport
-from analysis.live.scorer import Refused, Scored, Scoring, Setup, columns_of
+from analysis.live.scorer import Refused, Scored, Scoring, Setup, WatchedColumns
 from analysis.live.staging import Staging
 from analysis.live.worker import Worker, WorkerDied
 from analysis.samples.inputs import InputFile
@@ -116,7 +116,7 @@ class ChunkScoring:
         self._setup, self._staging, self._parts = setup, staging, parts
         self._arrivals, self._replay, self._board, self._report = arrivals, replay, board, report
         first = next(iter(parts), None)
-        self._like = columns_of(first.record()) if first else None
+        self._like = WatchedColumns.of(first.record()) if first else None
         self.worker = Worker(setup)
         self.queue: deque[Chunk] = deque()
         self.chunk: Chunk | None = None
@@ -239,7 +239,7 @@ class ChunkScoring:
         self._report.pace.add(scored.events, chunk.arrived)
         if self._like is None:
             record = part.record()
-            self._like = columns_of(record)
+            self._like = WatchedColumns.of(record)
             self._report.begin(record)
         if self._arrivals is not None:
             self._arrivals.finish(chunk.files, time.time())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from contextlib import suppress
@@ -16,6 +15,8 @@ from analysis.live.scorer import Merging, make_merger
 from analysis.live.staging import Staging
 from analysis.live.worker import Worker, WorkerDied
 from analysis.output.folder import publish
+from plotting.errors import UnreadableResult
+from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
 from rdf.errors import NoEvents
 
 QUICK = 100_000_000
@@ -54,11 +55,12 @@ class PartMerging:
         self.published = self._entries_published()
 
     def _entries_published(self) -> int:
-        with suppress(OSError, ValueError, KeyError, RecursionError):
-            record = json.loads((self._output / "run.json").read_bytes())
-            first = next(iter(self._parts)).record()
-            if record["merged"] and all(record[key] == first[key] for key in ("models_sha256", "features")):
-                return min(int(record["entries"][1]), self._parts.entries)
+        first = next(iter(self._parts), None)
+        with suppress(UnreadableResult):
+            result = read_run_record(self._output / RUN_JSON, "")
+            of_part = first.record() if first else None
+            if result.merged and of_part and _scored_alike(result, of_part):
+                return min(result.entries[1], self._parts.entries)
         return 0
 
     @property
@@ -154,3 +156,7 @@ class PartMerging:
         if self._worker is not None:
             self._worker.kill()
             self._worker = None
+
+
+def _scored_alike(one: RunRecord, other: RunRecord) -> bool:
+    return (one.models_sha256, one.features) == (other.models_sha256, other.features)

@@ -6,16 +6,16 @@ takes their place: a part whose entries another one holds as well is of no more 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from analysis.errors import DamagedPart
 from analysis.live.arrivals import Done
+from plotting.errors import UnreadableResult
+from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
 
 FAN_IN = 8
 """Parts of about the same size that become one."""
@@ -39,26 +39,24 @@ class ScoredPart:
     level: int
     size: int
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """Return its run.json.
 
         Raises:
-            DamagedPart: it cannot be read.
+            DamagedPart: it cannot be read, or is of another version of the toolkit.
         """
         try:
-            found: dict[str, Any] = json.loads((self.folder / "run.json").read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise DamagedPart(
-                f"part {self.folder}: run.json cannot be read; choose another --output, or move this one away to score "
-                "all anew"
-            ) from error
-        return found
+            return read_run_record(
+                self.folder / RUN_JSON, "choose another --output, or move this one away to score all anew"
+            )
+        except UnreadableResult as error:
+            raise DamagedPart(f"part {error}") from error
 
     def done(self) -> Iterator[tuple[str, Done]]:
         """Yield the paths of the files that it was made of, each with what it was."""
-        committed = (self.folder / "run.json").stat().st_mtime
-        for file in self.record()["sample"]["files"]:
-            yield file["path"], Done(file["size"], file["sha256"], committed)
+        committed = (self.folder / RUN_JSON).stat().st_mtime
+        for file in self.record().sample.files:
+            yield file.path, Done(file.size, file.sha256, committed)
 
 
 class ScoredParts:
@@ -134,8 +132,8 @@ def _read(folder: Path, entries: tuple[int, int]) -> ScoredPart:
         raise DamagedPart(
             f"part {folder}: events.root cannot be read; choose another --output to score all anew"
         ) from error
-    merged = ScoredPart(folder, entries, 0, size).record()["merged"]
-    of, level = merged["parts"] if merged else 1, 0
+    merged = ScoredPart(folder, entries, 0, size).record().merged
+    of, level = merged.parts if merged else 1, 0
     while of >= FAN_IN:
         of, level = of // FAN_IN, level + 1
     return ScoredPart(folder, entries, level, size)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from analysis.live.drift import DriftMonitor
 from analysis.live.parts import ScoredPart
 from analysis.live.scorer import Scored
 from models.folder import ModelFolder
+from plotting.results.run_record import RunRecord
 
 SHOWN = 5
 """Flagged events of a chunk that are printed."""
@@ -80,11 +80,11 @@ class LiveReport:
         if self.drift.lacking:
             board.complain(f"drift is looked for in the scores only: {self.drift.lacking}")
 
-    def begin(self, record: Mapping[str, Any]) -> None:
+    def begin(self, record: RunRecord) -> None:
         """Tell what the first part's run.json says of all of them."""
-        for warning in record.get("warnings", ()):  # parts of an older version do not have the key
+        for warning in record.warnings:
             self._board.complain(warning)
-        if record["sample"]["simulated"]:
+        if record.sample.simulated:
             self._board.say("SIMULATED: the events of these files are simulated", style="bold red")
 
     def tell(self, part: ScoredPart, scored: Scored, files: int) -> None:
@@ -95,13 +95,12 @@ class LiveReport:
             scored: what the scorer says of it.
             files: that it was made of; 0 in a replay.
         """
-        counts = part.record()["counts"]
+        counts = part.record().counts
         of = f" of {files:,} file{'s' if files > 1 else ''}" if files else ""
         self._board.say(
-            f"{time.strftime('%H:%M:%S')}  {counts['processed']:,} events{of}, {counts['anomalous']:,} flagged; "
-            f"{self.pace}"
+            f"{time.strftime('%H:%M:%S')}  {counts.processed:,} events{of}, {counts.anomalous:,} flagged; {self.pace}"
         )
-        self._tell_flagged(part, counts["anomalous"])
+        self._tell_flagged(part, counts.anomalous)
         for shift in self.drift.add(scored.sample):
             self._board.complain(f"drift: {shift}")
 

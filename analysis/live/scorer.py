@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from analysis.steps.preparation import prepare
 from analysis.steps.prepared import PreparedSample
 from analysis.steps.scoring import score_sample
 from models.folder import ModelFolder, copy_model_folder
+from plotting.results.run_record import RunRecord
 from rdf.errors import CacheUnusable, ExecutionError, MissingColumn, NoEvents, SchemaError, SourceError
 from rdf.schema.model import load_schema
 
@@ -39,14 +40,14 @@ class Scoring:
         files: to be scored; none in a replay.
         skipped: events before these.
         entries: of the sample that is replayed; None otherwise.
-        like: columns that files have to have, as `Scored` says it; None for the first.
+        like: columns that files have to have; None for the first.
     """
 
     folder: Path
     files: tuple[InputFile, ...] = ()
     skipped: int = 0
     entries: tuple[int, int] | None = None
-    like: Mapping[str, Any] | None = None
+    like: WatchedColumns | None = None
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,21 @@ def merge(task: Merging) -> None:
     write_merged(check_parts(task.parts), task.folder, task.output, task.command, task.as_part)
 
 
-def columns_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a part's run.json says of the columns that all files have to have."""
-    return {
-        "features": [feature["name"] for feature in record["features"]],
-        "observables": [observable["name"] for observable in record["observables"]],
-        "simulated": record["sample"]["simulated"],
-    }
+@dataclass(frozen=True)
+class WatchedColumns:
+    """What the files of a watch have to have in common: their columns, and whether their events are simulated."""
+
+    features: tuple[str, ...]
+    observables: tuple[str, ...]
+    simulated: bool
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Self:
+        """Return what a part's run.json says of them."""
+        features, observables = (
+            tuple(quantity.name for quantity in quantities) for quantities in (record.features, record.observables)
+        )
+        return cls(features, observables, record.sample.simulated)
 
 
 @dataclass(frozen=True)
@@ -190,7 +199,7 @@ class Scorer:
         first, last = sample.entries_of_sample
         configuration = sample.configuration.model_copy(update={"entries": (first, last)})
         found = score_sample(replace(sample, configuration=configuration), Local(), models, self._compiled)
-        record.write(task.folder, {**found, "latent": {}})
+        record.write(task.folder, found, {})
         return Scored(last - first, self._sample(task.folder / "events.root", sample.graph.recipe.features))
 
     def _prepared(self, task: Scoring, files: Sequence[InputFile], timings: Timings) -> PreparedSample:
@@ -208,11 +217,8 @@ class Scorer:
         known = load_schema(data.schema_name).columns.keys()
         if sample.left_out and (partly := sorted(sample.source.available.partly & known)):
             raise MissingColumn(f"only some files have {partly[0]!r}")
-        found = {
-            "features": list(sample.graph.recipe.features),
-            "observables": list(sample.graph.recipe.observables),
-            "simulated": sample.data.simulated,
-        }
+        recipe = sample.graph.recipe
+        found = WatchedColumns(tuple(recipe.features), tuple(recipe.observables), sample.data.simulated)
         if task.like is not None and found != task.like:
             _refuse(files[0].path, found, task.like)
         return sample
@@ -239,12 +245,12 @@ class Scorer:
         return {name: columns[name][rows].astype(np.float32) for name in names}
 
 
-def _refuse(path: str, found: Mapping[str, Any], like: Mapping[str, Any]) -> None:
-    if found["simulated"] != like["simulated"]:
-        says = "says" if found["simulated"] else "does not say"
+def _refuse(path: str, found: WatchedColumns, like: WatchedColumns) -> None:
+    if found.simulated != like.simulated:
+        says = "says" if found.simulated else "does not say"
         raise MissingColumn(f"{path} {says} that its events are simulated, unlike the files before; {_APART}")
-    differing = sorted(set(found["observables"]) ^ set(like["observables"]))
-    has = "has" if differing and differing[0] in found["observables"] else "lacks"
+    differing = sorted(set(found.observables) ^ set(like.observables))
+    has = "has" if differing and differing[0] in found.observables else "lacks"
     raise MissingColumn(f"{path} {has} {differing[0] if differing else 'a column'}, unlike the files before; {_APART}")
 
 

@@ -6,14 +6,16 @@ They find what a TTree's own checksums cannot: damage in what is stored without 
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import ChecksumMismatch
+from plotting.errors import UnreadableResult
+from plotting.results.record_tables import File
+from plotting.results.run_record import RUN_JSON, read_run_record
 from rdf.local_files import is_address
 
 if TYPE_CHECKING:
@@ -102,22 +104,21 @@ def _of_models(models: ModelFolder) -> Iterator[tuple[str, str]]:
 
 def _of_run(folder: Path) -> Iterator[tuple[str, str]]:
     try:
-        record = json.loads((folder / "run.json").read_bytes())
-        files = record["sample"]["files"]
-        yield from ((file["path"], file["sha256"]) for file in files if file["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):  # there was no such run, or it says nothing of its files
+        record = read_run_record(folder / RUN_JSON, "")
+    except UnreadableResult:  # there was no such run, or another version of the toolkit's
         return
+    yield from ((file.path, file.sha256) for file in record.sample.files if file.sha256)
 
 
-def merged_file(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any] | None:
+def merged_file(one: File, other: File) -> File | None:
     """Return what two parts of a sample say of a file of both; None where they say different things.
 
     A part that did not read all of a file does not know its checksum.
     """
-    merged = dict(one)
-    for key, value in other.items():
-        if merged.get(key) is None:
-            merged[key] = value
-        elif value is not None and value != merged[key]:
-            return None
-    return merged
+    merged = File(
+        path=one.path,
+        size=other.size if one.size is None else one.size,
+        sha256=other.sha256 if one.sha256 is None else one.sha256,
+    )
+    fits = other.size in (None, merged.size) and other.sha256 in (None, merged.sha256)
+    return merged if fits and one.path == other.path else None

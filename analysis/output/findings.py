@@ -14,6 +14,7 @@ from analysis.samples.inputs import RunInput
 from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
 from plotting.results.cells import escaped
+from plotting.results.record_tables import Agreement, Mean, Variation, VariedCounts
 from rdf.graph.histogram_keys import FEATURES, MOMENTS, HistogramKey
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ DISPLAYED = 10
 """Events in it."""
 
 
-def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, dict[str, float | None]]:
+def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, Mean]:
     """Return each feature's mean over normal and over anomalous events, and their ratio; None where there are none.
 
     Means of a feature that has both signs have no ratio: they are close to 0 by cancellation.
@@ -38,7 +39,7 @@ def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, d
         count = sums.GetBinContent(1, 1)
         return float(sums.GetBinContent(1, i + 2) / count) if count else None
 
-    means: dict[str, dict[str, float | None]] = {}
+    means: dict[str, Mean] = {}
     for i, name in enumerate(features):
         normal, anomalous = mean("normal", i), mean("anomalous", i)
         spectrum = histograms[HistogramKey(FEATURES, name).path]
@@ -47,44 +48,44 @@ def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, d
         ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
         if ratio is not None and ratio < 0:  # the sign of one is lost beyond the axis
             ratio = None
-        means[name] = {"normal": normal, "anomalous": anomalous, "ratio": ratio}
+        means[name] = Mean(normal=normal, anomalous=anomalous, ratio=ratio)
     return means
 
 
 def variations(
     histograms: Mapping[str, Any], sizes: Mapping[str, float], detectors: Sequence[str], min_votes: int
-) -> dict[str, Any]:
+) -> dict[str, Variation]:
     """Return, for each variation, how many events are selected and flagged with the scale up, nominal and down."""
 
-    def counts(prefix: str) -> dict[str, Any]:
+    def counts(prefix: str) -> VariedCounts:
         votes, flagged = histograms[f"{prefix}agreement/votes"], histograms[f"{prefix}agreement/flagged"]
-        return {
-            "selected": round(votes.Integral()),
-            "anomalous": round(votes.Integral(min_votes + 1, votes.GetNbinsX())),
-            "flagged": {name: round(flagged.GetBinContent(i, i)) for i, name in enumerate(detectors, start=1)},
-        }
+        return VariedCounts(
+            selected=round(votes.Integral()),
+            anomalous=round(votes.Integral(min_votes + 1, votes.GetNbinsX())),
+            flagged={name: round(flagged.GetBinContent(i, i)) for i, name in enumerate(detectors, start=1)},
+        )
 
     return {
-        name: {
-            "size": size,
-            "up": counts(f"variations/{name}_up/"),
-            "nominal": counts(""),
-            "down": counts(f"variations/{name}_down/"),
-        }
+        name: Variation(
+            size=size,
+            up=counts(f"variations/{name}_up/"),
+            nominal=counts(""),
+            down=counts(f"variations/{name}_down/"),
+        )
         for name, size in sizes.items()
     }
 
 
-def agreement(histograms: Mapping[str, Any], detectors: Sequence[str]) -> dict[str, Any]:
+def agreement(histograms: Mapping[str, Any], detectors: Sequence[str]) -> Agreement:
     """Return how many events each pair of detectors flags, and how many events have 0, 1, ... votes."""
     flagged, votes = histograms["agreement/flagged"], histograms["agreement/votes"]
-    return {
-        "flagged": {
+    return Agreement(
+        flagged={
             one: {other: round(flagged.GetBinContent(i, j)) for j, other in enumerate(detectors, start=1)}
             for i, one in enumerate(detectors, start=1)
         },
-        "votes": [round(votes.GetBinContent(i)) for i in range(1, votes.GetNbinsX() + 1)],
-    }
+        votes=tuple(round(votes.GetBinContent(i)) for i in range(1, votes.GetNbinsX() + 1)),
+    )
 
 
 def write_anomalies(

@@ -7,20 +7,19 @@ of checksums that a run left has to say so.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from analysis.console.program import tell_when_interrupted
 from analysis.errors import OutputFolderError
 from models.folder import file_sha256
 from plotting.drawing.drafts import is_draft, remove_orphans
 from plotting.results.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
+from plotting.results.run_record import RUN_JSON, AnyRecord, AnyVersion, recognise, record_text
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.startup import uninterrupted
 
@@ -35,12 +34,10 @@ RESULT_FILES = (
 """Files that runs and evaluations write beside run.json."""
 DRAWN_FILES = ("report.html", "browse.html")
 """Files that are made of the others, and can be made again."""
-REPLACED_FILES = ("run.json", CHECKSUMS, DRAWN, PUBLISHING, *RESULT_FILES, *DRAWN_FILES)
+REPLACED_FILES = (RUN_JSON, CHECKSUMS, DRAWN, PUBLISHING, *RESULT_FILES, *DRAWN_FILES)
 """Files that a run replaces or removes."""
 UNPUBLISHED = "unpublished"
 """Folder of results that could not take their names, since somebody had put other files there meanwhile."""
-RECORDED = {"command", "configuration", "started", "versions", "machine"}
-"""Keys of every run.json."""
 _PAGE_BEGINS = b"<!doctype html>", b"default-src 'none'"
 """What the first bytes of a page have that this toolkit wrote before there was a list of what is drawn."""
 BYTES_PER_VALUE = 4
@@ -211,13 +208,13 @@ def _vouched(folder: Path, found: Mapping[str, str]) -> dict[str, set[str]]:
     for name, listed in ((PUBLISHING, publishing), (DRAWN, drawn)):
         if listed is not None and name in found:
             _add(vouched, {**listed, name: {found[name]}})
-    record = _read_run(folder / "run.json")
+    record = recognise(folder / RUN_JSON)
     if results is None or CHECKSUMS not in found:
         return vouched
-    recorded = bool(record) and found.get("run.json") in results.get("run.json", ())
+    recorded = record is not None and found.get(RUN_JSON) in results.get(RUN_JSON, ())
     if recorded or found[CHECKSUMS] in vouched.get(CHECKSUMS, ()):
         _add(vouched, {**results, CHECKSUMS: {found[CHECKSUMS]}})
-    if recorded and "figures" not in record:
+    if recorded and record is not None and not record.listed:
         _add(vouched, {name: {found[name]} for name in found if _was_drawn(folder, name, record)})
     return vouched
 
@@ -242,16 +239,7 @@ def _is_written(name: str) -> bool:
     return Path(file).suffix in RESULT_FOLDERS.get(within, ()) if within else name in REPLACED_FILES
 
 
-def _read_run(path: Path) -> dict[str, Any]:
-    """Return what a run.json says; nothing where it is none of this toolkit's."""
-    try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) and record.keys() >= RECORDED else {}
-
-
-def _was_drawn(folder: Path, name: str, record: Mapping[str, Any]) -> bool:
+def _was_drawn(folder: Path, name: str, record: AnyVersion) -> bool:
     """Tell whether a file is a figure or a page of a run that left no list of these: figures go by their names."""
     if name in DRAWN_FILES:
         with (folder / name).open("rb") as file:
@@ -261,7 +249,9 @@ def _was_drawn(folder: Path, name: str, record: Mapping[str, Any]) -> bool:
 
     path = Path(name)
     return (
-        path.parent.name == "figures" and path.suffix in RESULT_FOLDERS["figures"] and is_figure_of(path.stem, record)
+        path.parent.name == "figures"
+        and path.suffix in RESULT_FOLDERS["figures"]
+        and is_figure_of(path.stem, {*record.features, *record.observables}, record.detectors)
     )
 
 
@@ -291,16 +281,16 @@ def publish(staging: Path, folder: Path) -> None:
         OutputFolderError: there is something that no run wrote; nothing was moved.
     """
     own = own_files(folder)
-    if (staging / "run.json").exists():
+    if (staging / RUN_JSON).exists():
         _announce(staging, folder, {name: {checksum} for name, checksum in own.items()}, read_list(staging / CHECKSUMS))
-        (folder / "run.json").unlink(missing_ok=True)
+        (folder / RUN_JSON).unlink(missing_ok=True)
         # It does not vouch for what an earlier run or evaluation left either.
         for name in (CHECKSUMS, DRAWN, *RESULT_FILES, *DRAWN_FILES):
             (folder / name).unlink(missing_ok=True)
         for name in RESULT_FOLDERS:
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
-    for name in (*RESULT_FOLDERS, *RESULT_FILES, CHECKSUMS, "run.json"):
+    for name in (*RESULT_FOLDERS, *RESULT_FILES, CHECKSUMS, RUN_JSON):
         if (staging / name).exists():
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
@@ -308,7 +298,7 @@ def publish(staging: Path, folder: Path) -> None:
     (folder / PUBLISHING).unlink(missing_ok=True)
 
 
-def replace_record(staging: Path, folder: Path, record: Mapping[str, Any]) -> None:
+def replace_record(staging: Path, folder: Path, record: AnyRecord) -> None:
     """Replace the run.json of published results, and what their checksums say of it.
 
     At every moment a list vouches for what is there.
@@ -320,10 +310,10 @@ def replace_record(staging: Path, folder: Path, record: Mapping[str, Any]) -> No
     """
     write_record(staging, record)
     old = read_list(folder / CHECKSUMS)
-    new = {**old, "run.json": {file_sha256(staging / "run.json")}}
+    new = {**old, RUN_JSON: {file_sha256(staging / RUN_JSON)}}
     (staging / CHECKSUMS).write_text(list_text(new), encoding="utf-8")
     _announce(staging, folder, old, {CHECKSUMS: {file_sha256(folder / CHECKSUMS)}}, new)
-    for name in ("run.json", CHECKSUMS):
+    for name in (RUN_JSON, CHECKSUMS):
         (staging / name).replace(folder / name)
     (folder / PUBLISHING).unlink()
 
@@ -339,15 +329,14 @@ def _announce(staging: Path, folder: Path, *lists: Mapping[str, set[str]]) -> No
     (staging / PUBLISHING).replace(folder / PUBLISHING)
 
 
-def write_record(staging: Path, record: Mapping[str, Any]) -> None:
+def write_record(staging: Path, record: AnyRecord) -> None:
     """Write run.json."""
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    (staging / "run.json").write_text(text, encoding="utf-8")
+    (staging / RUN_JSON).write_text(record_text(record), encoding="utf-8")
 
 
 def write_checksums(staging: Path) -> None:
     """Write the checksums of all results but the figures and pages beside them."""
-    files = [staging / name for name in ("run.json", *RESULT_FILES)]
+    files = [staging / name for name in (RUN_JSON, *RESULT_FILES)]
     files += sorted((staging / "models").glob("*"))
     checksums = {str(file.relative_to(staging)): {file_sha256(file)} for file in files if file.is_file()}
     (staging / CHECKSUMS).write_text(list_text(checksums), encoding="utf-8")

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_outpu
 from analysis.output.provenance import machine
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
 from plotting.results.checksums import CHECKSUMS
+from plotting.results.record_tables import Counts, Figures, File, Merged
+from plotting.results.run_record import RUN_JSON, EvaluationRecord, RunRecord, UnfitRecord, as_table, parse_record
 from rdf.errors import NoEvents
 from rdf.schema.quantities import ID_QUANTITIES
 
@@ -41,18 +43,25 @@ OF_THE_JOB = (
 )
 """Keys of a configuration in which parts may differ: which part it is, and where and how a job works."""
 
-_COMPARED = {
-    "plan": "is of another plan",
-    "models_sha256": "was scored by other models",
-    "sample": "is of another sample",
-    "configuration": "was configured otherwise",
-    **dict.fromkeys(("features", "observables", "left_out", "objects", "define"), "has other columns"),
-    **dict.fromkeys(("ensemble", "min_votes"), "was scored otherwise"),
-}
-"""Key of run.json in which all parts have to agree -> what a part that does not is or was."""
 
-_READ = ("entries", "merged", "counts", "cutflow", "non_finite", "detectors", "timings", "loop_seconds", "commit")
-"""Other keys of run.json that are read."""
+def _compared(record: RunRecord) -> dict[str, tuple[str, Any]]:
+    """Return, by key of run.json, what a part is that has another value than the first, and the value."""
+    configuration = {name: value for name, value in record.configuration.items() if name not in OF_THE_JOB}
+    sample = {name: value for name, value in as_table(record.sample).items() if name != "files"}
+    other_columns, otherwise = "has other columns", "was scored otherwise"
+    return {
+        "plan": ("is of another plan", record.plan),
+        "models_sha256": ("was scored by other models", record.models_sha256),
+        "sample": ("is of another sample", sample),
+        "configuration": ("was configured otherwise", configuration),
+        "features": (other_columns, record.features),
+        "observables": (other_columns, record.observables),
+        "left_out": (other_columns, record.left_out),
+        "objects": (other_columns, record.objects),
+        "define": (other_columns, record.define),
+        "ensemble": (otherwise, record.ensemble),
+        "min_votes": (otherwise, record.min_votes),
+    }
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,12 @@ class Part:
     """
 
     folder: Path
-    record: Mapping[str, Any]
+    record: RunRecord
 
     @property
     def entries(self) -> tuple[int, int]:
         """Entries of the sample that were read, half-open."""
-        first, last = self.record["entries"]
-        return first, last
+        return self.record.entries
 
 
 def check_part(folder: Path, entries: tuple[int, int] | None = None, plan: str | None = None) -> Part:
@@ -104,9 +112,9 @@ def check_part(folder: Path, entries: tuple[int, int] | None = None, plan: str |
         raise DamagedPart(
             f"part {folder} holds the entries {_range(part.entries)}, {_range(entries)} are expected; {_REMEDY}"
         )
-    if plan not in (None, part.record["plan"]):
+    if plan not in (None, part.record.plan):
         raise DamagedPart(
-            f"part {folder}: run.json says that it is of the plan {part.record['plan']}, not of {plan}; {_REMEDY}"
+            f"part {folder}: run.json says that it is of the plan {part.record.plan}, not of {plan}; {_REMEDY}"
         )
     return part
 
@@ -174,11 +182,11 @@ def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: st
     record = _merged_record(parts, output, command)
     models = parts[0].folder / "models"
     copy_model_folder(read_model_folder(models), models, staging / "models")
-    if not record["counts"]["selected"] and not as_part:
+    if not record.counts.selected and not as_part:
         raise NoEvents(f"{output}: no event has finite features in any part; check the sample")
-    record |= _merge_root_files(parts, staging, record, as_part)
-    _merge_anomalies(parts, staging, record["ensemble"])
-    _merge_objects(parts, staging, record["ensemble"])
+    record = _merge_root_files(parts, staging, record, as_part)
+    _merge_anomalies(parts, staging, record.ensemble)
+    _merge_objects(parts, staging, record.ensemble)
     write_record(staging, record)
     write_checksums(staging)
 
@@ -223,25 +231,26 @@ def _sha256(folder: Path, name: str) -> str:
         return file_sha256(path)
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    with _reading(folder, "run.json") as path:
-        record: dict[str, Any] = json.loads(path.read_bytes())
-    lacking = [key for key in (*_COMPARED, *_READ) if key not in record]
-    if lacking:
-        raise DamagedPart(
-            f"part {folder}: run.json has no {lacking[0]!r}, so no run of this version left it; {_REMEDY}"
-        )
+def _read_record(folder: Path) -> RunRecord:
+    with _reading(folder, RUN_JSON) as path:
+        text = path.read_bytes()
+    try:
+        record = parse_record(text)
+    except UnfitRecord as error:
+        raise DamagedPart(f"part {folder}: {RUN_JSON} {error.reason}; {error.remedy or _REMEDY}") from error
+    if isinstance(record, EvaluationRecord):
+        raise DamagedPart(f"part {folder}: {RUN_JSON} is that of an evaluation; name the output folders of some runs")
     return record
 
 
 def _check_counts(part: Part) -> None:
     """Refuse a part whose run did not process its entries, or that contradicts itself."""
     first, last = part.entries
-    counts, cutflow = part.record["counts"], part.record["cutflow"]
+    counts, cutflow = part.record.counts, part.record.cutflow
     wrong = [
-        (counts["processed"], last - first, f"entries {_range(part.entries)}"),
-        (cutflow[0]["events"], counts["processed"], f"{counts['processed']} processed"),
-        (cutflow[-1]["events"], counts["selected"], f"{counts['selected']} selected"),
+        (counts.processed, last - first, f"entries {_range(part.entries)}"),
+        (cutflow[0].events, counts.processed, f"{counts.processed} processed"),
+        (cutflow[-1].events, counts.selected, f"{counts.selected} selected"),
     ]
     for found, expected, what in wrong:
         if found != expected:
@@ -273,8 +282,9 @@ def _check_adjoining(parts: Sequence[Part], entries: tuple[int, int] | None) -> 
 
 def _check_alike(first: Part, part: Part) -> None:
     """Refuse a part that is of another plan, of other models, of another sample or configured otherwise."""
-    for key, words in _COMPARED.items():
-        one, other = _compared(first.record, key), _compared(part.record, key)
+    of_first, of_part = _compared(first.record), _compared(part.record)
+    for key, (words, one) in of_first.items():
+        _, other = of_part[key]
         if one != other:
             differing = ""
             if isinstance(one, dict) and isinstance(other, dict):
@@ -282,55 +292,56 @@ def _check_alike(first: Part, part: Part) -> None:
             raise DamagedPart(f"part {part.folder} {words} than {first.folder}: {key}{differing} differs; {_REMEDY}")
 
 
-def _compared(record: Mapping[str, Any], key: str) -> Any:
-    if key == "configuration":
-        return {name: value for name, value in record[key].items() if name not in OF_THE_JOB}
-    if key == "sample":
-        return {name: value for name, value in record[key].items() if name != "files"}
-    return record[key]
-
-
-def _merged_record(parts: Sequence[Part], output: Path, command: str) -> dict[str, Any]:
+def _merged_record(parts: Sequence[Part], output: Path, command: str) -> RunRecord:
     """Return run.json, but for what follows from the histograms."""
     records = [part.record for part in parts]
     first = records[0]
     entries = (parts[0].entries[0], parts[-1].entries[1])
-    timings = _sums(record["timings"] for record in records)
-    counts = _sums(record["counts"] for record in records)
+    timings = _sums(record.timings for record in records)
+    counts = Counts(**_totals(as_table(record.counts) for record in records))
     loop = timings["scoring_loop"]
-    return {
-        **first,
-        "command": command,
-        "configuration": {**first["configuration"], "output": str(output), "entries": entries},
-        "started": min(record["started"] for record in records),
-        "machine": machine(),
-        "sample": {**first["sample"], "files": _files(parts)},
-        "threads": max(record["threads"] for record in records),
-        "entries": entries,
-        "figures": {},
-        "merged": {"parts": sum(record["merged"]["parts"] if record["merged"] else 1 for record in records)},
-        "cutflow": [
-            {**cut, "events": sum(record["cutflow"][i]["events"] for record in records)}
-            for i, cut in enumerate(first["cutflow"])
-        ],
-        "non_finite": _sums(record["non_finite"] for record in records),
-        "counts": counts,
-        "detectors": {
-            name: {
-                **detector,
-                "flagged": sum(record["detectors"][name]["flagged"] for record in records),
-                "parity": max(record["detectors"][name]["parity"] for record in records),
-            }
-            for name, detector in first["detectors"].items()
+    return replace(
+        first,
+        command=command,
+        configuration={**first.configuration, "output": str(output), "entries": entries},
+        started=min(record.started for record in records),
+        machine=machine(),
+        sample=replace(first.sample, files=_files(parts)),
+        threads=max(record.threads for record in records),
+        entries=entries,
+        figures=Figures(),
+        merged=Merged(parts=sum(record.merged.parts if record.merged else 1 for record in records)),
+        cutflow=tuple(
+            replace(cut, events=sum(record.cutflow[i].events for record in records))
+            for i, cut in enumerate(first.cutflow)
+        ),
+        non_finite=_totals(record.non_finite for record in records),
+        counts=counts,
+        detectors={
+            name: replace(
+                detector,
+                flagged=sum(record.detectors[name].flagged for record in records),
+                parity=max(record.detectors[name].parity for record in records),
+            )
+            for name, detector in first.detectors.items()
         },
-        "events_per_second": round(counts["processed"] / loop) if loop else None,
-        "loop_seconds": _sums(record["loop_seconds"] for record in records),
-        "timings": timings,
-    }
+        events_per_second=round(counts.processed / loop) if loop else None,
+        loop_seconds=_sums(record.loop_seconds for record in records),
+        timings=timings,
+    )
 
 
-def _sums(tables: Iterable[Mapping[str, float]]) -> dict[str, Any]:
-    """Add up numbers by their names; seconds to the microsecond."""
+def _totals(tables: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up counts by their names."""
+    total: dict[str, int] = {}
+    for table in tables:
+        for name, number in table.items():
+            total[name] = total.get(name, 0) + number
+    return total
+
+
+def _sums(tables: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Add up seconds by the names of the stages, to the microsecond."""
     total: dict[str, float] = {}
     for table in tables:
         for name, number in table.items():
@@ -338,28 +349,27 @@ def _sums(tables: Iterable[Mapping[str, float]]) -> dict[str, Any]:
     return total
 
 
-def _files(parts: Sequence[Part]) -> list[dict[str, Any]]:
+def _files(parts: Sequence[Part]) -> tuple[File, ...]:
     """Return the files that the parts were made of, each once; neighbours may have shared one."""
-    files: dict[str, dict[str, Any]] = {}
+    files: dict[str, File] = {}
     for part in parts:
-        for file in part.record["sample"]["files"]:
-            same = merged_file(files.setdefault(file["path"], file), file)
+        for file in part.record.sample.files:
+            same = merged_file(files.setdefault(file.path, file), file)
             if same is None:
-                raise DamagedPart(f"part {part.folder} was made of another {file['path']} than the others; {_REMEDY}")
-            files[file["path"]] = same
-    return list(files.values())
+                raise DamagedPart(f"part {part.folder} was made of another {file.path} than the others; {_REMEDY}")
+            files[file.path] = same
+    return tuple(files.values())
 
 
-def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str, Any], as_part: bool) -> dict[str, Any]:
-    """Write events.root and histograms.root, and return what run.json says of the histograms."""
+def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, as_part: bool) -> RunRecord:
+    """Write events.root and histograms.root, and return run.json with what follows from the histograms."""
     from rdf.errors import ExecutionError, SourceError
     from rdf.graph.histograms import complete, remainders, write_histograms
     from rdf.graph.merging import add_histograms, concatenate_events
     from rdf.provenance import Provenance
 
-    provenance = Provenance(
-        json.dumps({"sample": record["sample"], "commit": record["commit"]}), record["sample"]["simulated"]
-    )
+    origin = {"sample": as_table(record.sample), "commit": as_table(record.commit)}
+    provenance = Provenance(json.dumps(origin), record.sample.simulated)
     try:
         rows = concatenate_events([part.folder / "events.root" for part in parts], staging / "events.root", provenance)
         with progress_bar(error_console(), "adding histograms", "parts") as move:
@@ -367,7 +377,7 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str,
     except (SourceError, ExecutionError) as error:
         raise DamagedPart(f"parts that do not fit together: {error}") from error
     for part, events in zip(parts, rows, strict=True):
-        selected = part.record["counts"]["selected"]
+        selected = part.record.counts.selected
         if events != selected:
             raise DamagedPart(
                 f"part {part.folder}: events.root holds {events} events, run.json says {selected}; {_REMEDY}"
@@ -375,12 +385,14 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: Mapping[str,
     filled = complete(total)
     kept = remainders(total) if as_part else {}
     write_histograms(staging / "histograms.root", filled | kept, provenance)
-    names = tuple(record["detectors"])
-    return {
-        "agreement": agreement(filled, names),
-        "variations": variations(filled, record["configuration"]["vary"], names, record["min_votes"]),
-        "means": means(filled, [feature["name"] for feature in record["features"]]),
-    }
+    names = tuple(record.detectors)
+    sizes = {name: varied.size for name, varied in record.variations.items()}
+    return replace(
+        record,
+        agreement=agreement(filled, names),
+        variations=variations(filled, sizes, names, record.min_votes),
+        means=means(filled, [feature.name for feature in record.features]),
+    )
 
 
 def _merge_anomalies(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]) -> None:

@@ -7,7 +7,8 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+from plotting.results.record_tables import Commit, Machine
 
 COMMIT_NOTE = "analysis/commit.json"
 """File with the commit, in code that was sent to another machine."""
@@ -29,15 +30,15 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def git_commit() -> dict[str, Any] | None:
+def git_commit() -> Commit | None:
     """Return the commit of this toolkit and whether its files were changed since; None outside a git checkout.
 
     Code that was sent to another machine has a note of it.
     """
     folder = Path(__file__).resolve().parents[2]
     if (note := folder / COMMIT_NOTE).is_file():
-        noted: dict[str, Any] | None = json.loads(note.read_bytes())
-        return noted
+        noted = json.loads(note.read_bytes())
+        return None if noted is None else Commit(**noted)
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
@@ -46,12 +47,12 @@ def git_commit() -> dict[str, Any] | None:
     try:
         if Path(git("rev-parse", "--show-toplevel")).resolve() != folder:
             return None  # some other project's checkout around this folder
-        return {"hash": git("rev-parse", "HEAD"), "clean": not git("status", "--porcelain", "--untracked-files=no")}
+        return Commit(hash=git("rev-parse", "HEAD"), clean=not git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
-def machine() -> dict[str, str]:
+def machine() -> Machine:
     """Return what the run ran on: the processor and the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -60,4 +61,4 @@ def machine() -> dict[str, str]:
     model = next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
     )
-    return {"processor": model, "system": platform.platform()}
+    return Machine(processor=model, system=platform.platform())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import plotting.drawing.pool
 import plotting.errors
@@ -18,6 +18,16 @@ from analysis.errors import FiguresFailed
 from analysis.output.folder import replace_record, write_checksums, write_record
 from analysis.output.provenance import git_commit, library_versions, machine
 from analysis.output.timings import Timings
+from plotting.results.record_tables import Figures
+from plotting.results.run_record import (
+    AnyRecord,
+    Ending,
+    EvaluationFindings,
+    EvaluationRecord,
+    Origin,
+    RunFindings,
+    RunRecord,
+)
 
 
 class Record:
@@ -38,32 +48,43 @@ class Record:
         """
         self.timings = Timings()
         self.failed: dict[str, str] = {}
-        self._drawn: list[str] = []
         self._folder = folder
         self._begin = time.perf_counter()
-        self._content: dict[str, Any] = {
-            "command": command,
-            "configuration": {**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": library_versions(),
-            "commit": git_commit(),
-            "machine": machine(),
-        }
+        self._origin = Origin(
+            command=command,
+            configuration={**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=library_versions(),
+            commit=git_commit(),
+            machine=machine(),
+        )
+        self._written: AnyRecord | None = None
 
-    def write(self, staging: Path, found: Mapping[str, Any]) -> None:
+    def write(
+        self, staging: Path, findings: RunFindings | EvaluationFindings, latent: Mapping[str, Sequence[float]]
+    ) -> None:
         """Write run.json and the checksums of all results.
 
         Args:
             staging: folder that results are written to.
-            found: what else there is to say.
+            findings: of the program.
+            latent: for each set of points in latent.csv, the fractions of the variance that PCA's axes carry.
         """
-        self._content |= {**found, "figures": {}}
         self.timings.add("total", time.perf_counter() - self._begin)
-        write_record(staging, self._finished())
+        ending = Ending(
+            latent={name: tuple(fractions) for name, fractions in latent.items()},
+            figures=Figures(),
+            timings=self.timings.rounded(),
+        )
+        if isinstance(findings, RunFindings):
+            self._written = RunRecord.of(self._origin, findings, ending)
+        else:
+            self._written = EvaluationRecord.of(self._origin, findings, ending)
+        write_record(staging, self._written)
         write_checksums(staging)
 
     def draw(self, staging: Path, workers: plotting.drawing.pool.Workers) -> None:
-        """Draw the figures of results that have their final names, and write the report.
+        """Draw the figures of results that have been written and have their final names, and write the report.
 
         Whatever goes wrong is noted, in run.json too, which gets the time that all of this took; the results stand.
 
@@ -81,11 +102,12 @@ class Record:
             except plotting.errors.PlottingError as error:
                 self.failed["figures"] = str(error)
         self.failed |= workers.failed
-        self._drawn = workers.drawn
-        self._content["figures"] = {"drawn": self._drawn, "failed": dict(self.failed)}
+        figures = Figures(drawn=tuple(workers.drawn), failed=dict(self.failed))
         del self.timings.seconds["total"]  # so that it comes last again
         self.timings.add("total", time.perf_counter() - self._begin)
-        replace_record(staging, self._folder, self._finished())
+        assert self._written is not None
+        self._written = replace(self._written, figures=figures, timings=self.timings.rounded())
+        replace_record(staging, self._folder, self._written)
         self._write_report()
 
     def _write_report(self) -> None:
@@ -113,11 +135,8 @@ class Record:
                 markup=False,
                 emoji=False,
             )
-        if self.failed.keys() - {"report.html"} and not self._drawn:
+        if self.failed.keys() - {"report.html"} and not (self._written and self._written.figures.drawn):
             raise FiguresFailed(
                 f"{self._folder}: the results are whole, but no figure could be drawn; see the reasons above, and draw "
                 f"them with python -m plotting {self._folder}"
             )
-
-    def _finished(self) -> dict[str, Any]:
-        return {**self._content, "timings": self.timings.rounded()}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,6 +17,7 @@ from analysis.samples import Original, Sample, SampleFile
 from analysis.samples.checks import check
 from analysis.samples.connection import check_streams
 from analysis.samples.named_files import check_exists, find_files, is_file, is_folder, shown, stands_for_several
+from plotting.results import record_tables as recorded
 
 NAMED_BY = "--sample (python -m analysis.samples lists the samples)"
 
@@ -40,10 +40,10 @@ class InputFile:
     events: int | None = None
     copy_of: Original | None = None
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> recorded.File:
         """Return what run.json says of the file."""
         named = self.copy_of or self
-        return {"path": named.path, "size": named.size, "sha256": named.sha256}
+        return recorded.File(path=named.path, size=named.size, sha256=named.sha256)
 
 
 @dataclass(frozen=True)
@@ -84,21 +84,29 @@ class RunInput:
     events: int | None = None
     skipped: int = 0
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> recorded.Sample:
         """Return what run.json says of the sample."""
-        described = asdict(self)
-        # Of a schema of the user's own the name: batch jobs have it in folders of theirs.
-        described["schema"] = PurePath(described.pop("schema_name")).name
-        described["files"] = [file.describe() for file in self.files]
-        del described["events"], described["features"], described["skipped"]
-        if self.simulation is None:
-            del described["simulation"]
-        else:
-            # What was published of the data does not hold for what stands in for them.
-            published = {key: described[key] for key in ("title", "doi", "record", "licence")}
-            described |= dict.fromkeys(published) | {"title": f"stand-in for {self.title}"}
-            described["stands_in_for"] = published
-        return described
+        published = recorded.Published(title=self.title, doi=self.doi, record=self.record, licence=self.licence)
+        # What was published of the data does not hold for what stands in for them.
+        shown = published
+        if self.simulation is not None:
+            shown = recorded.Published(title=f"stand-in for {self.title}", doi=None, record=None, licence=None)
+        return recorded.Sample(
+            name=self.name,
+            title=shown.title,
+            files=tuple(file.describe() for file in self.files),
+            tree=self.tree,
+            simulated=self.simulated,
+            doi=shown.doi,
+            record=shown.record,
+            licence=shown.licence,
+            energy=self.energy,
+            luminosity=self.luminosity,
+            # Of a schema of the user's own the name: batch jobs have it in folders of theirs.
+            schema=PurePath(self.schema_name).name,
+            simulation=self.simulation,
+            stands_in_for=None if self.simulation is None else published,
+        )
 
 
 def inputs_of(configuration: AnalysisConfiguration, read: Iterable[RunInput]) -> list[Path]:

@@ -25,6 +25,7 @@ from analysis.steps.compilation import Compiled, compile_models
 from analysis.steps.engine import Engine, Local
 from analysis.steps.event_graph import EventGraph
 from analysis.steps.shipping import cache_archive, code_archive
+from plotting.results.record_tables import DaskEngine
 from rdf.code.compiler import loaded_libraries
 from rdf.errors import EventLoopFailed, LostEvents
 from rdf.temporary import TemporaryFolder
@@ -102,9 +103,9 @@ class Dask:
         """Return 1: here the detectors are only checked, the workers compile their own."""
         return 1
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> DaskEngine:
         """Return what run.json says of it."""
-        return {"name": "dask", "cluster": self.cluster, "workers": self._workers}
+        return DaskEngine(cluster=self.cluster, workers=self._workers)
 
     @cached_property
     def _workers(self) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar
 from analysis.output.folder import check_space
 from analysis.steps.bookings import ScoredFile
+from plotting.results.record_tables import DaskEngine, LocalEngine
 
 if TYPE_CHECKING:
     from analysis.steps.bookings import Found
@@ -23,7 +24,7 @@ class Engine(Protocol):
     def start_threads(self, threads: int) -> int:
         """Let the event loops that follow in this process run on threads; return the slots to compile detectors for."""
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> LocalEngine | DaskEngine:
         """Return what run.json says of it."""
 
     def collect(self, sample: PreparedSample, limit: int | None) -> Collected:
@@ -42,9 +43,9 @@ class Local:
 
         return use_threads(threads)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> LocalEngine:
         """Return what run.json says of it."""
-        return {"name": "local"}
+        return LocalEngine()
 
     def collect(self, sample: PreparedSample, limit: int | None) -> Collected:
         """Collect the rows that detectors learn from, at most `limit` of them."""

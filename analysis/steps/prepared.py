@@ -14,6 +14,7 @@ from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
 from analysis.steps.event_graph import EventGraph
 from models.folder import TrainingSample
+from plotting.results.run_record import as_table
 from rdf.schema.quantities import ID_QUANTITIES
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class PreparedSample:
         """What files with results say of their origin."""
         from rdf.provenance import Provenance
 
-        origin = {"sample": self.data.describe(), "commit": git_commit()}
+        origin = {"sample": as_table(self.data.describe()), "commit": as_table(git_commit())}
         return Provenance(json.dumps(origin), self.data.simulated)
 
     def columns_written(self, compiled: Compiled) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from analysis.output.provenance import COMMIT_NOTE, git_commit
+from plotting.results.run_record import as_table
 from rdf.cache import APPLICATION
 
 PACKAGES = ("analysis", "macros", "models", "plotting", "rdf")
@@ -22,7 +23,7 @@ def code_archive() -> bytes:
     root = Path(__file__).resolve().parents[2]
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*")) if path.suffix in ENDINGS]
     contents = {str(path.relative_to(root)): path.read_bytes() for path in files}
-    return _archive({**contents, COMMIT_NOTE: json.dumps(git_commit()).encode()})
+    return _archive({**contents, COMMIT_NOTE: json.dumps(as_table(git_commit())).encode()})
 
 
 def cache_archive(libraries: Iterable[Path]) -> bytes:

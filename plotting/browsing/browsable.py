@@ -7,7 +7,7 @@ from pathlib import Path
 from plotting.errors import MissingResult, UnreadableResult
 from plotting.results.checksums import check_results
 from plotting.results.records import check_files
-from plotting.results.run import read_root
+from plotting.results.root_file import read_root
 
 NAMES = ("histograms.root", "curves.root")
 """Of a run, and of an evaluation."""

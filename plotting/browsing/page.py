@@ -11,7 +11,8 @@ from plotting.browsing.browsable import find_root_file
 from plotting.browsing.jsroot import VERSION, load_jsroot
 from plotting.pages import template_environment, write_page
 from plotting.results.checksums import check_results
-from plotting.results.records import check_files, checked_keys, read_record
+from plotting.results.records import check_files
+from plotting.results.run_record import RUN_JSON, read_record
 
 PAGE = "browse.html"
 
@@ -28,17 +29,15 @@ def write_browser_page(folder: Path) -> Path:
         PageFolderError: the page cannot be written.
     """
     path = find_root_file(folder)
-    check_files(folder, ("run.json",), _REMEDY)
-    check_results(folder, ("run.json",), _REMEDY)
-    record = read_record(folder / "run.json", _REMEDY)
-    with checked_keys(folder / "run.json", _REMEDY):
-        sample = {key: record["sample"][key] for key in ("title", "doi", "simulated")}
+    check_files(folder, (RUN_JSON,), _REMEDY)
+    check_results(folder, (RUN_JSON,), _REMEDY)
+    record = read_record(folder / RUN_JSON, _REMEDY)
     jsroot = load_jsroot()
     page = (
         template_environment()
         .get_template("browse.html")
         .render(
-            sample=sample,
+            sample=record.sample,
             name=path.name,
             version=VERSION,
             licence=_inside_script(jsroot.licence.replace("*/", "")),

@@ -22,7 +22,8 @@ from plotting.drawing.saving import FORMATS, save_figure
 from plotting.drawing.settling import settle
 from plotting.errors import FigureFailed, PlottingError
 from plotting.figures.contents import list_contents
-from plotting.style.house import Caption, house_style, new_figure
+from plotting.results.caption import Caption
+from plotting.style.house import house_style, new_figure
 from rdf.errors import TemporaryFolderError
 from rdf.temporary import TemporaryFolder
 

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
+from plotting.results.caption import Caption
 from plotting.results.run import Agreement
-from plotting.style.house import ANOMALOUS, NORMAL, Caption, house_style, log_counts, new_figure
+from plotting.style.house import ANOMALOUS, NORMAL, house_style, log_counts, new_figure
 from plotting.style.wording import count_text, words
 
 

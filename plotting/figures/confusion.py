@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluated
-from plotting.style.house import Caption, house_style, new_figure
+from plotting.style.house import house_style, new_figure
 from plotting.style.wording import capitalised, count_text, words
 
 

@@ -28,10 +28,10 @@ from plotting.figures.roc import draw_roc, draw_roc_log
 from plotting.figures.scores import draw_scores
 from plotting.figures.separation import draw_separation
 from plotting.figures.significance import draw_significance
+from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluation, is_evaluation, read_evaluation
 from plotting.results.run import Results, read_results
 from plotting.results.tables import LatentSpace
-from plotting.style.house import Caption
 
 DISPLAYS = 5
 """Most anomalous events of which a display is drawn."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from plotting.results.caption import Caption
 from plotting.results.tables import Contributions
-from plotting.style.house import Caption, axis_text, house_style, new_figure
+from plotting.style.house import axis_text, house_style, new_figure
 from plotting.style.wording import capitalised, words
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from plotting.results.run import Cutflow
-from plotting.style.house import NORMAL, Caption, house_style, new_figure
+from plotting.results.caption import Caption
+from plotting.results.histograms import Cutflow
+from plotting.style.house import NORMAL, house_style, new_figure
 from plotting.style.wording import count_text, words
 
 

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plotting.figures.systematics import merged, merged_bins
+from plotting.results.caption import Caption
+from plotting.results.histograms import Spectrum, Split
 from plotting.results.moments import FloatArray
-from plotting.results.run import Spectrum, Split
 from plotting.style.house import (
     ANOMALOUS,
-    Caption,
     axis_text,
     central,
     house_style,

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch, Wedge
 
+from plotting.results.caption import Caption
 from plotting.results.objects import DisplayedEvent, Object
-from plotting.style.house import EVERYTHING, WARNING, Caption, house_style, new_figure, sequence_colour
+from plotting.style.house import EVERYTHING, WARNING, house_style, new_figure, sequence_colour
 
 JET_RADIUS = 0.4
 """Of the cones that jets are drawn as, in (eta, phi); what they were clustered with differs from sample to sample."""

@@ -11,14 +11,14 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from plotting.figures.systematics import draw_band, merged, merged_bins, systematic_error, variation_text
+from plotting.results.caption import Caption
+from plotting.results.histograms import Spectrum, Split, Variation
 from plotting.results.moments import FloatArray
-from plotting.results.run import Spectrum, Split, Variation
 from plotting.style.house import (
     ANOMALOUS,
     EVERYTHING,
     NORMAL,
     SYSTEMATIC,
-    Caption,
     axis_text,
     house_style,
     log_counts,

@@ -11,9 +11,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from plotting.figures.systematics import systematic_error, variation_text
+from plotting.results.caption import Caption
+from plotting.results.histograms import Variation
 from plotting.results.moments import FloatArray
-from plotting.results.run import Counts, Detector, Variation
-from plotting.style.house import ANOMALOUS, EVERYTHING, SYSTEMATIC, Caption, house_style, new_figure
+from plotting.results.run import Counts, Detector
+from plotting.style.house import ANOMALOUS, EVERYTHING, SYSTEMATIC, house_style, new_figure
 from plotting.style.wording import count_text, words
 
 

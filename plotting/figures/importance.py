@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from plotting.results.caption import Caption
 from plotting.results.evaluation import Metric
-from plotting.style.house import ANOMALOUS, Caption, axis_text, house_style, new_figure
+from plotting.style.house import ANOMALOUS, axis_text, house_style, new_figure
 from plotting.style.wording import with_error, words
 
 

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from plotting.results.caption import Caption
 from plotting.results.moments import FloatArray
 from plotting.results.tables import LatentSpace, Projection
-from plotting.style.house import ANOMALOUS, NORMAL, Caption, house_style, new_figure
+from plotting.style.house import ANOMALOUS, NORMAL, house_style, new_figure
 from plotting.style.wording import count_text
 
 _CENTRE = (0.5, 99.5)  # percentiles; events far out would squeeze all others into a spot

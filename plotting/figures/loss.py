@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from plotting.results.run import History
-from plotting.style.house import Caption, house_style, new_figure, sequence_colour
+from plotting.results.caption import Caption
+from plotting.results.record_tables import History
+from plotting.style.house import house_style, new_figure, sequence_colour
 from plotting.style.wording import capitalised, words
 
 

@@ -14,9 +14,10 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from plotting.results.caption import Caption
+from plotting.results.histograms import Plane, Split
 from plotting.results.moments import FloatArray
-from plotting.results.run import Plane, Split
-from plotting.style.house import ANOMALOUS, Caption, axis_text, central, house_style, new_figure, number_text, occupied
+from plotting.style.house import ANOMALOUS, axis_text, central, house_style, new_figure, number_text, occupied
 from plotting.style.wording import count_text, words
 
 CONTOURS = {0.5: "-", 0.8: "--", 0.95: ":"}

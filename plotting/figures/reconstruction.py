@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plotting.results.run import Reconstruction
-from plotting.style.house import ANOMALOUS, NORMAL, Caption, axis_text, house_style, new_figure
+from plotting.results.caption import Caption
+from plotting.results.record_tables import Reconstruction
+from plotting.style.house import ANOMALOUS, NORMAL, axis_text, house_style, new_figure
 from plotting.style.wording import capitalised, count_text, words
 
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluated
-from plotting.style.house import Caption, detector_colours, house_style, new_figure
+from plotting.style.house import detector_colours, house_style, new_figure
 from plotting.style.wording import capitalised, with_error, words
 
 _DIAGONAL: Mapping[str, Any] = {"color": "0.5", "ls": ":", "lw": 1.5}

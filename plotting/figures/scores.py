@@ -9,14 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plotting.figures.systematics import draw_band, merged, merged_bins, systematic_error, variation_text
-from plotting.results.run import Detector, Labelled, Spectrum, Variation
+from plotting.results.caption import Caption
+from plotting.results.histograms import Labelled, Spectrum, Variation
+from plotting.results.run import Detector
 from plotting.style.house import (
     ANOMALOUS,
     BACKGROUND,
     EVERYTHING,
     NORMAL,
     SIGNAL,
-    Caption,
     house_style,
     log_counts,
     new_figure,

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from plotting.figures.scores import score_title
+from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluated
 from plotting.style.house import (
     ANOMALOUS,
     NORMAL,
-    Caption,
     house_style,
     log_counts,
     new_figure,

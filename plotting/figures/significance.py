@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluated
-from plotting.style.house import Caption, detector_colours, house_style, new_figure
+from plotting.style.house import detector_colours, house_style, new_figure
 from plotting.style.wording import capitalised, with_error, words
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from plotting.results.histograms import Spectrum, Variation
 from plotting.results.moments import FloatArray
-from plotting.results.run import Spectrum, Variation
 from plotting.style.house import SYSTEMATIC, occupied
 
 

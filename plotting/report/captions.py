@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,12 +65,11 @@ def describe_figure(name: str, findings: Findings) -> FigureText:
     return FigureText("more", (len(kinds),), Markup.escape(capitalised(words(name))), Markup(""))
 
 
-def is_figure_of(name: str, record: Mapping[str, Any]) -> bool:
-    """Tell whether a run or an evaluation draws a figure of this name, by its record."""
-    quantities = {quantity["name"] for quantity in (*record.get("features", ()), *record.get("observables", ()))}
+def is_figure_of(name: str, quantities: Collection[str], detectors: Collection[str]) -> bool:
+    """Tell whether a run or an evaluation of these features and observables draws a figure of this name."""
     known = {
         "name": quantities,
-        "detector": {ENSEMBLE, *record.get("detectors", ())},
+        "detector": {ENSEMBLE, *detectors},
         "plane": {f"{x}_{y}" for x in quantities for y in quantities},
     }
     patterns = (r"display_\d+", *(pattern for pattern, *_ in (*_RUN_KINDS, *_EVALUATION_KINDS)))

@@ -18,7 +18,17 @@ from plotting.report.captions import Findings, describe_figure, feature_title, t
 from plotting.report.inline import InlineFigure, inline_figures
 from plotting.report.top_events import TopEvent, read_top_events
 from plotting.results.checksums import check_results
-from plotting.results.records import check_files, checked_keys, read_record
+from plotting.results.record_tables import DaskEngine, Mean
+from plotting.results.records import check_files, checked_keys, read_json
+from plotting.results.run_record import (
+    RUN_JSON,
+    AnyRecord,
+    EvaluationRecord,
+    RunRecord,
+    as_table,
+    read_evaluation_record,
+    read_run_record,
+)
 from plotting.results.tables import read_contributions
 from plotting.style.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
 from plotting.style.wording import capitalised, count_text, words
@@ -94,24 +104,24 @@ def render_report(folder: Path, failed: Mapping[str, str]) -> str:
     """Return the page, as `write_report` writes it."""
     is_evaluation = (folder / METRICS).exists()
     remedy = _EVALUATION_REMEDY if is_evaluation else _RUN_REMEDY
-    check_files(folder, ("run.json",), remedy)
-    check_results(folder, ("run.json", METRICS, "anomalies.csv", "objects.json"), remedy)
-    record = read_record(folder / "run.json", remedy)
-    metrics = read_record(folder / METRICS, remedy) if is_evaluation else {}
+    check_files(folder, (RUN_JSON,), remedy)
+    check_results(folder, (RUN_JSON, METRICS, "anomalies.csv", "objects.json"), remedy)
+    read = read_evaluation_record if is_evaluation else read_run_record
+    record = read(folder / RUN_JSON, remedy)
+    metrics = read_json(folder / METRICS, remedy) if is_evaluation else {}
     images = inline_figures(sorted((folder / "figures").glob("*.png")))
-    with checked_keys(folder / "run.json", remedy):
-        features = [feature["name"] for feature in record.get("features", ())]
-        contributions = read_contributions(
-            folder / "anomalies.csv", tuple(record.get("detectors", ())), features, remedy
-        )
-        findings = Findings(record, metrics, contributions)
+    with checked_keys(folder / METRICS, remedy):
+        features = [feature.name for feature in record.features]
+        contributions = read_contributions(folder / "anomalies.csv", tuple(record.detectors), features, remedy)
+        table = as_table(record)  # for captions
+        findings = Findings(table, metrics, contributions)
         events = read_top_events(folder, record, remedy)
         displays = {event.place: images.pop(f"display_{event.place}", None) for event in events}
-        sampled = record.get("samples", [record["sample"]])
+        sampled = record.samples if isinstance(record, EvaluationRecord) else (record.sample,)
         sections = _sections(findings, images, events)
         try:
             return (
-                _environment(record)
+                _environment(record, table)
                 .get_template("report.html")
                 .render(
                     run=record,
@@ -120,14 +130,15 @@ def render_report(folder: Path, failed: Mapping[str, str]) -> str:
                     events=events,
                     failed=failed,
                     displays=displays,
-                    files=[file for sample in sampled for file in sample.get("files", ())],
-                    different=_different_means(record),
+                    files=[file for sample in sampled for file in sample.files],
+                    different=_different_means(record.means) if isinstance(record, RunRecord) else [],
                     best=_best_detector(metrics),
-                    configuration=dict(_flattened(record.get("configuration", {}))),
+                    configuration=dict(_flattened(record.configuration)),
+                    seed=record.configuration.get("seed"),
                 )
             )
         except jinja2.UndefinedError as error:
-            raise UnreadableResult(f"{folder / 'run.json'}: lacks a key ({error}); {remedy}") from error
+            raise UnreadableResult(f"{folder / RUN_JSON}: lacks a key ({error}); {remedy}") from error
 
 
 def _sections(findings: Findings, images: Mapping[str, InlineFigure], events: Sequence[TopEvent]) -> list[Section]:
@@ -146,9 +157,9 @@ def _sections(findings: Findings, images: Mapping[str, InlineFigure], events: Se
     return sections
 
 
-def _different_means(record: Mapping[str, Any]) -> list[str]:
+def _different_means(means: Mapping[str, Mean]) -> list[str]:
     """Return the features whose means differ most, those with the ratio farthest from 1 first."""
-    known = {name: mean["ratio"] for name, mean in record.get("means", {}).items() if mean["ratio"]}
+    known = {name: mean.ratio for name, mean in means.items() if mean.ratio}
     return sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:_MEANS]
 
 
@@ -157,12 +168,11 @@ def _best_detector(metrics: Mapping[str, Any]) -> str | None:
     return max(known, key=known.__getitem__) if known else None
 
 
-def _cores(record: Mapping[str, Any]) -> str:
+def _cores(record: AnyRecord) -> str:
     """Say what the event loops ran on."""
-    engine, threads = record.get("engine", {}), record.get("threads", 1)
-    if "workers" in engine:
-        return f"{engine['workers']} Dask workers ({engine['cluster']})"
-    return f"{threads} thread{'' if threads == 1 else 's'}"
+    if isinstance(record, RunRecord) and isinstance(record.engine, DaskEngine):
+        return f"{record.engine.workers} Dask workers ({record.engine.cluster})"
+    return f"{record.threads} thread{'' if record.threads == 1 else 's'}"
 
 
 def _change(varied: int, nominal: int) -> str:
@@ -187,7 +197,7 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
     return flat
 
 
-def _environment(record: Mapping[str, Any]) -> jinja2.Environment:
+def _environment(record: AnyRecord, table: Mapping[str, Any]) -> jinja2.Environment:
     """Return what turns templates into a report: numbers and titles are written as HTML."""
     environment = template_environment()
     environment.filters |= {
@@ -197,15 +207,15 @@ def _environment(record: Mapping[str, Any]) -> jinja2.Environment:
         "tlatex": title_markup,
         "words": words,
         "capitalised": capitalised,
-        "thresholds": thresholds,
+        "thresholds": lambda found: thresholds(as_table(found)),
         "with_error": metric_text,
         "luminosity": _luminosity,
-        "feature": lambda name: feature_title(record, name),
+        "feature": lambda name: feature_title(table, name),
     }
     environment.globals |= {
         "share": share_text,
         "change": _change,
         "cores": lambda: _cores(record),
-        "votes_needed": lambda: votes_needed(record),
+        "votes_needed": lambda: votes_needed(table),
     }
     return environment

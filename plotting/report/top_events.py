@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from plotting.results.records import checked_keys, read_record
+from plotting.results.records import checked_keys, read_json
+from plotting.results.run_record import AnyRecord, RunRecord
 from plotting.results.tables import TOP_EVENTS, read_contributions, read_rows
 from plotting.style.markup import number_markup, quantity_markup, title_markup
 from plotting.style.wording import capitalised, words
@@ -70,7 +71,7 @@ class TopEvent:
     objects: Mapping[str, Any]
 
 
-def read_top_events(folder: Path, record: Mapping[str, Any], remedy: str) -> list[TopEvent]:
+def read_top_events(folder: Path, record: AnyRecord, remedy: str) -> list[TopEvent]:
     """Read the ten most anomalous events from anomalies.csv and, where it is there, objects.json.
 
     Args:
@@ -83,8 +84,8 @@ def read_top_events(folder: Path, record: Mapping[str, Any], remedy: str) -> lis
     """
     path = folder / "anomalies.csv"
     rows = read_rows(path, remedy)[:TOP_EVENTS]
-    detectors = [name for name in record.get("detectors", ()) if rows and f"score_{name}" in rows[0]]
-    features = [feature["name"] for feature in record.get("features", ())]
+    detectors = [name for name in record.detectors if rows and f"score_{name}" in rows[0]]
+    features = [feature.name for feature in record.features]
     contributions = read_contributions(path, detectors, features, remedy)
     objects = _read_objects(folder / "objects.json", remedy)
 
@@ -94,8 +95,7 @@ def read_top_events(folder: Path, record: Mapping[str, Any], remedy: str) -> lis
         shares = contributions[detector].shares[place]
         largest = [i for i in shares.argsort()[::-1][:_REASONS] if shares[i] >= _SMALLEST]
         return Markup(", ").join(
-            Markup("{} {:.0f}\u00a0%").format(title_markup(record["features"][i]["title"]), 100 * shares[i])
-            for i in largest
+            Markup("{} {:.0f}\u00a0%").format(title_markup(record.features[i].title), 100 * shares[i]) for i in largest
         )
 
     def event(place: int, row: Mapping[str, str]) -> TopEvent:
@@ -123,16 +123,16 @@ def read_top_events(folder: Path, record: Mapping[str, Any], remedy: str) -> lis
         return [event(place, row) for place, row in enumerate(rows)]
 
 
-def _quantities(record: Mapping[str, Any], row: Mapping[str, str]) -> list[Quantity]:
-    means = record.get("means", {})
+def _quantities(record: AnyRecord, row: Mapping[str, str]) -> list[Quantity]:
+    means, observables = (record.means, record.observables) if isinstance(record, RunRecord) else ({}, ())
     found = []
-    for quantity in (*record.get("features", ()), *record.get("observables", ())):
-        name, unit = quantity["name"], quantity["unit"]
+    for quantity in (*record.features, *observables):
+        name, unit = quantity.name, quantity.unit
         if name in row:
-            normal = means.get(name, {}).get("normal")
+            normal = means[name].normal if name in means else None
             found.append(
                 Quantity(
-                    title_markup(quantity["title"]),
+                    title_markup(quantity.title),
                     quantity_markup(float(row[name]), unit),
                     None if normal is None else quantity_markup(normal, unit),
                 )
@@ -144,6 +144,6 @@ def _read_objects(path: Path, remedy: str) -> dict[tuple[str, ...], Mapping[str,
     """Return the objects of events, by the numbers that name an event."""
     if not path.exists():
         return {}
-    record = read_record(path, remedy)
+    record = read_json(path, remedy)
     with checked_keys(path, remedy):
         return {tuple(str(event[name]) for name in _IDS): event for event in record["events"]}

@@ -7,21 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plotting.results.caption import Caption
 from plotting.results.checksums import check_results
+from plotting.results.histograms import Spectrum
 from plotting.results.moments import FloatArray
-from plotting.results.records import check_files, checked_keys, read_record
-from plotting.results.run import (
-    History,
-    Reader,
-    Reconstruction,
-    Spectrum,
-    read_caption,
-    read_history,
-    read_reconstruction,
-    read_root,
-)
+from plotting.results.record_tables import History, Reconstruction
+from plotting.results.records import check_files, checked_keys, read_json
+from plotting.results.root_file import Reader, read_root
+from plotting.results.run_record import RUN_JSON, read_evaluation_record
 from plotting.results.tables import LatentSpace, read_latent
-from plotting.style.house import Caption
 
 METRICS = "metrics.json"
 
@@ -116,18 +110,20 @@ def read_evaluation(folder: Path) -> Evaluation:
         MissingResult: the folder, a file, or something in a file is not there.
         UnreadableResult: a file is truncated or not what its name says.
     """
-    check_files(folder, (METRICS, "curves.root", "run.json"), _REMEDY)
-    check_results(folder, (METRICS, "curves.root", "run.json", "latent.csv"), _REMEDY)
-    metrics, record = (read_record(folder / name, _REMEDY) for name in (METRICS, "run.json"))
-    with checked_keys(folder / "run.json", _REMEDY):
-        caption = read_caption(record)
-        titles = {feature["name"]: feature["title"] for feature in record["features"]}
-        history, reconstruction = read_history(record), read_reconstruction(record)
-        explained = dict(record.get("latent") or {})
+    check_files(folder, (METRICS, "curves.root", RUN_JSON), _REMEDY)
+    check_results(folder, (METRICS, "curves.root", RUN_JSON, "latent.csv"), _REMEDY)
+    metrics = read_json(folder / METRICS, _REMEDY)
+    record = read_evaluation_record(folder / RUN_JSON, _REMEDY)
     with read_root(folder / "curves.root", _REMEDY) as reader, checked_keys(folder / METRICS, _REMEDY):
         detectors = {name: _evaluated(name, table, reader) for name, table in metrics.items()}
-    latent = read_latent(folder / "latent.csv", explained, _REMEDY)
-    return Evaluation(caption, titles, detectors, history, reconstruction, latent)
+    return Evaluation(
+        Caption.of(record.sample),
+        {feature.name: feature.title for feature in record.features},
+        detectors,
+        record.history,
+        record.reconstruction,
+        read_latent(folder / "latent.csv", record.latent, _REMEDY),
+    )
 
 
 def _evaluated(name: str, table: Mapping[str, Any], reader: Reader) -> Evaluated:

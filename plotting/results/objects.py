@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plotting.results.records import checked_keys, read_record
+from plotting.results.records import checked_keys, read_json
 
 _KINDS = ("jet", "electron", "muon", "lepton", "megajet", "MET")
 _FLAVOURS = {11: "electron", 13: "muon"}
@@ -63,7 +63,7 @@ def read_displayed_events(path: Path, remedy: str) -> tuple[DisplayedEvent, ...]
     if not path.is_file():
         return ()
     with checked_keys(path, remedy):
-        return tuple(_displayed(event) for event in read_record(path, remedy)["events"])
+        return tuple(_displayed(event) for event in read_json(path, remedy)["events"])
 
 
 def _displayed(event: Mapping[str, Any]) -> DisplayedEvent:

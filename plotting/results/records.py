@@ -20,7 +20,7 @@ def check_files(folder: Path, names: Sequence[str], remedy: str) -> None:
             raise MissingResult(f"{path}: not there; {remedy}")
 
 
-def read_record(path: Path, remedy: str) -> dict[str, Any]:
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
     """Read a JSON file that holds a table.
 
     Raises:

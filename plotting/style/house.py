@@ -11,7 +11,6 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -29,6 +28,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from plotting.results.caption import Caption
 from plotting.results.moments import FloatArray
 from plotting.style.layout import Layout
 from plotting.style.tlatex import ACCENTS, GREEK, SYMBOLS, Node, Part, Symbol, accented, parse, plain
@@ -78,34 +78,15 @@ def house_style() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Caption:
-    """What the header of each figure of a run says.
-
-    Attributes:
-        title: the sample, in words.
-        doi: its DOI without prefix, or None for a user's own file.
-        energy: centre-of-mass energy with its unit, such as "7 TeV", or None.
-        luminosity: integrated luminosity in 1/fb, or None.
-        simulated: True if the events are the embedded simulation in place of real ones.
-    """
-
-    title: str
-    doi: str | None = None
-    energy: str | None = None
-    luminosity: float | None = None
-    simulated: bool = False
-
-    @property
-    def conditions(self) -> str:
-        """Energy and luminosity as matplotlib text, such as 36 fb$^{-1}$ (13 TeV); empty if neither is known."""
-        energy = literal(_shortened(_drawable(self.energy or ""), _LONGEST))
-        if self.luminosity is None:
-            return energy
-        # Below one inverse femtobarn the field counts in inverse picobarns.
-        value, unit = (self.luminosity, "fb") if self.luminosity >= 1 else (1000 * self.luminosity, "pb")
-        number = f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
-        return f"{number} {unit}$^{{\\mathrm{{-1}}}}$" + (f" ({energy})" if energy else "")
+def conditions_text(caption: Caption) -> str:
+    """Return energy and luminosity as matplotlib text, such as 36 fb$^{-1}$ (13 TeV); empty if neither is known."""
+    energy = literal(_shortened(_drawable(caption.energy or ""), _LONGEST))
+    if caption.luminosity is None:
+        return energy
+    # Below one inverse femtobarn the field counts in inverse picobarns.
+    value, unit = (caption.luminosity, "fb") if caption.luminosity >= 1 else (1000 * caption.luminosity, "pb")
+    number = f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+    return f"{number} {unit}$^{{\\mathrm{{-1}}}}$" + (f" ({energy})" if energy else "")
 
 
 def new_figure(caption: Caption, width: float, height: float) -> Figure:
@@ -124,7 +105,7 @@ def new_figure(caption: Caption, width: float, height: float) -> Figure:
         box = text.get_window_extent(renderer)
         return box.width * 72 / figure.dpi, box.height * 72 / figure.dpi
 
-    conditions = figure.text(0, 0, caption.conditions, size=13, ha="right", va="top")
+    conditions = figure.text(0, 0, conditions_text(caption), size=13, ha="right", va="top")
     room = points - 3 * _MARGIN - extent(conditions)[0]
     shown = _shortened(_drawable(caption.title), _LONGEST_HEADER)
     title = figure.text(0, 0, shown, size=13, weight="bold", va="top", parse_math=False)

@@ -18,6 +18,7 @@ from analysis.errors import ConfigurationError, DataError, SampleUnavailable
 from analysis.output.merging import merge_parts
 from analysis.run import run
 from models.errors import ModelFolderError
+from plotting.results.run_record import as_table
 from rdf.cache import cache_folder
 from rdf.errors import ScoreMismatch
 from tests.models.trained import write_table
@@ -96,8 +97,8 @@ def test_tables_are_converted_once_and_described_as_they_were(folder: Path, mode
     assert (batch.events, batch.schema) == (SIZES, SCHEMA)
     converted = cache_folder() / "converted"
     assert [Path(file).parent for file in batch.files] == [converted, converted]
-    assert batch.data.describe() == known_beforehand(record(folder / "trained")["sample"])
-    assert [Path(file["path"]).name for file in batch.data.describe()["files"]] == ["a.csv", "b.csv"]
+    assert as_table(batch.data.describe()) == known_beforehand(record(folder / "trained")["sample"])
+    assert [Path(file.path).name for file in batch.data.describe().files] == ["a.csv", "b.csv"]
 
     path = batch.write(tmp_path)
     assert path == tmp_path / "jets.yaml"
@@ -174,7 +175,7 @@ def test_events_of_a_stand_in_stay_marked(
     options = {"sample": "cms2010b", "allow_simulated": True}
     trained = scored(tmp_path / "trained", **options, detectors="isolation_forest", train_events=1000)
     batch = inspect_sample(configured(**options, models=str(trained / "models")))
-    assert batch.data.describe() == known_beforehand(record(trained)["sample"])
+    assert as_table(batch.data.describe()) == known_beforehand(record(trained)["sample"])
     sample = batch.write(tmp_path)
     part = scored(tmp_path / "part", sample=str(sample), models=str(trained / "models"), entries="100:3000")
     found = record(part)["sample"]

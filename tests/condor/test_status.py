@@ -15,6 +15,7 @@ from condor.plan import Plan, Requests
 from condor.pool import read_events
 from condor.report import print_status
 from condor.status import Batch, BatchStatus, NodeStatus, State, follow, follow_dag, is_released, read_status, remedy
+from tests.records import run_table
 
 RECORDED = Path(__file__).parent / "recorded"
 """Event logs of two batches of 8 jobs and a merge, on a real pool.
@@ -118,9 +119,10 @@ def test_a_merged_result_is_what_counts(tmp_path: Path) -> None:
     batch = batch_in(tmp_path / "out", ("failed", [*JOBS, MERGE]))
     record = batch.output / "run.json"
     for content, merged in (
-        ({"plan": "abc", "merged": {"parts": 8}}, True),
-        ({"plan": "abc", "merged": None}, False),
-        ({"plan": "other", "merged": {"parts": 8}}, False),
+        (run_table(plan="abc", merged={"parts": 8}), True),
+        (run_table(plan="abc", merged=None), False),
+        (run_table(plan="other", merged={"parts": 8}), False),
+        (run_table(plan="abc", merged={"parts": 8}, format=2), False),
         ([], False),
     ):
         record.write_text(json.dumps(content))

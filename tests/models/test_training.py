@@ -349,11 +349,11 @@ def test_reconstruction_errors_are_those_of_the_exported_network(
         shares = np.concatenate([session.run(None, {"features": event[None]})[0] for event in X])
         errors = len(FEATURES) * shares.astype(float)
         flagged = errors.mean(axis=1) > network.threshold
-        for kind, mask in (("normal", ~flagged), ("flagged", flagged)):
-            assert abs(table[kind]["events"] - mask.sum()) <= 1  # one may lie on the threshold
-            np.testing.assert_allclose(table[kind]["mean"], errors[mask].mean(axis=0), rtol=2e-3)
+        for found, mask in ((table.normal, ~flagged), (table.flagged, flagged)):
+            assert abs(found.events - mask.sum()) <= 1  # one may lie on the threshold
+            np.testing.assert_allclose(found.mean, errors[mask].mean(axis=0), rtol=2e-3)
             for key, share in (("low", 16), ("median", 50), ("high", 84)):
-                np.testing.assert_allclose(table[kind][key], np.percentile(errors[mask], share, axis=0), rtol=0.02)
+                np.testing.assert_allclose(getattr(found, key), np.percentile(errors[mask], share, axis=0), rtol=0.02)
 
 
 def test_a_bounded_number_of_events_is_reconstructed(
@@ -369,4 +369,4 @@ def test_a_bounded_number_of_events_is_reconstructed(
         tmp_path, trained, events, none, columns, recipe=recipe, training=trained_on(len(made_up)), versions={}
     )
     (table,) = models.reconstructions()["autoencoder"]
-    assert sum(kind["events"] for kind in table.values() if kind) == 100
+    assert sum(kind.events for kind in (table.normal, table.flagged) if kind) == 100

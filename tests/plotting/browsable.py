@@ -12,6 +12,7 @@ from rdf.code.interpreter import ROOT
 from rdf.graph.histograms import write_histograms
 from rdf.provenance import Provenance
 from tests.plotting.evaluations import sample
+from tests.records import run_table, sample_table
 
 BINS = 40
 FALLING: NDArray[np.float64] = np.floor(4000 * np.exp(-np.arange(BINS) / 5.0))
@@ -48,5 +49,5 @@ def write_browsable(folder: Path) -> Path:
         "scores/score_ensemble": ranks,
     }
     write_histograms(folder / "histograms.root", histograms, Provenance("{}", simulated=False))
-    (folder / "run.json").write_text(json.dumps({"sample": sample()}))
+    (folder / "run.json").write_text(json.dumps(run_table(sample=sample_table(title=sample()["title"]))))
     return folder

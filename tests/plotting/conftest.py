@@ -17,6 +17,7 @@ from plotting.results.evaluation import Evaluation, read_evaluation
 from plotting.results.run import Results, read_results
 from rdf.code.interpreter import ROOT
 from tests.plotting.evaluations import DETECTORS, training_record, write_anomalies, write_evaluation, write_latent
+from tests.records import run_table, sample_table
 
 # name: (title, unit, bins, low, high); the ranges cut off the far tail on purpose.
 QUANTITIES = {
@@ -146,37 +147,30 @@ def write_run(
     if signal is not None:
         write_scores("scores/signal", events, signal)
         write_scores("scores/background", events, ~signal)
+
+    def counted(events: Events) -> dict[str, Any]:
+        flagged = int(events.flagged.sum())
+        return {"selected": number, "anomalous": flagged, "flagged": {DETECTOR: flagged}}
+
     variations: dict[str, Any] = {}
     for name, size in (scales or {}).items():
-        variations[name] = {"size": size}
+        variations[name] = {"size": size, "nominal": counted(events)}
         for direction, scale in (("up", 1 + size), ("down", 1 - size)):
             varied = vary(events, scale)
             write_spectra(f"variations/{name}_{direction}/", varied)
             write_scores(f"variations/{name}_{direction}/scores", varied, slice(None))
-            flagged = int(varied.flagged.sum())
-            variations[name][direction] = {
-                "selected": number,
-                "anomalous": flagged,
-                "flagged": {DETECTOR: flagged},
-            }
+            variations[name][direction] = counted(varied)
     file.Close()
 
     def describe(names: tuple[str, ...]) -> list[dict[str, str]]:
         return [{"name": name, "title": QUANTITIES[name][0], "unit": QUANTITIES[name][1]} for name in names]
 
-    record = {
-        "sample": {
-            "name": "synthetic",
-            "title": TITLE,
-            "doi": DOI,
-            "licence": "CC0-1.0",
-            "energy": "7 TeV",
-            "luminosity": 0.032,
-            "simulated": simulated,
-        },
+    changes = {
+        "sample": sample_table(title=TITLE, doi=DOI, energy="7 TeV", luminosity=0.032, simulated=simulated),
         "features": describe(FEATURES),
         "observables": describe(OBSERVABLES),
         "counts": {
+            "expected": number + 3,
             "processed": number + 3,
             "selected": number,
             "normal": int(number - events.flagged.sum()),
@@ -184,10 +178,13 @@ def write_run(
         },
         "ensemble": [DETECTOR],
         "min_votes": 1,
-        "detectors": {DETECTOR: {"threshold": THRESHOLD, "flagged": int(events.flagged.sum())}},
+        "detectors": {
+            DETECTOR: {"threshold": THRESHOLD, "flagged": int(events.flagged.sum()), "parity": 0.0, "notes": []}
+        },
         "variations": variations,
+        "means": {name: {"normal": None, "anomalous": None, "ratio": None} for name in FEATURES},
     }
-    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "run.json").write_text(json.dumps(run_table(**changes)))
     return folder
 
 

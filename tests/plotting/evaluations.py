@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rdf.code.interpreter import ROOT
+from tests.records import evaluation_table
 
 DETECTORS = (
     "isolation_forest",
@@ -113,13 +114,13 @@ def write_evaluation(
             }
     file.Close()
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    record = {
-        "sample": sample(simulated=simulated),
-        "features": features(number),
-        "history": training_record(())["history"],
-        "reconstruction": {"autoencoder": [reconstruction(number)]},
-        "latent": {"features": [0.51, 0.22], "latent": [0.6, 0.3]},
-    }
+    record = evaluation_table(
+        sample=sample(simulated=simulated),
+        features=features(number),
+        history=training_record(())["history"],
+        reconstruction={"autoencoder": [reconstruction(number)]},
+        latent={"features": [0.51, 0.22], "latent": [0.6, 0.3]},
+    )
     (folder / "run.json").write_text(json.dumps(record))
     write_latent(folder / "latent.csv", labels=True)
     return metrics

@@ -5,23 +5,32 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analysis.console.summary import print_summary
+from plotting.results.run_record import as_table
+from tests.records import TRAINING, run_table, sample_table
 
-RUN: dict[str, Any] = {
-    "sample": {"title": "Made-up sample", "doi": "10.1234/ABC", "simulated": False, "files": [{"path": "/data/a.csv"}]},
-    "training": {"samples": [{"simulated": False}]},
+
+def files(*paths: str) -> list[dict[str, Any]]:
+    return [{"path": path, "size": None, "sha256": None} for path in paths]
+
+
+SIMULATED = {"samples": [as_table(replace(TRAINING.samples[0], simulated=True))]}
+
+RUN: dict[str, Any] = run_table() | {
+    "sample": sample_table(title="Made-up sample", doi="10.1234/ABC", files=files("/data/a.csv")),
     "threads": 2,
     "engine": {"name": "local"},
     "cutflow": [{"name": "all", "events": 12345}, {"name": "finite", "events": 12000}],
     "counts": {"expected": 12345, "processed": 12345, "selected": 12000, "normal": 11400, "anomalous": 600},
     "detectors": {
-        "isolation_forest": {"threshold": 0.51239, "flagged": 600, "parity": 1e-7},
-        "autoencoder": {"threshold": 3.25, "flagged": 1200, "parity": 1e-6},
+        "isolation_forest": {"threshold": 0.51239, "flagged": 600, "parity": 1e-7, "notes": []},
+        "autoencoder": {"threshold": 3.25, "flagged": 1200, "parity": 1e-6, "notes": []},
     },
     "ensemble": ["isolation_forest", "autoencoder"],
     "min_votes": 1,
@@ -123,7 +132,7 @@ def test_means_without_a_ratio_are_left_out(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_simulated_sample_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = summary(tmp_path, capsys, sample={"simulated": True}, training={"samples": [{"simulated": True}]})
+    text = summary(tmp_path, capsys, sample={"simulated": True}, training=SIMULATED)
     first, *_, last = text.splitlines()
     assert re.split(r"\s{2,}", first)[1].strip() == "SIMULATED Made-up sample"
     assert "10.1234" not in text
@@ -136,14 +145,14 @@ def test_simulated_file_of_the_users_own_is_said_to_be(tmp_path: Path, capsys: p
 
 
 def test_real_events_scored_by_models_of_simulated_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first, *_, last = summary(tmp_path, capsys, training={"samples": [{"simulated": True}]}).splitlines()
+    first, *_, last = summary(tmp_path, capsys, training=SIMULATED).splitlines()
     assert "SIMULATED" not in first
     assert "trained on SIMULATED events" in last
 
 
 def test_file_without_a_doi_is_named_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Made-up sample (/data/a.csv)" in summary(tmp_path, capsys, sample={"doi": None})
-    many = [{"path": f"/data/{i}.root"} for i in range(1005)]
+    many = files(*(f"/data/{i}.root" for i in range(1005)))
     said = summary(tmp_path, capsys, sample={"doi": None, "files": many})
     assert "Made-up sample (/data/0.root, /data/1.root, /data/2.root and 1,002 more files)" in said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,8 @@ from analysis.errors import ChecksumMismatch
 from analysis.output.checksums import Checksums, check_as_before, merged_file
 from analysis.samples import Original
 from analysis.samples.inputs import InputFile
+from plotting.results.record_tables import File
+from tests.records import run_table, sample_table
 
 A, B = hashlib.sha256(b"a").hexdigest(), hashlib.sha256(b"b").hexdigest()
 
@@ -23,6 +26,10 @@ A, B = hashlib.sha256(b"a").hexdigest(), hashlib.sha256(b"b").hexdigest()
 def models_of(*samples: tuple[list[str], list[str]]) -> Any:
     of = [SimpleNamespace(files=files, sha256=sha256) for files, sha256 in samples]
     return SimpleNamespace(training=SimpleNamespace(samples=of))
+
+
+def recorded(path: str, sha256: str | None) -> dict[str, Any]:
+    return run_table(sample=sample_table(files=[{"path": path, "size": 1, "sha256": sha256}]))
 
 
 def left(folder: Path, record: object) -> Path:
@@ -43,7 +50,7 @@ def test_files_without_a_checksum_get_one(tmp_path: Path) -> None:
     *found, a, b, c, d = Checksums([*files, known, remote, copy, gone]).completed([*files, known, remote, copy, gone])
     assert [file.sha256 for file in found] == [hashlib.sha256(content).hexdigest() for content in contents.values()]
     assert (a, b, d) == (known, remote, gone)
-    assert c.describe()["sha256"] is None
+    assert c.describe().sha256 is None
     assert Checksums().completed(files) == tuple(files)
 
 
@@ -81,15 +88,16 @@ def test_a_file_that_was_changed_since_the_training_is_refused(tmp_path: Path) -
 
 def test_a_file_that_was_changed_since_the_last_run_is_refused(tmp_path: Path) -> None:
     file = InputFile("/d/x.root", 1, B)
-    before = left(tmp_path / "out", {"sample": {"files": [{"path": "/d/x.root", "size": 1, "sha256": A}]}})
+    before = left(tmp_path / "out", recorded("/d/x.root", A))
     with pytest.raises(
         ChecksumMismatch, match=r"since the run that left .*out; get it again, .* choose another --output"
     ):
         check_as_before([file], models_of(), before)
     for record in (
-        {"sample": {"files": [{"path": "/d/x.root", "size": 1, "sha256": B}]}},
-        {"sample": {"files": [{"path": "/d/x.root", "size": 1, "sha256": None}]}},
-        {"sample": {"files": [{"path": "/d/y.root", "size": 1, "sha256": A}]}},
+        recorded("/d/x.root", B),
+        recorded("/d/x.root", None),
+        recorded("/d/y.root", A),
+        {key: value for key, value in recorded("/d/x.root", A).items() if key != "format"},  # of an earlier version
         {"sample": {}},
         {"samples": []},
         [],
@@ -100,8 +108,8 @@ def test_a_file_that_was_changed_since_the_last_run_is_refused(tmp_path: Path) -
 
 
 def test_parts_agree_on_a_file_or_not() -> None:
-    of_a, of_b, unknown = ({"path": "x", "size": 1, "sha256": sha256} for sha256 in (A, B, None))
+    of_a, of_b, unknown = (File(path="x", size=1, sha256=sha256) for sha256 in (A, B, None))
     assert merged_file(of_a, of_b) is None
     assert merged_file(of_a, unknown) == merged_file(unknown, of_a) == merged_file(of_a, of_a) == of_a
     assert merged_file(unknown, unknown) == unknown
-    assert merged_file(of_a, {**of_a, "size": 2}) is None
+    assert merged_file(of_a, replace(of_a, size=2)) is None

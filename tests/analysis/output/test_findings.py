@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from analysis.output.findings import agreement, means, variations
+from plotting.results.record_tables import Agreement, Mean, Variation, VariedCounts
 from rdf.code.interpreter import ROOT
 
 
@@ -49,7 +50,7 @@ def test_means_have_a_ratio_unless_the_feature_has_both_signs(
         "moments/anomalous": filled("anomalous", [[2, 16]]),
         "features/eta": spectrum("eta", contents, low),
     }
-    assert means(histograms, ["eta"]) == {"eta": {"normal": 2, "anomalous": 8, "ratio": ratio}}
+    assert means(histograms, ["eta"]) == {"eta": Mean(normal=2, anomalous=8, ratio=ratio)}
 
 
 def test_means_of_no_events_are_none() -> None:
@@ -58,7 +59,7 @@ def test_means_of_no_events_are_none() -> None:
         "moments/anomalous": filled("none", [[0, 0]]),
         "features/MR": spectrum("MR", [0, 5, 0], 0),
     }
-    assert means(histograms, ["MR"]) == {"MR": {"normal": 2, "anomalous": None, "ratio": None}}
+    assert means(histograms, ["MR"]) == {"MR": Mean(normal=2, anomalous=None, ratio=None)}
 
 
 def agreed(flagged: list[list[float]], votes: list[float], prefix: str = "") -> dict[str, Any]:
@@ -70,7 +71,7 @@ def agreed(flagged: list[list[float]], votes: list[float], prefix: str = "") -> 
 
 def test_agreement_is_what_was_counted() -> None:
     histograms = agreed([[7, 3], [3, 5]], [91, 6, 3])
-    expected = {"flagged": {"a": {"a": 7, "b": 3}, "b": {"a": 3, "b": 5}}, "votes": [91, 6, 3]}
+    expected = Agreement(flagged={"a": {"a": 7, "b": 3}, "b": {"a": 3, "b": 5}}, votes=(91, 6, 3))
     assert agreement(histograms, ["a", "b"]) == expected
 
 
@@ -81,11 +82,11 @@ def test_variations_count_by_the_votes_that_flag() -> None:
         **agreed([[5, 2], [2, 4]], [95, 5, 2], "variations/jes_down/"),
     }
     assert variations(histograms, {"jes": 0.03}, ["a", "b"], min_votes=2) == {
-        "jes": {
-            "size": 0.03,
-            "up": {"selected": 98, "anomalous": 4, "flagged": {"a": 9, "b": 5}},
-            "nominal": {"selected": 100, "anomalous": 3, "flagged": {"a": 7, "b": 5}},
-            "down": {"selected": 102, "anomalous": 2, "flagged": {"a": 5, "b": 4}},
-        }
+        "jes": Variation(
+            size=0.03,
+            up=VariedCounts(selected=98, anomalous=4, flagged={"a": 9, "b": 5}),
+            nominal=VariedCounts(selected=100, anomalous=3, flagged={"a": 7, "b": 5}),
+            down=VariedCounts(selected=102, anomalous=2, flagged={"a": 5, "b": 4}),
+        )
     }
-    assert variations(histograms, {"jes": 0.03}, ["a", "b"], min_votes=1)["jes"]["up"]["anomalous"] == 10
+    assert variations(histograms, {"jes": 0.03}, ["a", "b"], min_votes=1)["jes"].up.anomalous == 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -28,16 +29,19 @@ from analysis.output.folder import (
 )
 from plotting.drawing.drafts import draft_of
 from plotting.results.checksums import vouch
+from plotting.results.record_tables import Figures
 from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
 from rdf.errors import EventLoopFailed
 from rdf.graph.events import book_events
 from rdf.provenance import Provenance
 from rdf.startup import interruptible
+from tests.records import RUN
 
 PROJECT = Path(__file__).parents[3]
 FILES = ("anomalies.csv", "events.root", "histograms.root", "run.json", "SHA256SUMS", "models/a.onnx")
-RECORD = dict.fromkeys(("command", "configuration", "started", "versions", "machine"), "a test") | {"figures": {}}
+OLDER = dict.fromkeys(("command", "configuration", "started", "versions", "machine"), "a test")
+"""run.json of the first versions: without a number of a format."""
 
 # Writes new results into copies of argv[1] beside it, called 0, 1, ..., and dies in each at another step that changes a
 # final name, until it lives; prints the exit codes.
@@ -94,11 +98,11 @@ def killed_at_the_end(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def write_results(staging: Path, generation: str) -> None:
-    """Write what a run might, each file with the word for its content; run.json has it under a key."""
+    """Write what a run might, each file with the word for its content; run.json has it for its command."""
     for name in ("anomalies.csv", "events.root", "histograms.root", "models/a.onnx"):
         (staging / name).parent.mkdir(exist_ok=True)
         (staging / name).write_text(generation)
-    write_record(staging, RECORD | {"generation": generation})
+    write_record(staging, dataclasses.replace(RUN, command=generation))
     write_checksums(staging)
 
 
@@ -126,7 +130,7 @@ def generations(folder: Path) -> dict[str, str]:
         if path.is_file() and STAGING not in path.parts
     }
     if "run.json" in found:
-        found["run.json"] = json.loads(found["run.json"]).get("generation", found["run.json"])
+        found["run.json"] = json.loads(found["run.json"]).get("command", found["run.json"])
     for generation in ("old", "new"):
         if hashlib.sha256(generation.encode()).hexdigest() in found.get("SHA256SUMS", ""):
             found["SHA256SUMS"] = generation
@@ -170,7 +174,7 @@ def test_results_replace_those_of_an_earlier_run(tmp_path: Path) -> None:
     with staged_output(tmp_path) as staging:
         (staging / "models").mkdir()
         (staging / "models" / "b.onnx").write_text("new")
-        write_record(staging, RECORD | {"generation": "new"})
+        write_record(staging, dataclasses.replace(RUN, command="new"))
         write_checksums(staging)
     # A folder is replaced, not added to, and nothing of the old results or of what was drawn of them stays; what no run
     # wrote stays.
@@ -218,7 +222,8 @@ def test_a_list_vouches_while_run_json_is_written_again(tmp_path: Path, monkeypa
         with held_output(folder) as staging, monkeypatch.context() as patch:
             patch.setattr(Path, "replace", replace)
             try:
-                replace_record(staging, folder, RECORD | {"generation": "old", "figures": {"drawn": ["feature_MR"]}})
+                again = dataclasses.replace(RUN, command="old", figures=Figures(drawn=("feature_MR",)))
+                replace_record(staging, folder, again)
             except KeyboardInterrupt:
                 assert stop < 3
         assert len(replaced) == stop
@@ -376,7 +381,7 @@ def test_an_older_folder_is_a_runs_own_by_its_checksums_and_the_names_of_its_fig
         folder.mkdir()
         write_results(folder, "old")
         quantities = {"features": [{"name": "MR"}], "observables": [{"name": "mll"}], "detectors": {"mlp": {}}}
-        write_record(folder, {key: RECORD[key] for key in RECORD if key != "figures"} | quantities)
+        (folder / "run.json").write_text(json.dumps(OLDER | quantities))
         write_checksums(folder)
         (folder / "figures").mkdir()
         for name in ("cutflow", "feature_MR", "plane_MR_mll", "plane_MR_mll_score_mlp", "score_ensemble", "display_3"):
@@ -394,6 +399,16 @@ def test_an_older_folder_is_a_runs_own_by_its_checksums_and_the_names_of_its_fig
         with pytest.raises(OutputFolderError, match=rf"holds {Path(name).name}, which no run wrote"):
             publish_results(folder, "new")
         assert (folder / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("number", [{}, {"format": 2}])
+def test_results_of_an_older_and_of_a_newer_version_are_replaced(tmp_path: Path, number: dict[str, int]) -> None:
+    publish_results(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(number | OLDER | {"figures": {}}))
+    write_checksums(tmp_path)
+    draw(tmp_path)
+    publish_results(tmp_path, "new")
+    assert generations(tmp_path) == whole("new")
 
 
 def test_drafts_of_killed_drawing_are_in_nobodys_way(tmp_path: Path) -> None:

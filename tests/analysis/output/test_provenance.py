@@ -17,6 +17,7 @@ import sklearn
 
 import analysis.output.provenance
 from analysis.output.provenance import git_commit, library_versions, machine
+from plotting.results.record_tables import Commit
 
 PROJECT = Path(__file__).parents[3]
 
@@ -32,7 +33,7 @@ def git(folder: Path, *arguments: str) -> str | None:
 
 def copied_to(folder: Path) -> ModuleType:
     """Return the module as it is in a copy of the toolkit in another place."""
-    copy = folder / "analysis" / "provenance.py"
+    copy = folder / "analysis" / "output" / "provenance.py"
     copy.parent.mkdir(parents=True)
     shutil.copyfile(analysis.output.provenance.__file__, copy)
     spec = importlib.util.spec_from_file_location("copied_provenance", copy)
@@ -46,7 +47,7 @@ def copied_to(folder: Path) -> ModuleType:
 def test_commit_is_gits() -> None:
     head, changes = git(PROJECT, "rev-parse", "HEAD"), git(PROJECT, "status", "--porcelain", "-uno")
     # These files may also lie here without a checkout.
-    expected = None if head is None else {"hash": head, "clean": changes == ""}
+    expected = None if head is None else Commit(hash=head, clean=changes == "")
     assert git_commit() == expected
 
 
@@ -70,9 +71,9 @@ def test_changed_file_is_not_clean_and_an_added_one_is(tmp_path: Path) -> None:
     assert git(tmp_path, "commit", "--quiet", "--message", "first") is not None
     head = git(tmp_path, "rev-parse", "HEAD")
     (tmp_path / "results.txt").write_text("left by a run")
-    assert module.git_commit() == {"hash": head, "clean": True}
-    (tmp_path / "analysis" / "provenance.py").write_text("changed")
-    assert module.git_commit() == {"hash": head, "clean": False}
+    assert module.git_commit() == Commit(hash=head, clean=True)
+    (tmp_path / "analysis" / "output" / "provenance.py").write_text("changed")
+    assert module.git_commit() == Commit(hash=head, clean=False)
 
 
 def test_no_git_is_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_package_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPat
 
 
 def test_machine_is_this_one() -> None:
-    assert machine()["system"] == platform.platform()
+    assert machine().system == platform.platform()
     named = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     expected = named[0].split(":", 1)[1].strip() if named else platform.machine()
-    assert machine()["processor"] == expected
+    assert machine().processor == expected

@@ -17,6 +17,7 @@ from analysis.configuration import RunConfiguration, load_configuration
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable, UnknownSample
 from analysis.samples import Sample, find_sample
 from analysis.samples.inputs import InputFile, RunInput, resolve_input
+from plotting.results.run_record import as_table
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -77,7 +78,7 @@ def test_sample_of_the_catalogue_comes_with_its_record(opendata: Path, monkeypat
         simulation=None,
         events=21726,
     )
-    described = resolve("cms2010b", schema="cms_razor").describe()
+    described = as_table(resolve("cms2010b", schema="cms_razor").describe())
     assert described["files"] == [{"path": str(path), "size": path.stat().st_size, "sha256": sha256}]
     assert described["schema"] == "cms_razor"
     # It was not simulated, so the name of a generator has no place in its record.
@@ -100,10 +101,10 @@ def test_unavailable_sample_is_simulated_where_that_is_allowed(portal_down: Path
     data = resolve("tiny", allow_simulated=True)
     assert (data.simulated, data.files) == (True, ())
     assert (data.simulation, data.events) == ("razor_multijet", 21726)
-    assert data.describe()["simulated"] is True
-    assert data.describe()["simulation"] == "razor_multijet"
-    assert data.describe()["doi"] is None
-    assert data.describe()["stands_in_for"] == {
+    assert as_table(data.describe())["simulated"] is True
+    assert as_table(data.describe())["simulation"] == "razor_multijet"
+    assert as_table(data.describe())["doi"] is None
+    assert as_table(data.describe())["stands_in_for"] == {
         "title": "CMS 2010 Run B MultiJet, razor filter",
         "doi": "10.7483/OPENDATA.CMS.GACK.GEJA",
         "record": 554,
@@ -146,7 +147,7 @@ def test_file_with_a_schema_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
         files=(InputFile(str((tmp_path / name).resolve()), len(CONTENT), None),),
     )
     assert (data.simulated, data.doi, data.luminosity) == (False, None, None)
-    assert data.describe()["files"] == [
+    assert as_table(data.describe())["files"] == [
         {"path": str((tmp_path / name).resolve()), "size": len(CONTENT), "sha256": None}
     ]
 
@@ -180,7 +181,7 @@ def test_published_simulation_is_no_stand_in(opendata: Path, monkeypatch: pytest
     monkeypatch.setenv("OPENDATA_DIR", str(opendata))
     data = resolve("hzz_tutorial")
     assert (data.simulated, data.simulation, len(data.files)) == (True, None, 1)
-    described = data.describe()
+    described = as_table(data.describe())
     assert described["simulated"] is True
     assert described["title"] == "CMS HEP tutorial, ZZ"
     assert "simulation" not in described
@@ -189,9 +190,8 @@ def test_published_simulation_is_no_stand_in(opendata: Path, monkeypatch: pytest
 
 def test_published_simulation_keeps_its_record() -> None:
     file = InputFile("a.root", 1, None)
-    described = RunInput(
-        "a", "A", "lhco", (file,), simulated=True, doi="10.5/X", record=1, licence="CC0-1.0"
-    ).describe()
+    own = RunInput("a", "A", "lhco", (file,), simulated=True, doi="10.5/X", record=1, licence="CC0-1.0")
+    described = as_table(own.describe())
     assert [described[key] for key in ("simulated", "doi", "record", "licence")] == [True, "10.5/X", 1, "CC0-1.0"]
     assert "stands_in_for" not in described
 
@@ -242,7 +242,8 @@ def test_streamed_sample_comes_with_sizes_and_without_checksums(
     monkeypatch.setenv("OPENDATA_DIR", str(tmp_path))
     (tmp_path / "a.json").write_bytes(content)
     assert resolve("big").files == (InputFile(f"root://{storage}//data/a.root", 7, None),)
-    assert resolve("big").describe()["files"] == [{"path": f"root://{storage}//data/a.root", "size": 7, "sha256": None}]
+    (described,) = resolve("big").describe().files
+    assert as_table(described) == {"path": f"root://{storage}//data/a.root", "size": 7, "sha256": None}
 
 
 def test_address_with_a_schema_is_taken(storage: str) -> None:
@@ -410,7 +411,7 @@ def test_a_copy_is_described_as_what_it_is_a_copy_of(own: Path) -> None:
     )
     data = resolve(path)
     assert [Path(file.path).name for file in data.files] == ["a.csv", "b.csv"]
-    assert data.describe()["files"] == [
+    assert as_table(data.describe())["files"] == [
         {"path": "/far/away/A.csv", "size": 12, "sha256": sha256},
         {"path": "root://host//b.csv", "size": None, "sha256": None},
     ]

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plotting.drawing.settling import settle
-from plotting.style.house import Caption, house_style, new_figure
+from plotting.results.caption import Caption
+from plotting.style.house import house_style, new_figure
 
 
 def settled(low: float, high: float, *, log: bool = False) -> Figure:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from plotting.figures.cutflow import draw_cutflow
-from plotting.results.run import Cutflow
+from plotting.results.histograms import Cutflow
 
 
 def test_bars_and_numbers(results) -> None:

@@ -13,8 +13,8 @@ from matplotlib.patches import Ellipse, Wedge
 
 from plotting.errors import UnreadableResult
 from plotting.figures.display import draw_display
+from plotting.results.caption import Caption
 from plotting.results.objects import DisplayedEvent, read_displayed_events
-from plotting.style.house import Caption
 
 EVENT = {"place": 1, "run": 7, "luminosityBlock": 8, "event": 2**60, "score_ensemble": 0.998765}
 JETS = [{"pt": 200.0, "eta": 0.5, "phi": 3.0}, {"pt": 50.0, "eta": -2.0, "phi": -1.0}]

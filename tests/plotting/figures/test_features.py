@@ -8,8 +8,8 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import StepPatch
 
 from plotting.figures.features import draw_feature, shape_ratio
-from plotting.results.run import Spectrum, Split
-from plotting.style.house import Caption
+from plotting.results.caption import Caption
+from plotting.results.histograms import Spectrum, Split
 
 
 def spectrum(values: list[float], outside: float = 0) -> Spectrum:

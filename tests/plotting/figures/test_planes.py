@@ -16,7 +16,7 @@ from plotting.figures.planes import (
     outline,
     smoothed,
 )
-from plotting.results.run import Split
+from plotting.results.histograms import Split
 
 
 def mesh(axes) -> QuadMesh:

@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from plotting.report.page import write_report
 from plotting.style.markup import number_markup, title_markup
 from tests.plotting.chromium import Chromium, chromium
 from tests.plotting.evaluations import sample, write_evaluation
+from tests.records import run_table, sample_table
 
 __all__ = ["chromium"]
 
@@ -49,10 +51,14 @@ FIGURES = (
 VOID = {"meta", "link", "img", "br"}
 
 
+def whole_errors(events: int, mean: list[float]) -> dict[str, Any]:
+    return {"events": events, "mean": mean, **dict.fromkeys(("low", "median", "high"), mean)}
+
+
 def make_record() -> dict[str, Any]:
     flagged = [[1087, 503, 647], [503, 1090, 649], [647, 649, 1085]]
     counted = {"selected": 20_000, "anomalous": 1014, "flagged": {"isolation_forest": 1087, "autoencoder": 1090}}
-    return {
+    return run_table() | {
         "command": "python -m analysis.run --sample synthetic",
         "configuration": {"seed": 4242, "autoencoder": {"latent": 7}, "vary": {"jes": 0.03}},
         "started": "2026-03-04T05:06:07+00:00",
@@ -60,14 +66,26 @@ def make_record() -> dict[str, Any]:
         "commit": {"hash": "0123456789abcdef", "clean": False},
         "machine": {"processor": "Abacus", "system": "Wood-1"},
         "sample": {
-            **sample(),
+            **sample_table(**sample()),
             "licence": "CC0-1.0",
             "record": 554,
             "files": [{"path": "/data/synthetic.root", "size": 2_725_994, "sha256": "c980" * 16}],
         },
         "training": {
-            "samples": [{"title": "Synthetic", "simulated": False, "entries": [0, 25_000], "events": 20_000}],
+            "samples": [
+                {
+                    "sample": "synthetic",
+                    "title": "Synthetic",
+                    "simulated": False,
+                    "tree": "Events",
+                    "files": [],
+                    "sha256": [],
+                    "entries": [0, 25_000],
+                    "events": 20_000,
+                }
+            ],
             "part": None,
+            "train_events": None,
             "events": 20_000,
             "train_on": "all",
             "folds": 1,
@@ -98,8 +116,8 @@ def make_record() -> dict[str, Any]:
         "reconstruction": {
             "autoencoder": [
                 {
-                    "normal": {"events": 18_910, "mean": [0.001, 0.002, 0.0015]},
-                    "flagged": {"events": 1090, "mean": [0.5, 0.1, 0.2]},
+                    "normal": whole_errors(18_910, [0.001, 0.002, 0.0015]),
+                    "flagged": whole_errors(1090, [0.5, 0.1, 0.2]),
                 }
             ]
         },
@@ -513,11 +531,43 @@ def test_warnings_of_the_run_stand_before_its_results(tmp_path: Path) -> None:
 
 
 def test_what_is_not_recorded_is_left_out(tmp_path: Path) -> None:
-    bare = {"sample": sample(), "features": [], "detectors": {}}
-    page = Page(write_report(write_run(tmp_path / "run", bare, ("feature_MR", "score_ensemble"))))
-    assert page.captions["figure-feature_MR"] == "MR."
-    assert page.captions["figure-score_ensemble"] == "Ensemble score."
-    assert not page.tables
+    """A run whose detectors have no epochs, which varied nothing, and of which no event, table or figure was left."""
+    absent = ("history", "reconstruction", "variations", "latent", "loop_seconds", "left_out_detectors")
+    record = make_record() | {key: {} for key in absent} | {"commit": None, "events_per_second": None}
+    page = Page(write_report(write_run(tmp_path / "run", record, ("score_mlp", "loss_mlp", "latent_ranks"))))
+    assert page.captions["figure-score_mlp"] == "MLP score."
+    assert page.captions["figure-loss_mlp"] == "Training of the MLP."
+    assert page.captions["figure-latent_ranks"] == "Events in two dimensions, coloured by their mean rank."
+    assert "Events with a scale up, nominal and down" not in page.tables
+    assert "Inside the event loop, summed over threads" not in page.tables
+    assert {"events", "variations"}.isdisjoint(page.parts)
+    assert "Commit" not in page.parts["provenance"]
+    assert "per second" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            lambda record: record.pop("format"),
+            "has no number of a format: an earlier version .* wrote it; repeat the run",
+        ),
+        (
+            lambda record: record.update(format=2),
+            "is of format 2, .* reads format 1; a newer version .* is needed",
+        ),
+        (lambda record: record.pop("counts"), "has no 'counts', so no run of this version left it; repeat the run"),
+    ],
+)
+def test_a_run_json_of_another_version_is_refused_by_name(
+    change: Callable[[dict[str, Any]], Any], fault: str, tmp_path: Path
+) -> None:
+    record = make_record()
+    change(record)
+    folder = write_run(tmp_path / "run", record, ())
+    with pytest.raises(UnreadableResult, match=rf"run\.json: {fault}"):
+        write_report(folder)
+    assert not (folder / "report.html").exists()
 
 
 def test_the_page_loads_nothing(page: Page, evaluation: Path) -> None:

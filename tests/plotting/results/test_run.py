@@ -105,4 +105,4 @@ def test_a_users_own_file_has_no_doi(copy: Path) -> None:
     (copy / "run.json").write_text(json.dumps(record))
     caption = read_results(copy).caption
     assert caption.doi is None
-    assert caption.conditions == ""
+    assert (caption.energy, caption.luminosity) == (None, None)

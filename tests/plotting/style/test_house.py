@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from plotting.drawing.settling import settle
-from plotting.style.house import Caption, axis_text, house_style, new_figure, occupied, unit_of
+from plotting.results.caption import Caption
+from plotting.style.house import axis_text, conditions_text, house_style, new_figure, occupied, unit_of
 from plotting.style.wording import count_text
 
 
@@ -54,7 +55,7 @@ def test_unit_is_the_bracket_at_the_end(title: str, unit: str) -> None:
     ],
 )
 def test_conditions(energy: str | None, luminosity: float | None, text: str) -> None:
-    assert Caption("x", energy=energy, luminosity=luminosity).conditions == text
+    assert conditions_text(Caption("x", energy=energy, luminosity=luminosity)) == text
 
 
 def test_numbers_of_events() -> None:
@@ -109,6 +110,8 @@ assert [matplotlib.rcParams[name] for name in names] == before
 assert matplotlib.get_backend(auto_select=False) is None
 import sys
 assert not {"ROOT", "torch", "sklearn", "analysis", "models"} & set(sys.modules)
-assert {name for name in sys.modules if name.startswith("rdf")} <= {"rdf", "rdf.startup"}  # of signals and streams
+assert {name for name in sys.modules if name.startswith("rdf")} <= {
+    "rdf", "rdf.errors", "rdf.startup",  # of signals and streams
+}
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ".", "PATH": ""})

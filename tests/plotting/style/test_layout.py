@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from plotting.drawing.settling import settle
-from plotting.style.house import Caption, house_style, new_figure
+from plotting.results.caption import Caption
+from plotting.style.house import house_style, new_figure
 
 WIDTH, HEIGHT = 7.0, 5.0
 

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from plotting.drawing.settling import settle
-from plotting.style.house import Caption, axis_text, house_style, new_figure
+from plotting.results.caption import Caption
+from plotting.style.house import axis_text, house_style, new_figure
 from plotting.style.markup import title_markup
 from plotting.style.tlatex import parse, plain
 

@@ -1,0 +1,121 @@
+"""ROOT files of a run or an evaluation, whose histograms and graphs are read as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import uproot
+
+from plotting.errors import MissingResult, PlottingError, UnreadableResult
+from plotting.results.histograms import Cutflow, Plane, Spectrum, Split
+from plotting.results.moments import FloatArray
+
+T = TypeVar("T")
+
+
+@contextmanager
+def read_root(path: Path, remedy: str) -> Iterator[Reader]:
+    """Open a ROOT file, and turn whatever its decoders raise in the block into UnreadableResult.
+
+    Arrays are read at once: a file that was cut short is found here, not between two figures.
+    """
+    try:
+        with uproot.open(path) as file:
+            if (size := path.stat().st_size) < file.file.fEND:
+                there = f"{size} of {file.file.fEND} bytes are there"
+                raise UnreadableResult(f"{path}: truncated or damaged ({there}); {remedy}")
+            yield Reader(file, path, remedy)
+    except PlottingError:
+        raise
+    except Exception as error:
+        # uproot lets the exceptions of its decoders through, so there is no shorter list than all.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UnreadableResult(f"{path}: truncated or damaged ({reason}); {remedy}") from error
+
+
+class Reader:
+    """Turns ROOT's histograms and graphs in one file into arrays."""
+
+    def __init__(self, file: Any, path: Path, remedy: str) -> None:
+        self._file = file
+        self._path = path
+        self._remedy = remedy
+
+    def keys(self) -> frozenset[str]:
+        """Return the paths of all objects in the file."""
+        return frozenset(self._file.keys(cycle=False))
+
+    def names(self, directory: str, kind: str) -> list[str]:
+        """Return the names of the objects of a class in a directory."""
+        found = self._file[directory].classnames(recursive=False, cycle=False) if directory in self.keys() else {}
+        return [name for name, class_name in found.items() if class_name == kind]
+
+    def _object(self, key: str) -> Any:
+        try:
+            return self._file[key]
+        except uproot.KeyInFileError as error:
+            raise MissingResult(f"{self._path}: has no {key}; {self._remedy}") from error
+
+    def graph(self, key: str) -> tuple[FloatArray, FloatArray]:
+        """Read a TGraph's coordinates, both of shape (points,)."""
+        x, y = self._object(key).values()
+        return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+
+    def split(self, folder: str, name: str, read: Callable[[str], T]) -> Split[T]:
+        """Read the three histograms of one quantity."""
+        # What would be called as one of these directories has an underscore more.
+        key = f"{name}_" if name.rstrip("_") in ("normal", "anomalous") else name
+        return Split(read(f"{folder}/{key}"), read(f"{folder}/normal/{key}"), read(f"{folder}/anomalous/{key}"))
+
+    def spectrum(self, key: str) -> Spectrum:
+        """Read a TH1."""
+        histogram = self._object(key)
+        values = np.asarray(histogram.values(flow=True), dtype=np.float64)
+        return Spectrum(
+            edges=np.asarray(histogram.axis().edges(), dtype=np.float64),
+            values=values[1:-1],
+            variances=np.asarray(histogram.variances(), dtype=np.float64),
+            outside=float(values[0] + values[-1]),
+            title=histogram.axis().member("fTitle"),
+        )
+
+    def plane(self, key: str) -> Plane:
+        """Read a TH2."""
+        histogram = self._object(key)
+        values = np.asarray(histogram.values(flow=True), dtype=np.float64)
+        inside = values[1:-1, 1:-1]
+        return self._plane(histogram, inside, float(values.sum() - inside.sum()))
+
+    def profile(self, key: str) -> Plane:
+        """Read a TProfile2D; a bin without entries is NaN."""
+        histogram = self._object(key)
+        means = np.asarray(histogram.values(), dtype=np.float64)
+        return self._plane(histogram, np.where(np.asarray(histogram.counts()) > 0, means, np.nan))
+
+    def cutflow(self, key: str) -> Cutflow:
+        """Read a TH1 whose bins have labels."""
+        histogram = self._object(key)
+        # Each label knows the number of its bin; an axis that grew with its labels has spare bins without one.
+        labels = {label.member("@fUniqueID"): str(label) for label in histogram.axis().member("fLabels") or ()}
+        if not labels:
+            raise UnreadableResult(f"{self._path}: the bins of {key} have no labels; {self._remedy}")
+        values = histogram.values(flow=True)
+        return Cutflow(
+            tuple(labels[bin] for bin in sorted(labels)), tuple(float(values[bin]) for bin in sorted(labels))
+        )
+
+    @staticmethod
+    def _plane(histogram: Any, values: FloatArray, outside: float = 0.0) -> Plane:
+        x, y = histogram.axis("x"), histogram.axis("y")
+        return Plane(
+            xedges=np.asarray(x.edges(), dtype=np.float64),
+            yedges=np.asarray(y.edges(), dtype=np.float64),
+            values=values,
+            xtitle=x.member("fTitle"),
+            ytitle=y.member("fTitle"),
+            outside=outside,
+        )
