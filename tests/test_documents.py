@@ -76,6 +76,13 @@ def test_a_path_that_leads_nowhere_is_told() -> None:
     ]
 
 
+def test_the_readme_of_the_macros_names_every_header() -> None:
+    text = (PROJECT / "macros" / "README.md").read_text(encoding="utf-8")
+    headers = [path for kind in ("hxx", "cxx") for path in (PROJECT / "macros").glob(f"*/*.{kind}")]
+    named = {name.rpartition("/")[2] for name in named_paths(text, PROJECT / "macros")}
+    assert [path.name for path in headers if path.name not in named and path.parent.name != "simulation"] == []
+
+
 def test_the_citation_is_of_this_version() -> None:
     citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
