@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from plotting.drawing.drafts import draft_of
+from plotting.drafts import draft_of
 from plotting.errors import PageFolderError
 from plotting.results.checksums import vouch
 

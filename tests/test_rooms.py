@@ -29,11 +29,14 @@ USES: Mapping[str, tuple[str, ...]] = {
     "models": ("models.detectors",),
     "models.detectors": ("models",),
     "plotting.errors": (),
+    "plotting.drafts": (),
     "plotting.style": ("plotting.errors", "plotting.results"),
     "plotting.results": ("plotting.errors", "rdf.graph.histogram_keys"),
     "plotting.figures": ("plotting.errors", "plotting.results", "plotting.style"),
-    "plotting.drawing": ("plotting.errors", "plotting.figures", "plotting.results", "plotting.style"),
-    "plotting.pages": ("plotting.drawing.drafts", "plotting.errors", "plotting.results"),
+    "plotting.drawing": (
+        *("plotting.drafts", "plotting.errors", "plotting.figures", "plotting.results", "plotting.style"),
+    ),
+    "plotting.pages": ("plotting.drafts", "plotting.errors", "plotting.results"),
     "plotting.report": (
         *("plotting.errors", "plotting.figures", "plotting.pages", "plotting.results", "plotting.style"),
     ),

@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from plotting.drawing.drafts import remove_drafts, remove_orphans
+from plotting.drafts import remove_drafts, remove_orphans
 from plotting.errors import PlottingError, WorkerDied
 
 _MOST = 8  # processes; each takes a second to start and 250 MB, and there are some thirty figures to share
@@ -66,6 +66,7 @@ class Workers:
         if number is None:
             number = min(len(os.sched_getaffinity(0)), _MOST)
         self._workers = [_Worker() for _ in range(number)]
+        self._folder: Path | None = None
         self.drawn: list[str] = []
         self.failed: dict[str, str] = {}
 
@@ -77,10 +78,12 @@ class Workers:
             worker.process.terminate()
         for worker in self._workers:
             worker.end()
+            if self._folder is not None:
+                remove_drafts(self._folder / "figures", worker.process.pid)
 
     def draw(self, folder: Path, progress: Callable[[str], None]) -> list[Path]:
         """Draw all figures of a folder, as `draw_figures` says; a figure that fails does not keep others from it."""
-        self.drawn, self.failed = [], {}
+        self._folder, self.drawn, self.failed = folder, [], {}
         remove_orphans(folder / "figures")
         names, idle = self._begin(folder)
         left, untold = list(reversed(names)), list(reversed(names))

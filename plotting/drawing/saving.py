@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from plotting.drawing.drafts import draft_of
+from plotting.drafts import draft_of
 from plotting.drawing.settling import settle
 from plotting.errors import FigureFolderError
 from plotting.results.checksums import vouch

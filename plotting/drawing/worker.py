@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any
 
-import matplotlib.text
-from matplotlib.backends import backend_agg
 from matplotlib.figure import Figure
 
-from plotting.drawing.fonts import lighten_fonts
 from plotting.drawing.saving import FORMATS, save_figure
 from plotting.drawing.settling import settle
 from plotting.errors import FigureFailed, PlottingError
 from plotting.figures.contents import list_contents
 from plotting.results.caption import Caption
 from plotting.style.house import house_style, new_figure
-from rdf.errors import TemporaryFolderError
-from rdf.temporary import TemporaryFolder
 
 _WORDS = 300  # characters of an error of somebody else's that are told
 
@@ -58,16 +51,6 @@ def _portable(error: Exception) -> Exception:
     return FigureFailed(f"{type(error).__name__}: {' '.join(str(error).split())[:_WORDS]}")
 
 
-def share_formulas() -> None:
-    """Make matplotlib, for the rest of this process, keep the formulas that it has read from one figure to the next.
-
-    Left to itself, it reads them with a new parser, which remembers nothing, for each file.
-    """
-    text, agg = cast(Any, matplotlib.text), cast(Any, backend_agg)
-    text.TextToPath = functools.cache(text.TextToPath)
-    agg.MathTextParser = functools.cache(agg.MathTextParser)
-
-
 @house_style()
 def warm_up() -> None:
     """Draw a figure that nobody sees: what it needs first is there when the first figure of a run is drawn."""
@@ -83,16 +66,8 @@ def warm_up() -> None:
         figure.savefig(io.BytesIO(), format=kind)
 
 
-def _end(*_: object) -> NoReturn:
-    sys.exit()  # which, unlike the signal itself, lets a figure remove its drafts
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _end)
-    with Connection(int(sys.argv[1])) as connection, suppress(SystemExit), ExitStack() as opened:
-        with suppress(TemporaryFolderError, OSError):  # without a place for the lighter ones the others do
-            lighten_fonts(opened.enter_context(TemporaryFolder("fonts")))
-        share_formulas()
+    with Connection(int(sys.argv[1])) as connection:
         if not connection.poll():
             warm_up()
         serve(connection)

@@ -27,7 +27,7 @@ from analysis.output.folder import (
     write_checksums,
     write_record,
 )
-from plotting.drawing.drafts import draft_of
+from plotting.drafts import draft_of
 from plotting.results.checksums import vouch
 from plotting.results.record_tables import Figures
 from rdf.code.compiler import graph_library

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -68,34 +64,3 @@ def test_numbers_are_text_and_their_factor_a_power_of_ten(high: float, numbers: 
     assert numbers <= labels
     assert not any("$" in label for label in labels)
     assert axes.xaxis.get_offset_text().get_text() == factor
-
-
-def test_the_lighter_fonts_draw_the_same(tmp_path: Path) -> None:
-    code = """
-import sys
-from pathlib import Path
-from matplotlib import font_manager
-from matplotlib.figure import Figure
-from plotting.drawing.fonts import lighten_fonts
-from plotting.style.house import house_style
-if len(sys.argv) > 2:
-    lighten_fonts(Path(sys.argv[2]))
-    assert Path(font_manager.findfont("STIXGeneral:italic")).parent == Path(sys.argv[2])
-texts = ["0123456789 −1.5 ± 2 × 3 – %", "é ñ š ø Ω λ Ж я ≤ → ∞ √ ½ € §",
-    r"$p_{\\mathrm{T}}^{\\mathrm{miss}}$ $10^{-3}$",
-    r"$\\alpha\\beta\\gamma\\Delta\\phi\\eta\\sqrt{\\epsilon_B}\\times\\leq\\infty\\hbar\\ell$"]
-with house_style():
-    figure = Figure((8, 4))
-    for row, text in enumerate(texts):
-        for column, weight in enumerate(("normal", "bold")):
-            figure.text(0.5 * column, 0.2 * row + 0.1, text, weight=weight)
-    figure.savefig(sys.argv[1], metadata={"Software": None})
-"""
-    pictures = []
-    for more in ([], [tmp_path]):
-        picture = tmp_path / f"{len(more)}.png"
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", code, picture, *more], check=True, cwd=Path(__file__).parents[3]
-        )
-        pictures.append(picture.read_bytes())
-    assert pictures[0] == pictures[1]
