@@ -40,7 +40,7 @@ endif
 	@$(PYTHON) -m analysis.doctor --mend
 	$(PYTHON) -m venv --clear .venv
 	$(RUN) -m pip install --disable-pip-version-check -q -r $<
-	$(RUN) -m rdf.code.compiler
+	$(RUN) -m rdf.code.library
 	@touch $@
 
 .installed-dev: requirements-dev.txt .installed-run

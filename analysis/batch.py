@@ -23,7 +23,7 @@ from analysis.steps.preparation import prepare
 from analysis.steps.scoring import collect_scores
 from models.folder import MODELS_JSON, copy_model_folder, file_sha256
 from plotting.results.run_record import as_table
-from rdf.code.compiler import loaded_libraries
+from rdf.code.library import loaded_libraries
 from rdf.errors import NoEvents
 from rdf.schema.model import load_schema
 from rdf.temporary import TemporaryFolder

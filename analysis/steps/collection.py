@@ -10,7 +10,7 @@ import numpy.typing as npt
 from analysis.steps.engine import Engine
 from analysis.steps.prepared import PreparedSample
 from models.folder import TrainingSample
-from rdf.code.compiler import graph_library
+from rdf.code.library import graph_library
 from rdf.errors import NoEvents
 from rdf.schema.quantities import ID_QUANTITIES
 

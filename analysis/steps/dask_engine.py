@@ -26,7 +26,7 @@ from analysis.steps.engine import Engine, Local
 from analysis.steps.event_graph import EventGraph
 from analysis.steps.shipping import cache_archive, code_archive
 from plotting.results.record_tables import DaskEngine
-from rdf.code.compiler import loaded_libraries
+from rdf.code.library import loaded_libraries
 from rdf.errors import EventLoopFailed, LostEvents
 from rdf.temporary import TemporaryFolder
 

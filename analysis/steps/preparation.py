@@ -21,7 +21,7 @@ from analysis.steps.given_models import check_expressions, check_schema, definit
 from analysis.steps.prepared import PreparedSample
 from models.folder import Columns, ModelFolder
 from rdf.cache import cache_folder
-from rdf.code.compiler import graph_library
+from rdf.code.library import graph_library
 from rdf.errors import ExecutionError, SchemaError, SourceError
 from rdf.schema.features import choose_features, first_plane
 from rdf.schema.model import Schema, load_schema

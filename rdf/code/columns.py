@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
-from rdf.code.compiler import Library, compile_library, graph_library
 from rdf.code.interpreter import ROOT
+from rdf.code.library import Library, compile_library, graph_library
 from rdf.errors import CompileError, SchemaError, near_names
 from rdf.schema.displayed_objects import OBJECTS
 from rdf.schema.model import Schema

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdf.code.compiler import Library, compile_library, graph_library
 from rdf.code.interpreter import ROOT, captured_stderr
+from rdf.code.library import Library, compile_library, graph_library
 from rdf.errors import CompileError, ScoreMismatch, TemporaryFolderError
 from rdf.temporary import TemporaryFolder
 

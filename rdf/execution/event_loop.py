@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT, first_reason
+from rdf.code.library import graph_library
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents, SourceError
 from rdf.graph.selection import ALL
 from rdf.sources.source import Source

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rdf.code.compiler import compile_library
 from rdf.code.interpreter import MACROS, ROOT, first_reason, open_file
+from rdf.code.library import compile_library
 from rdf.errors import UnreadableFile
 from rdf.graph import histograms
 from rdf.graph.events import TABLE

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdf import RNode
-from rdf.code.compiler import graph_library
+from rdf.code.library import graph_library
 from rdf.graph.fields import Fields, cpp_fields
 from rdf.schema.displayed_objects import ONE, ObjectParts
 from rdf.schema.quantities import ID_QUANTITIES

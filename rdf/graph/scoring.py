@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
+from rdf.code.library import graph_library
 from rdf.code.sofie import CompiledDetector
 from rdf.graph.fields import FOLD, cpp_fields, score_fields
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf import RNode
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
+from rdf.code.library import graph_library
 
 ALL, FINITE = "all", "finite"
 """First and last cut: every event read, and every event whose features are all finite."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rdf import RNode
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
+from rdf.code.library import graph_library
 from rdf.schema.variations import VARIATIONS
 
 DIRECTIONS = ("up", "down")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rdf import RNode
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT, captured_stderr, first_reason, include_kernels, open_file
+from rdf.code.library import graph_library
 from rdf.errors import MissingColumn, NoEvents, SchemaError, SourceError, UnreadableFile, near_names
 from rdf.local_files import LocalFiles, is_address
 from rdf.provenance import SIMULATED

@@ -15,8 +15,8 @@ from models.thresholds import rank_table
 from models.training import TrainingEvents, write_model_folder
 from rdf import RNode
 from rdf.code.columns import define_columns, effective_selection, physics_columns, rounded
-from rdf.code.compiler import compile_library, graph_library
 from rdf.code.interpreter import ROOT
+from rdf.code.library import compile_library, graph_library
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.fields import Fields

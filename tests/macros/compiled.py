@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from rdf.code.compiler import compile_library
+from rdf.code.library import compile_library
 
 WAYS = ("the system's compiler", "Cling")
 
@@ -21,7 +21,7 @@ def compiled(code: str, way: str) -> Callable[[str], Callable[..., None]]:
     """
     prefix = f"by_{WAYS.index(way)}_"
     code = f'#define API(name) extern "C" void {prefix}##name\n{code}\n#undef API\n'
-    with mock.patch("rdf.code.compiler.find_compiler", return_value=None) if way == "Cling" else mock.MagicMock():
+    with mock.patch("rdf.code.library.find_compiler", return_value=None) if way == "Cling" else mock.MagicMock():
         library = compile_library(code, "the test's code")
     library.load()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rdf.code.compiler import compile_library, graph_library
+from rdf.code.library import compile_library, graph_library
 
 
 def network_of(name: str, score: str) -> int:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from rdf import RNode
 from rdf.code.columns import define_columns, effective_selection, physics_columns
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT, define, include_kernels
+from rdf.code.library import graph_library
 from rdf.graph.variations import vary_scales
 from rdf.schema.model import Schema
 from rdf.schema.tables import Definition, Objects

@@ -19,8 +19,9 @@ import pytest
 
 import rdf.cache
 import rdf.temporary
-from rdf.code import compiler
-from rdf.code.compiler import compile_library, find_compiler, place_of_error
+from rdf.code import compiler, library
+from rdf.code.compiler import find_compiler, place_of_error
+from rdf.code.library import compile_library
 from rdf.errors import CompileError, OutOfMemory, TemporaryFolderError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -85,7 +86,7 @@ def test_the_same_code_is_compiled_once_and_other_code_is_another_library(
     def no_more(*_: object, **__: object) -> None:
         raise AssertionError("compiled again")
 
-    monkeypatch.setattr(compiler, "_Build", no_more)
+    monkeypatch.setattr(library, "Build", no_more)
     assert (answer(), answer('extern "C" int answer() { return 43; }')) == (42, 43)
     assert [(cache / name).stat().st_ino for name in found] == before
     with pytest.raises(AssertionError, match="compiled again"):
@@ -100,7 +101,7 @@ def test_what_nobody_has_used_for_long_leaves_the_cache(cache: Path) -> None:
     left_by_a_killed_process = cache / f".{used}.1.partial"
     left_by_a_killed_process.touch()
     for path in cache.iterdir():
-        os.utime(path, (0, time.time() - compiler.KEPT - 60))
+        os.utime(path, (0, time.time() - library.KEPT - 60))
     assert answer() == 42
     answer('extern "C" int answer() { return 44; }')
     assert used in kept(cache)
@@ -119,7 +120,8 @@ def test_a_changed_header_is_another_library(
     (macros / "first.hxx").write_text('#include "second.hxx"\ninline int first() { return 1 + second(); }\n')
     (macros / "second.hxx").write_text('  #  include   "third.hxx"\ninline int second() { return 10 + third(); }\n')
     (macros / "third.hxx").write_text("inline int third() { return 100; }\n")
-    monkeypatch.setattr(compiler, "MACROS", macros)
+    for module in (compiler, library):
+        monkeypatch.setattr(module, "MACROS", macros)
     code = '#include "first.hxx"\nextern "C" int answer() { return first(); }\n'
     assert answer(code) == answer(code) == 111
     assert len(kept(cache)) == 1
@@ -357,7 +359,7 @@ def test_the_compiler_speaks_english(language: str, compilers: Any, monkeypatch:
 SCRIPT = """
 import ctypes, sys, time
 from pathlib import Path
-from rdf.code.compiler import compile_library
+from rdf.code.library import compile_library
 import rdf.code.interpreter
 folder, number = Path(sys.argv[1]), sys.argv[2]
 (folder / f"ready{number}").touch()

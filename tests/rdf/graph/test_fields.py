@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
+from rdf.code.library import graph_library
 from rdf.errors import SchemaError
 from rdf.graph.fields import ENSEMBLE, ENSEMBLE_FLAG, FOLD, LABEL, VOTES, Field, Fields, Kind, cpp_fields
 

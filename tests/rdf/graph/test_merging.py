@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.code.compiler import graph_library
 from rdf.code.interpreter import ROOT
+from rdf.code.library import graph_library
 from rdf.errors import UnreadableFile
 from rdf.graph.events import book_events
 from rdf.graph.histograms import write_histograms
