@@ -256,7 +256,7 @@ def _prepare_all(
 
 def _note_differences(first: PreparedSample, other: PreparedSample, features: Sequence[str]) -> None:
     """Say where two samples make what the features are made of in different ways, as of columns that only one has."""
-    from rdf.code.columns import needed_columns
+    from rdf.schema.columns import needed_columns
 
     made = [needed_columns(sample.graph.columns, features) for sample in (first, other)]
     if differ := sorted(name for name in made[0].keys() | made[1].keys() if made[0].get(name) != made[1].get(name)):

@@ -88,7 +88,8 @@ class EventGraph:
 
     def compile_columns(self) -> None:
         """Have the columns compiled, which takes a while, before they are needed."""
-        from rdf.code.columns import compile_columns, rounded
+        from rdf.code.columns import compile_columns
+        from rdf.schema.columns import rounded
 
         types = {**self.source.head_types, **scales(self.vary)}
         compile_columns(rounded(self._defined, self._values), self._wanted, self._values, types)
@@ -101,8 +102,9 @@ class EventGraph:
 
     def _define_columns(self, over: Pass) -> RNode:
         """Define all columns of an event."""
-        from rdf.code.columns import define_columns, rounded
+        from rdf.code.columns import define_columns
         from rdf.graph.variations import vary_scales
+        from rdf.schema.columns import rounded
 
         events = vary_scales(over.events, self.vary)
         columns = rounded(self._defined, self._values)

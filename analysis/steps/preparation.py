@@ -149,7 +149,7 @@ class _Settled:
 
 def _settle(request: _Request, source: Source) -> _Settled:
     """Settle which columns are computed: by the configuration, or as they were for the models to score with."""
-    from rdf.code.columns import needed_columns, physics_columns
+    from rdf.schema.columns import needed_columns, physics_columns
 
     configuration, schema, models = request.configuration, request.schema, request.models
     define, selection, warnings = _definitions_and_selection(request, source)
@@ -190,7 +190,7 @@ def _settle(request: _Request, source: Source) -> _Settled:
 
 def _definitions_and_selection(request: _Request, source: Source) -> tuple[Definitions, Selection, list[str]]:
     """Return the columns that are defined, the objects that count, and warnings about conditions that are dropped."""
-    from rdf.code.columns import check_conditions, dropped_conditions, effective_selection
+    from rdf.schema.object_selection import check_conditions, dropped_conditions, effective_selection
 
     configuration, schema = request.configuration, request.schema
     if models := request.models:

@@ -44,7 +44,7 @@ def object_parts(columns: Mapping[str, str]) -> ObjectParts | None:
     Megajets are taken where there are no jets to make them of.
 
     Args:
-        columns: as `rdf.code.columns.physics_columns` gives them.
+        columns: as `rdf.schema.columns.physics_columns` gives them.
     """
     found = {
         (kind, part): expression

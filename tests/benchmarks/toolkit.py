@@ -14,7 +14,7 @@ from models.onnx_export import export_onnx
 from models.thresholds import rank_table
 from models.training import TrainingEvents, write_model_folder
 from rdf import RNode
-from rdf.code.columns import define_columns, effective_selection, physics_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
 from rdf.code.library import compile_library, graph_library
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
@@ -23,7 +23,9 @@ from rdf.graph.fields import Fields
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
+from rdf.schema.columns import physics_columns, rounded
 from rdf.schema.model import load_schema
+from rdf.schema.object_selection import effective_selection
 from rdf.schema.quantities import ID_QUANTITIES
 from rdf.schema.tables import Available
 from rdf.sources.source import Source, open_source

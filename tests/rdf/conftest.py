@@ -16,7 +16,7 @@ from models.detectors.isolation_forest import IsolationForest
 from models.folder import Columns as Recipe
 from models.folder import ModelFolder
 from rdf import RNode
-from rdf.code.columns import define_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
 from rdf.execution.event_loop import EventLoop, Loop, use_threads
 from rdf.graph.events import book_events
@@ -26,6 +26,7 @@ from rdf.graph.scoring import Ensemble, define_scores, event_columns
 from rdf.graph.selection import Cut, book_cutflow, select_finite
 from rdf.graph.snapshot import Snapshot, book_snapshot, book_top_events
 from rdf.provenance import Provenance
+from rdf.schema.columns import rounded
 from rdf.schema.features import FEATURE_SETS, FEATURES
 from rdf.schema.model import Schema, load_schema
 from rdf.schema.quantities import ID_QUANTITIES

@@ -14,9 +14,8 @@ import pytest
 
 from rdf import cache
 from rdf.cache import cache_folder, close_to_others, is_own, named_folder, read_own
-from rdf.code import library
 from rdf.code.compiler import find_compiler
-from rdf.code.library import compile_library
+from rdf.code.library import compile_library, loaded_libraries
 
 PROJECT = Path(__file__).parents[2]
 SOMEBODY = 4321
@@ -198,7 +197,7 @@ def test_what_is_loaded_is_what_was_checked(home: Path, given_away: GiveAway) ->
     assert (answer(41), answer(42)) == (41, 42)
     compile_library.cache_clear()
     library = compile_library('extern "C" int answer() { return 41; }', "the answer")
-    (folder,) = {path.parent for path in library.loaded_libraries()}
+    (folder,) = {path.parent for path in loaded_libraries()}
     for place in folder.iterdir():  # whole libraries, and sealed, but each under the other's name
         place.rename(place.with_suffix(".other"))
     first, second = sorted(folder.iterdir())
@@ -221,8 +220,8 @@ def test_a_library_of_another_user_is_compiled_anew(home: Path, given_away: Give
 def test_the_libraries_that_are_loaded_are_known_by_their_names(home: Path) -> None:
     assert (answer(44), answer(45)) == (44, 45)
     folder = home / "root-anomaly-search" / "compiled"
-    assert library.loaded_libraries() == sorted(folder.iterdir())
-    assert len(library.loaded_libraries()) == 2
+    assert loaded_libraries() == sorted(folder.iterdir())
+    assert len(loaded_libraries()) == 2
 
 
 def test_a_process_removes_what_took_the_caches_place(home: Path, tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ import uproot
 from numpy.typing import NDArray
 
 from rdf import RNode
-from rdf.code.columns import define_columns, effective_selection, physics_columns
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT, define, include_kernels
 from rdf.code.library import graph_library
 from rdf.graph.variations import vary_scales
+from rdf.schema.columns import physics_columns
 from rdf.schema.model import Schema
+from rdf.schema.object_selection import effective_selection
 from rdf.schema.tables import Definition, Objects
 from rdf.sources.source import Source, open_source
 

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rdf.code.columns import (
-    physics_columns,
-    rounded,
-)
 from rdf.errors import SchemaError
+from rdf.schema.columns import physics_columns, rounded
 from rdf.schema.features import FEATURES
 from rdf.schema.model import SCHEMAS, Schema, load_schema
 from rdf.schema.names import names_in

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.code.columns import (
-    define_columns,
-    rounded,
-)
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT, define
 from rdf.errors import CompileError, EventLoopFailed
 from rdf.execution.event_loop import EventLoop, use_threads
+from rdf.schema.columns import rounded
 from rdf.schema.features import choose_features
 from rdf.schema.model import Schema, load_schema
 from rdf.schema.quantities import ID_QUANTITIES

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rdf.code.columns import (
-    define_columns,
-    physics_columns,
-)
+from rdf.code.columns import define_columns
 from rdf.errors import SchemaError
 from rdf.execution.event_loop import use_threads
+from rdf.schema.columns import physics_columns
 from rdf.schema.model import load_schema
 from rdf.schema.tables import Definition, Objects
 from rdf.sources.source import open_source

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rdf.code.columns import (
-    define_columns,
-    rounded,
-)
+from rdf.code.columns import define_columns
+from rdf.schema.columns import rounded
 from tests.rdf.tables import in_order, table_of
 from tests.rdf.trees import arrays, columns_of, opened, write_ttree
 

@@ -7,16 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rdf.code.columns import (
-    check_conditions,
-    define_columns,
-    dropped_conditions,
-    effective_selection,
-    rounded,
-)
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import define
 from rdf.errors import SchemaError
+from rdf.schema.columns import rounded
 from rdf.schema.model import load_schema
+from rdf.schema.object_selection import check_conditions, dropped_conditions, effective_selection
 from rdf.schema.tables import Objects
 from rdf.sources.source import open_source
 from tests.rdf.code.nano import graph, selected_jets

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.code.columns import (
-    define_columns,
-    rounded,
-)
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.selection import book_non_finite, select_finite
+from rdf.schema.columns import rounded
 from rdf.schema.features import FEATURES
 from rdf.schema.model import load_schema
 from rdf.schema.physics import PHYSICS

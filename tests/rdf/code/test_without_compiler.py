@@ -13,7 +13,7 @@ import torch
 
 from models.detectors.isolation_forest import IsolationForest
 from models.onnx_export import export_onnx
-from rdf.code.columns import define_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.code.compiler import find_compiler
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import compile_detector, translate_network
@@ -22,6 +22,7 @@ from rdf.graph.fields import Fields, cpp_fields
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
+from rdf.schema.columns import rounded
 from rdf.schema.model import load_schema
 from rdf.schema.quantities import ID_QUANTITIES
 from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree

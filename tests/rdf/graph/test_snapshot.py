@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rdf.code.columns import define_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.fields import Fields
 from rdf.graph.snapshot import Snapshot, book_snapshot
+from rdf.schema.columns import rounded
 from rdf.schema.model import load_schema
 from rdf.schema.quantities import ID_QUANTITIES
 from tests.macros.graph.test_rows import lots_of

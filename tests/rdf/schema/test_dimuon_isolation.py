@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rdf.code.columns import define_columns, effective_selection, physics_columns
+from rdf.code.columns import define_columns
 from rdf.execution.event_loop import use_threads
+from rdf.schema.columns import physics_columns
 from rdf.schema.model import load_schema
+from rdf.schema.object_selection import effective_selection
 from rdf.sources.source import open_source
 
 NAME = "cms_dimuon_isolation"

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rdf.code.columns import define_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.errors import EventLoopFailed
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.selection import Cut, book_cutflow, book_non_finite, select_finite
+from rdf.schema.columns import rounded
 from rdf.schema.model import Schema, load_schema
 from rdf.schema.quantities import ID_QUANTITIES
 from rdf.schema.tables import Definition

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from rdf import RNode
-from rdf.code.columns import define_columns, effective_selection, physics_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
 from rdf.execution.event_loop import use_threads
+from rdf.schema.columns import physics_columns, rounded
 from rdf.schema.features import FEATURE_SETS
 from rdf.schema.model import load_schema
+from rdf.schema.object_selection import effective_selection
 from rdf.schema.tables import Objects
 from rdf.sources.source import expected_source, open_source
 from tests.rdf import reference

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.detectors.isolation_forest import IsolationForest
 from models.folder import Columns as Recipe
-from rdf.code.columns import define_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import compile_detector, translate_network
 from rdf.errors import SchemaError
@@ -26,6 +26,7 @@ from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import Cut, book_cutflow, select_finite
 from rdf.graph.variations import vary_scales
 from rdf.provenance import Provenance
+from rdf.schema.columns import rounded
 from rdf.schema.features import FEATURES
 from rdf.schema.model import Schema, load_schema
 from rdf.schema.quantities import ID_QUANTITIES
@@ -264,7 +265,7 @@ def test_a_variation_that_nothing_follows_is_refused() -> None:
     ],
 )
 def test_variations_that_suit_a_format(schema: str, possible: set[str]) -> None:
-    from rdf.code.columns import physics_columns
+    from rdf.schema.columns import physics_columns
 
     table = load_schema(schema)
     columns = physics_columns(table, table.resolve(table.columns, "file"), {}, {}, tuple(VARIATIONS))

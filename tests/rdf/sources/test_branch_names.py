@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import uproot
 
-from rdf.code.columns import define_columns, rounded
+from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
 from rdf.errors import MissingColumn
 from rdf.execution.event_loop import use_threads
+from rdf.schema.columns import rounded
 from rdf.schema.model import Schema, load_schema
 from rdf.schema.tables import Definition, Objects
 from rdf.sources.source import Source, open_source
