@@ -2,7 +2,7 @@
 #pragma once
 
 #include "graph/recorded.hxx"
-#include "graph/scores.hxx"
+#include "scoring/scores.hxx"
 
 #include <cstddef>
 #include <stdexcept>

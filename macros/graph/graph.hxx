@@ -5,7 +5,7 @@
 
 #include "graph/fields.hxx"
 #include "graph/recorded.hxx"
-#include "graph/scoring.hxx"
+#include "scoring/ensemble.hxx"
 #include "execution/stopwatch.hxx"
 
 #include <ROOT/RDataFrame.hxx>

@@ -75,7 +75,7 @@ def translate_network(onnx: Path) -> Network:
     # compiled once.
     model = f"network_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
     source, maker = source.replace(_UNNAMED, model), f"make_{model}"
-    code = f"""#include "graph/network.hxx"
+    code = f"""#include "scoring/network.hxx"
 {source}
 namespace {{
 struct Compiled_{model} final : scoring::Network {{

@@ -8,7 +8,7 @@ from rdf.code.library import compile_library, graph_library
 def network_of(name: str, score: str) -> int:
     """Address of a maker of networks: `score` is C++ for the score of an event's `features`."""
     library = compile_library(
-        f"""#include "graph/network.hxx"
+        f"""#include "scoring/network.hxx"
 #include <stdexcept>
 namespace {{
 struct {name} final : scoring::Network {{

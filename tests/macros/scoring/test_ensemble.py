@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.thresholds import RankTable
 from rdf.code.interpreter import ROOT
 from tests.macros.networks import network_of
 
@@ -69,7 +70,7 @@ def test_rank_is_the_empirical_fraction_of_less_anomalous_scores() -> None:
 
 
 @pytest.mark.parametrize("size", [*range(1, 20), 31, 32, 33, 64, 100])
-def test_rank_in_tables_of_any_size_is_numpys_interpolation(size: int) -> None:
+def test_rank_in_tables_of_any_size_is_numpys_interpolation_and_that_of_the_training(size: int) -> None:
     random = np.random.default_rng(size)
     scores = np.unique(random.normal(size=3 * size).astype(np.float32))[:size]
     ranks = np.sort(random.random(size)).astype(np.float32)
@@ -79,6 +80,8 @@ def test_rank_in_tables_of_any_size_is_numpys_interpolation(size: int) -> None:
         found = [made.rank(float(score)) for score in asked]
         expected = np.where(asked > scores[-1], 1, np.interp(asked.astype(float), scores, ranks))
         np.testing.assert_allclose(found, expected, atol=1e-6)
+        of_training = RankTable(scores=scores.astype(float).tolist(), ranks=ranks.astype(float).tolist()).rank(asked)
+        np.testing.assert_allclose(found, of_training, atol=1e-6)
     assert made.rank(-np.inf) == 0
     assert made.rank(np.inf) == 1
 

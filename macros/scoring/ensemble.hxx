@@ -1,8 +1,8 @@
 // Trained detectors inside the event loop: score, rank and flag of each, and the vote of several.
 #pragma once
 
-#include "graph/network.hxx"
-#include "graph/scores.hxx"
+#include "scoring/network.hxx"
+#include "scoring/scores.hxx"
 
 #include <cstddef>
 #include <cstdint>
