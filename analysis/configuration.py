@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from analysis.errors import ConfigurationError, near_names
-from models.detectors.registry import DETECTORS
+from models.detectors.registry import known_detectors, settings_class
 from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.printable import shortened
@@ -25,8 +25,6 @@ TRAIN_EVENTS = 100_000
 """Events that detectors are trained on, unless configured otherwise; more of them change little but the time."""
 
 TRAIN_ON_HELP = "what detectors that need no labels learn from, where there are labels: "
-
-_RULES_AND_DETECTORS = (*ThresholdRule.model_fields, *DETECTORS)
 
 ThresholdRules = dict[str, ThresholdRule]
 """Name of a detector -> how its threshold follows from the training scores."""
@@ -70,6 +68,9 @@ class AnalysisConfiguration(BaseModel):
     )
     autoencoder: AutoencoderSettings = Field(
         AutoencoderSettings(), description="preset dense (default) or compact, or {preset: compact, latent: 3, ...}"
+    )
+    settings: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="settings of detectors of your own, {my_detector: {...}}"
     )
 
     @field_validator("output", "models", mode="before")
@@ -119,8 +120,8 @@ class AnalysisConfiguration(BaseModel):
         if value is None:
             return None
         for name in value:
-            if name not in DETECTORS:
-                raise ValueError(f"unknown detector {name!r}; {near_names(name, DETECTORS)}")
+            if name not in known_detectors():
+                raise ValueError(f"unknown detector {name!r}; {near_names(name, known_detectors())}")
         if not value or len(set(value)) < len(value):
             raise ValueError("name each detector once, and at least one")
         return value
@@ -131,18 +132,51 @@ class AnalysisConfiguration(BaseModel):
         value = _as_table(value) if isinstance(value, str) else value
         if not isinstance(value, Mapping):
             return value
+        known = (*ThresholdRule.model_fields, *known_detectors())
         for name in value:
-            if name not in _RULES_AND_DETECTORS:
-                raise ValueError(f"unknown detector or rule {name!r}; {near_names(str(name), _RULES_AND_DETECTORS)}")
+            if name not in known:
+                raise ValueError(f"unknown detector or rule {name!r}; {near_names(str(name), known)}")
         for_all = value.keys() & ThresholdRule.model_fields.keys()
         if for_all and len(for_all) < len(value):
             raise ValueError("give either one rule for all detectors, or a rule for each; not both")
-        return dict.fromkeys(DETECTORS, value) if for_all else value
+        return dict.fromkeys(known_detectors(), value) if for_all else value
 
     @field_validator("autoencoder", mode="before")
     @classmethod
     def _read_autoencoder(cls, value: Any) -> Any:
         return _as_table(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _read_settings(cls, value: Any) -> Any:
+        return _as_table(value) if isinstance(value, str) else value
+
+    @field_validator("settings")
+    @classmethod
+    def _fitting_settings(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        checked = {}
+        for name, settings in value.items():
+            if name in cls.model_fields:
+                raise ValueError(f"{name} has an option of its own, --{name}")
+            if name not in known_detectors():
+                raise ValueError(f"unknown detector {name!r}; {near_names(name, known_detectors())}")
+            kind = settings_class(name)
+            for key in settings:
+                if key not in kind.model_fields:
+                    has = near_names(key, kind.model_fields) if kind.model_fields else "it has no settings"
+                    raise ValueError(f"{name}: unknown key {key!r}; {has}")
+            try:
+                checked[name] = kind.model_validate(settings).model_dump()
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join((name, *map(str, first["loc"])))
+                raise ValueError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+        return checked
+
+    def detector_settings(self) -> dict[str, BaseModel]:
+        """Return the settings of the detectors that have any, by name."""
+        with_option = {name: getattr(self, name) for name in known_detectors() if name in type(self).model_fields}
+        return with_option | {name: settings_class(name)(**settings) for name, settings in self.settings.items()}
 
 
 class RunConfiguration(AnalysisConfiguration):
@@ -323,7 +357,7 @@ _METAVARS |= {
     "replay": "NAME|FILE",
     "rate": "R",
 }
-_METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all"}
+_METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all", "settings": "TABLE"}
 
 
 def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration], unhelpful: Collection[str] = ()) -> None:

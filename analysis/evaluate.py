@@ -49,7 +49,7 @@ from analysis.steps.recording import (
 )
 from analysis.steps.scoring import ScoredColumns, collect_scores
 from analysis.steps.training import train_models
-from models.detectors.registry import DETECTORS, SUPERVISED
+from models.detectors.registry import DETECTORS
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
 from plotting.results.record_tables import Sample, SampleHeader, TestedDetector, TestedSample
 from plotting.results.run_record import RUN_JSON, EvaluationFindings, as_table, read_evaluation_record
@@ -362,7 +362,7 @@ def _metrics(
             metrics[name] = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
             if name in models.detectors and compiled.folds == 1:
                 metrics[name]["threshold"] = models.detectors[name].networks[0].threshold
-            if name in SUPERVISED:
+            if name in models.detectors and models.detectors[name].supervised:
                 of_folds = [
                     permutation_importance(
                         network.scores,

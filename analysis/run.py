@@ -93,7 +93,7 @@ def run(configuration: RunConfiguration, command: str) -> None:
                 detectors = configuration.detectors or tuple(UNSUPERVISED)
                 check_labels(configuration, detectors, sample.graph.labelled, data.title)
                 with record.timings.stage("training"):
-                    load_libraries()  # while the columns are compiled, the first time
+                    load_libraries(detectors)  # while the columns are compiled, the first time
                 rows = collect_training_rows(sample, engine, configuration.train_events)
                 # The drawing processes start now, so that they are ready after the training.
                 workers = drawing.enter_context(plotting.drawing.pool.Workers())

@@ -13,5 +13,9 @@ class ModelFolderError(ToolkitError):
     """A model folder is missing, malformed, altered, or does not fit the sample."""
 
 
+class DetectorError(ToolkitError):
+    """A class that is to be registered as a detector is none yet; the message says what it lacks."""
+
+
 class ExportError(ToolkitError):
     """A detector's network cannot be written as ONNX of operators that SOFIE has."""

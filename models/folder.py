@@ -16,19 +16,11 @@ from typing import Annotated, Any, Literal, Self
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, ValidationError, field_validator
 
 from models.errors import ModelFolderError
 from models.network_file import UnfitNetwork, check_network
-from models.thresholds import ThresholdRule
+from models.tables import Axis, DetectorEntry, History, Quantiles, Reconstruction, Table
 
 MODELS_JSON = "models.json"
 FORMAT: Literal[4] = 4
@@ -37,153 +29,10 @@ READ = (3, FORMAT)
 CHECKSUM_KEY, NO_CHECKSUM = "sha256", "0" * 64
 LARGEST = 100_000_000
 """Bytes of models.json, at most."""
-OnnxFile = Annotated[str, Field(pattern=r"^[\w-]+\.onnx$")]
-"""Name of a file in the model folder itself."""
 _REMEDY = "train again, or take a whole copy of the folder"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Axis(_Table):
-    """Binning of a histogram: the same for all runs of a model, so that their histograms can be added."""
-
-    bins: int = Field(gt=0, le=100_000)
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError("low is not below high")
-        return self
-
-
-class History(_Table):
-    """Loss of the training and of the validation events after each epoch."""
-
-    training: list[float]
-    validation: list[float]
-
-
-class ErrorSummary(_Table):
-    """Squared reconstruction errors of each scaled feature in some events; all lists are in the order of the features.
-
-    Attributes:
-        events: how many; one at least.
-        mean: of each feature; their mean is the mean score.
-        low: the 16th percentile, of each feature.
-        median: likewise.
-        high: the 84th percentile.
-    """
-
-    events: int = Field(gt=0)
-    mean: list[float]
-    low: list[float]
-    median: list[float]
-    high: list[float]
-
-
-class Reconstruction(_Table):
-    """How well an autoencoder reconstructs each feature of the events that its threshold was set with.
-
-    Attributes:
-        normal: errors in the events that it does not flag; None where there are none.
-        flagged: in those that it flags; likewise.
-    """
-
-    normal: ErrorSummary | None
-    flagged: ErrorSummary | None
-
-    def fits(self, features: int) -> bool:
-        """Tell whether all lists have so many numbers."""
-        kinds = [kind for kind in (self.normal, self.flagged) if kind]
-        return all(len(row) == features for kind in kinds for row in (kind.mean, kind.low, kind.median, kind.high))
-
-
-class Quantiles(_Table):
-    """Points of the distribution of a feature: values, ascending, and the fraction of training events below each."""
-
-    values: list[float] = Field(min_length=1)
-    ranks: list[float]
-
-    @model_validator(mode="after")
-    def _check_points(self) -> Self:
-        if len(self.values) != len(self.ranks):
-            raise ValueError(f"{len(self.values)} values and {len(self.ranks)} ranks")
-        if sorted(set(self.values)) != self.values or sorted(self.ranks) != self.ranks:
-            raise ValueError("the points are not in ascending order")
-        return self
-
-
-class RankPoints(_Table):
-    """Points of the rank table: scores, ascending, and the fraction of training events below each."""
-
-    scores: list[float] = Field(min_length=1)
-    ranks: list[float]
-
-    @model_validator(mode="after")
-    def _check_points(self) -> Self:
-        # C++ looks up the one by the place in the other, unchecked.
-        if len(self.scores) != len(self.ranks):
-            raise ValueError(f"{len(self.scores)} scores and {len(self.ranks)} ranks")
-        if sorted(set(self.scores)) != self.scores or sorted(self.ranks) != self.ranks:
-            raise ValueError("the points are not in ascending order")
-        return self
-
-
-class Network(_Table):
-    """One trained network of a detector: of its only training, or of one fold's.
-
-    Attributes:
-        file: its ONNX file, in the folder itself.
-        sha256: of that file.
-        contributions: the ONNX file that says what each feature contributes to the score.
-        contributions_sha256: of that file.
-        events: that it was trained on.
-        threshold: a higher score is flagged.
-        rank_table: of the scores of its training events.
-        history: loss after each epoch, for trainings that have epochs.
-        reconstruction: of each feature, by an autoencoder; None for other detectors and in folders of older versions.
-    """
-
-    file: OnnxFile
-    sha256: str
-    contributions: OnnxFile
-    contributions_sha256: str
-    events: int
-    threshold: float
-    rank_table: RankPoints
-    history: History | None = None
-    reconstruction: Reconstruction | None = None
-
-    def checksums(self) -> dict[str, str]:
-        """Return the sha256 of each file."""
-        return {self.file: self.sha256, self.contributions: self.contributions_sha256}
-
-
-class DetectorEntry(_Table):
-    """What scoring needs to know of one detector.
-
-    Attributes:
-        supervised: whether it learned from labels.
-        rule: how its threshold follows from the training scores.
-        settings: of its training, for detectors that have any.
-        notes: what the user should know of the training.
-        score_axis: binning of its score.
-        networks: as many as there are folds; network k scores the events of fold k and was trained on the others.
-    """
-
-    supervised: bool
-    rule: ThresholdRule
-    settings: dict[str, Any]
-    notes: list[str]
-    score_axis: Axis
-    networks: list[Network] = Field(min_length=1)
-
-
-class TrainingSample(_Table):
+class TrainingSample(Table):
     """A sample that the detectors were trained on.
 
     Attributes:
@@ -207,7 +56,7 @@ class TrainingSample(_Table):
     events: int
 
 
-class Training(_Table):
+class Training(Table):
     """What the detectors were trained on.
 
     Attributes:
@@ -232,7 +81,7 @@ class Training(_Table):
         return any(sample.simulated for sample in self.samples)
 
 
-class Reference(_Table):
+class Reference(Table):
     """Training events for scoring to check itself.
 
     Attributes:
@@ -243,10 +92,10 @@ class Reference(_Table):
 
     features: list[list[float]]
     scores: dict[str, list[list[float]]]
-    rounding: dict[str, list[list[NonNegativeFloat]]] = {}
+    rounding: dict[str, list[list[NonNegativeFloat]]] = Field(default_factory=dict)
 
 
-class Columns(_Table):
+class Columns(Table):
     """What the detectors learned from, and how it was computed: scoring has to do the same.
 
     Attributes:
@@ -297,13 +146,13 @@ class ModelFolder(Columns):
     format: Literal[3, 4] = FORMAT
     sha256: str = NO_CHECKSUM
     feature_axes: dict[str, Axis]
-    feature_quantiles: dict[str, Quantiles] = {}
+    feature_quantiles: dict[str, Quantiles] = Field(default_factory=dict)
     training: Training
     seed: int
     ensemble: list[str] = Field(min_length=1)
     min_votes: int = Field(ge=1)
     detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]  # stands in names of C++ classes
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = Field(default_factory=dict)
     reference: Reference
     versions: dict[str, str]
 

@@ -7,7 +7,15 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 RANK_TABLE_POINTS = 4097
 """Points of a rank table, and some more where scores tie: between them a rank of a training event is off by hardly more
@@ -174,17 +182,42 @@ def _as_float32(value: float) -> float:
     return float(np.float32(np.clip(value, -LARGEST, LARGEST)))
 
 
-@dataclass(frozen=True)
-class RankTable:
-    """Points of the empirical cumulative distribution of the training scores.
+class RankTable(BaseModel):
+    """Points of the empirical cumulative distribution of the training scores, by which any score has a rank.
 
     Attributes:
         scores: ascending, each once.
         ranks: fraction of the training events with a lower score than that.
     """
 
-    scores: list[float]
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    scores: list[float] = Field(min_length=1)
     ranks: list[float]
+
+    @model_validator(mode="after")
+    def _check_points(self) -> Self:
+        # C++ looks up the one by the place in the other, unchecked.
+        if len(self.scores) != len(self.ranks):
+            raise ValueError(f"{len(self.scores)} scores and {len(self.ranks)} ranks")
+        if sorted(set(self.scores)) != self.scores or sorted(self.ranks) != self.ranks:
+            raise ValueError("the points are not in ascending order")
+        return self
+
+    def rank(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return the fraction of training events that are less anomalous than events with these scores.
+
+        It is exact at the table's points and linear between them; a score above all of them has the rank 1. The event
+        loop has the same rule in float32 (`scoring::Detector::rank`).
+
+        Args:
+            scores: any shape, no NaN among them.
+
+        Returns:
+            Ranks between 0 and 1, of the same shape.
+        """
+        ranks: npt.NDArray[np.float64] = np.interp(scores, self.scores, self.ranks, right=1.0)
+        return ranks
 
 
 def rank_table(
@@ -213,4 +246,4 @@ def rank_table(
     scored_as = np.concatenate([values[single], *2 * (alike.first[many].astype(np.float32),)])
     points_of_table, place = np.unique(np.concatenate([values[single], *ends]), return_index=True)
     ranks = np.searchsorted(ordered, scored_as[place], side="left") / len(ordered)
-    return RankTable([float(score) for score in points_of_table], [float(rank) for rank in ranks])
+    return RankTable(scores=points_of_table.astype(float).tolist(), ranks=ranks.tolist())

@@ -105,6 +105,7 @@ def exit_code(error: BaseException) -> int | None:
         (ConfigurationError, BAD_COMMAND),
         (rdf.errors.SchemaError, BAD_COMMAND),
         (models.errors.ModelFolderError, BAD_COMMAND),
+        (models.errors.DetectorError, BAD_COMMAND),
         (DataError, BAD_DATA),
         (rdf.errors.SourceError, BAD_DATA),
         (rdf.errors.ExecutionError, BAD_DATA),

@@ -97,9 +97,7 @@ class DriftMonitor:
             networks = models.detectors[name].networks
             # With folds each network has a table of its own, and the events of one are as good as those of another.
             points = np.unique(np.concatenate([network.rank_table.scores for network in networks]).astype(np.float32))
-            below = np.mean(
-                [np.interp(points, n.rank_table.scores, n.rank_table.ranks, right=1.0) for n in networks], axis=0
-            )
+            below = np.mean([network.rank_table.rank(points) for network in networks], axis=0)
             self._trained[f"score_{name}"] = _Distribution(points, below, events)
         self.shifts: dict[str, Shift] = {}
         self._recent: dict[str, npt.NDArray[np.float32]] = {}

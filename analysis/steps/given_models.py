@@ -11,12 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.errors import ConfigurationError
 from analysis.steps.own_models import NoNotes, are_own
+from models.detectors.registry import require_known
 from models.folder import MODELS_JSON, ModelFolder, read_model_folder
 from rdf.schema.expressions import outside_grammar
 from rdf.schema.model import Schema
 from rdf.schema.tables import Definitions, Selection
 
-OF_TRAINING = ("features", "define", "objects", "train_events", "train_on", "folds", "threshold", "autoencoder")
+OF_TRAINING = (
+    *("features", "define", "objects", "train_events", "train_on", "folds"),
+    *("threshold", "autoencoder", "settings"),
+)
 """Keys that models bring with them."""
 
 
@@ -24,13 +28,14 @@ def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
     """Read the model folder that is configured, which has to have the detectors that are asked for.
 
     Raises:
-        ModelFolderError: as `read_model_folder` says.
+        ModelFolderError: as `read_model_folder` says; or a detector that is to score is not known in this process.
         ConfigurationError: something is configured that the models decide, or a detector that they do not have; or they
             bring C++ of somebody else's that is more than formulas.
     """
     if configuration.models is None:
         return None
     models = read_model_folder(configuration.models)
+    require_known(configuration.detectors or models.detectors, configuration.models)
     for key in OF_TRAINING:
         given = key in configuration.model_fields_set
         if given and getattr(configuration, key) != type(configuration).model_fields[key].get_default(

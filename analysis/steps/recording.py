@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.output.findings import agreement, means, variations
-from models import folder
+from models import folder, tables
 from models.folder import MODELS_JSON, file_sha256
 from plotting.results.record_tables import (
     Counts,
@@ -161,7 +161,7 @@ def recorded_reconstructions(models: folder.ModelFolder) -> dict[str, tuple[Reco
     }
 
 
-def _summary(errors: folder.ErrorSummary | None) -> ErrorSummary | None:
+def _summary(errors: tables.ErrorSummary | None) -> ErrorSummary | None:
     if errors is None:
         return None
     return ErrorSummary(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError, DataError
 from analysis.output.provenance import library_versions
 from analysis.steps.collection import TrainingRows
-from models.detectors.registry import SUPERVISED
+from models.detectors.registry import detector_class, is_supervised
 from models.folder import Columns, ModelFolder, Training
 from rdf.graph.fields import LABEL
 from rdf.memory import require_memory
@@ -42,7 +43,7 @@ def check_labels(configuration: AnalysisConfiguration, detectors: Sequence[str],
     """
     if labelled:
         return
-    supervised = [name for name in detectors if name in SUPERVISED]
+    supervised = [name for name in detectors if is_supervised(name)]
     if supervised or configuration.train_on == "background":
         what = (
             f"--detectors: {supervised[0]} learns from labels" if supervised else "--train-on: background needs labels"
@@ -52,20 +53,26 @@ def check_labels(configuration: AnalysisConfiguration, detectors: Sequence[str],
         )
 
 
-def load_libraries() -> None:
-    """Load what detectors are trained with, which takes seconds, before it is needed.
+def load_libraries(detectors: Sequence[str]) -> None:
+    """Load what detectors are trained and written with, which takes seconds, before it is needed.
+
+    Args:
+        detectors: names of those that will be trained.
 
     Raises:
         OutOfMemory: a limit does not allow it.
     """
     require_memory(NEEDED, "training")
     with spinner(error_console(), "starting the training"):
-        import models.training  # noqa: F401
+        import models.folder_writing  # noqa: F401
+
+        for name in detectors:
+            detector_class(name)
 
 
 def train_models(
     collected: Sequence[TrainingRows],
-    recipe: Columns,
+    columns: Columns,
     configuration: AnalysisConfiguration,
     detectors: Sequence[str],
     staging: Path,
@@ -80,7 +87,7 @@ def train_models(
 
     Args:
         collected: what the loops over the samples collected.
-        recipe: how the columns were computed.
+        columns: how these were computed.
         configuration: of the training.
         detectors: to be trained.
         staging: folder that results are written to.
@@ -95,71 +102,139 @@ def train_models(
         DataError: labels that are neither 0 nor 1.
         TrainingError: the events do not allow to train any of the detectors.
     """
-    with spinner(error_console(), "starting the training"):
-        require_memory(NEEDED, "training")
-        from models.training import Recipe, TrainingEvents, constant_features, train, write_model_folder
-        from rdf.code.sofie import translate_network
+    load_libraries(detectors)
+    from models.training import Recipe
 
-    needed = configuration.train_on == "background" or any(name in SUPERVISED for name in detectors)
-    labels = _labels(collected, needed)
+    recipe = Recipe(
+        configuration.threshold,
+        configuration.detector_settings(),
+        configuration.train_on,
+        folds,
+        configuration.seed,
+    )
+    sample = _training_sample(collected, columns, _needs_labels(configuration, detectors))
+    sample = _without_constants(sample, configuration, detectors, recipe)
+    trained, left_out = _train(sample.events, detectors, recipe)
+    training = Training(
+        samples=[c.sample for c in collected],
+        part=part,
+        train_events=configuration.train_events,
+        events=len(sample.events.X),
+        train_on=configuration.train_on,
+        folds=folds,
+    )
+    models = _write_models(staging / "models", sample, trained, left_out, recipe, training)
+    with spinner(error_console(), "projecting the features and the latent space"):
+        return models, _write_latent(staging / "latent.csv", sample.events, sample.ids, trained, recipe)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """What detectors learn from, and what of it is recorded.
+
+    Attributes:
+        events: features and labels.
+        ids: run, luminosityBlock and event, shape (events, 3).
+        observables: shape (events, observables).
+        columns: names of all these, and how they were computed.
+    """
+
+    events: TrainingEvents
+    ids: npt.NDArray[np.uint64]
+    observables: npt.NDArray[np.float32]
+    columns: Columns
+
+
+def _needs_labels(configuration: AnalysisConfiguration, detectors: Sequence[str]) -> bool:
+    return configuration.train_on == "background" or any(is_supervised(name) for name in detectors)
+
+
+def _training_sample(collected: Sequence[TrainingRows], columns: Columns, needs_labels: bool) -> _Sample:
+    """Put together what the loops over the samples collected."""
+    from models.training import TrainingEvents
+
+    labels = _labels(collected, needs_labels)
     ids, X, observables = (
         np.concatenate([getattr(c, name) for c in collected]) for name in ("ids", "X", "observables")
     )
-    events = TrainingEvents(tuple(recipe.features), X, ids[:, -1], labels)
-    how = Recipe(configuration.threshold, configuration.autoencoder, configuration.train_on, folds, configuration.seed)
     if len(X) < 2:
         raise DataError(
             f"{collected[0].sample.title}: {len(X)} training event, from which nothing can be learned; read more of "
             "the sample, or train on more of it (--train-events)"
         )
-    constant = constant_features(events, detectors, how)
-    if constant and not isinstance(configuration.features, tuple):
-        console = error_console()
-        for name, value in constant.items():
-            console.print(f"not learned from: {name}, which is {value:g} in all {_learned_from(how)}", highlight=False)
-        recorded = np.stack([X[:, recipe.features.index(name)] for name in constant], axis=1)
-        observables = np.concatenate([observables, recorded], axis=1)
-        events, recipe = events.without(constant), _without(recipe, constant)
+    return _Sample(TrainingEvents(tuple(columns.features), X, ids[:, -1], labels), ids, observables, columns)
+
+
+def _without_constants(
+    sample: _Sample, configuration: AnalysisConfiguration, detectors: Sequence[str], recipe: Recipe
+) -> _Sample:
+    """Make observables of the features that are the same in all training events, and say so.
+
+    Features that were asked for by their names stay, for the detectors to refuse them.
+    """
+    from models.training import constant_features
+
+    constant = constant_features(sample.events, detectors, recipe)
+    if not constant or isinstance(configuration.features, tuple):
+        return sample
+    console = error_console()
+    for name, value in constant.items():
+        console.print(f"not learned from: {name}, which is {value:g} in all {_learned_from(recipe)}", highlight=False)
+    features = sample.columns.features
+    recorded = np.stack([sample.events.X[:, features.index(name)] for name in constant], axis=1)
+    return _Sample(
+        sample.events.without(constant),
+        sample.ids,
+        np.concatenate([sample.observables, recorded], axis=1),
+        _without(sample.columns, constant),
+    )
+
+
+def _train(events: TrainingEvents, detectors: Sequence[str], recipe: Recipe) -> tuple[Trained, dict[str, str]]:
+    """Train detectors, show the progress, and say which are left out and why."""
+    from models.training import train
+
     with progress_bar(error_console(), "training", "steps") as move:
         trained, left_out = train(
-            events, detectors, how, lambda title, done, total: move(done, total, f"training {title}")
+            events, detectors, recipe, lambda title, done, total: move(done, total, f"training {title}")
         )
     for name, reason in left_out.items():
         said = Text.assemble(("left out", "bold yellow"), f": {name}: {reason}")
         error_console().print(said, soft_wrap=True)
+    return trained, left_out
+
+
+def _write_models(
+    folder: Path, sample: _Sample, trained: Trained, left_out: Mapping[str, str], recipe: Recipe, training: Training
+) -> ModelFolder:
+    """Write the model folder, have its networks compiled, and say what the detectors note of their training."""
+    from models.folder_writing import write_model_folder
+    from rdf.code.sofie import translate_network
+
     with spinner(error_console(), "writing models"):
-        training = Training(
-            samples=[c.sample for c in collected],
-            part=part,
-            train_events=configuration.train_events,
-            events=len(X),
-            train_on=configuration.train_on,
-            folds=folds,
-        )
         models = write_model_folder(
-            staging / "models",
+            folder,
             trained,
-            events,
-            observables,
-            recipe,
-            recipe=how,
+            sample.events,
+            sample.observables,
+            sample.columns,
+            recipe=recipe,
             training=training,
             versions=library_versions(),
             left_out=left_out,
         )
         for entry in models.detectors.values():
             for network in entry.networks:
-                translate_network(staging / "models" / network.file)  # compiled while the rest here goes on
+                translate_network(folder / network.file)  # compiled while the rest of the training goes on
     for name, entry in models.detectors.items():
         for note in entry.notes:
             error_console().print(f"{name}: {note}", highlight=False, soft_wrap=True)
-    with spinner(error_console(), "projecting the features and the latent space"):
-        return models, _write_latent(staging / "latent.csv", events, ids, trained, how)
+    return models
 
 
-def _learned_from(how: Recipe) -> str:
-    background = "background " if how.train_on == "background" else ""
-    return f"{background}training events{' of a fold' if how.folds > 1 else ''}"
+def _learned_from(recipe: Recipe) -> str:
+    background = "background " if recipe.train_on == "background" else ""
+    return f"{background}training events{' of a fold' if recipe.folds > 1 else ''}"
 
 
 def _labels(collected: Sequence[TrainingRows], needed: bool) -> npt.NDArray[np.int8] | None:
@@ -179,32 +254,32 @@ def _labels(collected: Sequence[TrainingRows], needed: bool) -> npt.NDArray[np.i
     return np.concatenate([c.labels for c in collected if c.labels is not None])
 
 
-def _without(recipe: Columns, constant: Mapping[str, float]) -> Columns:
-    """Return the recipe in which constant features are observables."""
-    features = [name for name in recipe.features if name not in constant]
+def _without(columns: Columns, constant: Mapping[str, float]) -> Columns:
+    """Return the columns with the constant features among the observables."""
+    features = [name for name in columns.features if name not in constant]
     if not features:
         raise DataError(
-            f"none of the features {', '.join(recipe.features)} differs between the training events; take more or "
+            f"none of the features {', '.join(columns.features)} differs between the training events; take more or "
             "other events"
         )
-    plane = recipe.plane if not set(recipe.plane or ()) & constant.keys() else first_plane(features)
-    observables = [*recipe.observables, *constant]
-    return recipe.model_copy(update={"features": features, "observables": observables, "plane": plane})
+    plane = columns.plane if not set(columns.plane or ()) & constant.keys() else first_plane(features)
+    observables = [*columns.observables, *constant]
+    return columns.model_copy(update={"features": features, "observables": observables, "plane": plane})
 
 
 def _write_latent(
     path: Path, events: TrainingEvents, ids: npt.NDArray[np.uint64], trained: Trained, recipe: Recipe
 ) -> dict[str, list[float]]:
     """Write where some training events lie in two dimensions, by PCA and t-SNE: their features and the latent space."""
-    from models.detectors.autoencoder import Autoencoder
     from models.latent import embed
     from models.training import mean_ranks
 
     picked = np.sort(np.random.default_rng(recipe.seed).permutation(len(events.X))[:LATENT_EVENTS])
     X = events.X[picked]
     points: dict[str, npt.NDArray[Any]] = {"features": X}
-    if Autoencoder.name in trained and isinstance(autoencoder := trained[Autoencoder.name][0], Autoencoder):
-        points["latent"] = autoencoder.encode(X)
+    encoded = (detectors[0].encode(X) for detectors in trained.values())
+    if (latent := next((space for space in encoded if space is not None), None)) is not None:
+        points["latent"] = latent
     columns: dict[str, npt.NDArray[Any]] = dict(zip(ID_QUANTITIES, ids[picked].T, strict=True))
     if events.labels is not None:
         columns[LABEL] = events.labels[picked]

@@ -11,13 +11,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BaseModel
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import mse_loss
 
@@ -30,13 +30,12 @@ from models.detectors.dense import (
     one_thread,
     rounded_through,
 )
-from models.detectors.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.detector import Detector, Diagnostics, Features, Labels, Progress, Scores
 from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
 from models.rounding import FEW, UNIT_ROUNDOFF
-from models.thresholds import Rounding, ThresholdRule
-
-DEFAULTS = AutoencoderSettings()
+from models.tables import ErrorSummary, History, Reconstruction
+from models.thresholds import Rounding
 
 MIN_STEPS = 20
 """Steps of an epoch, at least: few events come in smaller batches, or an epoch would teach nothing."""
@@ -45,17 +44,8 @@ CHUNK = 16384
 """Events that go through the network at once where nothing is learned."""
 
 
-@dataclass(frozen=True)
-class History:
-    """Losses of a training, one an epoch: mean squared errors over the scaled features.
-
-    Attributes:
-        training: mean over the epoch's batches, with dropout and while the weights change.
-        validation: of the events kept for validation, after the epoch.
-    """
-
-    training: list[float]
-    validation: list[float]
+RECONSTRUCTED_EVENTS = 50_000
+"""Events whose reconstruction errors are summed up, at most; drawn at random."""
 
 
 class Autoencoder(Detector):
@@ -63,37 +53,23 @@ class Autoencoder(Detector):
 
     Attributes:
         settings: architecture and training.
-        history: the losses; set by `fit`.
+        history: mean squared errors over the scaled features, one an epoch; set by `fit`. That of the training is the
+            mean over the epoch's batches, with dropout and while the weights change; that of the validation events is
+            taken after the epoch.
     """
 
     name: ClassVar[str] = "autoencoder"
+    Settings: ClassVar[type[BaseModel]] = AutoencoderSettings
+    settings: AutoencoderSettings
     history: History
-
-    def __init__(
-        self,
-        features: Sequence[str],
-        *,
-        settings: AutoencoderSettings = DEFAULTS,
-        rule: ThresholdRule | None = None,
-        seed: int = 42,
-    ) -> None:
-        """Prepare a detector.
-
-        Args:
-            features: their names, in the order of the columns of X.
-            settings: architecture and training.
-            rule: for the threshold, in place of the detector's default.
-            seed: of the first weights, the validation events, the batches and the dropout.
-        """
-        super().__init__(features, rule=rule, seed=seed)
-        self.settings = settings
 
     @property
     def minimum_events(self) -> int:
         """Ten: below that neither a batch nor a validation sample is worth the name."""
         return 10
 
-    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Train the network, and say where its latent layer is too wide to force anything."""
         if self.settings.latent >= len(self.features):
             self.notes.append(
                 f"a latent layer of {self.settings.latent} for {len(self.features)} features can let every event pass "
@@ -116,7 +92,7 @@ class Autoencoder(Detector):
         net = torch.nn.Sequential(self.encoder, self.decoder).to(scaled.device)
         best = copy.deepcopy(net.state_dict())
         optimiser = torch.optim.Adam(net.parameters(), lr=settings.learning_rate, fused=True)
-        self.history = History([], [])
+        self.history = History(training=[], validation=[])
         best_epoch = 0
         for epoch in range(1, settings.epochs + 1):
             self.history.training.append(_train_epoch(net, optimiser, training, batch_size))
@@ -165,6 +141,19 @@ class Autoencoder(Detector):
         net = copy.deepcopy(torch.nn.Sequential(self.encoder, self.decoder))
         errors: npt.NDArray[np.float64] = X.shape[1] * _in_chunks(ReconstructionErrors(self.scaler, net).double(), X)
         return errors
+
+    def describe_training(self, X: Features) -> Diagnostics:
+        """Return the losses, and the reconstruction errors of events that it flags and of those that it does not.
+
+        They are summed up over `RECONSTRUCTED_EVENTS` of the events at most.
+        """
+        picked = np.sort(np.random.default_rng(self.seed).permutation(len(X))[:RECONSTRUCTED_EVENTS])
+        errors = self.squared_errors(X[picked])
+        flagged = errors.mean(axis=1).astype(np.float32) > self.threshold
+        return Diagnostics(
+            self.history,
+            Reconstruction(normal=error_summary(errors[~flagged]), flagged=error_summary(errors[flagged])),
+        )
 
     def encode(self, X: Features) -> npt.NDArray[np.float64]:
         """Return the coordinates of events in the latent space, shape (events, latent)."""
@@ -221,6 +210,14 @@ class SumOverFeatures(torch.nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Map shape (events, features) to (events, 1)."""
         return values.sum(dim=1, keepdim=True)
+
+
+def error_summary(errors: npt.NDArray[np.float64]) -> ErrorSummary | None:
+    """Sum up squared errors of shape (events, features); None without events."""
+    if not len(errors):
+        return None
+    low, median, high = np.percentile(errors, (16, 50, 84), axis=0).tolist()
+    return ErrorSummary(events=len(errors), mean=errors.mean(axis=0).tolist(), low=low, median=median, high=high)
 
 
 def layers(features: int, settings: AutoencoderSettings) -> tuple[torch.nn.Sequential, torch.nn.Sequential]:

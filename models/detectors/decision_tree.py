@@ -36,7 +36,8 @@ class DecisionTree(Detector):
     supervised: ClassVar[bool] = True
     default_rule: ClassVar[ThresholdRule] = ThresholdRule(score=0.5)
 
-    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Train the tree on features that scikit-learn can tell apart."""
         self.factors = exact_factors(X.astype(np.float64).std(axis=0), ORDINARY)
         self.tree = DecisionTreeClassifier(
             max_depth=MAX_DEPTH, min_samples_leaf=MIN_LEAF_FRACTION, class_weight="balanced", random_state=self.seed

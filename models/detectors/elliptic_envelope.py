@@ -42,7 +42,8 @@ class EllipticEnvelope(Detector):
         """Twice as many as span the features' space, as about half of them make the covariance."""
         return 2 * (len(self.features) + 1)
 
-    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Fit the robust covariance, and note in which directions the usual events do not vary."""
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         self._check_independent(self._scaled(X))
         try:

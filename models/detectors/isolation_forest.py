@@ -24,7 +24,8 @@ class IsolationForest(Detector):
 
     name: ClassVar[str] = "isolation_forest"
 
-    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Train the forest on scaled features."""
         # In float64, so that the scaled features do not depend on how a float32 sum over millions is rounded.
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         self.forest = SklearnIsolationForest(n_estimators=100, random_state=self.seed).fit(self._scaled(X))

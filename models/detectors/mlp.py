@@ -77,7 +77,8 @@ class MLP(Detector):
             self.notes.append(f"no training event has a score above the threshold {self.threshold:g}")
         return self
 
-    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Train the perceptron, with a part of the events of either kind kept for validation."""
         truth = np.asarray(labels)
         kinds, counts = np.unique(truth, return_counts=True)
         if counts.min() < 2:

@@ -48,7 +48,8 @@ class OneClassSVM(Detector):
         """Ten: the support of fewer is no more than their places."""
         return 10
 
-    def _fit(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Train the support vector machine, on `MAX_EVENTS` events at most."""
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         scaled = self._scaled(self._drawn(X))
         # What scikit-learn calls gamma="scale".

@@ -16,6 +16,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """Name of a preset of the autoencoder -> the settings in which it differs from the defaults."""
 
 
+class NoSettings(BaseModel):
+    """Of a detector of which nothing can be set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class AutoencoderSettings(BaseModel):
     """Architecture and training of the autoencoder.
 

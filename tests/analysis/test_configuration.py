@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from analysis.configuration import (
     EvaluationConfiguration,
@@ -17,7 +18,9 @@ from analysis.configuration import (
 )
 from analysis.errors import ConfigurationError
 from analysis.run import option_parser
-from models.detectors.registry import SUPERVISED, UNSUPERVISED
+from models.detectors import registry
+from models.detectors.detector import Detector, Features, Labels, Progress, Scores
+from models.detectors.registry import SUPERVISED, UNSUPERVISED, register_detector
 from rdf.errors import UnknownFeature
 from rdf.schema.features import choose_features
 from rdf.schema.model import load_schema
@@ -55,6 +58,7 @@ EVERYTHING: dict[str, Any] = {
         "patience": 2,
         "validation": 0.1,
     },
+    "settings": {"mine": {"width": 5}},
     "folds": 2,
     "vary": {"jes": 0.02, "met": 0.1},
     "engine": "local",
@@ -64,6 +68,31 @@ EVERYTHING: dict[str, Any] = {
     "allow_simulated": True,
 }
 """Every key, with a value that is not its default; but no other engine than `local` reads some entries only."""
+
+
+class _Mine(Detector):
+    """A detector from outside of the toolkit that has settings."""
+
+    name = "mine"
+
+    class Settings(BaseModel):
+        width: int = 3
+
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        raise NotImplementedError
+
+    def score(self, X: Features) -> Scores:
+        raise NotImplementedError
+
+    def network(self) -> Any:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the detector be known in one test."""
+    monkeypatch.setattr(registry, "_registered", {})
+    register_detector(_Mine)
 
 
 def configured(tmp_path: Path, text: str, **options: Any) -> RunConfiguration:
@@ -119,6 +148,7 @@ def test_defaults_are_those_of_the_help() -> None:
             "patience": 3,
             "validation": 0.2,
         },
+        "settings": {},
         "folds": 1,
         "vary": {},
         "engine": "local",
@@ -147,6 +177,7 @@ def test_every_option_is_a_key_and_the_reverse() -> None:
     assert {"schema", "allow_simulated"} <= keys
 
 
+@pytest.mark.usefixtures("registered")
 def test_all_options_of_the_command_line_arrive() -> None:
     command = (
         "--sample a.csv --schema cms_razor --output out --detectors isolation_forest --threads 2 --max-events 10 "
@@ -158,12 +189,14 @@ def test_all_options_of_the_command_line_arrive() -> None:
         "--train-events 5000 --train-on background --folds 2 "
         "--threshold '{isolation_forest: {sigma: 3}, mlp: {score: 0.9}}' "
         "--autoencoder '{preset: compact, layers: [16, 8], latent: 3, activation: elu, dropout: 0.1, "
-        "batch_norm: false, learning_rate: 0.01, batch_size: 64, epochs: 7, patience: 2, validation: 0.1}'"
+        "batch_norm: false, learning_rate: 0.01, batch_size: 64, epochs: 7, patience: 2, validation: 0.1}' "
+        "--settings '{mine: {width: 5}}'"
     )
     given = {key: value for key, value in vars(option_parser().parse_args(shlex.split(command))).items() if value}
     assert load_configuration(RunConfiguration, given, None).model_dump(by_alias=True) == EVERYTHING
 
 
+@pytest.mark.usefixtures("registered")
 def test_all_keys_of_the_file_arrive(tmp_path: Path) -> None:
     text = """
 sample: a.csv
@@ -207,6 +240,8 @@ autoencoder:
   epochs: 7
   patience: 2
   validation: 0.1
+settings:
+  mine: {width: 5}
 vary:
   jes: 0.02
   met: 0.1

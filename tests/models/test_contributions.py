@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from models.contributions import feature_contributions, reasons, shares
-from models.training import train, write_model_folder
+from models.folder_writing import write_model_folder
+from models.training import train
 from tests.models.conftest import COLUMNS, FEATURES, evaluated
 from tests.models.trained import RECIPE, trained_on, without_labels
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from pydantic import ValidationError
 
-from models.thresholds import ThresholdRule, rank_table
+from models.thresholds import RankTable, ThresholdRule, rank_table
 
 
 def counted(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -228,3 +228,26 @@ def test_ranks_with_rounding_are_as_good_as_without(count: int) -> None:
 def test_thresholds_beyond_float32_end_there(rule: dict[str, float], limit: float) -> None:
     scores = np.linspace(0, 1, 100, dtype=np.float32)
     assert ThresholdRule(**rule).threshold(scores) == pytest.approx(limit, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("score", "rank"),
+    [(-np.inf, 0.0), (0.0, 0.0), (1.0, 0.0), (2.0, 0.25), (2.5, 0.5), (4.5, 0.9375), (5.0, 1.0), (np.inf, 1.0)],
+)
+def test_a_score_has_the_rank_of_the_table_or_lies_between_its_points(score: float, rank: float) -> None:
+    table = RankTable(scores=[1.0, 2.0, 3.0, 5.0], ranks=[0.0, 0.25, 0.75, 1.0])
+    assert table.rank(np.array([score], dtype=np.float32)).tolist() == [rank]
+
+
+def test_what_is_above_all_of_the_training_has_the_rank_1_also_where_the_greatest_are_many() -> None:
+    table = rank_table(np.array([0.5, 0.25, 0.75, 0.75], dtype=np.float32))
+    assert table.rank(np.array([0.75, 0.76], dtype=np.float32)).tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "ranks", "fault"),
+    [([1.0], [0.0, 1.0], "1 scores and 2 ranks"), ([2.0, 1.0], [0.0, 1.0], "ascending"), ([], [], "at least 1")],
+)
+def test_a_rank_table_that_cannot_be_looked_up_is_refused(scores: list[float], ranks: list[float], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        RankTable(scores=scores, ranks=ranks)

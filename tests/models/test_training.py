@@ -17,9 +17,11 @@ from models.detectors.elliptic_envelope import EllipticEnvelope
 from models.detectors.isolation_forest import IsolationForest
 from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
-from models.folder import Axis, ModelFolder, read_model_folder
+from models.folder import ModelFolder, read_model_folder
+from models.folder_writing import write_model_folder
+from models.tables import Axis
 from models.thresholds import ThresholdRule
-from models.training import TrainingEvents, constant_features, mean_ranks, train, write_model_folder
+from models.training import TrainingEvents, constant_features, mean_ranks, train
 from tests.models.conftest import COLUMNS as COLUMNS_OF_A_RUN
 from tests.models.conftest import FEATURES, written
 from tests.models.trained import RECIPE, trained_on, without_labels, write_forest
@@ -334,7 +336,9 @@ def test_reconstruction_errors_are_those_of_the_exported_network(
 ) -> None:
     """The network in the folder, run by onnxruntime, gives the errors anew; numpy sums them up."""
     events = without_labels(list(FEATURES), made_up)
-    recipe = replace(RECIPE, folds=folds, autoencoder=AutoencoderSettings(layers=(8,), latent=1, epochs=3))
+    recipe = replace(
+        RECIPE, folds=folds, settings={"autoencoder": AutoencoderSettings(layers=(8,), latent=1, epochs=3)}
+    )
     trained, _ = train(events, ["autoencoder"], recipe, lambda *_: None)
     training = trained_on(len(made_up)).model_copy(update={"folds": folds})
     none = np.empty((len(made_up), 0), dtype=np.float32)
@@ -359,9 +363,9 @@ def test_reconstruction_errors_are_those_of_the_exported_network(
 def test_a_bounded_number_of_events_is_reconstructed(
     tmp_path: Path, made_up: npt.NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.training.RECONSTRUCTED_EVENTS", 100)
+    monkeypatch.setattr("models.detectors.autoencoder.RECONSTRUCTED_EVENTS", 100)
     events = without_labels(list(FEATURES), made_up)
-    recipe = replace(RECIPE, autoencoder=AutoencoderSettings(layers=(8,), latent=1, epochs=1))
+    recipe = replace(RECIPE, settings={"autoencoder": AutoencoderSettings(layers=(8,), latent=1, epochs=1)})
     trained, _ = train(events, ["autoencoder"], recipe, lambda *_: None)
     none = np.empty((len(made_up), 0), dtype=np.float32)
     columns = COLUMNS_OF_A_RUN.model_copy(update={"observables": []})

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.detectors.isolation_forest import IsolationForest
-from models.detectors.settings import AutoencoderSettings
 from models.folder import Columns, ModelFolder, Training, TrainingSample
-from models.training import Recipe, TrainingEvents, write_model_folder
+from models.folder_writing import write_model_folder
+from models.training import Recipe, TrainingEvents
 
-RECIPE = Recipe(rules={}, autoencoder=AutoencoderSettings(), train_on="all", folds=1, seed=42)
+RECIPE = Recipe(rules={}, settings={}, train_on="all", folds=1, seed=42)
 
 
 def write_table(path: Path, table: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ CODES = {
     rdf.errors.UnknownSchema: 2,
     rdf.errors.UnknownFeature: 2,
     models.errors.ModelFolderError: 2,
+    models.errors.DetectorError: 2,
     analysis.errors.DataError: 3,
     analysis.errors.SampleUnavailable: 3,
     analysis.errors.ChecksumMismatch: 3,

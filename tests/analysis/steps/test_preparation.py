@@ -25,11 +25,14 @@ from analysis.steps.given_models import OF_TRAINING, read_models, trusted_sha256
 from analysis.steps.own_models import note_models
 from analysis.watch import watch
 from condor.configuration import BatchConfiguration
+from models.detectors import registry
 from models.detectors.isolation_forest import IsolationForest
+from models.detectors.registry import register_detector
 from models.detectors.settings import AutoencoderSettings
 from models.folder import Columns, read_model_folder
 from rdf.schema.model import load_schema
 from tests.models.conftest import COLUMNS, FEATURES, written
+from tests.models.detectors.own import import_own
 from tests.models.trained import write_forest, write_table
 
 OTHERS: dict[str, Any] = {
@@ -41,6 +44,7 @@ OTHERS: dict[str, Any] = {
     "folds": 2,
     "threshold": {"sigma": 3},
     "autoencoder": "compact",
+    "settings": {"deep_distance": {"width": 3}},
 }
 
 
@@ -57,7 +61,11 @@ def configured(models: Path, **options: Any) -> RunConfiguration:
     return load_configuration(RunConfiguration, {"sample": "cms2010b", "models": str(models), **options}, None)
 
 
-def test_every_key_of_the_training_is_the_models_to_decide(models: Path) -> None:
+def test_every_key_of_the_training_is_the_models_to_decide(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+    register_detector(import_own(tmp_path).DeepDistance)
     assert set(OTHERS) == set(OF_TRAINING)
     for key, value in OTHERS.items():
         option = f"--{key.replace('_', '-')}: with --models it is what the models were trained with; leave it out"
