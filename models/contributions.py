@@ -32,9 +32,27 @@ def feature_contributions(
     Returns:
         Shape (events, features). What they add up to is said by each detector's `contributions`.
     """
+    return contributions_of(read_contributions(models, folder, detector), X, folds)
+
+
+def read_contributions(models: ModelFolder, folder: Path, detector: str) -> list[onnx.ModelProto]:
+    """Return the networks, one a fold, that say what each feature contributes to a detector's score."""
+    return [onnx.load(folder / network.contributions) for network in models.detectors[detector].networks]
+
+
+def contributions_of(
+    networks: Sequence[onnx.ModelProto], X: npt.NDArray[np.float32], folds: npt.NDArray[np.integer]
+) -> npt.NDArray[np.float32]:
+    """Return what each feature contributes by these networks, shape (events, features).
+
+    Args:
+        networks: one a fold.
+        X: features, shape (events, features).
+        folds: of the events, shape (events,).
+    """
     out = np.empty(X.shape, dtype=np.float32)
-    for fold, network in enumerate(models.detectors[detector].networks):
-        evaluator: Any = ReferenceEvaluator(onnx.load(folder / network.contributions))
+    for fold, network in enumerate(networks):
+        evaluator: Any = ReferenceEvaluator(network)
         for row in np.flatnonzero(folds == fold):
             (contributions,) = evaluator.run(None, {"features": X[row : row + 1]})
             out[row] = contributions[0]

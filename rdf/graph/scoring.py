@@ -24,6 +24,23 @@ class Ensemble:
     min_votes: int
 
 
+def make_ensemble(detectors: Mapping[str, Sequence[CompiledDetector]], ensemble: Ensemble, folds: int) -> Any:
+    """Return detectors as one C++ object, a `scoring::Ensemble`, whose declarations have to be loaded.
+
+    Args:
+        detectors: name -> its network for each fold.
+        ensemble: which of them vote.
+        folds: number of them.
+    """
+    together = ROOT.scoring.Ensemble(folds, ensemble.min_votes)
+    for name, networks in detectors.items():
+        fold_detectors = ROOT.std.vector["scoring::Detector"]()
+        for network in networks:
+            fold_detectors.push_back(network.instance)
+        together.add(fold_detectors, name in ensemble.detectors)
+    return together
+
+
 def define_scores(
     events: RNode,
     detectors: Mapping[str, Sequence[CompiledDetector]],
@@ -46,12 +63,7 @@ def define_scores(
         watch: the event loop's stopwatch, or None.
     """
     graph_library("scores").load()
-    together = ROOT.scoring.Ensemble(folds, ensemble.min_votes)
-    for name, networks in detectors.items():
-        of_folds = ROOT.std.vector["scoring::Detector"]()
-        for network in networks:
-            of_folds.push_back(network.instance)
-        together.add(of_folds, name in ensemble.detectors)
+    together = make_ensemble(detectors, ensemble, folds)
     fields = score_fields(tuple(detectors))
     columns = event_columns((), tuple(detectors), folds)
     return ROOT.graph.define_scores(

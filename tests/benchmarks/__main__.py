@@ -27,6 +27,7 @@ PARTS = (
     "columns",
     "detectors",
     "scoring",
+    "arrays",
     "threads",
     "startup",
     "memory",

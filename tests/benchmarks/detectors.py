@@ -62,8 +62,8 @@ def measure(folder: Path) -> list[Line]:
         X = events_in_memory(case.events, folder)
         taken = alternate(
             {
-                "bare": partial(toolkit.in_memory_seconds, X, None),
-                "loop": partial(toolkit.in_memory_seconds, X, compiled[case.detector]),
+                "bare": partial(toolkit.in_memory_seconds, X, {}),
+                "loop": partial(toolkit.in_memory_seconds, X, {case.detector: compiled[case.detector]}),
                 "peer": timed(partial(peers[case.peer][case.detector], X)),
             }
         )

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from models.detectors.detector import Detector
 from models.folder import Columns, Training
+from models.folder_writing import write_model_folder
 from models.onnx_export import export_onnx
 from models.thresholds import rank_table
-from models.training import TrainingEvents, write_model_folder
+from models.training import TrainingEvents
 from rdf import RNode
 from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
@@ -114,7 +115,7 @@ ROOT::RDF::RNode define(ROOT::RDF::RNode events, const float *features, std::siz
 ROOT::RDF::RResultHandle sum(ROOT::RDF::RNode events, bool scored)
 {
    const auto feature = [](const recorded::Event &event) { return event.values[0]; };
-   const auto score = [](const scoring::Scores &scores) { return scores.score[0]; };
+   const auto score = [](const scoring::Scores &scores) { return scores.ensemble; };
    events = scored ? events.Define("taken", score, {graph::kScores})
                    : events.Define("taken", feature, {recorded::kEvent});
    return events.Sum<float>("taken");
@@ -123,10 +124,10 @@ ROOT::RDF::RResultHandle sum(ROOT::RDF::RNode events, bool scored)
 """
 
 
-def in_memory_seconds(X: npt.NDArray[np.float32], detector: CompiledDetector | None) -> float:
+def in_memory_seconds(X: npt.NDArray[np.float32], detectors: Compiled) -> float:
     """Return the seconds of an event loop over features that lie in memory, shape (events, features).
 
-    It adds up a detector's scores, ranks included, or without one a feature.
+    It adds up the score of the detectors together, for which each is scored and ranked; or without any a feature.
     """
     use_threads(1)
     interface = (
@@ -138,9 +139,9 @@ def in_memory_seconds(X: npt.NDArray[np.float32], detector: CompiledDetector | N
     library.load()
     loop = EventLoop(_InMemory("", (), (len(X),), Available({}, frozenset()), False), (0, len(X)))
     events = ROOT.in_memory.define(loop.events, X, X.shape[1])
-    if detector:
-        events = define_scores(events, {detector.name: [detector]}, Ensemble((detector.name,), 1))
-    return loop.run([ROOT.in_memory.sum(events, detector is not None)]).loop_seconds
+    if detectors:
+        events = define_scores(events, {name: [made] for name, made in detectors.items()}, Ensemble((*detectors,), 1))
+    return loop.run([ROOT.in_memory.sum(events, bool(detectors))]).loop_seconds
 
 
 def write_models(detectors: Mapping[str, Detector], path: Path, folder: Path) -> Path:
