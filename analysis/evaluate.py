@@ -22,13 +22,12 @@ from analysis.configuration import (
     AnalysisConfiguration,
     EvaluationConfiguration,
     RunConfiguration,
-    add_options,
-    parse_configuration,
 )
 from analysis.console.program import DONE, OptionParser, error_console, run_program
 from analysis.console.progress import progress_bar, spinner
 from analysis.console.summary import print_rows, rows
 from analysis.errors import ConfigurationError, DataError
+from analysis.options import add_options, parse_configuration
 from analysis.output.folder import deliver, held_output
 from analysis.output.provenance import git_commit
 from analysis.output.record import Record

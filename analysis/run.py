@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import plotting.drawing.pool
-from analysis.configuration import RunConfiguration, add_options, parse_configuration
+from analysis.configuration import RunConfiguration
 from analysis.console.program import DONE, OptionParser, error_console, run_program
 from analysis.console.progress import spinner
 from analysis.console.summary import print_summary
+from analysis.options import add_options, parse_configuration
 from analysis.output.checksums import Checksums, check_as_before
 from analysis.output.folder import deliver, held_output
 from analysis.output.record import Record

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from analysis.configuration import add_options, parse_configuration
 from analysis.console.program import DONE, OptionParser, run_program
 from analysis.console.summary import print_summary
 from analysis.errors import ConfigurationError, near_names
+from analysis.options import add_options, parse_configuration
 from analysis.steps.given_models import OF_TRAINING
 from condor.configuration import BatchConfiguration
 from condor.folder import BatchFolder
