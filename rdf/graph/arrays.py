@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from rdf.code.compiler import MACROS
 from rdf.code.interpreter import ROOT
-from rdf.code.library import MACROS, Library, compile_library
+from rdf.code.library import Library, compile_library
 from rdf.code.sofie import CompiledDetector
 from rdf.graph.scoring import Ensemble, make_ensemble
 
