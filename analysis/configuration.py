@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from analysis.errors import ConfigurationError, near_names
+from analysis.errors import near_names
 from models.detectors.registry import known_detectors, settings_class
 from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.printable import shortened
 from rdf.schema.tables import Definitions, Selection
 from rdf.schema.variations import VARIATIONS
-from rdf.yaml_tables import TableError, parse_table, read_table
-
-C = TypeVar("C", bound="AnalysisConfiguration")
+from rdf.yaml_tables import TableError, parse_table
 
 TRAIN_EVENTS = 100_000
 """Events that detectors are trained on, unless configured otherwise; more of them change little but the time."""
@@ -323,67 +321,3 @@ def _as_table(text: str) -> Any:
     if not isinstance(table, dict):
         raise ValueError(wrong)
     return table
-
-
-LONGEST_REASON = 1000
-"""Characters of what is wrong with a value: it may repeat the value."""
-
-_PYDANTIC_PARTS = ("[key]", "str", "tuple[str, ...]")
-"""Parts of pydantic's places that stand for a key or a type and not for what the user wrote."""
-
-
-def option_name(field: str) -> str:
-    """Return a field's name in the YAML file: the option without its dashes, `-` written as `_`."""
-    return "schema" if field == "schema_name" else field
-
-
-def load_configuration(kind: type[C], options: Mapping[str, Any], file: Path | None) -> C:
-    """Merge defaults, the YAML file and the options of the command line, the latter taking precedence.
-
-    Args:
-        kind: of configuration.
-        options: given on the command line, by key of the YAML file.
-        file: YAML file, if one was named.
-
-    Raises:
-        ConfigurationError: names the file, the key and the nearest keys, or what is wrong with a value.
-    """
-    from_file = _read_yaml(file) if file else {}
-    known = [option_name(field) for field in kind.model_fields]
-    for key in from_file:
-        if key not in known:
-            raise ConfigurationError(f"{file}: unknown key {key!r}; {near_names(key, known)}")
-    merged = {**from_file, **options}
-    if kind is RunConfiguration and "sample" not in merged:
-        raise ConfigurationError("no sample; name one with --sample (python -m analysis.samples lists them)")
-    try:
-        return kind(**merged)
-    except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:
-            raise ConfigurationError(first["msg"].removeprefix("Value error, ")) from error
-        key, *inner = (str(part) for part in first["loc"] if part not in _PYDANTIC_PARTS)
-        reason = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            reason = f"unknown key {inner.pop()!r}"
-        if inner and repr(inner[-1]) not in reason:
-            reason = f"{'.'.join(inner)}: {reason}"
-        place = f"{file}: key {key!r}" if key in from_file and key not in options else f"--{key.replace('_', '-')}"
-        raise ConfigurationError(f"{place}: {shortened(reason, LONGEST_REASON)}") from error
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        content = read_table(file)
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}; check the path of --config") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{file} is not a text file: {error.reason}; check the path of --config") from error
-    except TableError as error:
-        line = f", line {error.line}" if error.line else ""
-        raise ConfigurationError(f"{file}{line}: not valid YAML: {error.problem}; mend that line") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{file}: a table of `key: value` lines is expected, as in `sample: cms2010b`")
-    return content

@@ -18,11 +18,7 @@ import numpy.typing as npt
 from rich.text import Text
 
 import plotting.drawing.pool
-from analysis.configuration import (
-    AnalysisConfiguration,
-    EvaluationConfiguration,
-    RunConfiguration,
-)
+from analysis.configuration import AnalysisConfiguration, EvaluationConfiguration, RunConfiguration
 from analysis.console.program import DONE, OptionParser, error_console, run_program
 from analysis.console.progress import progress_bar, spinner
 from analysis.console.summary import print_rows, rows
@@ -117,6 +113,21 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
         command: recorded in run.json.
 
     Raises:
+        ToolkitError: as `evaluate_samples` says; or no figure could be drawn.
+    """
+    record = evaluate_samples(configuration, command)
+    print_evaluation(record.folder)
+    record.tell_failures()
+
+
+def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Record:
+    """Do what a configuration says, and return the record of the results, which have their final names.
+
+    Args:
+        configuration: checked.
+        command: recorded in run.json.
+
+    Raises:
         AnalysisError, rdf.errors.*, models.errors.*: as those say.
     """
     models = read_models(configuration)
@@ -171,8 +182,7 @@ def evaluate(configuration: EvaluationConfiguration, command: str) -> None:
         if not configuration.models:
             note_models(models.sha256)
         record.draw(staging, workers)
-    print_evaluation(folder)
-    record.tell_failures()
+    return record
 
 
 def _inputs(configuration: EvaluationConfiguration) -> list[RunInput]:

@@ -72,6 +72,21 @@ def run(configuration: RunConfiguration, command: str) -> None:
         command: recorded in run.json.
 
     Raises:
+        ToolkitError: as `analyse` says; or no figure could be drawn.
+    """
+    record = analyse(configuration, command)
+    print_summary(record.folder)
+    record.tell_failures()
+
+
+def analyse(configuration: RunConfiguration, command: str) -> Record:
+    """Do what a configuration says, and return the record of the results, which have their final names.
+
+    Args:
+        configuration: checked.
+        command: recorded in run.json.
+
+    Raises:
         AnalysisError, rdf.errors.*, models.errors.*: as those say.
     """
     models = read_models(configuration)
@@ -114,8 +129,7 @@ def run(configuration: RunConfiguration, command: str) -> None:
             note_models(models.sha256)
         if workers is not None:
             record.draw(staging, workers)
-    print_summary(folder)
-    record.tell_failures()
+    return record
 
 
 if __name__ == "__main__":

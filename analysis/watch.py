@@ -13,11 +13,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from analysis.configuration import (
-    RunConfiguration,
-    WatchConfiguration,
-    load_configuration,
-)
+from analysis.configuration import RunConfiguration, WatchConfiguration
 from analysis.console.program import DONE, OptionParser, run_program
 from analysis.console.summary import print_rows, print_summary, rows
 from analysis.errors import ConfigurationError, DataError
@@ -29,7 +25,7 @@ from analysis.live.parts import ScoredParts
 from analysis.live.report import LiveReport
 from analysis.live.scorer import Merging, Setup
 from analysis.live.staging import Staging
-from analysis.options import add_options, parse_configuration
+from analysis.options import add_options, load_configuration, parse_configuration
 from analysis.output.folder import held_output
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
 from analysis.steps.given_models import OF_TRAINING, check_schema, read_models, trusted_sha256

@@ -44,6 +44,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "plotting.__main__": ("plotting",),
     "analysis.errors": (),
     "analysis.configuration": ("analysis.errors", "models", "rdf.schema"),
+    "analysis.options": ("analysis.configuration", "analysis.errors"),
     "analysis.console": ("analysis.errors", "models.errors", "plotting.errors", "plotting.results"),
     "analysis.samples": (
         *("analysis.configuration", "analysis.console", "analysis.errors", "plotting.results", "rdf.sources"),

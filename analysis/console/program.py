@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -56,9 +57,25 @@ class PrintableConsole(Console):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
+_SILENT = ContextVar("silent", default=False)
+"""Whether the calls of a context are those of a function, which prints nothing."""
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Print neither progress nor warnings in the block; warnings stand in run.json too."""
+    token = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
+
+
 def error_console() -> Console:
     """Return the console on stderr, where progress and errors go; results go to stdout."""
-    return PrintableConsole(stderr=True)
+    console = PrintableConsole(stderr=True)
+    console.quiet = _SILENT.get()
+    return console
 
 
 def output_console() -> Console:

@@ -34,7 +34,8 @@ class Record:
     """What a program says in run.json; made when it starts.
 
     Attributes:
-        timings: counts the stages.
+        folder: of the results.
+        timings: of the stages.
         failed: figures, and report.html, that could not be made, each with the reason.
     """
 
@@ -48,7 +49,7 @@ class Record:
         """
         self.timings = Timings()
         self.failed: dict[str, str] = {}
-        self._folder = folder
+        self.folder = folder
         self._begin = time.perf_counter()
         self._origin = Origin(
             command=command,
@@ -93,12 +94,12 @@ class Record:
             workers: draw the figures.
         """
         tell_when_interrupted(
-            f"interrupted while figures were drawn; the results are in {self._folder}, and python -m plotting "
-            f"{self._folder} draws them"
+            f"interrupted while figures were drawn; the results are in {self.folder}, and python -m plotting "
+            f"{self.folder} draws them"
         )
         with self.timings.stage("figures"), spinner(error_console(), "drawing figures") as say:
             try:
-                plotting.drawing.pool.draw_figures(self._folder, lambda name: say(f"drawing figures: {name}"), workers)
+                plotting.drawing.pool.draw_figures(self.folder, lambda name: say(f"drawing figures: {name}"), workers)
             except plotting.errors.PlottingError as error:
                 self.failed["figures"] = str(error)
         self.failed |= workers.failed
@@ -107,14 +108,14 @@ class Record:
         self.timings.add("total", time.perf_counter() - self._begin)
         assert self._written is not None
         self._written = replace(self._written, figures=figures, timings=self.timings.rounded())
-        replace_record(staging, self._folder, self._written)
+        replace_record(staging, self.folder, self._written)
         self._write_report()
 
     def _write_report(self) -> None:
         from plotting.report.page import write_report
 
         try:
-            write_report(self._folder, self.failed)
+            write_report(self.folder, self.failed)
         except Exception as error:
             logging.getLogger(__name__).exception("no report")
             self.failed["report.html"] = str(error)
@@ -137,6 +138,6 @@ class Record:
             )
         if self.failed.keys() - {"report.html"} and not (self._written and self._written.figures.drawn):
             raise FiguresFailed(
-                f"{self._folder}: the results are whole, but no figure could be drawn; see the reasons above, and draw "
-                f"them with python -m plotting {self._folder}"
+                f"{self.folder}: the results are whole, but no figure could be drawn; see the reasons above, and draw "
+                f"them with python -m plotting {self.folder}"
             )

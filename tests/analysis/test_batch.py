@@ -13,8 +13,9 @@ import uproot
 import yaml
 
 from analysis.batch import inspect_sample
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, DataError, SampleUnavailable
+from analysis.options import load_configuration
 from analysis.output.merging import merge_parts
 from analysis.run import run
 from models.errors import ModelFolderError

@@ -28,9 +28,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from analysis.configuration import EvaluationConfiguration, RunConfiguration, load_configuration
+from analysis.configuration import EvaluationConfiguration, RunConfiguration
 from analysis.console.program import exit_code
 from analysis.evaluate import evaluate
+from analysis.options import load_configuration
 from analysis.run import run
 from analysis.simulate import main as simulate
 from tests.analysis.published import read_json, read_labelled_higgs

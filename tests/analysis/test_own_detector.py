@@ -13,8 +13,9 @@ import numpy.typing as npt
 import onnx
 import pytest
 
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError
+from analysis.options import load_configuration
 from analysis.run import run
 from analysis.trained import load_models
 from models.detectors import registry

@@ -19,8 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError
+from analysis.options import load_configuration
 from analysis.run import run
 from analysis.steps.own_models import are_own
 from models.errors import TrainingError

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, DataError
+from analysis.options import load_configuration
 from analysis.run import run
 from analysis.trained import EventScores, TrainedModels, load_models
 from models.errors import ModelFolderError

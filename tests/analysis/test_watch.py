@@ -21,10 +21,10 @@ import scipy.stats
 import yaml
 
 from analysis import simulate
-from analysis.configuration import RunConfiguration, WatchConfiguration, load_configuration
+from analysis.configuration import RunConfiguration, WatchConfiguration
 from analysis.console.program import run_program
 from analysis.live.drift import DriftMonitor
-from analysis.options import parse_configuration
+from analysis.options import load_configuration, parse_configuration
 from analysis.run import run
 from analysis.watch import main, option_parser
 from models.folder import ModelFolder, read_model_folder

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
+from analysis.options import load_configuration
 from analysis.run import run
 from analysis.simulate import main as simulate
 from tests.analysis.same_results import assert_same_results

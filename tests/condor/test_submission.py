@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from analysis.batch import BatchInput
-from analysis.configuration import load_configuration
 from analysis.console.program import run_program
 from analysis.errors import AnalysisError, ConfigurationError, DamagedPart
+from analysis.options import load_configuration
 from analysis.output.folder import staged_output
 from analysis.samples.inputs import InputFile, RunInput
 from condor.__main__ import main

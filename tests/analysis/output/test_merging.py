@@ -18,8 +18,9 @@ import pytest
 import uproot
 
 from analysis import simulate
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, DamagedPart
+from analysis.options import load_configuration
 from analysis.output.folder import write_checksums, write_record
 from analysis.output.merging import check_part, merge_parts
 from analysis.run import run

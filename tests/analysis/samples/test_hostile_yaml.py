@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.console.program import BAD_COMMAND, BAD_DATA, exit_code
 from analysis.errors import ConfigurationError, DataError
+from analysis.options import load_configuration
 from analysis.samples.inputs import resolve_input
 from rdf.errors import SchemaError
 from rdf.schema.model import load_schema

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import analysis.samples
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable, UnknownSample
+from analysis.options import load_configuration
 from analysis.samples import Sample, find_sample
 from analysis.samples.inputs import InputFile, RunInput, resolve_input
 from plotting.results.run_record import as_table

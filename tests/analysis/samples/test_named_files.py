@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, DataError
+from analysis.options import load_configuration
 from analysis.samples.inputs import RunInput, resolve_input
 from rdf.sources.formats import format_of
 from rdf.sources.tabular import is_table

@@ -12,14 +12,10 @@ import pytest
 import uproot
 
 from analysis.batch import inspect_sample
-from analysis.configuration import (
-    EvaluationConfiguration,
-    RunConfiguration,
-    WatchConfiguration,
-    load_configuration,
-)
+from analysis.configuration import EvaluationConfiguration, RunConfiguration, WatchConfiguration
 from analysis.errors import ConfigurationError
 from analysis.evaluate import evaluate
+from analysis.options import load_configuration
 from analysis.run import run
 from analysis.steps.given_models import OF_TRAINING, read_models, trusted_sha256
 from analysis.steps.own_models import note_models

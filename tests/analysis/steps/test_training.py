@@ -15,9 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from analysis.configuration import RunConfiguration, load_configuration
+from analysis.configuration import RunConfiguration
 from analysis.console.program import exit_code
 from analysis.errors import AnalysisError
+from analysis.options import load_configuration
 from analysis.run import run
 from models.errors import TrainingError
 from tests.analysis.published import read_events, read_json, read_labelled_higgs

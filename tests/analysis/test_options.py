@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from analysis.configuration import (
-    EvaluationConfiguration,
-    RunConfiguration,
-    load_configuration,
-    option_name,
-)
+from analysis.configuration import EvaluationConfiguration, RunConfiguration
 from analysis.errors import ConfigurationError
+from analysis.options import load_configuration, option_name
 from analysis.run import option_parser
 from models.detectors import registry
 from models.detectors.detector import Detector, Features, Labels, Progress, Scores

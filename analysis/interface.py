@@ -1,0 +1,88 @@
+"""The Python interface: what the programs do, as functions that print nothing and return what they found.
+
+The names that users need are those of the package `analysis` itself, which imports this module when one is asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from analysis.configuration import AnalysisConfiguration, EvaluationConfiguration, RunConfiguration
+from analysis.console.program import silent
+from analysis.errors import ConfigurationError
+from analysis.options import load_configuration
+from analysis.samples import catalogue
+from analysis.samples.model import Sample
+from plotting.results.opened import EvaluationResults, RunResults, open_results
+
+C = TypeVar("C", bound=AnalysisConfiguration)
+
+
+def find_anomalies(configuration: RunConfiguration | None = None, **options: Any) -> RunResults:
+    """Train detectors on a sample, or take trained ones, and score every event: as `python -m analysis.run` does.
+
+    Args:
+        configuration: checked; or the options one by one.
+        options: as the command line names them, with _ for -: sample="cms2010b", detectors=["isolation_forest"],
+            output="output/mine", models="output/cms2010b/models" and so on.
+
+    Returns:
+        The results that lie in the output folder.
+
+    Raises:
+        ToolkitError: as `analysis.run` ends with, and with the same message: an option is wrong, data are missing or
+            unreadable, or a result failed its own check.
+    """
+    from analysis.run import analyse
+
+    checked = _checked(RunConfiguration, configuration, options)
+    with silent():
+        folder = analyse(checked, _call("find_anomalies", checked)).folder
+    results = open_results(folder)
+    assert isinstance(results, RunResults)
+    return results
+
+
+def evaluate_detectors(configuration: EvaluationConfiguration | None = None, **options: Any) -> EvaluationResults:
+    """Measure detectors on events with labels, or on a background and a signal: as `python -m analysis.evaluate` does.
+
+    Args:
+        configuration: checked; or the options one by one.
+        options: as the command line names them, with _ for -: background="higgs_background", signal="higgs_signal".
+
+    Returns:
+        The results that lie in the output folder.
+
+    Raises:
+        ToolkitError: as `find_anomalies` says.
+    """
+    from analysis.evaluate import evaluate_samples
+
+    checked = _checked(EvaluationConfiguration, configuration, options)
+    with silent():
+        folder = evaluate_samples(checked, _call("evaluate_detectors", checked)).folder
+    results = open_results(folder)
+    assert isinstance(results, EvaluationResults)
+    return results
+
+
+def list_samples() -> dict[str, Sample]:
+    """Return the samples of the catalogue by their names: title, origin, licence, schema, files."""
+    return catalogue()
+
+
+def _checked(kind: type[C], configuration: C | None, options: dict[str, Any]) -> C:
+    """Return the configuration that is given, or that of options."""
+    if configuration is None:
+        given = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+        return load_configuration(kind, given, None)
+    if options:
+        raise ConfigurationError(f"a configuration and options ({', '.join(options)}) are given; give one of both")
+    return configuration
+
+
+def _call(function: str, configuration: AnalysisConfiguration) -> str:
+    """Return what run.json records as the command."""
+    given = configuration.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return f"analysis.{function}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
