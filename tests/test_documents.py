@@ -83,6 +83,19 @@ def test_the_readme_of_the_macros_names_every_header() -> None:
     assert [path.name for path in headers if path.name not in named and path.parent.name != "simulation"] == []
 
 
+FIGURES = "plotting/figures/"
+"""Folder of one module a figure, which the README names as a whole."""
+
+
+@pytest.mark.parametrize("room", [folder for folder in FOLDERS if folder not in ("macros", "tests")])
+def test_the_readme_of_a_room_names_every_module(room: str) -> None:
+    text = (PROJECT / room / "README.md").read_text(encoding="utf-8")
+    named = {name.rpartition("/")[2] for name in named_paths(text, PROJECT / room)}
+    modules = [path.relative_to(PROJECT) for path in (PROJECT / room).rglob("*.py") if path.name != "__init__.py"]
+    unnamed = [str(path) for path in modules if path.name not in named]
+    assert [path for path in unnamed if not path.startswith(FIGURES)] == []
+
+
 def test_the_citation_is_of_this_version() -> None:
     citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
