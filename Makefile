@@ -40,6 +40,7 @@ endif
 	@$(PYTHON) -m analysis.doctor --mend
 	$(PYTHON) -m venv --clear .venv
 	$(RUN) -m pip install --disable-pip-version-check -q -r $<
+	$(RUN) -m pip install --disable-pip-version-check -q --no-deps --config-settings editable_mode=compat --editable .
 	$(RUN) -m rdf.code.library
 	@touch $@
 
