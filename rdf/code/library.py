@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rdf.cache import cache_folder, is_own, open_own
 from rdf.code.compiler import MACROS, Build, Compiler, find_compiler
-from rdf.code.interpreter import ROOT, declare
+from rdf.code.interpreter import ROOT, declare, start_root
 from rdf.errors import CompileError
 
 KEPT = 90 * 24 * 3600
@@ -90,6 +90,7 @@ class Library:
 
     def _load(self, kept: int | None, output: Path | None = None) -> ctypes.CDLL:
         """Load the file that was opened and checked, at whose path something else may lie by now; or a new one."""
+        start_root()  # whose functions the library finds in the process
         # The file stays open: libraries are told apart by these paths, and another one would get its number.
         path = output if kept is None else f"/proc/self/fd/{kept}"
         try:

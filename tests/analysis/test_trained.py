@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from analysis.trained import EventScores, TrainedModels, load_models
 from models.errors import ModelFolderError
 from tests.analysis.published import Columns, read_events, read_json
 
+PROJECT = Path(__file__).parents[2]
 DETECTORS = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 
@@ -98,6 +101,22 @@ def test_the_number_of_threads_and_the_size_of_the_array_change_nothing(
     one_by_one = [models.score(row[np.newaxis]).ensemble for row in X[:20]]
     np.testing.assert_array_equal(np.concatenate(one_by_one), ours.ensemble[:20])
     assert len(models.score(X[:0]).ensemble) == 0
+
+
+def test_a_process_that_only_scores_arrays_needs_no_training_library(
+    results: Path, X: npt.NDArray[np.float32], events: Columns, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "X.npy", X)
+    program = (
+        "import sys; import numpy as np; from analysis.trained import load_models;"
+        "assert 'ROOT' not in sys.modules;"
+        "folder, work = sys.argv[1:];"
+        "np.save(f'{work}/scores.npy', load_models(folder).score(np.load(f'{work}/X.npy')).ensemble);"
+        "assert not {'torch', 'sklearn', 'matplotlib'} & sys.modules.keys()"
+    )
+    command = [sys.executable, "-c", program, str(results / "models"), str(tmp_path)]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    assert np.load(tmp_path / "scores.npy").tobytes() == events["score_ensemble"].tobytes()
 
 
 def test_scores_are_those_of_onnxruntime(results: Path, models: TrainedModels, X: npt.NDArray[np.float32]) -> None:
