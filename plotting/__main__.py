@@ -38,7 +38,9 @@ def draw(folder: Path) -> int:
     report = write_report(folder, failed)
     for name, reason in failed.items():
         say(f"warning: no figure {name}: {' '.join(reason.split())}")
-    print(printable(f"{len(written)} files in {folder / 'figures'}, and {report}"))  # noqa: T201
+    for name, reason in report.failed.items():
+        say(f"warning: no caption of figure {name}: {' '.join(reason.split())}")
+    print(printable(f"{len(written)} files in {folder / 'figures'}, and {report.path}"))  # noqa: T201
     return FAILED_CHECK if failed and not written else DONE
 
 

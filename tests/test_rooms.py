@@ -30,7 +30,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "models.detectors": ("models",),
     "plotting.errors": (),
     "plotting.drafts": (),
-    "plotting.style": ("plotting.errors", "plotting.results"),
+    "plotting.style": ("plotting.errors",),
     "plotting.results": ("plotting.errors", "rdf.graph.histogram_keys"),
     "plotting.figures": ("plotting.errors", "plotting.results", "plotting.style"),
     "plotting.drawing": (

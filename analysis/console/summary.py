@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.console.program import output_console
-from plotting.results.record_tables import Counts, Cut, DaskEngine
+from plotting.results.record_tables import Counts, Cut, DaskEngine, most_different
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
 
 MEANS = 8
@@ -51,9 +50,8 @@ def print_summary(folder: Path) -> None:
     if top:
         which = f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}"
         table.add_row("most unusual", f"{which} for its {top['why']}")
-    known = {name: mean.ratio for name, mean in run.means.items() if mean.ratio}
-    different = sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:MEANS]
-    ratios = (f"{name} {_ratio(ratio)}" for name, ratio in known.items() if name in different)
+    different = dict(list(most_different(run.means).items())[:MEANS])
+    ratios = (f"{name} {_ratio(different[name])}" for name in run.means if name in different)
     table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts.anomalous else "no event is flagged")
     for name, varied in run.variations.items():
         up, nominal, down = (f"{side.anomalous:,}" for side in (varied.up, varied.nominal, varied.down))

@@ -245,13 +245,14 @@ def _was_drawn(folder: Path, name: str, record: AnyVersion) -> bool:
         with (folder / name).open("rb") as file:
             begin = file.read(1000)
         return all(part in begin for part in _PAGE_BEGINS)
-    from plotting.report.captions import is_figure_of
+    from plotting.figures.contents import is_figure
+    from plotting.figures.figure import Names
 
     path = Path(name)
     return (
         path.parent.name == "figures"
         and path.suffix in RESULT_FOLDERS["figures"]
-        and is_figure_of(path.stem, {*record.features, *record.observables}, record.detectors)
+        and is_figure(path.stem, Names.of((*record.features, *record.observables), record.detectors))
     )
 
 

@@ -49,6 +49,7 @@ class Record:
         """
         self.timings = Timings()
         self.failed: dict[str, str] = {}
+        self._uncaptioned: Mapping[str, str] = {}
         self.folder = folder
         self._begin = time.perf_counter()
         self._origin = Origin(
@@ -115,19 +116,23 @@ class Record:
         from plotting.report.page import write_report
 
         try:
-            write_report(self.folder, self.failed)
+            self._uncaptioned = write_report(self.folder, self.failed).failed
         except Exception as error:
             logging.getLogger(__name__).exception("no report")
             self.failed["report.html"] = str(error)
 
     def tell_failures(self) -> None:
-        """Name on the console what could not be drawn.
+        """Name on the console what could not be drawn, and figures that the report says nothing of.
 
         Raises:
             FiguresFailed: no figure could be.
         """
-        for name, reason in self.failed.items():
-            what = name if name in ("figures", "report.html") else f"figure {name}"
+        failed = {
+            name if name in ("figures", "report.html") else f"figure {name}": reason
+            for name, reason in self.failed.items()
+        }
+        failed |= {f"caption of figure {name}": reason for name, reason in self._uncaptioned.items()}
+        for what, reason in failed.items():
             error_console().print(
                 f"warning: no {what}: {' '.join(reason.split())}",
                 style="bold yellow",

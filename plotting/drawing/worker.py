@@ -18,7 +18,8 @@ from plotting.drawing.settling import settle
 from plotting.errors import FigureFailed, PlottingError
 from plotting.figures.contents import list_contents
 from plotting.results.caption import Caption
-from plotting.style.house import house_style, new_figure
+from plotting.style.canvas import new_figure
+from plotting.style.house import house_style
 
 _WORDS = 300  # characters of an error of somebody else's that are told
 

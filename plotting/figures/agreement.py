@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
+from typing import TYPE_CHECKING
 
+import numpy as np
+from markupsafe import Markup
+
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure
 from plotting.results.caption import Caption
-from plotting.results.run import Agreement
-from plotting.style.house import ANOMALOUS, NORMAL, house_style, log_counts, new_figure
-from plotting.style.wording import count_text, words
+from plotting.results.run import Agreement, Results
+from plotting.style.canvas import new_figure
+from plotting.style.house import house_style
+from plotting.style.markup import share_text
+from plotting.style.wording import capitalised, count_text, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class AgreementFigure(NamedFigure[Results, RunFacts]):
+    """The events that both of two detectors flag."""
+
+    section = "detectors"
+    name = "agreement"
+
+    def is_in(self, data: Results) -> bool:
+        """Tell whether there are two detectors to compare."""
+        return len(data.agreement.detectors) > 1
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Events flagged by both of two detectors")
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """Name the two detectors that agree most and those that agree least, each with their events."""
+        flagged = facts.record.agreement.flagged
+        names = list(flagged)
+        overlaps = {}
+        for i, one in enumerate(names):
+            for other in names[i + 1 :]:
+                both = flagged[one][other]
+                overlaps[one, other] = (both, flagged[one][one] + flagged[other][other] - both)
+        ordered = sorted(overlaps, key=lambda pair: overlaps[pair][0] / max(overlaps[pair][1], 1))
+        said = [
+            f"the {words(pair[0])} and the {words(pair[1])} agree {how} ({count_text(overlaps[pair][0])} events "
+            f"flagged by both, {count_text(overlaps[pair][1])} by one at least: {share_text(*overlaps[pair])})"
+            for how, pair in {"most": ordered[-1], "least": ordered[0]}.items()
+        ]
+        return Markup("{}.").format(capitalised("; ".join(said[: len(overlaps)])))
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_agreement(data.agreement, data.caption)
 
 
 @house_style()
@@ -46,38 +90,4 @@ def draw_agreement(agreement: Agreement, caption: Caption) -> Figure:
     axes.set_xlabel("Flagged by")
     axes.set_ylabel("Flagged by")
     figure.colorbar(image, ax=axes, label="Flagged by both / by one at least", shrink=0.9)
-    return figure
-
-
-@house_style()
-def draw_votes(agreement: Agreement, min_votes: int, caption: Caption) -> Figure:
-    """Draw how many events have no vote, one vote, and so on, with their share of all events.
-
-    Args:
-        agreement: of the detectors.
-        min_votes: votes that make an event anomalous.
-        caption: of the sample.
-    """
-    figure = new_figure(caption, 7.0, 4.9)
-    axes = figure.subplots()
-    votes = agreement.votes
-    places = np.arange(len(votes))
-    anomalous = places >= min_votes
-    plural = "s" if min_votes > 1 else ""
-    for kind, colour, label in ((~anomalous, NORMAL, "normal"), (anomalous, ANOMALOUS, "anomalous")):
-        rule = f", at least {min_votes} vote{plural}" if label == "anomalous" else ""
-        text = f"{label}{rule} ({count_text(votes[kind].sum())})"
-        axes.bar(places[kind], votes[kind], width=0.7, color=colour, alpha=0.8, label=text)
-    positive = votes[votes > 0]
-    log_counts(axes, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=0.25)
-    floor = axes.get_ylim()[0]
-    total = votes.sum()
-    for place, events in enumerate(votes.tolist()):
-        share = f"\n{100 * events / total:.3g} %" if total else ""
-        axes.text(place, max(events, floor) * 1.08, f"{count_text(events)}{share}", ha="center", va="bottom", size=12)
-    axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
-    axes.xaxis.minorticks_off()
-    axes.set_xlabel("Votes")
-    axes.set_ylabel("Events")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=13)
     return figure

@@ -4,14 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
+from plotting.figures.facts import EvaluationFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import listed, part_text
 from plotting.results.caption import Caption
-from plotting.results.evaluation import Evaluated
-from plotting.style.house import house_style, new_figure
+from plotting.results.evaluation import Evaluated, Evaluation
+from plotting.style.canvas import new_figure
+from plotting.style.house import house_style
 from plotting.style.wording import capitalised, count_text, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class ConfusionFigure(NamedFigure[Evaluation, EvaluationFacts]):
+    """What signal and background were taken for, by all detectors."""
+
+    section = "performance"
+    name = "confusion"
+
+    def title(self, facts: EvaluationFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("What events are, and what they are taken for")
+
+    def caption(self, facts: EvaluationFacts) -> Markup:
+        """State how many events each detector calls what they are."""
+        right = []
+        for name, found in facts.metrics.items():
+            confusion = found["confusion"]
+            correct = confusion["true_positive"] + confusion["true_negative"]
+            right.append(f"{words(name)} {part_text(correct, sum(confusion.values()))}")
+        return Markup("Called what they are: {}.").format(listed(right))
+
+    def draw(self, data: Evaluation) -> Figure:
+        """Draw it."""
+        return draw_confusion(data.detectors, data.caption)
 
 
 @house_style()

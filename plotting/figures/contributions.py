@@ -3,14 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import DetectorFigure
+from plotting.figures.sentences import listed
 from plotting.results.caption import Caption
+from plotting.results.run import Results
 from plotting.results.tables import Contributions
-from plotting.style.house import axis_text, house_style, new_figure
+from plotting.style.canvas import new_figure
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
+from plotting.style.markup import title_markup
 from plotting.style.wording import capitalised, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class ContributionsFigure(DetectorFigure[Results, RunFacts]):
+    """What made the most anomalous events so to one detector."""
+
+    section = "events"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"contributions_{self.detector}"
+
+    def is_in(self, data: Results) -> bool:
+        """Tell whether the detector says what its scores are made of."""
+        return self.detector in data.contributions
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup.escape(f"What made events anomalous to the {words(self.detector)}")
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """Name the features with the largest mean shares."""
+        contributions = facts.contributions[self.detector]
+        features = facts.record.features
+        mean = contributions.shares.mean(axis=0)
+        largest = mean.argsort()[::-1][:3]
+        said = [Markup("{} {:.0f} %").format(title_markup(features[i].title), 100 * mean[i]) for i in largest]
+        return Markup("Over the {} most anomalous events the largest mean shares are {}.").format(
+            len(contributions.events), listed(said)
+        )
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_contributions(self.detector, data.feature_titles, data.contributions[self.detector], data.caption)
 
 
 @house_style()

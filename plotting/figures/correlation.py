@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure
 from plotting.results.caption import Caption
 from plotting.results.moments import Moments
-from plotting.style.house import axis_text, house_style, new_figure
+from plotting.results.run import Results
+from plotting.style.canvas import new_figure
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
+from plotting.style.wording import count_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 _MANY = 16  # features; with more, the cells are small and tell only what is not small in numbers
+
+
+class CorrelationFigure(NamedFigure[Results, RunFacts]):
+    """The correlations of all pairs of features."""
+
+    section = "features"
+    name = "correlation"
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Correlations of the features")
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """State the numbers of features and of events."""
+        return Markup("Linear correlation of {} features over {} selected events.").format(
+            len(facts.record.features), count_text(facts.record.counts.selected)
+        )
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_correlation(data.feature_titles, data.moments.all, data.caption)
 
 
 @house_style()

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import listed, part_text
 from plotting.results.caption import Caption
 from plotting.results.histograms import Cutflow
-from plotting.style.house import NORMAL, house_style, new_figure
-from plotting.style.wording import count_text, words
+from plotting.results.run import Results
+from plotting.style.canvas import new_figure
+from plotting.style.colours import NORMAL
+from plotting.style.house import house_style
+from plotting.style.wording import capitalised, count_text, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class CutflowFigure(NamedFigure[Results, RunFacts]):
+    """The events that are left after each step of the selection."""
+
+    section = "selection"
+    name = "cutflow"
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Events after each step of the selection")
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """State the events after each step, and the share that passes all."""
+        steps = facts.record.cutflow
+        parts = [f"{words(step.name)} {count_text(step.events)}" for step in steps]
+        kept = f"{part_text(steps[-1].events, steps[0].events)} pass the whole selection"
+        return Markup("{}; {}.").format(capitalised(listed(parts)), kept)
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_cutflow(data.cutflow, data.caption)
 
 
 @house_style()
 def draw_cutflow(cutflow: Cutflow, caption: Caption) -> Figure:
     """Draw a bar for each step, from the first down, with the events and their share of the first step."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     number = len(cutflow.steps)
     figure = new_figure(caption, 7.0, 1.8 + 0.5 * max(number, 2))
     axes = figure.subplots()

@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.container import Container
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING
 
+import numpy as np
+from markupsafe import Markup
+
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import flagged_text
 from plotting.figures.systematics import merged, merged_bins
 from plotting.results.caption import Caption
 from plotting.results.histograms import Spectrum, Split
 from plotting.results.moments import FloatArray
-from plotting.style.house import (
-    ANOMALOUS,
-    axis_text,
-    central,
-    house_style,
-    log_counts,
-    new_figure,
-    number_text,
-    unit_of,
-)
+from plotting.results.run import Results
+from plotting.style.axes import central, log_counts, number_text, unit_of
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
 from plotting.style.wording import count_text
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.container import Container
+    from matplotlib.figure import Figure
+
 
 _SHOWN = 0.99  # of the events: the few at the highest masses would squeeze all others
 _LEAST = 20  # events of a merged bin whose flagged fraction is drawn
+
+
+_MASS = "mll"  # the observable
+
+
+class DileptonFigure(NamedFigure[Results, RunFacts]):
+    """The mass of two leptons, with the flagged events."""
+
+    section = "features"
+    name = "mll_flagged"
+
+    def is_in(self, data: Results) -> bool:
+        """Tell whether the run recorded the mass."""
+        return _MASS in data.spectra
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Mass of two leptons, with the flagged events")
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """State the events, and those of them that are flagged."""
+        return Markup("{}.").format(flagged_text(facts.record.counts))
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_dilepton_mass(data.spectra[_MASS], data.caption)
 
 
 def wilson_interval(flagged: FloatArray, events: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -51,6 +81,8 @@ def draw_dilepton_mass(mass: Split[Spectrum], caption: Caption) -> Figure:
         mass: of all, normal and anomalous events, with the same edges.
         caption: of the sample.
     """
+    from matplotlib.lines import Line2D
+
     figure = new_figure(caption, 7.0, 6.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.25))
     low, high = central(mass.all.edges, mass.all.values, _SHOWN)

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING, Self
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Ellipse, Patch, Wedge
+from markupsafe import Markup
 
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure, Names
+from plotting.figures.sentences import listed
 from plotting.results.caption import Caption
 from plotting.results.objects import DisplayedEvent, Object
-from plotting.style.house import EVERYTHING, WARNING, house_style, new_figure, sequence_colour
+from plotting.results.run import Results
+from plotting.style.canvas import new_figure
+from plotting.style.colours import EVERYTHING, WARNING, sequence_colour
+from plotting.style.house import house_style
+from plotting.style.markup import quantity_markup, title_markup
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+
+DISPLAYS = 5
+"""Most anomalous events of which a display is drawn."""
 
 JET_RADIUS = 0.4
 """Of the cones that jets are drawn as, in (eta, phi); what they were clustered with differs from sample to sample."""
@@ -27,6 +44,56 @@ _COLOURS = {
 }
 _NAMED = 6
 """Objects of a kind whose momenta the legend states."""
+
+
+@dataclass(frozen=True)
+class DisplayFigure(NamedFigure[Results, RunFacts]):
+    """One of the most anomalous events, with its objects.
+
+    Attributes:
+        place: of the event, 1 for the most anomalous.
+    """
+
+    place: int
+
+    section = "events"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"display_{self.place}"
+
+    @classmethod
+    def all(cls, names: Names) -> Iterator[Self]:
+        """Return the displays of the most anomalous events."""
+        return (cls(place) for place in range(1, DISPLAYS + 1))
+
+    def is_in(self, data: Results) -> bool:
+        """Tell whether the run left the objects of this event."""
+        return any(event.place == self.place for event in data.displayed)
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Event {}, transverse view").format(self.place)
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """State the numbers of objects, the missing momentum and the mean rank, of an event in the table."""
+        event = facts.events.get(self.place)
+        if event is None:
+            return Markup("")
+        said = [
+            Markup("{} {}{}").format(len(event.objects[kind]), title, "" if len(event.objects[kind]) == 1 else "s")
+            for kind, title in {"jets": "jet", "leptons": "lepton", "megajets": "megajet"}.items()
+            if kind in event.objects
+        ]
+        if "met" in event.objects:
+            met = quantity_markup(event.objects["met"]["pt"], "GeV")
+            said.append(Markup("{} {}").format(title_markup("p_{T}^{miss}"), met))
+        return Markup("{}.").format(listed([*said, Markup("mean rank {}").format(event.rank or "–")]))
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_display(next(event for event in data.displayed if event.place == self.place), data.caption)
 
 
 @house_style()
@@ -52,6 +119,8 @@ def draw_display(event: DisplayedEvent, caption: Caption) -> Figure:
 
 
 def _draw_transverse(axes: Axes, event: DisplayedEvent, largest: float) -> None:
+    from matplotlib.patches import Wedge
+
     reach = 1.12 * largest
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
@@ -77,6 +146,8 @@ def _draw_transverse(axes: Axes, event: DisplayedEvent, largest: float) -> None:
 
 
 def _draw_unrolled(axes: Axes, event: DisplayedEvent, largest: float) -> None:
+    from matplotlib.patches import Ellipse
+
     etas = [abs(one.eta) for one in event.objects if one.eta is not None]
     reach = max([2.5, *(eta + JET_RADIUS + 0.2 for eta in etas)])
     axes.set_xlim(-reach, reach)
@@ -104,6 +175,8 @@ def _draw_unrolled(axes: Axes, event: DisplayedEvent, largest: float) -> None:
 
 def _legend(event: DisplayedEvent) -> list[Patch | Line2D]:
     """Say for each kind what its transverse momenta are, the greatest first."""
+    from matplotlib.patches import Patch
+
     entries: list[Patch | Line2D] = []
     for kind, objects in groupby(event.objects, key=lambda one: one.kind):
         entries.append(_entry(kind, list(objects)))
@@ -115,6 +188,9 @@ def _legend(event: DisplayedEvent) -> list[Patch | Line2D]:
 
 
 def _entry(kind: str, objects: list[Object]) -> Patch | Line2D:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     colour = _COLOURS[kind]
     if kind == "MET":
         (met,) = objects

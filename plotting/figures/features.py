@@ -2,33 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from markupsafe import Markup
 from numpy.typing import NDArray
 
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure, Names
+from plotting.figures.sentences import quantity_title, split_text
 from plotting.figures.systematics import draw_band, merged, merged_bins, systematic_error, variation_text
 from plotting.results.caption import Caption
 from plotting.results.histograms import Spectrum, Split, Variation
 from plotting.results.moments import FloatArray
-from plotting.style.house import (
-    ANOMALOUS,
-    EVERYTHING,
-    NORMAL,
-    SYSTEMATIC,
-    axis_text,
-    house_style,
-    log_counts,
-    new_figure,
-    number_text,
-    occupied,
-    ratio_axis,
-    unit_of,
-)
-from plotting.style.wording import count_text
+from plotting.results.run import Results
+from plotting.style.axes import log_counts, number_text, occupied, ratio_axis, unit_of
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS, EVERYTHING, NORMAL, SYSTEMATIC
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
+from plotting.style.markup import number_markup, quantity_markup
+from plotting.style.wording import capitalised, count_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class FeatureFigure(NamedFigure[Results, RunFacts]):
+    """A feature or an observable of normal and of anomalous events.
+
+    Attributes:
+        quantity: its name.
+    """
+
+    quantity: str
+
+    section = "features"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"feature_{self.quantity}"
+
+    @classmethod
+    def all(cls, names: Names) -> Iterator[Self]:
+        """Return the figure of each feature and observable."""
+        return (cls(quantity) for quantity in names.quantities)
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return quantity_title((*facts.record.features, *facts.record.observables), self.quantity)
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """State the means of both kinds of events and their ratio; of an observable, the events of both kinds."""
+        record, counts = facts.record, facts.record.counts
+        feature = next((feature for feature in record.features if feature.name == self.quantity), None)
+        if feature is None:
+            return Markup("{}; the detectors do not see this quantity.").format(capitalised(split_text(counts)))
+        mean = record.means[self.quantity]
+        kinds = [
+            Markup("{} for {} {} events").format(quantity_markup(value, feature.unit), count_text(events), kind)
+            for kind, value, events in (
+                ("normal", mean.normal, counts.normal),
+                ("anomalous", mean.anomalous, counts.anomalous),
+            )
+            if value is not None
+        ]
+        if not kinds:
+            return Markup("No event was selected.")
+        ratio = Markup(", a ratio of {}").format(number_markup(mean.ratio)) if mean.ratio is not None else ""
+        return Markup("Mean {}{}.").format(Markup(" and ").join(kinds), ratio)
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_feature(data.spectra[self.quantity], data.caption, data.varied_spectra[self.quantity])
 
 
 @dataclass(frozen=True)
@@ -108,6 +158,8 @@ def draw_feature(
         caption: of the sample.
         variations: of the same, with the same edges.
     """
+    from matplotlib.ticker import MaxNLocator, NullLocator
+
     figure = new_figure(caption, 7.0, 6.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.25))
     edges, title = spectrum.all.edges, spectrum.all.title

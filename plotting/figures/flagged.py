@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from markupsafe import Markup
 
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import listed, part_text, votes_needed
 from plotting.figures.systematics import systematic_error, variation_text
 from plotting.results.caption import Caption
 from plotting.results.histograms import Variation
 from plotting.results.moments import FloatArray
-from plotting.results.run import Counts, Detector
-from plotting.style.house import ANOMALOUS, EVERYTHING, SYSTEMATIC, house_style, new_figure
-from plotting.style.wording import count_text, words
+from plotting.results.run import Counts, Detector, Results
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS, EVERYTHING, SYSTEMATIC
+from plotting.style.house import house_style
+from plotting.style.markup import share_text
+from plotting.style.wording import capitalised, count_text, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+
+class FlaggedFigure(NamedFigure[Results, RunFacts]):
+    """The events that each detector and the ensemble flag."""
+
+    section = "detectors"
+    name = "flagged"
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Flagged events")
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """State the events that each detector flags, and those that the ensemble flags."""
+        record = facts.record
+        selected = record.counts.selected
+        by = [
+            f"the {words(name)} flags {count_text(found.flagged)} ({share_text(found.flagged, selected)})"
+            for name, found in record.detectors.items()
+        ]
+        anomalous = part_text(record.counts.anomalous, selected)
+        return Markup("{}. {} are flagged by {}.").format(
+            capitalised(listed(by)), anomalous, votes_needed(record.ensemble, record.min_votes)
+        )
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_flagged(data.detectors, data.counts, data.caption)
 
 
 @house_style()
@@ -28,6 +65,10 @@ def draw_flagged(detectors: Mapping[str, Detector], counts: Counts, caption: Cap
         counts: of all events.
         caption: of the sample.
     """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     rows = [(words(name), detector.flagged, detector.varied) for name, detector in detectors.items()]
     plural = "s" if counts.min_votes > 1 else ""
     rows.append((f"ensemble\n(≥ {counts.min_votes} vote{plural})", counts.anomalous, counts.varied))

@@ -3,15 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from markupsafe import Markup
 
+from plotting.figures.facts import EvaluationFacts
+from plotting.figures.figure import DetectorFigure
+from plotting.figures.sentences import listed, quantity_title
 from plotting.results.caption import Caption
-from plotting.results.evaluation import Metric
-from plotting.style.house import ANOMALOUS, axis_text, house_style, new_figure
+from plotting.results.evaluation import Evaluation, Metric
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
+from plotting.style.markup import metric_text
 from plotting.style.wording import with_error, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class ImportanceFigure(DetectorFigure[Evaluation, EvaluationFacts]):
+    """How much a supervised detector needs each feature."""
+
+    section = "scores"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"importance_{self.detector}"
+
+    def is_in(self, data: Evaluation) -> bool:
+        """Tell whether this was measured for the detector."""
+        return self.detector in data.detectors and bool(data.detectors[self.detector].importance)
+
+    def title(self, facts: EvaluationFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup.escape(f"What the {words(self.detector)} looks at")
+
+    def caption(self, facts: EvaluationFacts) -> Markup:
+        """Name the features that the detector needs most."""
+        drops = facts.metrics[self.detector]["importance"]
+        largest = sorted(drops, key=lambda name: drops[name]["value"], reverse=True)[:3]
+        said = [
+            Markup("{} {}").format(quantity_title(facts.record.features, name), metric_text(drops[name]))
+            for name in largest
+        ]
+        return Markup("AUC lost when the values of a feature are shuffled; most for {}.").format(listed(said))
+
+    def draw(self, data: Evaluation) -> Figure:
+        """Draw it."""
+        importance = data.detectors[self.detector].importance
+        return draw_importance(self.detector, importance, data.feature_titles, data.caption)
 
 
 @house_style()
@@ -24,6 +70,8 @@ def draw_importance(name: str, importance: Mapping[str, Metric], titles: Mapping
         titles: of the features by name, in ROOT's TLatex.
         caption: of the sample.
     """
+    from matplotlib.ticker import MaxNLocator
+
     ranked = sorted(importance.items(), key=lambda item: item[1].value or 0.0, reverse=True)
     drops = np.array([drop.value or 0.0 for _, drop in ranked])
     errors = np.array([drop.error or 0.0 for _, drop in ranked])

@@ -3,25 +3,99 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from markupsafe import Markup
 from numpy.typing import NDArray
 
+from plotting.figures.facts import AnyFacts
+from plotting.figures.figure import NamedFigure
 from plotting.results.caption import Caption
+from plotting.results.evaluation import Evaluation
 from plotting.results.moments import FloatArray
+from plotting.results.run import Results
+from plotting.results.run_record import AnyRecord
 from plotting.results.tables import LatentSpace, Projection
-from plotting.style.house import ANOMALOUS, NORMAL, house_style, new_figure
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS, NORMAL
+from plotting.style.house import house_style
 from plotting.style.wording import count_text
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
 _CENTRE = (0.5, 99.5)  # percentiles; events far out would squeeze all others into a spot
+
+
+class LatentRanksFigure(NamedFigure[Results | Evaluation, AnyFacts]):
+    """Events in two dimensions, by their ranks."""
+
+    section = "training"
+    name = "latent_ranks"
+
+    def is_in(self, data: Results | Evaluation) -> bool:
+        """Tell whether events were projected."""
+        return data.latent is not None
+
+    def title(self, facts: AnyFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Events in two dimensions, coloured by their mean rank")
+
+    def caption(self, facts: AnyFacts) -> Markup:
+        """State how much of the variance the axes of PCA carry."""
+        return _explained(facts.record)
+
+    def draw(self, data: Results | Evaluation) -> Figure:
+        """Draw it."""
+        assert data.latent is not None
+        return draw_latent_ranks(data.latent, data.caption)
+
+
+class LatentLabelsFigure(NamedFigure[Results | Evaluation, AnyFacts]):
+    """Events in two dimensions, by their labels."""
+
+    section = "training"
+    name = "latent_labels"
+
+    def is_in(self, data: Results | Evaluation) -> bool:
+        """Tell whether events with labels were projected."""
+        return data.latent is not None and data.latent.labels is not None
+
+    def title(self, facts: AnyFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Events in two dimensions, coloured by what they are")
+
+    def caption(self, facts: AnyFacts) -> Markup:
+        """State how much of the variance the axes of PCA carry."""
+        return _explained(facts.record)
+
+    def draw(self, data: Results | Evaluation) -> Figure:
+        """Draw it."""
+        assert data.latent is not None
+        assert data.latent.labels is not None
+        return draw_latent_labels(data.latent, data.latent.labels, data.caption)
+
+
+def _explained(record: AnyRecord) -> Markup:
+    spaces = {"features": "the features", "latent": "the latent space of the autoencoder"}
+    said = [
+        Markup("{:.1f} % and {:.1f} % of the variance of {}").format(
+            *(100 * part for part in record.latent[space]), name
+        )
+        for space, name in spaces.items()
+        if record.latent.get(space)
+    ]
+    return Markup("The axes of PCA carry {}.").format(Markup("; ").join(said)) if said else Markup("")
 
 
 @house_style()
 def draw_latent_ranks(latent: LatentSpace, caption: Caption) -> Figure:
     """Draw each projection with the events coloured by their mean rank, the most anomalous on top."""
+    from matplotlib.lines import Line2D
+
     figure, panels = _panels(latent, caption, 1.1)
     order = np.argsort(latent.ranks)
     for axes, projection in zip(panels, latent.projections, strict=True):
@@ -45,6 +119,8 @@ def draw_latent_labels(latent: LatentSpace, labels: NDArray[np.int64], caption: 
         labels: 1 for signal and 0 for background, shape (n,).
         caption: of the sample.
     """
+    from matplotlib.lines import Line2D
+
     figure, panels = _panels(latent, caption, 0.0)
     kinds = ((0, NORMAL, "background"), (1, ANOMALOUS, "signal"))
     for axes, projection in zip(panels, latent.projections, strict=True):

@@ -3,16 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from markupsafe import Markup
 
+from plotting.figures.facts import AnyFacts
+from plotting.figures.figure import DetectorFigure
 from plotting.results.caption import Caption
+from plotting.results.evaluation import Evaluation
 from plotting.results.record_tables import History
-from plotting.style.house import house_style, new_figure, sequence_colour
+from plotting.results.run import Results
+from plotting.style.canvas import new_figure
+from plotting.style.colours import sequence_colour
+from plotting.style.house import house_style
+from plotting.style.markup import number_markup
 from plotting.style.wording import capitalised, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class LossFigure(DetectorFigure[Results | Evaluation, AnyFacts]):
+    """The loss of a training after each epoch."""
+
+    section = "training"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"loss_{self.detector}"
+
+    def is_in(self, data: Results | Evaluation) -> bool:
+        """Tell whether the detector was trained in epochs."""
+        return self.detector in data.history
+
+    def title(self, facts: AnyFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup.escape(f"Training of the {words(self.detector)}")
+
+    def caption(self, facts: AnyFacts) -> Markup:
+        """State the number of epochs and the lowest validation loss, of each fold."""
+        folds = facts.record.history[self.detector]
+        said = []
+        for place, fold in enumerate(folds):
+            validation = fold.validation
+            best = min(range(len(validation)), key=validation.__getitem__)
+            of_fold = f"Fold {place}: " if len(folds) > 1 else ""
+            said.append(
+                Markup("{}{} epochs; the lowest validation loss, {}, is that of epoch {}.").format(
+                    of_fold, len(validation), number_markup(validation[best]), best + 1
+                )
+            )
+        return Markup(" ").join(said)
+
+    def draw(self, data: Results | Evaluation) -> Figure:
+        """Draw it."""
+        return draw_loss(self.detector, data.history[self.detector], data.caption)
 
 
 @house_style()
@@ -24,6 +73,9 @@ def draw_loss(name: str, folds: Sequence[History], caption: Caption) -> Figure:
         folds: one for each fold of the training sample.
         caption: of the sample.
     """
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
     figure = new_figure(caption, 7.0, 4.7 + 0.15 * len(folds))
     axes = figure.subplots()
     handles = [Line2D([], [], color="0.3", ls="--", label="training"), Line2D([], [], color="0.3", label="validation")]

@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import listed, quantity_title, split_text
 from plotting.results.caption import Caption
 from plotting.results.moments import FloatArray, Moments
-from plotting.style.house import ANOMALOUS, axis_text, house_style, new_figure
-from plotting.style.wording import count_text
+from plotting.results.record_tables import most_different
+from plotting.results.run import Results
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
+from plotting.style.markup import number_markup
+from plotting.style.wording import capitalised, count_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class MeansFigure(NamedFigure[Results, RunFacts]):
+    """The ratio of the means of anomalous and of normal events, for each feature."""
+
+    section = "features"
+    name = "means"
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Means of anomalous over normal events")
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """Name the features whose means differ most."""
+        record = facts.record
+        ratios = most_different(record.means)
+        if not ratios:
+            return Markup("No feature has both a normal and an anomalous mean to compare.")
+        named = [
+            Markup("{} {}").format(quantity_title(record.features, name), number_markup(ratio))
+            for name, ratio in list(ratios.items())[:3]
+        ]
+        said = capitalised(split_text(record.counts))
+        return Markup("{}; the ratios farthest from 1 are {}.").format(said, listed(named))
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        return draw_means(data.feature_titles, data.moments.normal, data.moments.anomalous, data.caption)
 
 
 def mean_ratios(normal: Moments, anomalous: Moments) -> tuple[FloatArray, FloatArray]:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from markupsafe import Markup
 
+from plotting.figures.facts import EvaluationFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import metric_of_each
 from plotting.results.caption import Caption
-from plotting.results.evaluation import Evaluated
-from plotting.style.house import detector_colours, house_style, new_figure
+from plotting.results.evaluation import Evaluated, Evaluation
+from plotting.style.canvas import new_figure
+from plotting.style.colours import detector_colours
+from plotting.style.house import house_style
 from plotting.style.wording import capitalised, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 # The recall is the true positive rate.
 _SHOWN = {
@@ -24,9 +33,30 @@ _SHOWN = {
 }
 
 
+class MetricsFigure(NamedFigure[Evaluation, EvaluationFacts]):
+    """The figures of merit of all detectors."""
+
+    section = "performance"
+    name = "metrics"
+
+    def title(self, facts: EvaluationFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Figures of merit")
+
+    def caption(self, facts: EvaluationFacts) -> Markup:
+        """State two of the figures of merit."""
+        return Markup("Accuracy: {}. F1: {}.").format(metric_of_each(facts, "accuracy"), metric_of_each(facts, "f1"))
+
+    def draw(self, data: Evaluation) -> Figure:
+        """Draw it."""
+        return draw_metrics(data.detectors, data.caption)
+
+
 @house_style()
 def draw_metrics(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure:
     """Draw a point with its error for each detector and figure of merit; what is not defined is left out."""
+    from matplotlib.lines import Line2D
+
     number = len(detectors)
     figure = new_figure(caption, 7.0, 1.4 + len(_SHOWN) * (0.3 + 0.14 * number) + 0.26 * number)
     axes = figure.subplots()

@@ -3,15 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from markupsafe import Markup
 
+from plotting.figures.facts import AnyFacts
+from plotting.figures.figure import DetectorFigure
 from plotting.results.caption import Caption
+from plotting.results.evaluation import Evaluation
 from plotting.results.record_tables import Reconstruction
-from plotting.style.house import ANOMALOUS, NORMAL, axis_text, house_style, new_figure
+from plotting.results.run import Results
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS, NORMAL
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
+from plotting.style.markup import number_markup, title_markup
 from plotting.style.wording import capitalised, count_text, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class ReconstructionFigure(DetectorFigure[Results | Evaluation, AnyFacts]):
+    """The errors of an autoencoder in each feature."""
+
+    section = "training"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"reconstruction_{self.detector}"
+
+    def is_in(self, data: Results | Evaluation) -> bool:
+        """Tell whether the detector reconstructs events."""
+        return self.detector in data.reconstruction
+
+    def title(self, facts: AnyFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup.escape(f"Squared errors of the {words(self.detector)} on its training events")
+
+    def caption(self, facts: AnyFacts) -> Markup:
+        """Name the feature with the largest mean error, of flagged and of other events, in each fold."""
+        folds, features = facts.record.reconstruction[self.detector], facts.record.features
+        said = []
+        for place, fold in enumerate(folds):
+            of_fold = f"Fold {place}: " if len(folds) > 1 else ""
+            kinds = [
+                Markup("of {} events {}, the mean is largest for {}, {}").format(
+                    count_text(errors.events),
+                    label,
+                    title_markup(features[worst].title),
+                    number_markup(errors.mean[worst]),
+                )
+                for label, errors in (("not flagged", fold.normal), ("flagged", fold.flagged))
+                if errors is not None
+                for worst in [max(range(len(features)), key=errors.mean.__getitem__)]
+            ]
+            said.append(Markup("{}{}.").format(of_fold, Markup("; ").join(kinds)))
+        return capitalised(Markup(" ").join(said))
+
+    def draw(self, data: Results | Evaluation) -> Figure:
+        """Draw it."""
+        titles = data.feature_titles
+        return draw_reconstruction(
+            self.detector,
+            titles if isinstance(titles, tuple) else tuple(titles.values()),
+            data.reconstruction[self.detector],
+            data.caption,
+        )
 
 
 @house_style()
@@ -24,6 +86,8 @@ def draw_reconstruction(name: str, titles: Sequence[str], folds: Sequence[Recons
         folds: one for each fold of the training sample; they are drawn side by side.
         caption: of the sample.
     """
+    from matplotlib.lines import Line2D
+
     kinds = [
         (kind, colour, label)
         for fold in folds

@@ -3,19 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from markupsafe import Markup
 
+from plotting.figures.facts import EvaluationFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import metric_of_each
 from plotting.results.caption import Caption
-from plotting.results.evaluation import Evaluated
-from plotting.style.house import detector_colours, house_style, new_figure
-from plotting.style.wording import capitalised, with_error, words
+from plotting.results.evaluation import Evaluated, Evaluation
+from plotting.style.canvas import new_figure
+from plotting.style.colours import detector_colours
+from plotting.style.house import house_style
+from plotting.style.wording import capitalised, count_text, with_error, words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
 
 _DIAGONAL: Mapping[str, Any] = {"color": "0.5", "ls": ":", "lw": 1.5}
+
+
+class RocFigure(NamedFigure[Evaluation, EvaluationFacts]):
+    """The ROC curves of all detectors."""
+
+    section = "performance"
+    name = "roc"
+
+    def title(self, facts: EvaluationFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Signal efficiency against background efficiency")
+
+    def caption(self, facts: EvaluationFacts) -> Markup:
+        """State the events, and the area under each curve."""
+        return _areas(facts)
+
+    def draw(self, data: Evaluation) -> Figure:
+        """Draw it."""
+        return draw_roc(data.detectors, data.caption)
+
+
+class LogRocFigure(NamedFigure[Evaluation, EvaluationFacts]):
+    """The ROC curves with a logarithmic background efficiency."""
+
+    section = "performance"
+    name = "roc_log"
+
+    def title(self, facts: EvaluationFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("The same for small background efficiencies")
+
+    def caption(self, facts: EvaluationFacts) -> Markup:
+        """State the events, and the area under each curve."""
+        return _areas(facts)
+
+    def draw(self, data: Evaluation) -> Figure:
+        """Draw it."""
+        return draw_roc_log(data.detectors, data.caption)
+
+
+def _areas(facts: EvaluationFacts) -> Markup:
+    tested = next(iter(facts.metrics.values()))
+    return Markup("{} signal and {} background events. Area under the curve: {}.").format(
+        count_text(tested["signal"]), count_text(tested["background"]), metric_of_each(facts, "auc")
+    )
 
 
 @house_style()
@@ -59,6 +113,8 @@ def _draw_curves(axes: Axes, detectors: Mapping[str, Evaluated]) -> None:
 
 
 def _legend(detectors: Mapping[str, Evaluated]) -> list[Line2D]:
+    from matplotlib.lines import Line2D
+
     colours = detector_colours(detectors)
     areas = {name: detector.metrics["auc"] for name, detector in detectors.items()}
     return [

@@ -3,32 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
+from plotting.figures.facts import RunFacts
+from plotting.figures.figure import ENSEMBLE, DetectorFigure
+from plotting.figures.sentences import part_text, thresholds_text, votes_needed
 from plotting.figures.systematics import draw_band, merged, merged_bins, systematic_error, variation_text
 from plotting.results.caption import Caption
 from plotting.results.histograms import Labelled, Spectrum, Variation
-from plotting.results.run import Detector
-from plotting.style.house import (
-    ANOMALOUS,
-    BACKGROUND,
-    EVERYTHING,
-    NORMAL,
-    SIGNAL,
-    house_style,
-    log_counts,
-    new_figure,
-    number_text,
-    occupied,
-    sequence_colour,
-    set_score_axis,
-)
+from plotting.results.run import Detector, Results
+from plotting.style.axes import log_counts, number_text, occupied, set_score_axis
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS, BACKGROUND, EVERYTHING, NORMAL, SIGNAL, sequence_colour
+from plotting.style.house import house_style
 from plotting.style.wording import capitalised, count_text, words
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
 _LEAST = 100  # events of a merged bin in which a variation is compared with the nominal scores
+
+
+@dataclass(frozen=True)
+class ScoreFigure(DetectorFigure[Results, RunFacts]):
+    """The scores of all events of a run."""
+
+    section = "detectors"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"score_{self.detector}"
+
+    def title(self, facts: RunFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup.escape(capitalised(f"{words(self.detector)} score"))
+
+    def caption(self, facts: RunFacts) -> Markup:
+        """State the events that are flagged, and the thresholds."""
+        record = facts.record
+        if self.detector == ENSEMBLE:
+            flagged = part_text(record.counts.anomalous, record.counts.selected)
+            return Markup("{} are flagged by {}. The score is the mean rank over the detectors.").format(
+                flagged, votes_needed(record.ensemble, record.min_votes)
+            )
+        found = record.detectors[self.detector]
+        folds = len(found.thresholds)
+        above = "the threshold" if folds == 1 else f"the thresholds of the {folds} folds,"
+        flagged = part_text(found.flagged, record.counts.selected)
+        return Markup("{} lie above {} {}.").format(flagged, above, thresholds_text(found.thresholds))
+
+    def draw(self, data: Results) -> Figure:
+        """Draw it."""
+        name = self.detector
+        labelled, variations = data.labelled_scores.get(name), data.varied_scores[name]
+        return draw_scores(name, data.scores[name], data.detectors.get(name), data.caption, labelled, variations)
 
 
 def score_title(name: str) -> str:

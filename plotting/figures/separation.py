@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.figure import Figure
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
+from markupsafe import Markup
+
+from plotting.figures.facts import EvaluationFacts
+from plotting.figures.figure import DetectorFigure
 from plotting.figures.scores import score_title
+from plotting.figures.sentences import part_text
 from plotting.results.caption import Caption
-from plotting.results.evaluation import Evaluated
-from plotting.style.house import (
-    ANOMALOUS,
-    NORMAL,
-    house_style,
-    log_counts,
-    new_figure,
-    number_text,
-    occupied,
-    set_score_axis,
-)
-from plotting.style.wording import count_text
+from plotting.results.evaluation import Evaluated, Evaluation
+from plotting.style.axes import log_counts, number_text, occupied, set_score_axis
+from plotting.style.canvas import new_figure
+from plotting.style.colours import ANOMALOUS, NORMAL
+from plotting.style.house import house_style
+from plotting.style.markup import metric_text, number_markup
+from plotting.style.wording import capitalised, count_text, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 _HEADROOM = 0.5  # above the histograms, for the legend
+
+
+@dataclass(frozen=True)
+class SeparationFigure(DetectorFigure[Evaluation, EvaluationFacts]):
+    """The scores of signal and of background."""
+
+    section = "scores"
+
+    @property
+    def name(self) -> str:
+        """Name of its files, without ending."""
+        return f"score_{self.detector}"
+
+    def is_in(self, data: Evaluation) -> bool:
+        """Tell whether this was evaluated."""
+        return self.detector in data.detectors
+
+    def title(self, facts: EvaluationFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup.escape(capitalised(f"{words(self.detector)} score of signal and background"))
+
+    def caption(self, facts: EvaluationFacts) -> Markup:
+        """State the events of each kind that are flagged, the threshold and the AUC."""
+        found = facts.metrics[self.detector]
+        confusion = found["confusion"]
+        cut = (
+            Markup(" above the threshold {}").format(number_markup(found["threshold"])) if "threshold" in found else ""
+        )
+        return Markup("{} and {} are flagged{}; AUC {}.").format(
+            part_text(confusion["true_positive"], found["signal"], "signal events"),
+            part_text(confusion["false_positive"], found["background"], "background events"),
+            cut,
+            metric_text(found["auc"]),
+        )
+
+    def draw(self, data: Evaluation) -> Figure:
+        """Draw it."""
+        return draw_separation(self.detector, data.detectors[self.detector], data.caption)
 
 
 @house_style()

@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from markupsafe import Markup
 
+from plotting.figures.facts import EvaluationFacts
+from plotting.figures.figure import NamedFigure
+from plotting.figures.sentences import metric_of_each
 from plotting.results.caption import Caption
-from plotting.results.evaluation import Evaluated
-from plotting.style.house import detector_colours, house_style, new_figure
+from plotting.results.evaluation import Evaluated, Evaluation
+from plotting.style.canvas import new_figure
+from plotting.style.colours import detector_colours
+from plotting.style.house import house_style
 from plotting.style.wording import capitalised, with_error, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class SignificanceFigure(NamedFigure[Evaluation, EvaluationFacts]):
+    """The significance improvement of all detectors."""
+
+    section = "performance"
+    name = "significance"
+
+    def title(self, facts: EvaluationFacts) -> Markup:
+        """Say in a few words what is drawn."""
+        return Markup("Significance improvement")
+
+    def caption(self, facts: EvaluationFacts) -> Markup:
+        """State the largest improvement of each detector."""
+        return Markup("Largest improvement: {}.").format(metric_of_each(facts, "max_sic"))
+
+    def draw(self, data: Evaluation) -> Figure:
+        """Draw it."""
+        return draw_significance(data.detectors, data.caption)
 
 
 @house_style()
@@ -20,6 +47,8 @@ def draw_significance(detectors: Mapping[str, Evaluated], caption: Caption) -> F
 
     Where few background events pass, all curves are on one line through the origin; the legend says how few.
     """
+    from matplotlib.lines import Line2D
+
     figure = new_figure(caption, 7.0, 5.1 + 0.29 * (len(detectors) + 2))
     axes = figure.subplots()
     efficiency = np.linspace(0, 1, 200)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from plotting.results.histograms import Spectrum, Variation
 from plotting.results.moments import FloatArray
-from plotting.style.house import SYSTEMATIC, occupied
+from plotting.style.axes import occupied
+from plotting.style.colours import SYSTEMATIC
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def systematic_error(

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from markupsafe import Markup
 
 from plotting.errors import UnreadableResult
+from plotting.figures.contents import EVALUATION_KINDS, RUN_KINDS, every_figure
+from plotting.figures.display import DisplayFigure
+from plotting.figures.facts import EvaluationFacts, RunFacts, ShownEvent
+from plotting.figures.figure import NamedFigure, Names
+from plotting.figures.sentences import quantity_title, thresholds_text, votes_needed
 from plotting.pages import template_environment, write_page
-from plotting.report.captions import Findings, describe_figure, feature_title, thresholds, votes_needed
 from plotting.report.inline import InlineFigure, inline_figures
-from plotting.report.top_events import TopEvent, read_top_events
+from plotting.report.top_events import read_top_events
 from plotting.results.checksums import check_results
-from plotting.results.record_tables import DaskEngine, Mean
+from plotting.results.record_tables import DaskEngine, most_different
 from plotting.results.records import check_files, checked_keys, read_json
 from plotting.results.run_record import (
     RUN_JSON,
     AnyRecord,
-    EvaluationRecord,
     RunRecord,
-    as_table,
     read_evaluation_record,
     read_run_record,
 )
 from plotting.results.tables import read_contributions
 from plotting.style.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
-from plotting.style.wording import capitalised, count_text, words
+from plotting.style.wording import capitalised, count_text, luminosity_in_unit, words
 
 REPORT = "report.html"
 METRICS = "metrics.json"
@@ -40,28 +42,45 @@ _MEANS = 8  # features whose means are compared in the summary
 _RUN_REMEDY = "repeat the run that wrote it (python -m analysis.run)"
 _EVALUATION_REMEDY = "repeat the evaluation that wrote it (python -m analysis.evaluate)"
 
-# Sections of the page in their order, each with its heading and the keys of the record that it has a table for.
-_RUN_SECTIONS = {
-    "selection": ("Selection", ("cutflow",)),
-    "detectors": ("Detectors", ("detectors",)),
-    "events": ("Most anomalous events", ()),
-    "features": ("Features", ("means",)),
-    "planes": ("Planes", ()),
-    "variations": ("Systematic variations", ("variations",)),
-    "training": ("Training", ("training",)),
-    "more": ("More figures", ()),
-    "timing": ("Timing", ("timings",)),
-    "provenance": ("Provenance", ("command",)),
+# Sections of the page in their order: each with its heading, and with what its template shows beside figures.
+_RUN_SECTIONS: Mapping[str, tuple[str, Callable[[RunFacts], object]]] = {
+    "selection": ("Selection", lambda facts: facts.record.cutflow),
+    "detectors": ("Detectors", lambda facts: facts.record.detectors),
+    "events": ("Most anomalous events", lambda facts: facts.events),
+    "features": ("Features", lambda facts: facts.record.means),
+    "planes": ("Planes", lambda _: None),
+    "variations": ("Systematic variations", lambda facts: facts.record.variations),
+    "training": ("Training", lambda facts: facts.record.training),
+    "more": ("More figures", lambda _: None),
+    "timing": ("Timing", lambda facts: facts.record.timings),
+    "provenance": ("Provenance", lambda facts: facts.record.command),
 }
-_EVALUATION_SECTIONS = {
-    "performance": ("Performance", ("metrics",)),
-    "scores": ("Scores", ()),
-    "selection": ("Selection", ("samples",)),
-    "training": ("Training", ("training",)),
-    "more": ("More figures", ()),
-    "timing": ("Timing", ("timings",)),
-    "provenance": ("Provenance", ("command",)),
+_EVALUATION_SECTIONS: Mapping[str, tuple[str, Callable[[EvaluationFacts], object]]] = {
+    "performance": ("Performance", lambda facts: facts.metrics),
+    "scores": ("Scores", lambda _: None),
+    "selection": ("Selection", lambda facts: facts.record.samples),
+    "training": ("Training", lambda facts: facts.record.training),
+    "more": ("More figures", lambda _: None),
+    "timing": ("Timing", lambda facts: facts.record.timings),
+    "provenance": ("Provenance", lambda facts: facts.record.command),
 }
+_UNKNOWN = "more"  # section of figures of no known kind
+
+Data = TypeVar("Data")
+Facts = TypeVar("Facts")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written.
+
+    Attributes:
+        path: of the page, which appears under this name only when it is whole.
+        failed: names of figures whose captions could not be written, each with the reason; the page says so too.
+    """
+
+    path: Path
+    failed: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -82,85 +101,146 @@ class Section:
     illustrations: Sequence[Illustration]
 
 
-def write_report(folder: Path, failed: Mapping[str, str] | None = None) -> Path:
+@dataclass
+class _Illustrated:
+    """The figures of a page.
+
+    Attributes:
+        sections: figures of each section, in order.
+        displays: of events, by their place.
+        failed: names of figures whose captions could not be written, each with the reason.
+    """
+
+    sections: dict[str, list[Illustration]] = field(default_factory=dict)
+    displays: dict[int, Illustration] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def write_report(folder: Path, failed: Mapping[str, str] | None = None) -> Report:
     """Write `folder`/report.html from what a run or an evaluation left there; figures that are not there are left out.
 
     Args:
         folder: of a run, with `run.json`, or of an evaluation, with `metrics.json`, too.
         failed: names of figures that could not be drawn, each with the reason; the page says so.
 
-    Returns:
-        The path of the report, which appears under this name only when it is whole.
-
     Raises:
         MissingResult: the folder or its run.json is not there.
         UnreadableResult: a file is truncated or not what its name says.
         PageFolderError: the report cannot be written.
     """
-    return write_page(folder / REPORT, render_report(folder, failed or {}))
+    page, uncaptioned = render_report(folder, failed or {})
+    return Report(write_page(folder / REPORT, page), uncaptioned)
 
 
-def render_report(folder: Path, failed: Mapping[str, str]) -> str:
-    """Return the page, as `write_report` writes it."""
-    is_evaluation = (folder / METRICS).exists()
-    remedy = _EVALUATION_REMEDY if is_evaluation else _RUN_REMEDY
+def render_report(folder: Path, failed: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """Return the page and the captions that failed, as `write_report` writes and returns them."""
+    remedy = _remedy(folder)
     check_files(folder, (RUN_JSON,), remedy)
     check_results(folder, (RUN_JSON, METRICS, "anomalies.csv", "objects.json"), remedy)
-    read = read_evaluation_record if is_evaluation else read_run_record
-    record = read(folder / RUN_JSON, remedy)
-    metrics = read_json(folder / METRICS, remedy) if is_evaluation else {}
     images = inline_figures(sorted((folder / "figures").glob("*.png")))
-    with checked_keys(folder / METRICS, remedy):
-        features = [feature.name for feature in record.features]
-        contributions = read_contributions(folder / "anomalies.csv", tuple(record.detectors), features, remedy)
-        table = as_table(record)  # for captions
-        findings = Findings(table, metrics, contributions)
-        events = read_top_events(folder, record, remedy)
-        displays = {event.place: images.pop(f"display_{event.place}", None) for event in events}
-        sampled = record.samples if isinstance(record, EvaluationRecord) else (record.sample,)
-        sections = _sections(findings, images, events)
-        try:
-            return (
-                _environment(record, table)
-                .get_template("report.html")
-                .render(
-                    run=record,
-                    metrics=metrics,
-                    sections=sections,
-                    events=events,
-                    failed=failed,
-                    displays=displays,
-                    files=[file for sample in sampled for file in sample.files],
-                    different=_different_means(record.means) if isinstance(record, RunRecord) else [],
-                    best=_best_detector(metrics),
-                    configuration=dict(_flattened(record.configuration)),
-                    seed=record.configuration.get("seed"),
-                )
-            )
-        except jinja2.UndefinedError as error:
-            raise UnreadableResult(f"{folder / RUN_JSON}: lacks a key ({error}); {remedy}") from error
+    if (folder / METRICS).exists():
+        return _render_evaluation(folder, images, failed)
+    return _render_run(folder, images, failed)
 
 
-def _sections(findings: Findings, images: Mapping[str, InlineFigure], events: Sequence[TopEvent]) -> list[Section]:
-    """Return the sections that there is something for, with their figures in the order of their kinds."""
-    illustrations: dict[str, list[tuple[tuple[int, ...], Illustration]]] = {}
-    for name, figure in images.items():
-        text = describe_figure(name, findings)
-        illustrations.setdefault(text.section, []).append((text.order, Illustration(figure, text.title, text.numbers)))
-    present = {key for key, value in findings.record.items() if value} | ({"metrics"} if findings.metrics else set())
-    filled = {"events"} if events else set()
-    sections = []
-    for name, (title, keys) in (_EVALUATION_SECTIONS if findings.metrics else _RUN_SECTIONS).items():
-        ordered = [shown for _, shown in sorted(illustrations.get(name, ()), key=lambda pair: pair[0])]
-        if ordered or name in filled or (present.issuperset(keys) and keys):
-            sections.append(Section(name, title, ordered))
-    return sections
+def _remedy(folder: Path) -> str:
+    return _EVALUATION_REMEDY if (folder / METRICS).exists() else _RUN_REMEDY
 
 
-def _different_means(means: Mapping[str, Mean]) -> list[str]:
-    """Return the features whose means differ most, those with the ratio farthest from 1 first."""
-    known = {name: mean.ratio for name, mean in means.items() if mean.ratio}
-    return sorted(known, key=lambda name: abs(math.log(known[name])), reverse=True)[:_MEANS]
+def _render_run(
+    folder: Path, images: dict[str, InlineFigure], failed: Mapping[str, str]
+) -> tuple[str, Mapping[str, str]]:
+    record = read_run_record(folder / RUN_JSON, _RUN_REMEDY)
+    quantities = (*record.features, *record.observables)
+    features = [feature.name for feature in record.features]
+    events = read_top_events(folder, record, _RUN_REMEDY)
+    facts = RunFacts(
+        record,
+        read_contributions(folder / "anomalies.csv", tuple(record.detectors), features, _RUN_REMEDY),
+        {event.place: ShownEvent(event.ensemble, event.objects) for event in events},
+    )
+    names = Names.of((quantity.name for quantity in quantities), record.detectors)
+    shown = _illustrate(every_figure(RUN_KINDS, names), facts, images)
+    page = _render(
+        folder,
+        record,
+        sections=_sections(_RUN_SECTIONS, facts, shown),
+        events=events,
+        displays={event.place: shown.displays.get(event.place) for event in events},
+        failed=failed,
+        uncaptioned=shown.failed,
+        files=record.sample.files,
+        different=list(most_different(record.means).items())[:_MEANS],
+    )
+    return page, shown.failed
+
+
+def _render_evaluation(
+    folder: Path, images: dict[str, InlineFigure], failed: Mapping[str, str]
+) -> tuple[str, Mapping[str, str]]:
+    record = read_evaluation_record(folder / RUN_JSON, _EVALUATION_REMEDY)
+    metrics = read_json(folder / METRICS, _EVALUATION_REMEDY)
+    with checked_keys(folder / METRICS, _EVALUATION_REMEDY):
+        facts = EvaluationFacts(record, metrics)
+        detectors = (*record.detectors, *metrics, *record.history, *record.reconstruction)
+        names = Names.of((feature.name for feature in record.features), detectors)
+        shown = _illustrate(every_figure(EVALUATION_KINDS, names), facts, images)
+        page = _render(
+            folder,
+            record,
+            metrics=metrics,
+            best=_best_detector(metrics),
+            sections=_sections(_EVALUATION_SECTIONS, facts, shown),
+            failed=failed,
+            uncaptioned=shown.failed,
+            files=[file for sample in record.samples for file in sample.files],
+        )
+    return page, shown.failed
+
+
+def _render(folder: Path, record: AnyRecord, **more: Any) -> str:
+    """Return the page of a record and of what else the templates show."""
+    absent: dict[str, Any] = {"metrics": {}, "best": None, "events": [], "displays": {}, "different": []}
+    configuration = record.configuration
+    given = {"configuration": dict(_flattened(configuration)), "seed": configuration.get("seed")}
+    try:
+        return _environment(record).get_template("report.html").render(run=record, **absent | given | more)
+    except jinja2.UndefinedError as error:
+        raise UnreadableResult(f"{folder}: a file lacks a key ({error}); {_remedy(folder)}") from error
+
+
+def _illustrate(
+    figures: Iterable[NamedFigure[Data, Facts]], facts: Facts, images: Mapping[str, InlineFigure]
+) -> _Illustrated:
+    """Put titles and captions under the figures that are there; those of no known kind have their names for titles."""
+    shown, left = _Illustrated(), dict(images)
+    for figure in figures:
+        if image := left.pop(figure.name, None):
+            try:
+                numbers = figure.caption(facts)
+            except Exception as error:
+                logging.getLogger(__name__).exception("no caption of %s", figure.name)
+                numbers, shown.failed[figure.name] = Markup(""), f"{type(error).__name__}: {error}"
+            illustration = Illustration(image, figure.title(facts), numbers)
+            if isinstance(figure, DisplayFigure):
+                shown.displays[figure.place] = illustration
+            else:
+                shown.sections.setdefault(figure.section, []).append(illustration)
+    shown.sections[_UNKNOWN] = [
+        Illustration(image, Markup.escape(capitalised(words(name))), Markup("")) for name, image in left.items()
+    ]
+    return shown
+
+
+def _sections(
+    headings: Mapping[str, tuple[str, Callable[[Facts], object]]], facts: Facts, shown: _Illustrated
+) -> list[Section]:
+    """Return the sections that there is something for."""
+    return [
+        Section(name, title, shown.sections.get(name, []))
+        for name, (title, content) in headings.items()
+        if shown.sections.get(name) or content(facts)
+    ]
 
 
 def _best_detector(metrics: Mapping[str, Any]) -> str | None:
@@ -182,7 +262,7 @@ def _change(varied: int, nominal: int) -> str:
 
 def _luminosity(inverse_femtobarn: float) -> Markup:
     """Write a luminosity in 1/fb, a small one in 1/pb."""
-    value, unit = (inverse_femtobarn, "fb") if inverse_femtobarn >= 1 else (1000 * inverse_femtobarn, "pb")
+    value, unit = luminosity_in_unit(inverse_femtobarn)
     return Markup("{} {}<sup>−1</sup>").format(number_markup(value), unit)
 
 
@@ -197,7 +277,7 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
     return flat
 
 
-def _environment(record: AnyRecord, table: Mapping[str, Any]) -> jinja2.Environment:
+def _environment(record: AnyRecord) -> jinja2.Environment:
     """Return what turns templates into a report: numbers and titles are written as HTML."""
     environment = template_environment()
     environment.filters |= {
@@ -207,15 +287,15 @@ def _environment(record: AnyRecord, table: Mapping[str, Any]) -> jinja2.Environm
         "tlatex": title_markup,
         "words": words,
         "capitalised": capitalised,
-        "thresholds": lambda found: thresholds(as_table(found)),
+        "thresholds": thresholds_text,
         "with_error": metric_text,
         "luminosity": _luminosity,
-        "feature": lambda name: feature_title(table, name),
+        "feature": lambda name: quantity_title(record.features, name),
     }
     environment.globals |= {
         "share": share_text,
         "change": _change,
         "cores": lambda: _cores(record),
-        "votes_needed": lambda: votes_needed(table),
+        "votes_needed": lambda: votes_needed(record.ensemble, record.min_votes),
     }
     return environment

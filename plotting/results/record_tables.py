@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -329,6 +331,12 @@ class Mean(Table):
     normal: float | None
     anomalous: float | None
     ratio: float | None
+
+
+def most_different(means: Mapping[str, Mean]) -> dict[str, float]:
+    """Return the ratios of means, by feature, the one farthest from 1 first; a feature without a ratio is left out."""
+    known = {name: mean.ratio for name, mean in means.items() if mean.ratio}
+    return dict(sorted(known.items(), key=lambda item: abs(math.log(item[1])), reverse=True))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import uproot
 
 from plotting.errors import MissingResult, PlottingError, UnreadableResult
 from plotting.results.histograms import Cutflow, Plane, Spectrum, Split
@@ -23,6 +22,8 @@ def read_root(path: Path, remedy: str) -> Iterator[Reader]:
 
     Arrays are read at once: a file that was cut short is found here, not between two figures.
     """
+    import uproot
+
     try:
         with uproot.open(path) as file:
             if (size := path.stat().st_size) < file.file.fEND:
@@ -55,9 +56,11 @@ class Reader:
         return [name for name, class_name in found.items() if class_name == kind]
 
     def _object(self, key: str) -> Any:
+        from uproot import KeyInFileError
+
         try:
             return self._file[key]
-        except uproot.KeyInFileError as error:
+        except KeyInFileError as error:
             raise MissingResult(f"{self._path}: has no {key}; {self._remedy}") from error
 
     def graph(self, key: str) -> tuple[FloatArray, FloatArray]:

@@ -102,7 +102,7 @@ class Results:
         moments: of the features.
         history: of each training in epochs, by detector; one for each fold.
         reconstruction: by detector; one for each fold.
-        agreement: of the detectors, or None for a run that does not say.
+        agreement: of the detectors.
         contributions: to the scores of the most anomalous events, by detector.
         latent: events in two dimensions, or None for a run that did not project them.
         displayed: the most anomalous events with their objects, where the sample has objects.
@@ -123,7 +123,7 @@ class Results:
     moments: Split[Moments]
     history: Mapping[str, tuple[recorded.History, ...]]
     reconstruction: Mapping[str, tuple[recorded.Reconstruction, ...]]
-    agreement: Agreement | None
+    agreement: Agreement
     contributions: Mapping[str, Contributions]
     latent: LatentSpace | None
     displayed: tuple[DisplayedEvent, ...]

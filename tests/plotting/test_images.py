@@ -22,7 +22,7 @@ from plotting.figures.features import draw_feature
 from plotting.figures.scores import draw_scores
 from plotting.results.evaluation import Evaluation
 from plotting.results.run import Results
-from plotting.style.house import STYLE, house_style
+from plotting.style.house import house_parameters, house_style
 
 BASELINE = Path(__file__).parent / "baseline"
 TOLERANCE = 0.1  # root mean square over all pixels, of 255; the same figure again gives 0
@@ -30,7 +30,7 @@ DPI = 50
 
 same_image = pytest.mark.mpl_image_compare(
     baseline_dir="baseline",
-    style=STYLE,
+    style=house_parameters(),
     tolerance=TOLERANCE,
     savefig_kwargs={"dpi": DPI, "metadata": {"Software": None}, "pil_kwargs": {"optimize": True}},
 )

@@ -12,10 +12,11 @@ import pytest
 from matplotlib.collections import PathCollection
 
 from plotting.errors import UnreadableResult
-from plotting.figures.agreement import draw_agreement, draw_votes
+from plotting.figures.agreement import draw_agreement
 from plotting.figures.contributions import draw_contributions
 from plotting.figures.latent import draw_latent_labels, draw_latent_ranks
 from plotting.figures.loss import draw_loss
+from plotting.figures.votes import draw_votes
 from plotting.results.run import Results, read_results
 from plotting.results.tables import read_latent
 from tests.plotting.conftest import FEATURES
@@ -45,7 +46,6 @@ def test_a_training_without_folds_says_nothing_of_them(trained_results: Results)
 
 
 def test_agreement_is_intersection_over_union(trained_results: Results) -> None:
-    assert trained_results.agreement is not None
     axes = draw_agreement(trained_results.agreement, trained_results.caption).axes[0]
     # Neighbours share 300 of 1000 events each: 300 / 1700; the next but one 450 / 1550, the farthest 600 / 1400.
     near, far, farthest = 300 / 1700, 450 / 1550, 600 / 1400
@@ -61,7 +61,6 @@ def test_agreement_is_intersection_over_union(trained_results: Results) -> None:
 
 
 def test_detectors_that_flag_nothing_have_no_overlap(trained_results: Results) -> None:
-    assert trained_results.agreement is not None
     quiet = type(trained_results.agreement)(("a", "b"), np.zeros((2, 2)), np.array([10.0, 0, 0]))
     axes = draw_agreement(quiet, trained_results.caption).axes[0]
     assert {text.get_text() for text in axes.texts} == {"0\n–"}
@@ -73,7 +72,6 @@ def test_detectors_that_flag_nothing_have_no_overlap(trained_results: Results) -
 
 
 def test_votes(trained_results: Results) -> None:
-    assert trained_results.agreement is not None
     figure = draw_votes(trained_results.agreement, 2, trained_results.caption)
     axes = figure.axes[0]
     assert [bar.get_height() for bar in axes.patches] == RECORD["agreement"]["votes"] == [18000, 1500, 750, 375, 187]
@@ -127,7 +125,8 @@ def test_projections_coloured_by_rank_and_by_label(trained_results: Results, tmp
 
 def test_a_run_with_models_at_hand_has_none_of_these(results: Results) -> None:
     assert results.history == results.contributions == {}
-    assert results.agreement is results.latent is None
+    assert results.agreement.detectors == ("isolation_forest",)
+    assert results.latent is None
 
 
 @pytest.mark.parametrize(
@@ -159,10 +158,13 @@ def test_a_table_that_was_cut_short(trained_folder: Path, tmp_path: Path) -> Non
         read_results(copy)
 
 
-@pytest.mark.parametrize("key", ["history", "agreement"])
-def test_a_record_of_another_form(trained_folder: Path, tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [("history", r"has another form at history\.autoencoder\.0"), ("agreement", r"has no 'agreement\.flagged'")],
+)
+def test_a_record_of_another_form(trained_folder: Path, tmp_path: Path, key: str, fault: str) -> None:
     copy = Path(shutil.copytree(trained_folder, tmp_path / "run"))
     record = json.loads((copy / "run.json").read_text()) | {key: {"autoencoder": [3]}}
     (copy / "run.json").write_text(json.dumps(record))
-    with pytest.raises(UnreadableResult, match=r"run\.json: lacks a key or has another form"):
+    with pytest.raises(UnreadableResult, match=rf"run\.json: {fault}.*; repeat the run"):
         read_results(copy)

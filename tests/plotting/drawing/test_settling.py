@@ -7,7 +7,8 @@ from matplotlib.lines import Line2D
 
 from plotting.drawing.settling import settle
 from plotting.results.caption import Caption
-from plotting.style.house import house_style, new_figure
+from plotting.style.canvas import new_figure
+from plotting.style.house import house_style
 
 
 def settled(low: float, high: float, *, log: bool = False) -> Figure:

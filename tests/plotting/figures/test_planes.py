@@ -7,11 +7,11 @@ from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import QuadContourSet
 
-from plotting.figures.planes import (
+from plotting.figures.planes import draw_plane
+from plotting.figures.score_planes import (
     CONTOURS,
     colour_norm,
     density_levels,
-    draw_plane,
     draw_score_plane,
     outline,
     smoothed,

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from plotting.errors import MissingResult, PageFolderError, UnreadableResult
-from plotting.report.captions import Findings, describe_figure
+from plotting.figures.votes import VotesFigure
 from plotting.report.page import write_report
 from plotting.style.markup import number_markup, title_markup
 from tests.plotting.chromium import Chromium, chromium
@@ -400,13 +400,31 @@ def test_a_caption_states_the_numbers_of_its_figure(page: Page, name: str) -> No
     assert CAPTIONS[name] in page.captions[f"figure-{name}"]
 
 
-def test_folds_have_their_thresholds_and_losses() -> None:
+def test_folds_have_their_thresholds_and_losses(tmp_path: Path) -> None:
     record = make_record()
     record["detectors"]["isolation_forest"]["threshold"] = [0.53, 0.55]
     record["history"]["autoencoder"] *= 2
-    score = describe_figure("score_isolation_forest", Findings(record)).numbers.striptags()
+    folder = write_run(tmp_path / "run", record, ("score_isolation_forest", "loss_autoencoder"))
+    captions = Page(write_report(folder).path).captions
+    score = captions["figure-score_isolation_forest"]
     assert score.endswith("lie above the thresholds of the 2 folds, 0.5300, 0.5500.")
-    assert describe_figure("loss_autoencoder", Findings(record)).numbers.count("of epoch 2") == 2
+    assert captions["figure-loss_autoencoder"].count("of epoch 2") == 2
+
+
+def test_a_caption_that_fails_is_told_and_keeps_no_other_from_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(VotesFigure, "caption", lambda *_: {}["votes"])
+    folder = write_run(tmp_path / "run", make_record(), ("votes", "flagged"))
+    report = write_report(folder)
+    assert report.failed == {"votes": "KeyError: 'votes'"}
+    page = Page(report.path)
+    assert "Figures whose numbers could not be stated: votes (KeyError: 'votes')." in page.parts["summary"]
+    assert page.captions["figure-votes"] == "Votes."
+    assert CAPTIONS["flagged"] in page.captions["figure-flagged"]
+    assert "no caption of votes" in caplog.text
+    monkeypatch.undo()
+    assert write_report(folder).failed == {}
 
 
 def test_an_evaluation_has_the_numbers_of_metrics_json(evaluation: Path) -> None:
@@ -441,14 +459,14 @@ def test_simulated_events_are_said_to_be_so(tmp_path: Path) -> None:
         "simulation": "razor_multijet",
         "stands_in_for": published,
     }
-    text = Page(write_report(write_run(tmp_path / "run", record, ()))).text
+    text = Page(write_report(write_run(tmp_path / "run", record, ())).path).text
     assert text.startswith("SIMULATED: stand-in for Real events")
     assert "SIMULATED These events are of the embedded generator razor_multijet" in text
     assert "Real events (DOI 10.1/REAL), which was not at hand" in text
-    assert "SIMULATED" not in Page(write_report(write_run(tmp_path / "real", make_record(), ()))).text
+    assert "SIMULATED" not in Page(write_report(write_run(tmp_path / "real", make_record(), ())).path).text
     record = make_record()
     record["training"]["samples"][0]["simulated"] = True
-    assert "Trained on SIMULATED events" in Page(write_report(write_run(tmp_path / "trained", record, ()))).text
+    assert "Trained on SIMULATED events" in Page(write_report(write_run(tmp_path / "trained", record, ())).path).text
 
 
 def test_merged_runs_of_dask_and_of_one_detector_without_events(tmp_path: Path) -> None:
@@ -470,7 +488,7 @@ def test_merged_runs_of_dask_and_of_one_detector_without_events(tmp_path: Path) 
     }
     folder = write_run(tmp_path / "run", record, ("cutflow", "feature_MR", "means", f"score_{name}"))
     (folder / "anomalies.csv").write_text("place,sample,run,luminosityBlock,event,why\n")
-    page = Page(write_report(folder))
+    page = Page(write_report(folder).path)
     assert "None of the events passed the selection" in page.text
     assert "summed over the parts" in page.text
     assert "Times are sums over 12 parts" in page.text
@@ -479,7 +497,7 @@ def test_merged_runs_of_dask_and_of_one_detector_without_events(tmp_path: Path) 
     assert "No event was selected." in page.captions["figure-feature_MR"]
     record["events_per_second"] = 5
     (folder / "run.json").write_text(json.dumps(record))
-    assert "5 events per second on 7 Dask workers (slurm)" in Page(write_report(folder)).text
+    assert "5 events per second on 7 Dask workers (slurm)" in Page(write_report(folder).path).text
 
 
 def test_the_objects_of_an_event_are_shown(tmp_path: Path) -> None:
@@ -490,7 +508,7 @@ def test_the_objects_of_an_event_are_shown(tmp_path: Path) -> None:
     leptons = [{"pt": 40.25, "eta": 2.1, "phi": 0.5, "mass": 0.1, "charge": -1, "flavour": 13}]
     event = {"place": 2, **ids, "score_ensemble": 0.9, "jets": jets, "leptons": leptons, "met": {"pt": 88.125}}
     (folder / "objects.json").write_text(json.dumps({"events": [event]}))
-    page = Page(write_report(folder))
+    page = Page(write_report(folder).path)
     assert "Jet 1 120.5 0.3100 −1.250" in page.parts["event-2"]
     assert "Muon 40.25 2.100 0.5000" in page.parts["event-2"]
     assert "pTmiss 88.12" in page.parts["event-2"]
@@ -516,27 +534,33 @@ def test_objects_of_every_sample(tmp_path: Path, objects: dict[str, Any], shown:
     ids = {name: int(row[name]) for name in ("run", "luminosityBlock", "event")}
     event = {"place": 2, **ids, "score_ensemble": 0.9, **objects}
     (folder / "objects.json").write_text(json.dumps({"events": [event]}))
-    said = Page(write_report(folder)).parts["event-2"]
+    said = Page(write_report(folder).path).parts["event-2"]
     for words in shown:
         assert words in said
 
 
 def test_warnings_of_the_run_stand_before_its_results(tmp_path: Path) -> None:
     said = ["feature set razor is used without Rsq: <b>the sample</b> does not have what it is made of"]
-    page = Page(write_report(write_run(tmp_path / "run", make_record() | {"warnings": said}, ())))
+    page = Page(write_report(write_run(tmp_path / "run", make_record() | {"warnings": said}, ())).path)
     summary = page.parts["summary"]
     assert f"Warning: {said[0]}" in summary
     assert summary.index("Warning:") < summary.index("Events read")
-    assert "Warning" not in Page(write_report(write_run(tmp_path / "none", make_record() | {"warnings": []}, ()))).text
+    assert (
+        "Warning"
+        not in Page(write_report(write_run(tmp_path / "none", make_record() | {"warnings": []}, ())).path).text
+    )
 
 
 def test_what_is_not_recorded_is_left_out(tmp_path: Path) -> None:
     """A run whose detectors have no epochs, which varied nothing, and of which no event, table or figure was left."""
     absent = ("history", "reconstruction", "variations", "latent", "loop_seconds", "left_out_detectors")
     record = make_record() | {key: {} for key in absent} | {"commit": None, "events_per_second": None}
-    page = Page(write_report(write_run(tmp_path / "run", record, ("score_mlp", "loss_mlp", "latent_ranks"))))
-    assert page.captions["figure-score_mlp"] == "MLP score."
-    assert page.captions["figure-loss_mlp"] == "Training of the MLP."
+    folder = write_run(tmp_path / "run", record, ("score_isolation_forest", "score_mlp", "loss_mlp", "latent_ranks"))
+    page = Page(write_report(folder).path)
+    assert CAPTIONS["score_isolation_forest"] in page.captions["figure-score_isolation_forest"]
+    assert page.captions["figure-score_mlp"] == "Score mlp."  # of a detector that the run does not have
+    assert page.captions["figure-loss_mlp"] == "Loss mlp."
+    assert "Loss mlp. Score mlp." in page.parts["more"]
     assert page.captions["figure-latent_ranks"] == "Events in two dimensions, coloured by their mean rank."
     assert "Events with a scale up, nominal and down" not in page.tables
     assert "Inside the event loop, summed over threads" not in page.tables
@@ -616,7 +640,7 @@ def test_text_of_the_results_is_text(tmp_path: Path) -> None:
     record["detectors"]["autoencoder"]["notes"] = [hostile]
     folder = write_run(tmp_path / "run", record, FIGURES)
     write_top_events(folder)
-    page = Page(write_report(folder))
+    page = Page(write_report(folder).path)
     assert hostile in page.text
     assert "script" not in {tag for tag, _ in page.tags}
     assert all(attributes["src"].startswith("data:") for tag, attributes in page.tags if tag == "img")

@@ -28,7 +28,7 @@ def folder(trained_folder: Path, tmp_path: Path) -> Path:
 
 def test_whole_files_are_read(folder: Path) -> None:
     assert list(read_results(folder).detectors)
-    assert "Synthetic" in render_report(folder, {})
+    assert "Synthetic" in render_report(folder, {})[0]
 
 
 @pytest.mark.parametrize("name", FLIPPED)

@@ -20,7 +20,7 @@ from plotting.figures.roc import draw_roc, draw_roc_log
 from plotting.figures.separation import draw_separation
 from plotting.figures.significance import draw_significance
 from plotting.results.evaluation import Evaluation, read_evaluation
-from plotting.style.house import detector_colours
+from plotting.style.colours import detector_colours
 from rdf.code.interpreter import ROOT
 from tests.plotting.evaluations import BACKGROUND, DETECTORS, SIGNAL, roc, scores, write_evaluation
 

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 
 from plotting.drawing.settling import settle
 from plotting.results.caption import Caption
-from plotting.style.house import axis_text, conditions_text, house_style, new_figure, occupied, unit_of
+from plotting.style.axes import occupied, unit_of
+from plotting.style.canvas import conditions_text, new_figure
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
 from plotting.style.wording import count_text
 
 

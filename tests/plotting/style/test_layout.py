@@ -7,7 +7,8 @@ from matplotlib.transforms import Bbox
 
 from plotting.drawing.settling import settle
 from plotting.results.caption import Caption
-from plotting.style.house import house_style, new_figure
+from plotting.style.canvas import new_figure
+from plotting.style.house import house_style
 
 WIDTH, HEIGHT = 7.0, 5.0
 

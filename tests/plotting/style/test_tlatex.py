@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from plotting.drawing.settling import settle
 from plotting.results.caption import Caption
-from plotting.style.house import axis_text, house_style, new_figure
+from plotting.style.canvas import new_figure
+from plotting.style.formulas import axis_text
+from plotting.style.house import house_style
 from plotting.style.markup import title_markup
 from plotting.style.tlatex import parse, plain
 
