@@ -1,8 +1,8 @@
 """Where the axes of a figure stand: as large as their numbers and titles, measured once, leave room for.
 
 It is here for how figures look: matplotlib's constrained layout leaves a strip beside a panel empty for the factor
-above a colour bar, and its places differ in all figures. The gain in time is small: less than a tenth of the processor's
-time of all figures of a run, in the median of seven pairs.
+above a colour bar, and its places differ in all figures. The gain in time is small: less than a tenth of the
+time of the processor for all figures of a run, in the median of seven pairs.
 """
 
 from __future__ import annotations
