@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,16 @@ from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
 from plotting.results.cells import escaped
 from plotting.results.record_tables import Agreement, Mean, Variation, VariedCounts
-from rdf.graph.histogram_keys import FEATURES, MOMENTS, HistogramKey
+from rdf.graph.histogram_keys import (
+    FLAGGED,
+    SELECTIONS,
+    VOTED,
+    Direction,
+    HistogramKey,
+    Kind,
+    Selection,
+    variation,
+)
 
 if TYPE_CHECKING:
     from rdf.graph.snapshot import Collected
@@ -34,15 +44,15 @@ def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, M
     Means of a feature that has both signs have no ratio: they are close to 0 by cancellation.
     """
 
-    def mean(selection: str, i: int) -> float | None:
-        sums = histograms[HistogramKey(MOMENTS, selection=selection).path]
+    def mean(selection: Selection, i: int) -> float | None:
+        sums = histograms[HistogramKey(Kind.MOMENTS, selection).path]
         count = sums.GetBinContent(1, 1)
         return float(sums.GetBinContent(1, i + 2) / count) if count else None
 
     means: dict[str, Mean] = {}
     for i, name in enumerate(features):
-        normal, anomalous = mean("normal", i), mean("anomalous", i)
-        spectrum = histograms[HistogramKey(FEATURES, name).path]
+        normal, anomalous = (mean(selection, i) for selection in SELECTIONS)
+        spectrum = histograms[HistogramKey(Kind.FEATURES, Selection.ALL, name).path]
         last_below_zero = spectrum.FindBin(0) - 1
         has_both_signs = last_below_zero >= 0 and spectrum.Integral(0, last_below_zero) > 0
         ratio = anomalous / normal if normal and anomalous is not None and not has_both_signs else None
@@ -57,8 +67,8 @@ def variations(
 ) -> dict[str, Variation]:
     """Return, for each variation, how many events are selected and flagged with the scale up, nominal and down."""
 
-    def counts(prefix: str) -> VariedCounts:
-        votes, flagged = histograms[f"{prefix}agreement/votes"], histograms[f"{prefix}agreement/flagged"]
+    def counts(varied: str) -> VariedCounts:
+        votes, flagged = (histograms[replace(key, variation=varied).path] for key in (VOTED, FLAGGED))
         return VariedCounts(
             selected=round(votes.Integral()),
             anomalous=round(votes.Integral(min_votes + 1, votes.GetNbinsX())),
@@ -68,9 +78,9 @@ def variations(
     return {
         name: Variation(
             size=size,
-            up=counts(f"variations/{name}_up/"),
+            up=counts(variation(name, Direction.UP)),
             nominal=counts(""),
-            down=counts(f"variations/{name}_down/"),
+            down=counts(variation(name, Direction.DOWN)),
         )
         for name, size in sizes.items()
     }
@@ -78,7 +88,7 @@ def variations(
 
 def agreement(histograms: Mapping[str, Any], detectors: Sequence[str]) -> Agreement:
     """Return how many events each pair of detectors flags, and how many events have 0, 1, ... votes."""
-    flagged, votes = histograms["agreement/flagged"], histograms["agreement/votes"]
+    votes, flagged = (histograms[key.path] for key in (VOTED, FLAGGED))
     return Agreement(
         flagged={
             one: {other: round(flagged.GetBinContent(i, j)) for j, other in enumerate(detectors, start=1)}

@@ -23,6 +23,7 @@ from plotting.results.record_tables import (
     TrainingSample,
 )
 from plotting.results.run_record import RunFindings
+from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
 
 if TYPE_CHECKING:
     from analysis.steps.bookings import Found
@@ -52,8 +53,8 @@ def run_findings(
     """
     names, ensemble = tuple(compiled.detectors), compiled.ensemble
     selected = found.cuts[-1].events
-    flagged = {name: round(filled["agreement/flagged"].GetBinContent(i, i)) for i, name in enumerate(names, 1)}
-    anomalous = round(filled["moments/anomalous"].GetBinContent(1, 1))
+    agreed = agreement(filled, names)
+    anomalous = round(filled[HistogramKey(Kind.MOMENTS, Selection.ANOMALOUS).path].GetBinContent(1, 1))
     graph, recipe = sample.graph, sample.graph.recipe
     seconds = sample.timings.seconds["scoring_loop"]
     return RunFindings(
@@ -85,7 +86,7 @@ def run_findings(
         detectors={
             name: ScoringDetector(
                 threshold=_one_or_all([network.threshold for network in models.detectors[name].networks]),
-                flagged=flagged[name],
+                flagged=agreed.flagged[name][name],
                 parity=compiled.parity[name],
                 notes=tuple(models.detectors[name].notes),
             )
@@ -94,7 +95,7 @@ def run_findings(
         left_out_detectors=models.left_out,
         history=recorded_histories(models),
         reconstruction=recorded_reconstructions(models),
-        agreement=agreement(filled, names),
+        agreement=agreed,
         variations=variations(filled, sample.configuration.vary, names, ensemble.min_votes),
         means=means(filled, recipe.features),
         events_per_second=round(found.processed / seconds) if seconds else None,

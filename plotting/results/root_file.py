@@ -12,6 +12,7 @@ import numpy as np
 from plotting.errors import MissingResult, PlottingError, UnreadableResult
 from plotting.results.histograms import Cutflow, Plane, Spectrum, Split
 from plotting.results.moments import FloatArray
+from rdf.graph.histogram_keys import SELECTIONS, HistogramKey, Kind, Selection
 
 T = TypeVar("T")
 
@@ -68,11 +69,11 @@ class Reader:
         x, y = self._object(key).values()
         return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
-    def split(self, folder: str, name: str, read: Callable[[str], T]) -> Split[T]:
-        """Read the three histograms of one quantity."""
-        # What would be called as one of these directories has an underscore more.
-        key = f"{name}_" if name.rstrip("_") in ("normal", "anomalous") else name
-        return Split(read(f"{folder}/{key}"), read(f"{folder}/normal/{key}"), read(f"{folder}/anomalous/{key}"))
+    def split(self, kind: Kind, name: str, read: Callable[[str], T], variation: str = "") -> Split[T]:
+        """Read the three histograms of one quantity by their paths."""
+        return Split(
+            *(read(HistogramKey(kind, selection, name, variation).path) for selection in (Selection.ALL, *SELECTIONS))
+        )
 
     def spectrum(self, key: str) -> Spectrum:
         """Read a TH1."""

@@ -20,6 +20,7 @@ from plotting.results.records import check_files
 from plotting.results.root_file import Reader, read_root
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
 from plotting.results.tables import Contributions, LatentSpace, read_contributions, read_latent
+from rdf.graph.histogram_keys import CUTFLOW, LABELS, Direction, HistogramKey, Kind, Selection, variation
 
 T = TypeVar("T")
 
@@ -152,40 +153,40 @@ def _assemble(record: RunRecord, reader: Reader, folder: Path) -> Results:
     }
     anomalous = _counts(record, lambda varied: varied.anomalous)
     counts = Counts(record.counts.selected, record.counts.anomalous, record.min_votes, anomalous)
-    sizes = {name: varied.size for name, varied in record.variations.items()}
     keys = reader.keys()
-    planes = sorted(reader.names("planes", "TH2D"))
+    planes = sorted(reader.names(Kind.PLANES, "TH2D"))
     scores = (*detectors, "ensemble")
+    quantities = (*features, *observables)
 
-    def varied_split(name: str) -> tuple[Variation[Split[Spectrum]], ...]:
-        return _vary(sizes, lambda place: reader.split(f"{place}/features", name, reader.spectrum))
+    def split(name: str, varied: str = "") -> Split[Spectrum]:
+        return reader.split(Kind.FEATURES, name, reader.spectrum, varied)
 
-    def varied_score(name: str) -> tuple[Variation[Spectrum], ...]:
-        return _vary(sizes, lambda place: reader.spectrum(f"{place}/scores/score_{name}"))
+    def score(name: str, varied: str = "") -> Spectrum:
+        return reader.spectrum(_score(name, varied=varied))
 
     return Results(
         caption=Caption.of(record.sample),
         feature_titles=tuple(features.values()),
-        cutflow=reader.cutflow("cutflow/cutflow"),
+        cutflow=reader.cutflow(CUTFLOW.path),
         counts=counts,
-        spectra={name: reader.split("features", name, reader.spectrum) for name in (*features, *observables)},
-        varied_spectra={name: varied_split(name) for name in (*features, *observables)},
-        planes={name: reader.split("planes", name, reader.plane) for name in planes},
+        spectra={name: split(name) for name in quantities},
+        varied_spectra={name: _vary(record, partial(split, name)) for name in quantities},
+        planes={name: reader.split(Kind.PLANES, name, reader.plane) for name in planes},
         score_planes={
-            (score, name): reader.profile(f"planes/score_{score}_{name}")
-            for name in planes
-            for score in scores
-            if f"planes/score_{score}_{name}" in keys
+            (name, plane): reader.profile(path)
+            for plane in planes
+            for name in scores
+            if (path := HistogramKey(Kind.PLANES, Selection.ALL, f"score_{name}_{plane}").path) in keys
         },
-        scores={score: reader.spectrum(f"scores/score_{score}") for score in scores},
-        varied_scores={score: varied_score(score) for score in scores},
+        scores={name: score(name) for name in scores},
+        varied_scores={name: _vary(record, partial(score, name)) for name in scores},
         labelled_scores={
-            score: Labelled(*(reader.spectrum(f"scores/{kind}/score_{score}") for kind in ("signal", "background")))
-            for score in scores
-            if f"scores/signal/score_{score}" in keys
+            name: Labelled(*(reader.spectrum(_score(name, label)) for label in LABELS))
+            for name in scores
+            if _score(name, Selection.SIGNAL) in keys
         },
         detectors=detectors,
-        moments=Split(*(Moments(reader.plane(f"moments/{part}").values) for part in ("all", "normal", "anomalous"))),
+        moments=reader.split(Kind.MOMENTS, "", lambda path: Moments(reader.plane(path).values)),
         history=record.history,
         reconstruction=record.reconstruction,
         agreement=_agreement(record.agreement, tuple(detectors)),
@@ -207,11 +208,18 @@ def _counts(record: RunRecord, choose: Callable[[recorded.VariedCounts], int]) -
     )
 
 
-def _vary(sizes: Mapping[str, float], read: Callable[[str], T]) -> tuple[Variation[T], ...]:
-    """Read something in the two directories of each variation, of which the sizes are given by name."""
+def _score(name: str, selection: Selection = Selection.ALL, varied: str = "") -> str:
+    """Return the path of the histogram of a detector's score, or of the ensemble's."""
+    return HistogramKey(Kind.SCORES, selection, f"score_{name}", varied).path
+
+
+def _vary(record: RunRecord, read: Callable[[str], T]) -> tuple[Variation[T], ...]:
+    """Read something with each scale up and down."""
     return tuple(
-        Variation(name, size, read(f"variations/{name}_up"), read(f"variations/{name}_down"))
-        for name, size in sizes.items()
+        Variation(
+            name, varied.size, *(read(variation(name, direction)) for direction in (Direction.UP, Direction.DOWN))
+        )
+        for name, varied in record.variations.items()
     )
 
 

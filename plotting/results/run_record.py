@@ -255,13 +255,36 @@ def parse_record(text: bytes) -> AnyRecord:
             NEWER if newer else None,
         )
     try:
-        return _reader("samples" in table).validate_json(text)
+        record = _reader("samples" in table).validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] in ("missing", "missing_argument"):
             raise UnfitRecord(f"has no {key!r}, so no run of this version left it") from error
         raise UnfitRecord(f"has another form at {key} ({first['msg']})") from error
+    if isinstance(record, RunRecord) and (fault := _contradiction(record)):
+        raise UnfitRecord(f"contradicts itself: {fault}")
+    return record
+
+
+def _contradiction(record: RunRecord) -> str | None:
+    """Say which table of a run lacks a detector or a feature that another one has; None if none does."""
+    for name in record.ensemble:
+        if name not in record.detectors:
+            return f"ensemble has {name}, which is none of its detectors"
+    tables: dict[str, Mapping[str, object]] = {"agreement": record.agreement.flagged}
+    tables |= {f"agreement of {name}": row for name, row in record.agreement.flagged.items()}
+    for name, varied in record.variations.items():
+        sides = {"up": varied.up, "nominal": varied.nominal, "down": varied.down}
+        tables |= {f"variations of {name} {side}": counts.flagged for side, counts in sides.items()}
+    for where, table in tables.items():
+        for name in record.detectors:
+            if name not in table:
+                return f"{where} has no {name}"
+    for feature in record.features:
+        if feature.name not in record.means:
+            return f"means has no {feature.name}"
+    return None
 
 
 @cache

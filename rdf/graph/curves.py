@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdf.code.interpreter import ROOT
-from rdf.graph.histogram_keys import SCORES, HistogramKey
+from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
 from rdf.graph.styles import score_title, style_graph, style_histogram
 from rdf.provenance import SIMULATED, Provenance
 
@@ -68,11 +68,11 @@ def write_curves(
         )
     for name, values in scores.items():
         axis = _axis(values)
-        for label, kind in enumerate(("background", "signal")):
+        for label, kind in enumerate((Selection.BACKGROUND, Selection.SIGNAL)):
             objects[f"scores/{name}_{kind}"] = _spectrum(
                 f"{name}_{kind}", f"{name}, {kind};{score_title(name)};events", axis, values[labels == label]
             )
-            style_histogram(HistogramKey(SCORES, name, kind).path, objects[f"scores/{name}_{kind}"])
+            style_histogram(HistogramKey(Kind.SCORES, kind, name).path, objects[f"scores/{name}_{kind}"])
 
     with provenance.created_file(path) as file:
         for place, written in objects.items():

@@ -3,23 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-ALL = "all"
-SELECTIONS = ("normal", "anomalous")
+
+class Kind(StrEnum):
+    """What a histogram shows; the name of the directory of those of its kind."""
+
+    FEATURES = "features"
+    PLANES = "planes"
+    MOMENTS = "moments"
+    SCORES = "scores"
+    AGREEMENT = "agreement"
+    CUTFLOW = "cutflow"
+
+
+class Selection(StrEnum):
+    """Events that a histogram shows: all, those that the ensemble tells apart, or those that labels tell apart."""
+
+    ALL = "all"
+    NORMAL = "normal"
+    ANOMALOUS = "anomalous"
+    SIGNAL = "signal"
+    BACKGROUND = "background"
+
+
+SELECTIONS = (Selection.NORMAL, Selection.ANOMALOUS)
 """Kinds of events that the ensemble tells apart."""
-LABELS = ("signal", "background")
+LABELS = (Selection.SIGNAL, Selection.BACKGROUND)
 """Kinds of events that labels tell apart."""
+
+
+class Direction(StrEnum):
+    """Direction in which a scale is varied."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+def variation(scale: str, direction: Direction) -> str:
+    """Return what a scale in one direction is called: "jes_up"."""
+    return f"{scale}_{direction}"
+
 
 VARIATIONS = "variations"
 """Directory of what systematic variations change."""
 REMAINDERS = "remainders"
 """Directory of what rounding left of sums, in the histograms of a part of a sample."""
 
-FEATURES, PLANES, MOMENTS, SCORES, AGREEMENT, CUTFLOW = (
-    *("features", "planes", "moments", "scores", "agreement", "cutflow"),
-)
-_BELOW = {FEATURES: SELECTIONS, PLANES: SELECTIONS, SCORES: LABELS}
-"""Directory of a kind of histograms -> the directories in it, each of a selection of events."""
+_BELOW: dict[Kind, tuple[Selection, ...]] = {Kind.FEATURES: SELECTIONS, Kind.PLANES: SELECTIONS, Kind.SCORES: LABELS}
+"""Kind of histograms -> the selections that have directories in that of the kind."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +59,16 @@ class HistogramKey:
     """A histogram of a run.
 
     Attributes:
-        kind: the directory of those of its kind: FEATURES and so on.
+        kind: what it shows.
+        selection: of the events.
         name: of the quantity, the plane or the score; empty for moments, which are of all features at once.
-        selection: of the events: ALL, one of SELECTIONS or one of LABELS.
-        variation: a scale and its direction, such as "jes_up"; empty without one.
+        variation: a scale and its direction, as `variation` names them; empty without one.
         remainder: whether it is what rounding left of the sums.
     """
 
-    kind: str
+    kind: Kind
+    selection: Selection
     name: str = ""
-    selection: str = ALL
     variation: str = ""
     remainder: bool = False
 
@@ -47,7 +79,7 @@ class HistogramKey:
         A quantity that is called as a directory beside it gets an underscore more: features/normal/ is a directory, and
         features/normal_ the histogram of a column `normal`.
         """
-        if self.kind == MOMENTS:
+        if self.kind is Kind.MOMENTS:
             return self.selection
         return f"{self.name}_" if self.name.rstrip("_") in _BELOW.get(self.kind, ()) else self.name
 
@@ -58,24 +90,39 @@ class HistogramKey:
             *(REMAINDERS,) * self.remainder,
             *((VARIATIONS, self.variation) if self.variation else ()),
             self.kind,
-            *(self.selection,) * (self.selection != ALL and self.kind != MOMENTS),
+            *(self.selection,) * (self.selection is not Selection.ALL and self.kind is not Kind.MOMENTS),
         ]
         return "/".join([*directories, self.object_name])
 
     @classmethod
     def of_path(cls, path: str) -> HistogramKey:
-        """Return the key of the histogram that lies at a path."""
-        remainder, variation = False, ""
+        """Return the key of the histogram that lies at a path.
+
+        Raises:
+            ValueError: the path is that of no histogram of a run.
+        """
+        remainder, varied = False, ""
         parts = path.split("/")
         if parts[0] == REMAINDERS:
             remainder, parts = True, parts[1:]
         if parts[0] == VARIATIONS:
-            variation, parts = parts[1], parts[2:]
-        kind, *rest = parts
-        if kind == MOMENTS:
-            return cls(kind, "", rest[0], variation, remainder)
-        selection = rest.pop(0) if len(rest) > 1 and rest[0] in _BELOW.get(kind, ()) else ALL
+            varied, parts = parts[1], parts[2:]
+        kind, rest = Kind(parts[0]), parts[1:]
+        if kind is Kind.MOMENTS:
+            return cls(kind, Selection(rest[0]), "", varied, remainder)
+        below = _BELOW.get(kind, ())
+        selection = Selection(rest.pop(0)) if len(rest) > 1 and rest[0] in below else Selection.ALL
         name = "/".join(rest)
-        if name.rstrip("_") in _BELOW.get(kind, ()):
+        if name.rstrip("_") in below:
             name = name.removesuffix("_")
-        return cls(kind, name, selection, variation, remainder)
+        return cls(kind, selection, name, varied, remainder)
+
+
+CUTFLOW = HistogramKey(Kind.CUTFLOW, Selection.ALL, "cutflow")
+"""Events that passed each cut."""
+NON_FINITE = HistogramKey(Kind.CUTFLOW, Selection.ALL, "non_finite")
+"""Events in which each feature is not finite."""
+VOTED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "votes")
+"""Events by the number of detectors that flag them."""
+FLAGGED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "flagged")
+"""Events that both of two detectors flag."""

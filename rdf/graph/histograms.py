@@ -19,23 +19,22 @@ from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.graph.fields import ENSEMBLE, VOTES, Fields, cpp_fields
 from rdf.graph.histogram_keys import (
-    AGREEMENT,
-    ALL,
     CUTFLOW,
-    FEATURES,
+    FLAGGED,
     LABELS,
-    MOMENTS,
-    PLANES,
-    SCORES,
+    NON_FINITE,
     SELECTIONS,
+    VOTED,
     HistogramKey,
+    Kind,
+    Selection,
 )
 from rdf.graph.selection import Cut, NonFinite, book_non_finite
 from rdf.graph.styles import score_title, style_histogram
 from rdf.provenance import Provenance
 from rdf.schema.features import Feature
 
-_VARIED = (FEATURES, SCORES, AGREEMENT)
+_VARIED = (Kind.FEATURES, Kind.SCORES, Kind.AGREEMENT)
 """Kinds of histograms that are filled for systematic variations too."""
 
 
@@ -125,7 +124,7 @@ class _Booking:
         self.numbers: dict[str, int] = {}
         self._fields = fields
         self._selections = {
-            ALL: self.filling.kAll,
+            Selection.ALL: self.filling.kAll,
             **dict(zip(SELECTIONS, (self.filling.kNormal, self.filling.kAnomalous), strict=True)),
             **dict(zip(LABELS, (self.filling.kSignal, self.filling.kBackground), strict=True)),
         }
@@ -173,17 +172,17 @@ def book_histograms(
     )
 
 
-def _book_features(booking: _Booking, plan: HistogramPlan, selection: str) -> None:
+def _book_features(booking: _Booking, plan: HistogramPlan, selection: Selection) -> None:
     """Book what the features of normal or of anomalous events look like."""
     for name, axis in plan.feature_axes.items():
-        key, described = HistogramKey(FEATURES, name, selection), plan.described[name]
+        key, described = HistogramKey(Kind.FEATURES, selection, name), plan.described[name]
         title = titles(described.title + _of_events(selection), described.axis_title, "events")
         booking.add_counts(key, ROOT.TH1D(key.object_name, title, *_bins(axis)), [name])
     if plan.plane:
-        key = HistogramKey(PLANES, "_".join(plan.plane), selection)
+        key = HistogramKey(Kind.PLANES, selection, "_".join(plan.plane))
         model = _plane_model(plan.plane, selection, plan.described, plan.feature_axes)
         booking.add_counts(key, ROOT.TH2D(key.object_name, *model), plan.plane)
-    key, width = HistogramKey(MOMENTS, selection=selection), len(plan.features)
+    key, width = HistogramKey(Kind.MOMENTS, selection), len(plan.features)
     title = titles("Sums of products of features" + _of_events(selection), "", "", "sum of products")
     empty = ROOT.TH2D(key.object_name, title, *2 * (width + 1, -0.5, width + 0.5))
     _label_matrix(empty, ("1", *plan.features))
@@ -196,12 +195,12 @@ def _book_scores(booking: _Booking, plan: HistogramPlan) -> None:
     for name, bins in {**scores, ENSEMBLE: (100, 0.0, 1.0)}.items():
         title = score_title(name)
         empty = ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins)
-        booking.add_counts(HistogramKey(SCORES, name), empty, [name])
+        booking.add_counts(HistogramKey(Kind.SCORES, Selection.ALL, name), empty, [name])
         for label in LABELS if plan.labelled else ():
             of_label = titles(_capitalised(title) + _of_events(label), title, "events")
-            booking.add_counts(HistogramKey(SCORES, name, label), ROOT.TH1D(name, of_label, *bins), [name])
+            booking.add_counts(HistogramKey(Kind.SCORES, label, name), ROOT.TH1D(name, of_label, *bins), [name])
         if plan.plane:
-            key = HistogramKey(PLANES, f"{name}_{'_'.join(plan.plane)}")
+            key = HistogramKey(Kind.PLANES, Selection.ALL, f"{name}_{'_'.join(plan.plane)}")
             axes = [edge for column in plan.plane for edge in _bins(plan.feature_axes[column])]
             axis_titles = (plan.described[column].axis_title for column in plan.plane)
             of_mean = titles(f"Mean {title}", *axis_titles, f"mean {title}")
@@ -212,12 +211,12 @@ def _book_agreement(booking: _Booking, plan: HistogramPlan) -> None:
     """Book how many detectors flag an event, and which of them together."""
     count = len(plan.score_axes)
     bins = (plan.voters + 1, -0.5, plan.voters + 0.5)
-    votes = ROOT.TH1D(VOTES, "Detectors that flag an event;votes;events", *bins)
-    booking.add_counts(HistogramKey(AGREEMENT, VOTES), votes, [VOTES])
+    votes = ROOT.TH1D(VOTED.name, "Detectors that flag an event;votes;events", *bins)
+    booking.add_counts(VOTED, votes, [VOTES])
     flagged = ROOT.TH2D("flagged", "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
     _label_matrix(flagged, tuple(plan.score_axes))
     flags = [f"flag_{name}" for name in plan.score_axes]
-    booking.add_products(HistogramKey(AGREEMENT, "flagged"), flagged, flags, with_one=False)
+    booking.add_products(FLAGGED, flagged, flags, with_one=False)
 
 
 def _bins(axis: Binning) -> tuple[int, float, float]:
@@ -229,13 +228,13 @@ def titles(*texts: str) -> str:
     return ";".join(text.replace(";", "#;") + " " * text.endswith("#") for text in texts)
 
 
-def _of_events(selection: str) -> str:
+def _of_events(selection: Selection) -> str:
     """Return the end of the title of what selected events show."""
     return f", {selection} events"
 
 
 def _plane_model(
-    plane: tuple[str, str], selection: str, described: Mapping[str, Feature], axes: Mapping[str, Binning]
+    plane: tuple[str, str], selection: Selection, described: Mapping[str, Feature], axes: Mapping[str, Binning]
 ) -> tuple[Any, ...]:
     x, y = plane
     title = f"{described[y].title} against {described[x].title}{_of_events(selection)}"
@@ -251,9 +250,9 @@ def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str,
     filled = histograms.filled()
     not_finite = histograms.non_finite.counts()
     title = "Events in which a feature is not finite"
-    filled[HistogramKey(CUTFLOW, "non_finite").path] = _counts("non_finite", title, not_finite, -0.5)
+    filled[NON_FINITE.path] = _counts(NON_FINITE.name, title, not_finite, -0.5)
     passed = {cut.name: cut.events for cut in cuts}
-    filled[HistogramKey(CUTFLOW, "cutflow").path] = _counts("cutflow", "Cutflow", passed, 0.0)
+    filled[CUTFLOW.path] = _counts(CUTFLOW.name, "Cutflow", passed, 0.0)
     return filled
 
 
@@ -277,7 +276,7 @@ def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
         if key.remainder:
             continue
         entries = histogram.GetEntries() + more[path].GetEntries()
-        if key.kind == CUTFLOW:  # filled bin by bin
+        if key.kind is Kind.CUTFLOW:  # filled bin by bin
             entries = histogram.GetEntries()
         of_rest = replace(key, remainder=True).path
         if (rest := total.get(of_rest)) is None:
@@ -349,8 +348,8 @@ def _add_sums(filled: dict[str, Any]) -> None:
     for key in [key for key in keys if key.selection == normal]:
         total = _clone(filled[key.path])
         total.Add(filled[replace(key, selection=anomalous).path])
-        of_all = replace(key, selection=ALL)
-        total.SetTitle(titles(str(total.GetTitle()).removesuffix(_of_events(normal)) + _of_events(ALL)))
+        of_all = replace(key, selection=Selection.ALL)
+        total.SetTitle(titles(str(total.GetTitle()).removesuffix(_of_events(normal)) + _of_events(Selection.ALL)))
         total.SetName(of_all.object_name)
         filled[of_all.path] = total
 

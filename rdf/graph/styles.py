@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf.code.interpreter import ROOT
-from rdf.graph.histogram_keys import AGREEMENT, CUTFLOW, HistogramKey
+from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,12 @@ NORMAL = Colours("kP10Blue", "kAzure", 9)
 ANOMALOUS = Colours("kP10Orange", "kOrange", 9)
 EVERYTHING = Colours("kP10Gray", "kGray", 0)
 
-_COLOURS = {"normal": NORMAL, "background": NORMAL, "anomalous": ANOMALOUS, "signal": ANOMALOUS}
+_COLOURS = {
+    Selection.NORMAL: NORMAL,
+    Selection.BACKGROUND: NORMAL,
+    Selection.ANOMALOUS: ANOMALOUS,
+    Selection.SIGNAL: ANOMALOUS,
+}
 
 _LINE_WIDTH = 2
 _TITLE_SIZE, _LABEL_SIZE, _BIN_LABEL_SIZE = 0.045, 0.038, 0.045  # of axes, as fractions of the pad
@@ -82,14 +87,14 @@ def _style_spectrum(key: HistogramKey, histogram: Any) -> None:
     histogram.SetMarkerColor(colours.line)
     histogram.SetFillColor(colours.area)
     histogram.SetLineWidth(_LINE_WIDTH)
-    counted = key.kind in (CUTFLOW, AGREEMENT)  # few bins, whose numbers can be read
+    counted = key.kind in (Kind.CUTFLOW, Kind.AGREEMENT)  # few bins, whose numbers can be read
     histogram.SetOption("HIST TEXT0" if counted else "HIST E")
     histogram.SetMarkerSize(_TEXT_SIZE)
     histogram.SetStats(not counted)
 
 
 def _style_plane(key: HistogramKey, histogram: Any) -> None:
-    histogram.SetOption("COLZ TEXT" if key.kind == AGREEMENT else "COLZ")
+    histogram.SetOption("COLZ TEXT" if key.kind == Kind.AGREEMENT else "COLZ")
     histogram.SetMarkerSize(_TEXT_SIZE)
     histogram.SetStats(False)
 

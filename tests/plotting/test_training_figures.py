@@ -159,12 +159,18 @@ def test_a_table_that_was_cut_short(trained_folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("key", "fault"),
-    [("history", r"has another form at history\.autoencoder\.0"), ("agreement", r"has no 'agreement\.flagged'")],
+    ("key", "value", "fault"),
+    [
+        ("history", {"autoencoder": [3]}, r"has another form at history\.autoencoder\.0"),
+        ("agreement", {"autoencoder": [3]}, r"has no 'agreement\.flagged'"),
+        ("agreement", {"flagged": {}, "votes": []}, "contradicts itself: agreement has no isolation_forest"),
+        ("means", {}, "contradicts itself: means has no MR"),
+        ("ensemble", ["mlp"], "contradicts itself: ensemble has mlp, which is none of its detectors"),
+    ],
 )
-def test_a_record_of_another_form(trained_folder: Path, tmp_path: Path, key: str, fault: str) -> None:
+def test_a_record_of_another_form(trained_folder: Path, tmp_path: Path, key: str, value: object, fault: str) -> None:
     copy = Path(shutil.copytree(trained_folder, tmp_path / "run"))
-    record = json.loads((copy / "run.json").read_text()) | {key: {"autoencoder": [3]}}
+    record = json.loads((copy / "run.json").read_text()) | {key: value}
     (copy / "run.json").write_text(json.dumps(record))
     with pytest.raises(UnreadableResult, match=rf"run\.json: {fault}.*; repeat the run"):
         read_results(copy)

@@ -32,6 +32,13 @@ RUN: dict[str, Any] = run_table() | {
         "isolation_forest": {"threshold": 0.51239, "flagged": 600, "parity": 1e-7, "notes": []},
         "autoencoder": {"threshold": 3.25, "flagged": 1200, "parity": 1e-6, "notes": []},
     },
+    "agreement": {
+        "flagged": {
+            "isolation_forest": {"isolation_forest": 600, "autoencoder": 600},
+            "autoencoder": {"isolation_forest": 600, "autoencoder": 1200},
+        },
+        "votes": [10_800, 600, 600],
+    },
     "ensemble": ["isolation_forest", "autoencoder"],
     "min_votes": 1,
     "variations": {},

@@ -46,7 +46,7 @@ STAND_IN = replace(
             RUN,
             commit=None,
             events_per_second=None,
-            detectors={"mlp": replace(RUN.detectors["isolation_forest"], threshold=(0.5, 0.6))},
+            detectors={"isolation_forest": replace(RUN.detectors["isolation_forest"], threshold=(0.5, 0.6))},
         ),
     ],
 )

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
-import ROOT
 
-from rdf.graph.histogram_keys import AGREEMENT, CUTFLOW, FEATURES, MOMENTS, PLANES, SCORES, HistogramKey
+from rdf.code.interpreter import ROOT
+from rdf.graph.histogram_keys import (
+    CUTFLOW,
+    FLAGGED,
+    LABELS,
+    NON_FINITE,
+    SELECTIONS,
+    VOTED,
+    Direction,
+    HistogramKey,
+    Kind,
+    Selection,
+    variation,
+)
 from rdf.graph.histograms import complete, titles
 
+JES_UP = variation("jes", Direction.UP)
 NAMES = (
     *(
         "MR",
@@ -29,16 +45,18 @@ NAMES = (
 
 def test_paths_and_keys_are_one_to_one() -> None:
     keys = [
-        HistogramKey(kind, name, selection, variation, remainder)
-        for kind, name, selection, variation, remainder in itertools.product(
-            (FEATURES, PLANES), NAMES, ("all", "normal", "anomalous"), ("", "jes_up"), (False, True)
+        HistogramKey(kind, selection, name, varied, remainder)
+        for kind, name, selection, varied, remainder in itertools.product(
+            (Kind.FEATURES, Kind.PLANES),
+            NAMES,
+            (Selection.ALL, *SELECTIONS),
+            ("", JES_UP),
+            (False, True),
         )
     ]
-    keys += [
-        HistogramKey(SCORES, f"score_{name}", label) for name in NAMES for label in ("all", "signal", "background")
-    ]
-    keys += [HistogramKey(MOMENTS, selection=selection) for selection in ("all", "normal", "anomalous")]
-    keys += [HistogramKey(AGREEMENT, "flagged", variation="met_down"), HistogramKey(CUTFLOW, "cutflow")]
+    keys += [HistogramKey(Kind.SCORES, label, f"score_{name}") for name in NAMES for label in (Selection.ALL, *LABELS)]
+    keys += [HistogramKey(Kind.MOMENTS, selection) for selection in (Selection.ALL, *SELECTIONS)]
+    keys += [CUTFLOW, NON_FINITE, VOTED, FLAGGED, replace(FLAGGED, variation=variation("met", Direction.DOWN))]
     paths = [key.path for key in keys]
     assert len(set(paths)) == len(paths)
     assert [HistogramKey.of_path(path) for path in paths] == keys
@@ -48,12 +66,14 @@ def test_paths_and_keys_are_one_to_one() -> None:
 @pytest.mark.parametrize(
     ("key", "path"),
     [
-        (HistogramKey(FEATURES, "MR"), "features/MR"),
-        (HistogramKey(FEATURES, "MR", "normal", "jes_up"), "variations/jes_up/features/normal/MR"),
-        (HistogramKey(PLANES, "MR_Rsq", "anomalous"), "planes/anomalous/MR_Rsq"),
-        (HistogramKey(MOMENTS, selection="normal", remainder=True), "remainders/moments/normal"),
-        (HistogramKey(SCORES, "score_mlp", "signal"), "scores/signal/score_mlp"),
-        (HistogramKey(FEATURES, "normal"), "features/normal_"),
+        (HistogramKey(Kind.FEATURES, Selection.ALL, "MR"), "features/MR"),
+        (HistogramKey(Kind.FEATURES, Selection.NORMAL, "MR", JES_UP), "variations/jes_up/features/normal/MR"),
+        (HistogramKey(Kind.PLANES, Selection.ANOMALOUS, "MR_Rsq"), "planes/anomalous/MR_Rsq"),
+        (HistogramKey(Kind.MOMENTS, Selection.NORMAL, remainder=True), "remainders/moments/normal"),
+        (HistogramKey(Kind.SCORES, Selection.SIGNAL, "score_mlp"), "scores/signal/score_mlp"),
+        (HistogramKey(Kind.FEATURES, Selection.ALL, "normal"), "features/normal_"),
+        (replace(VOTED, variation="met_down"), "variations/met_down/agreement/votes"),
+        (CUTFLOW, "cutflow/cutflow"),
     ],
 )
 def test_paths_are_those_of_the_file(key: HistogramKey, path: str) -> None:
@@ -71,13 +91,24 @@ def spectrum(key: HistogramKey, title: str, contents: float) -> ROOT.TH1:
 def test_all_events_are_the_sum_whatever_a_column_or_its_title_is_called(title: str) -> None:
     filled = {}
     for place, name in enumerate(NAMES):
-        for selection, events in (("normal", place), ("anomalous", 100)):
-            key = HistogramKey(FEATURES, name, selection)
+        for selection, events in ((Selection.NORMAL, place), (Selection.ANOMALOUS, 100)):
+            key = HistogramKey(Kind.FEATURES, selection, name)
             filled[key.path] = spectrum(key, f"{title}, {selection} events", events)
     whole = complete(filled)
     assert len(whole) == 3 * len(NAMES)
     for place, name in enumerate(NAMES):
-        total = whole[HistogramKey(FEATURES, name).path]
+        total = whole[HistogramKey(Kind.FEATURES, Selection.ALL, name).path]
         assert total.GetBinContent(1) == place + 100
         assert str(total.GetTitle()) == f"{title}, all events"
         assert str(total.GetXaxis().GetTitle()) == "x"
+
+
+@pytest.mark.parametrize("path", ["", "figures/MR", "variations/jes_up/curves/MR", "moments/signals"])
+def test_a_path_of_something_else_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="is not a valid"):
+        HistogramKey.of_path(path)
+
+
+def test_keys_need_no_root() -> None:
+    program = "import sys, rdf.graph.histogram_keys; sys.exit('ROOT' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -178,19 +178,23 @@ def test_histograms_are_added(provenance: Provenance, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("histogram", "fault"),
     [
-        (None, r"^{b} has no histogram 'h', {a} has; add up parts of one run only$"),
-        ("labelled(('all', 'b'))", r"^{b}: histogram 'h' has other axes than in {a}; add up parts of one run only$"),
-        ("ROOT.TH1D('h', '', 2, 0, 3)", "histogram 'h' has other axes"),
-        ("ROOT.TH1D('h', '', 3, 0, 2)", "histogram 'h' has other axes"),
-        ("ROOT.TH1F('h', '', 2, 0, 2)", "histogram 'h' has other axes"),
-        ("ROOT.TH2D('h', '', 2, 0, 2, 2, 0, 2)", "histogram 'h' has other axes"),
+        (None, r"^{b} has no histogram 'features/h', {a} has; add up parts of one run only$"),
+        (
+            "labelled(('all', 'b'))",
+            r"^{b}: histogram 'features/h' has other axes than in {a}; add up parts of one run",
+        ),
+        ("ROOT.TH1D('h', '', 2, 0, 3)", "histogram 'features/h' has other axes"),
+        ("ROOT.TH1D('h', '', 3, 0, 2)", "histogram 'features/h' has other axes"),
+        ("ROOT.TH1F('h', '', 2, 0, 2)", "histogram 'features/h' has other axes"),
+        ("ROOT.TH2D('h', '', 2, 0, 2, 2, 0, 2)", "histogram 'features/h' has other axes"),
     ],
 )
 def test_histograms_that_do_not_fit_are_refused(histogram: str | None, fault: str, tmp_path: Path) -> None:
     a, b = tmp_path / "a.root", tmp_path / "b.root"
-    write_histograms(a, {"h": labelled(("all", "finite")), "other": labelled(("x",))}, REAL)
-    made = {} if histogram is None else {"h": eval(histogram)}  # ROOT's objects cannot be made before its flags are set
-    write_histograms(b, {**made, "other": labelled(("x",))}, REAL)
+    write_histograms(a, {"features/h": labelled(("all", "finite")), "features/other": labelled(("x",))}, REAL)
+    # ROOT's objects cannot be made before its flags are set.
+    made = {} if histogram is None else {"features/h": eval(histogram)}
+    write_histograms(b, {**made, "features/other": labelled(("x",))}, REAL)
     with pytest.raises(UnreadableFile, match=fault.format(a=a, b=b)):
         add_histograms([a, b])
     if histogram is None:
