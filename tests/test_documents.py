@@ -17,7 +17,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 _PATH = re.compile(r"(?:[\w*.-]+/)*(?:[\w*-]+(?:\.\w+)?)?")
 _MODULE = re.compile(r"[\w*-]+\.(?:py|hxx|cxx)")
-_USERS = re.compile(r"[/_](?:mine|farthest)")
+_USERS = re.compile(r"[/_](?:mine|farthest|spreads)")
 """What files are called that a reader is to write."""
 
 

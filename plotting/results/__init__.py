@@ -1,1 +1,1 @@
-"""What runs and evaluations left, read without matplotlib."""
+"""Results that runs and evaluations left, read without matplotlib."""

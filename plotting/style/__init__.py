@@ -1,1 +1,1 @@
-"""How figures look and how things are worded."""
+"""Style: how figures look, and how names and numbers are worded."""
