@@ -18,7 +18,7 @@ from rdf.code.compiler import find_compiler
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import compile_detector, translate_network
 from rdf.execution.event_loop import EventLoop, use_threads
-from rdf.graph.fields import Fields, cpp_fields
+from rdf.graph.fields import Fields, cpp_fields, score_fields
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
@@ -59,7 +59,7 @@ def whole_graph(folder: Path) -> dict[str, np.ndarray]:
     selected = select_finite(events, len(features))
     scored = define_scores(selected, detectors, Ensemble(tuple(detectors), 1), watch=loop.stopwatch)
     fields = Fields(tuple(features), tuple(detectors))
-    wanted = [name for name in fields if name != "fold"]
+    wanted = [*features, *(name for name in score_fields(tuple(detectors)) if name != "fold")]
     snapshot = book_snapshot(scored, fields, wanted, slots)
     top = book_top_events(scored, fields, ("score_ensemble",), features, 20, slots)
     non_finite = book_non_finite(events, features, slots)
