@@ -30,6 +30,8 @@ CHUNK = 65_536
 """Events that are scaled and scored at a time, so that millions need no more memory."""
 SAME = 1e-6
 """Squared scaled distance below which a support vector is the event itself."""
+SMALLEST_SHARE = 1e-307
+"""Of the sum of all weights, in the sum of the kernels."""
 FARTHEST = 1e15
 """Scaled features are cut off there, so that their squares stay finite."""
 
@@ -88,9 +90,9 @@ class OneClassSVM(Detector):
         """
         rho = abs(float(self.machine.intercept_[0]))
         total = float(self.machine.dual_coef_.sum())
-        kernels = (-float(self.machine.intercept_[0]) - scores.astype(np.float64)).clip(
-            np.finfo(np.float64).tiny, total
-        )
+        # Far from all support vectors nothing is left of the sum; its logarithm is to be finite all the same.
+        least = max(float(np.finfo(np.float64).tiny), SMALLEST_SHARE * total)
+        kernels = (-float(self.machine.intercept_[0]) - scores.astype(np.float64)).clip(least, total)
         exponents = np.log(total / kernels)
         # An exponent has the roundings of its squares, and those of the scaled features in the differences squared.
         with np.errstate(over="ignore"):

@@ -138,6 +138,17 @@ def test_enormous_values_are_outside_of_the_support(machine: OneClassSVM) -> Non
     assert np.isfinite(evaluated(machine.contributions(), X)).all()
 
 
+def test_rounding_is_finite_where_nothing_is_left_of_the_kernels(made_up: Features) -> None:
+    machine = OneClassSVM(FEATURES).fit(made_up)
+    far = made_up[:20] + np.float32(1e9) * np.sign(made_up[:20] + np.float32(0.5))
+    exact = -float(machine.machine.intercept_[0])  # minus the intercept is the score without any kernel
+    above, below = (np.float32(exact * (1 + sign * 1e-6)) for sign in (1, -1))  # what float32 may round it to
+    assert np.isfinite(machine.rounding(far, np.full(20, below, dtype=np.float32))).all()
+    # Only the roundings of rho itself are left.
+    bounds = machine.rounding(far, np.full(20, above, dtype=np.float32))
+    np.testing.assert_allclose(bounds, 8 * 2.0**-24 * exact, rtol=1e-6)
+
+
 def test_ctrl_c_does_not_wait_for_libsvm() -> None:
     """The fit of 40,000 events takes seconds; an interruption after a quarter of one is heard while it goes on."""
     X = np.random.default_rng(3).normal(size=(40_000, 6)).astype(np.float32)
