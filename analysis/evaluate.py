@@ -8,29 +8,26 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rich.text import Text
 
 import plotting.drawing.pool
 from analysis.configuration import AnalysisConfiguration, EvaluationConfiguration, RunConfiguration
+from analysis.console.evaluation_summary import print_evaluation
 from analysis.console.program import DONE, OptionParser, error_console, run_program
-from analysis.console.progress import progress_bar, spinner
-from analysis.console.summary import print_rows, rows
-from analysis.errors import ConfigurationError, DataError
+from analysis.console.progress import spinner
+from analysis.errors import ConfigurationError
 from analysis.options import add_options, parse_configuration
 from analysis.output.folder import deliver, held_output
-from analysis.output.provenance import git_commit
 from analysis.output.record import Record
 from analysis.output.timings import Timings
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
 from analysis.steps.collection import collect_training_rows
-from analysis.steps.compilation import Compiled, compile_models
+from analysis.steps.compilation import compile_models
 from analysis.steps.engine import Engine, Local
 from analysis.steps.given_models import read_models
 from analysis.steps.own_models import note_models
@@ -42,13 +39,12 @@ from analysis.steps.recording import (
     recorded_reconstructions,
     recorded_training,
 )
-from analysis.steps.scoring import ScoredColumns, collect_scores
+from analysis.steps.testing import labels_of_role, score_samples, write_metrics
 from analysis.steps.training import train_models
 from models.detectors.registry import DETECTORS
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
-from plotting.results.record_tables import Sample, SampleHeader, TestedDetector, TestedSample
-from plotting.results.run_record import RUN_JSON, EvaluationFindings, as_table, read_evaluation_record
-from rdf.graph.fields import LABEL
+from plotting.results.record_tables import Sample, SampleHeader, TestedDetector
+from plotting.results.run_record import EvaluationFindings
 from rdf.schema.features import first_plane
 from rdf.schema.model import load_schema
 
@@ -70,25 +66,6 @@ exit codes: 0 done, 2 bad command or configuration, 3 data missing or unreadable
 
 TRAINING_HALF, TEST_HALF = "event % 2 == 0", "event % 2 == 1"
 """Events that detectors are trained on, and events that they are evaluated on."""
-
-ENSEMBLE = "ensemble"
-
-Values = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Tested:
-    """Scored events of known kind.
-
-    Attributes:
-        columns: name -> values, shape (events,).
-        labels: 1 for signal and 0 for background, shape (events,).
-        samples: what they were taken from, each with its cutflow.
-    """
-
-    columns: Mapping[str, Values]
-    labels: npt.NDArray[np.int8]
-    samples: tuple[TestedSample, ...]
 
 
 def option_parser() -> OptionParser:
@@ -154,9 +131,9 @@ def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Re
         with spinner(error_console(), "compiling detectors"):
             slots = engine.start_threads(first.threads)
             compiled = compile_models(models, staging / "models", slots, configuration.detectors, record.timings)
-        tested = _score_all(prepared, compiled)
+        tested = score_samples(prepared, compiled)
         with record.timings.stage("metrics"):
-            metrics = _metrics(configuration, models, compiled, tested, staging)
+            metrics = write_metrics(configuration, models, compiled, tested, staging)
         text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
         (staging / "metrics.json").write_text(text, encoding="utf-8")
         found = EvaluationFindings(
@@ -295,113 +272,12 @@ def _train(
     ]
     if len(prepared) > 1:
         rows = [
-            replace(of_kind, labels=_role(kind, len(of_kind.X), of_kind.labels, of_kind.sample.title))
+            replace(of_kind, labels=labels_of_role(kind, len(of_kind.X), of_kind.labels, of_kind.sample.title))
             for kind, of_kind in enumerate(rows)
         ]
     detectors = configuration.detectors or tuple(DETECTORS)
     with timings.stage("training"):
         return train_models(rows, prepared[0].graph.recipe, configuration, detectors, staging, part=TRAINING_HALF)
-
-
-def _score_all(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tested:
-    """Score all samples, and put them together with their labels."""
-    scored = [collect_scores(sample, compiled) for sample in prepared]
-    if len(prepared) == 1:
-        labels = scored[0].columns[LABEL]
-        if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
-            raise DataError(
-                f"{prepared[0].data.title}: {wrong} of {len(labels)} events have a label that is neither 0 nor 1; mend "
-                "the labels, or list the ids of the background in the schema "
-                f"({LABEL}: {{expression: ..., background: [...]}})"
-            )
-    else:
-        labels = np.concatenate(
-            [
-                _role(kind, _events(part), part.columns.get(LABEL), sample.data.title)
-                for kind, (sample, part) in enumerate(zip(prepared, scored, strict=True))
-            ]
-        )
-    if len(kinds := set(labels.tolist())) < 2:
-        kind = "signal" if 1 in kinds else "background"
-        raise DataError(
-            f"{prepared[0].data.title}: all {len(labels)} events are {kind}; an evaluation needs both kinds"
-        )
-    names = [name for name in scored[0].columns if name != LABEL]
-    return Tested(
-        {name: np.concatenate([part.columns[name] for part in scored]) for name in names},
-        labels.astype(np.int8),
-        tuple(
-            TestedSample.of(sample.data.describe(), part.cutflow) for sample, part in zip(prepared, scored, strict=True)
-        ),
-    )
-
-
-def _role(kind: int, events: int, labels: npt.NDArray[Any] | None, title: str) -> npt.NDArray[np.int8]:
-    """Return the labels of a sample that was named as background (0) or signal (1); its own may not contradict."""
-    if labels is not None and (other := int(np.count_nonzero(labels == 1 - kind))):
-        named, found = ("background", "signal") if kind == 0 else ("signal", "background")
-        raise DataError(
-            f"{title}, named as {named}, has {other} events that its labels call {found}; evaluate it alone, with "
-            "--sample"
-        )
-    return np.full(events, kind, dtype=np.int8)
-
-
-def _events(scored: ScoredColumns) -> int:
-    return len(next(iter(scored.columns.values())))
-
-
-def _metrics(
-    configuration: EvaluationConfiguration, models: ModelFolder, compiled: Compiled, tested: Tested, staging: Path
-) -> dict[str, dict[str, Any]]:
-    """Return the figures of merit of each detector and of the ensemble, and write the curves."""
-    with spinner(error_console(), "starting the evaluation"):
-        from models.metrics import curves, figures_of_merit, permutation_importance
-        from rdf.graph.curves import write_curves
-        from rdf.provenance import Provenance
-
-    names = (*compiled.detectors, *(ENSEMBLE,) * (len(compiled.ensemble.detectors) > 1))
-    scores = {name: tested.columns[f"score_{name}"] for name in names}
-    X = np.stack([tested.columns[feature] for feature in models.features], axis=1)
-    fold_of = tested.columns["fold"] if compiled.folds > 1 else np.zeros(len(X), dtype=np.float32)
-    metrics: dict[str, dict[str, Any]] = {}
-    with progress_bar(error_console(), "evaluating", "detectors") as move:
-        for done, name in enumerate(names):
-            flagged = tested.columns[f"flag_{name}"] > 0
-            metrics[name] = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
-            if name in models.detectors and compiled.folds == 1:
-                metrics[name]["threshold"] = models.detectors[name].networks[0].threshold
-            if name in models.detectors and models.detectors[name].supervised:
-                of_folds = [
-                    permutation_importance(
-                        network.scores,
-                        *(X[fold_of == fold], tested.labels[fold_of == fold], models.features),
-                        seed=configuration.seed,
-                    )
-                    for fold, network in enumerate(compiled.detectors[name])  # asked about what it has not seen
-                    if len(np.unique(tested.labels[fold_of == fold])) == 2
-                ]
-                if of_folds:
-                    metrics[name]["importance"] = _average(of_folds)
-            move(done + 1, len(names))
-    simulated = any(sample.simulated for sample in tested.samples)
-    origin = {"samples": as_table(tested.samples), "commit": as_table(git_commit())}
-    provenance = Provenance(json.dumps(origin), simulated)
-    drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
-    write_curves(staging / "curves.root", drawn, scores, tested.labels, provenance)
-    return metrics
-
-
-def _average(importances: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    """Return the mean importance of each feature over the folds."""
-    return {
-        feature: {
-            "value": float(np.mean([of_fold[feature]["value"] for of_fold in importances])),
-            "error": float(np.sqrt(np.sum([of_fold[feature]["error"] ** 2 for of_fold in importances])))
-            / len(importances),
-        }
-        for feature in importances[0]
-    }
 
 
 def _together(inputs: Sequence[RunInput]) -> Sample | SampleHeader:
@@ -417,40 +293,6 @@ def _together(inputs: Sequence[RunInput]) -> Sample | SampleHeader:
         luminosity=None,
         simulated=background.simulated or signal.simulated,
     )
-
-
-def print_evaluation(folder: Path) -> None:
-    """Print what was found and where it lies.
-
-    Args:
-        folder: a finished evaluation's output folder.
-    """
-    run = read_evaluation_record(folder / RUN_JSON, "evaluate again")
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    table = rows()
-    simulated = "SIMULATED " if run.sample.simulated else ""
-    table.add_row("sample", f"{simulated}{run.sample.title}")
-    counts = next(iter(metrics.values()))
-    tested = f"{counts['signal']:,} signal, {counts['background']:,} background"
-    table.add_row("events", f"{tested} ({run.part or 'all'}); trained on {run.training.events:,}")
-    for name, values in metrics.items():
-        merits = {"AUC": "auc", "max SIC": "max_sic", "accuracy": "accuracy", "F1": "f1"}
-        table.add_row(name, ", ".join(f"{title} {_with_error(values[key])}" for title, key in merits.items()))
-        if "importance" in values:
-            drops = {feature: drop["value"] for feature, drop in values["importance"].items()}
-            best = sorted(drops, key=lambda feature: drops[feature], reverse=True)[:5]
-            table.add_row("", f"AUC lost without {', '.join(f'{feature} {drops[feature]:.3f}' for feature in best)}")
-    table.add_row("metrics", f"{folder / 'metrics.json'}; curves in {folder / 'curves.root'}")
-    table.add_row("figures", f"{folder / 'figures'}; on one page: {folder / 'report.html'}")
-    table.add_row("models", f"{folder / 'models'}")
-    print_rows(table)
-
-
-def _with_error(metric: Mapping[str, float | None]) -> str:
-    value, error = metric["value"], metric["error"]
-    if value is None:
-        return "undefined"
-    return f"{value:.4f}" + (f" ± {error:.4f}" if error is not None else "")
 
 
 if __name__ == "__main__":

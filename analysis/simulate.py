@@ -122,8 +122,14 @@ def main(arguments: Sequence[str]) -> int:
             move(done, total)
 
         provenance = Provenance(json.dumps(record), simulated=True)
-        signal = write_simulation(simulation, output, events, seed, provenance, file_format, show)
-    _print_summary(simulation, output, file_format, events, signal, seed, _expectation(options.process, masses))
+        signal = write_simulation(simulation, output, events, seed, provenance, file_format, progress=show)
+    _print_summary(
+        *(simulation, output, file_format),
+        events=events,
+        signal=signal,
+        seed=seed,
+        expectation=_expectation(options.process, masses),
+    )
     return DONE
 
 
@@ -225,6 +231,7 @@ def _print_summary(
     simulation: Simulation,
     output: Path,
     file_format: FileFormat,
+    *,
     events: int,
     signal: int,
     seed: int,

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing.connection import wait
 from pathlib import Path
 
 from analysis.configuration import RunConfiguration, WatchConfiguration
@@ -23,8 +22,9 @@ from analysis.live.chunks import Chunk, ChunkScoring, Replay
 from analysis.live.merging import PartMerging
 from analysis.live.parts import ScoredParts
 from analysis.live.report import LiveReport
-from analysis.live.scorer import Merging, Setup
+from analysis.live.scorer import Setup
 from analysis.live.staging import Staging
+from analysis.live.workers import Workers
 from analysis.options import add_options, load_configuration, parse_configuration
 from analysis.output.folder import held_output
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
@@ -188,8 +188,15 @@ class _Watch:
             )
         self._replay = Replay(configuration.rate, parts.entries) if configuration.rate else None
         self._report = LiveReport(board, setup.models, configuration.detectors, self._replay is not None)
-        self._scoring = ChunkScoring(setup, staging, parts, self._arrivals, self._replay, board, self._report)
-        self._merging = PartMerging(parts, self._scoring, staging, output, setup.command, board)
+        self._workers = Workers(setup)
+        self._merging = PartMerging(parts, self._workers, staging, output, setup.command, board)
+        self._scoring = ChunkScoring(
+            *(setup, self._workers, staging, parts),
+            arrivals=self._arrivals,
+            replay=self._replay,
+            board=board,
+            report=self._report,
+        )
 
     def run(self) -> None:
         """Score what comes until Ctrl-C, or until all of a replay is scored and merged."""
@@ -198,16 +205,9 @@ class _Watch:
         while not (self._all_scored() and not self._merging.behind):
             self._look()
             self._scoring.begin()
-            self._merging.begin(self._all_scored())
+            self._merging.begin(self._all_scored(), self._scoring.is_idle)
             self._board.stand(self._standing())
-            waiting = [self._scoring.worker.connection, *self._merging.connections]
-            for connection in wait(waiting, timeout=max(POLL, self._scan_pause())):
-                if connection is not self._scoring.worker.connection:
-                    self._merging.take_answer()
-                elif isinstance(self._scoring.worker.task, Merging):
-                    self._merging.take(self._scoring.worker)
-                else:
-                    self._scoring.take_answer()
+            self._workers.take_answers(max(POLL, self._scan_pause()))
 
     def _all_scored(self) -> bool:
         return self._replay is not None and self._parts.entries == self._replay.events
@@ -226,7 +226,7 @@ class _Watch:
             queue.extend(self._replay.due(self._parts.entries))
 
     def _standing(self) -> str:
-        doing = "starting" if self._scoring.worker.task == "start" else "watching"
+        doing = "starting" if self._scoring.is_starting else "watching"
         if (chunk := self._scoring.chunk) is not None:
             doing = f"scoring {len(chunk.files)} files" if chunk.files else "scoring"
         merging = ", merging" if self._merging.at_work else ""
@@ -242,8 +242,7 @@ class _Watch:
 
     def end(self) -> None:
         """End all processes."""
-        self._scoring.worker.kill()
-        self._merging.end()
+        self._workers.end()
 
     def summarize(self) -> int:
         """Print what there is, and return the exit code."""

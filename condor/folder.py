@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from analysis.errors import DamagedPart
-from analysis.output.merging import check_part
+from analysis.output.parts import check_part
 from condor.errors import NoBatch
 from condor.plan import Node, Plan
 

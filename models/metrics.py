@@ -287,7 +287,10 @@ def permutation_importance(
     chosen = _balanced_choice(labels, random)
     X, labels = X[chosen], labels[chosen]
     unshuffled = _area(score(X), labels)
-    drops = {name: list(_drops(score, X, labels, i, unshuffled, random, repeats)) for i, name in enumerate(features)}
+    drops = {
+        name: list(_drops(score, X, labels, i, unshuffled, random=random, repeats=repeats))
+        for i, name in enumerate(features)
+    }
     return {name: {"value": float(np.mean(of)), "error": float(np.std(of, ddof=1))} for name, of in drops.items()}
 
 
@@ -297,6 +300,7 @@ def _drops(
     labels: Labels,
     feature: int,
     unshuffled: float,
+    *,
     random: np.random.Generator,
     repeats: int,
 ) -> Iterator[float]:

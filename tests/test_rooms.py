@@ -80,6 +80,9 @@ NEVER: Mapping[str, tuple[str, ...]] = {
 LARGEST_ROOM = 15
 """Modules beside a folder's subfolders; more are found by reading, no more at a glance."""
 
+MOST_PLACES = 6
+MOST_LINES = 400
+
 LARGE = {"plotting/figures", "models/detectors", "analysis/samples", "rdf/schema/schemas"}
 """Folders of things of one kind, a file each."""
 
@@ -212,6 +215,29 @@ def test_no_module_imports_itself_by_others(sources: Mapping[str, str], known: M
     assert circles(graph) == []
     graph["rdf.errors"] = {"rdf.graph.scoring"}
     assert any("rdf.errors" in circle for circle in circles(graph))
+
+
+def test_arguments_that_travel_together_are_objects(sources: Mapping[str, str]) -> None:
+    """No function takes more arguments by their places than a reader can tell apart."""
+    found = {}
+    for module, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                placed = [
+                    each.arg for each in (*node.args.posonlyargs, *node.args.args) if each.arg not in ("self", "cls")
+                ]
+                if len(placed) > MOST_PLACES:
+                    found[f"{module}.{node.name}"] = len(placed)
+    assert found == {}
+
+
+def test_files_can_be_read_at_a_sitting() -> None:
+    long = {}
+    for package in PACKAGES:
+        for path in (PROJECT / package).rglob("*.py"):
+            if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES:
+                long[str(path.relative_to(PROJECT))] = lines
+    assert long == {}
 
 
 def test_rooms_can_be_taken_in_at_a_glance() -> None:

@@ -14,7 +14,8 @@ from analysis.live.parts import ScoredParts
 from analysis.live.report import LiveReport
 from analysis.live.scorer import Refused, Scored, Scoring, Setup, WatchedColumns
 from analysis.live.staging import Staging
-from analysis.live.worker import Worker, WorkerDied
+from analysis.live.worker import Answer, WorkerDied
+from analysis.live.workers import Workers
 from analysis.samples.inputs import InputFile
 from rdf.errors import CacheUnusable
 
@@ -22,10 +23,8 @@ SUSPECTS = 20
 """Chunks over which a scorer has died that are remembered."""
 GROWTH = 1_000_000_000
 """Bytes by which a scorer's memory may grow until another one takes its place: what Cling compiles, it keeps."""
-PATIENCE = 5.0
-"""Seconds until what the disk had no room for is tried again."""
 REPLAY_STEP = 1.0
-"""Seconds of which the events of a replay come together, at least."""
+"""Shortest span of replayed time, in seconds, that is scored as one chunk."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +86,18 @@ class ChunkScoring:
     """Scores one chunk after the other, in a process that is replaced when it has died or grown too large.
 
     Attributes:
-        worker: the process; what it is given to do besides is not taken by this.
         queue: chunks that come next.
-        chunk: that is scored now, if any.
+        chunk: the chunk that is scored now, if any.
+        is_starting: whether the process gets ready for its first chunk.
     """
 
     def __init__(
         self,
         setup: Setup,
+        workers: Workers,
         staging: Staging,
         parts: ScoredParts,
+        *,
         arrivals: Arrivals | None,
         replay: Replay | None,
         board: Board,
@@ -106,6 +107,7 @@ class ChunkScoring:
 
         Args:
             setup: of the process.
+            workers: that have the process.
             staging: for results that are not committed yet.
             parts: that what is scored is committed to.
             arrivals: where the files come from; None in a replay.
@@ -113,80 +115,71 @@ class ChunkScoring:
             board: is told what hinders the scoring.
             report: is told of each part.
         """
-        self._setup, self._staging, self._parts = setup, staging, parts
+        self._setup, self._workers, self._staging, self._parts = setup, workers, staging, parts
         self._arrivals, self._replay, self._board, self._report = arrivals, replay, board, report
         first = next(iter(parts), None)
         self._like = WatchedColumns.of(first.record()) if first else None
-        self.worker = Worker(setup)
         self.queue: deque[Chunk] = deque()
         self.chunk: Chunk | None = None
+        self.is_starting = True
         self._folder = staging.new("chunk")
         self._suspects: deque[Chunk] = deque(maxlen=SUSPECTS)
         self._memory = 0
-        self._again_at = 0.0
         self._trouble = ""
+        workers.start(self._take_start)
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether there is nothing to score, and the process waits."""
-        return not self.queue and self.chunk is None and self.worker.task is None
-
-    @property
-    def paused(self) -> bool:
-        """Whether something failed just now that may go better in a while."""
-        return time.monotonic() < self._again_at
-
-    def pause(self) -> None:
-        """Begin nothing for a while."""
-        self._again_at = time.monotonic() + PATIENCE
-
-    def restart(self) -> None:
-        """Replace the process."""
-        self.worker.kill()
-        self.worker = Worker(self._setup)
+        return not self.queue and self.chunk is None and self._workers.scorer.is_idle
 
     def begin(self) -> None:
         """Begin with the next chunk if the process waits."""
-        if self.worker.task is not None or not self.queue or self.paused:
+        if not self._workers.scorer.is_idle or not self.queue or self._workers.paused:
             return
         self.chunk = self.queue.popleft()
         self._folder = self._staging.new("chunk")
         files = tuple(InputFile(str(file.path), file.state.size, file.sha256) for file in self.chunk.files)
-        self.worker.ask(Scoring(self._folder, files, self._parts.entries, self.chunk.entries, self._like))
+        task = Scoring(self._folder, files, self._parts.entries, self.chunk.entries, self._like)
+        self._workers.scorer.ask(task, self._take_chunk)
 
-    def take_answer(self) -> None:
-        """Take what the process has to say: that it has started, what it has scored, or that it has died.
-
-        Raises:
-            AnalysisError, rdf.errors.*, models.errors.*: it cannot start, or the sample cannot be replayed.
-        """
-        if self.worker.task == "start":
-            self._take_start()
-        elif self.chunk is None:
-            self.restart()  # nobody asked: it has died
+    def _take_start(self, answer: Answer) -> None:
+        """Note that the process is ready, or raise why it cannot start: an error of any room."""
+        self.is_starting = True
+        answer()
+        if self._replay is None:
+            self._begin_work()
         else:
-            chunk, self.chunk = self.chunk, None
-            try:
-                self._take_scored(chunk)
-            finally:
-                shutil.rmtree(self._folder, ignore_errors=True)
-            if self.worker.task is None and self.worker.memory > self._memory + GROWTH:
-                self.restart()
+            self._workers.scorer.ask(None, self._take_size)
 
-    def _take_start(self) -> None:
-        self.worker.answer()
-        if self._replay is not None:
-            self.worker.ask(None)
-            self._replay.begin(int(self.worker.answer()))
-        self._memory = self.worker.memory
+    def _take_size(self, answer: Answer) -> None:
+        """Begin a replay, whose number of events the process has told, or raise why it cannot be replayed."""
+        assert self._replay is not None
+        self._replay.begin(int(answer()))
+        self._begin_work()
 
-    def _take_scored(self, chunk: Chunk) -> None:
+    def _begin_work(self) -> None:
+        self.is_starting, self._memory = False, self._workers.scorer.memory
+
+    def _take_chunk(self, answer: Answer) -> None:
+        """Take what was scored of a chunk, or what hindered it."""
+        chunk, self.chunk = self.chunk, None
+        assert chunk is not None
         try:
-            answer = self.worker.answer()
+            self._take_scored(chunk, answer)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        scorer = self._workers.scorer
+        if scorer.is_idle and scorer.memory > self._memory + GROWTH:
+            self._workers.restart()
+
+    def _take_scored(self, chunk: Chunk, answer: Answer) -> None:
+        try:
+            scored = answer()
         except (CacheUnusable, OutputFolderError, OSError) as error:
             self._wait_for_room(chunk, str(error))
         except WorkerDied as error:
-            self.restart()
+            self._workers.restart()
             if len(chunk.files) == 1 and chunk not in self._suspects:  # it may have been killed
                 self._suspects.append(chunk)
                 self.queue.appendleft(chunk)
@@ -198,17 +191,17 @@ class ChunkScoring:
             self._blame(chunk, str(error))
         else:
             self._trouble = ""
-            if isinstance(answer, Refused):
-                self._refuse(chunk, answer)
+            if isinstance(scored, Refused):
+                self._refuse(chunk, scored)
             else:
-                self._commit(chunk, answer)
+                self._commit(chunk, scored)
 
     def _wait_for_room(self, chunk: Chunk, reason: str) -> None:
         if reason != self._trouble:
             self._board.complain(f"{reason}; waiting for it")
         self._trouble = reason
         self.queue.appendleft(chunk)
-        self.pause()
+        self._workers.pause()
 
     def _blame(self, chunk: Chunk, reason: str) -> None:
         """Find out which file of a chunk cannot be scored: halves are tried, down to single files."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from analysis.live.board import Board
-from analysis.live.chunks import ChunkScoring
 from analysis.live.parts import ScoredPart, ScoredParts
 from analysis.live.scorer import Merging, make_merger
 from analysis.live.staging import Staging
-from analysis.live.worker import Worker, WorkerDied
+from analysis.live.worker import Answer, WorkerDied
+from analysis.live.workers import Workers
 from analysis.output.folder import publish
 from plotting.errors import UnreadableResult
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
@@ -22,7 +21,7 @@ from rdf.errors import NoEvents
 QUICK = 100_000_000
 """Bytes of events that can be merged between two event loops: in less than a second."""
 SPARED = 4
-"""Times as long as a merge took nothing is merged after it: a result that grows is not copied all the time."""
+"""After a merge of t seconds the next one waits SPARED * t, so that a growing result is not copied all the time."""
 
 
 class PartMerging:
@@ -33,21 +32,21 @@ class PartMerging:
     """
 
     def __init__(
-        self, parts: ScoredParts, scoring: ChunkScoring, staging: Staging, output: Path, command: str, board: Board
+        self, parts: ScoredParts, workers: Workers, staging: Staging, output: Path, command: str, board: Board
     ) -> None:
         """Begin with the result that an earlier watch left.
 
         Args:
             parts: to be merged.
-            scoring: whose process merges between two chunks.
+            workers: whose scoring process merges between two chunks.
             staging: for what is not merged yet.
             output: folder of the result.
             command: recorded in run.json.
             board: is told what hinders the merging.
         """
-        self._parts, self._scoring, self._staging = parts, scoring, staging
+        self._parts, self._workers, self._staging = parts, workers, staging
         self._output, self._command, self._board = output, command, board
-        self._worker: Worker | None = None
+        self._between_chunks = False
         self._task: Merging | None = None
         self._merged: list[ScoredPart] = []
         self._begun, self._ended = 0.0, 0.0
@@ -73,64 +72,48 @@ class PartMerging:
         """Whether something is being merged."""
         return self._task is not None
 
-    @property
-    def connections(self) -> list[Connection]:
-        """What becomes ready when the process that only merges has an answer; none where there is no such process."""
-        return [] if self._worker is None else [self._worker.connection]
-
-    def begin(self, whole: bool) -> None:
+    def begin(self, whole: bool, nothing_to_score: bool) -> None:
         """Merge parts that have become many; or, when there is nothing else to do, all of them to the result.
 
         Args:
             whole: whether all that there will be is scored: the result is not waited for.
+            nothing_to_score: whether the process that scores has nothing to do.
         """
-        if self._task is not None or self._scoring.paused:
+        if self._task is not None or self._workers.paused:
             return
         if few := self._parts.to_merge():
-            self._ask(Worker(make_merger), few, as_part=True)
-        elif self.behind and self._scoring.idle and (whole or time.monotonic() - self._ended > SPARED * self._seconds):
-            quick = self._parts.size <= QUICK
-            self._ask(self._scoring.worker if quick else Worker(make_merger), list(self._parts), as_part=False)
+            self._merge(few, as_part=True, between_chunks=False)
+        elif self.behind and nothing_to_score and (whole or time.monotonic() - self._ended > SPARED * self._seconds):
+            self._merge(list(self._parts), as_part=False, between_chunks=self._parts.size <= QUICK)
 
     def finish(self, until: float) -> None:
         """Bring the result up to date if that can be done by this time of `time.monotonic`."""
         while self.behind and time.monotonic() < until:
-            worker = self._scoring.worker
-            if worker.task is None:
-                if self._parts.size > QUICK:
+            if self._task is None:
+                if not self._workers.scorer.is_idle or self._parts.size > QUICK:
                     return
-                self._ask(worker, list(self._parts), as_part=False)
-            elif not isinstance(worker.task, Merging):
+                self._merge(list(self._parts), as_part=False, between_chunks=True)
+            elif not self._between_chunks:
                 return
-            if wait([worker.connection], timeout=max(until - time.monotonic(), 0)):
-                self.take(worker)
+            self._workers.take_answers(max(until - time.monotonic(), 0))
 
-    def _ask(self, worker: Worker, parts: list[ScoredPart], as_part: bool) -> None:
-        self._merged, self._begun = parts, time.monotonic()
+    def _merge(self, parts: list[ScoredPart], as_part: bool, between_chunks: bool) -> None:
+        """Have parts merged, by the process that scores if it is between two chunks, or else by one of its own."""
+        self._merged, self._begun, self._between_chunks = parts, time.monotonic(), between_chunks
         folders = tuple(part.folder for part in parts)
         self._task = Merging(folders, self._staging.new("merge"), self._output, self._command, as_part)
-        if worker is self._scoring.worker:
-            worker.ask(self._task)
+        if between_chunks:
+            self._workers.scorer.ask(self._task, self._take)
         else:
-            self._worker = worker
+            self._workers.merge(make_merger, self._task, self._take)
 
-    def take_answer(self) -> None:
-        """Take what the process that only merges has to say."""
-        if self._worker is not None:
-            self.take(self._worker)
-
-    def take(self, worker: Worker) -> None:
-        """Put what a process has merged in its place."""
+    def _take(self, answer: Answer) -> None:
+        """Put what was merged in its place, or say what hindered it."""
         task = self._task
-        if task is None:
-            return
-        if worker.task == "start":
-            worker.answer()
-            worker.ask(task)
-            return
+        assert task is not None
         end = self._merged[-1].entries[1]
         try:
-            worker.answer()
+            answer()
             if task.as_part:
                 self._parts.replace(self._merged, task.folder)
             else:
@@ -140,22 +123,16 @@ class PartMerging:
             self.published = end  # there is no result until an event has passed the cuts
         except Exception as error:  # noqa: BLE001 - the parts are there, and new files may come
             self._board.complain(f"parts are not merged: {error}")
-            self._scoring.pause()
-            if worker is self._scoring.worker and isinstance(error, WorkerDied):
-                self._scoring.restart()
+            self._workers.pause()
+            if self._between_chunks and isinstance(error, WorkerDied):
+                self._workers.restart()
         finally:
             shutil.rmtree(task.folder, ignore_errors=True)
             self._task = None
             self._ended = time.monotonic()
             self._seconds = self._ended - self._begun
-            if worker is self._worker:
-                self.end()
-
-    def end(self) -> None:
-        """End the process that only merges."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker = None
+            if not self._between_chunks:
+                self._workers.end_merging()
 
 
 def _scored_alike(one: RunRecord, other: RunRecord) -> bool:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError
-from analysis.output.merging import check_parts, write_merged
+from analysis.output.merging import write_merged
+from analysis.output.parts import check_parts
 from analysis.output.record import Record
 from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput

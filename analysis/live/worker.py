@@ -21,23 +21,23 @@ from analysis.console.program import exit_code
 from analysis.errors import AnalysisError
 from rdf.startup import uninterrupted
 
+Answer = Callable[[], Any]
+"""The answer to a task: what a call returns, or the exception that it raises."""
+
 
 class WorkerDied(AnalysisError):
     """A worker ended in the middle of a task; says by which signal."""
 
 
 class Worker:
-    """A process that does one task after the other.
+    """A process that does one task after the other."""
 
-    Attributes:
-        task: that it is at, at first to get ready; None if it waits for one.
-    """
-
-    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
+    def __init__(self, make: Callable[[], Callable[[Any], Any]], then: Callable[[Answer], None]) -> None:
         """Start the process.
 
         Args:
-            make: called there first, and what it returns with each task; what that returns is the answer.
+            make: factory, called once in the new process. It returns a function task -> answer.
+            then: given the first answer, which is None once the process is ready.
         """
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
@@ -49,7 +49,7 @@ class Worker:
             self.kill()  # nobody else will know of it
             raise
         theirs.close()
-        self.task: Any = "start"
+        self._then: Callable[[Answer], None] | None = then
         # More than a pipe holds, for a process that has still to import what it needs: a thread waits for that.
         threading.Thread(target=self._send, args=(make,), daemon=True).start()
 
@@ -57,6 +57,11 @@ class Worker:
     def connection(self) -> Connection:
         """What becomes ready when there is an answer, or the worker has ended."""
         return self._connection
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the process waits for a task."""
+        return self._then is None
 
     @property
     def memory(self) -> int:
@@ -67,32 +72,42 @@ class Worker:
             return 0
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def ask(self, task: Any) -> None:
-        """Give a worker that waits a task."""
-        self.task = task
+    def ask(self, task: Any, then: Callable[[Answer], None]) -> None:
+        """Give an idle worker a task.
+
+        Args:
+            task: of the worker.
+            then: given the answer.
+        """
+        self._then = then
         self._send(task)
 
     def _send(self, task: Any) -> None:
         with suppress(OSError):  # it has died, which its answer will say
             self._connection.send(task)
 
-    def answer(self) -> Any:
-        """Wait for the answer, and return it; one that is an exception is raised.
+    def take_answer(self) -> None:
+        """Wait for the answer, and hand it to the asker; the process is idle by then."""
+        then, self._then = self._then, None
+        received = self._received()
 
-        Raises:
-            WorkerDied: there will be none.
-        """
+        def answer() -> Any:
+            if isinstance(received, BaseException):
+                raise received
+            return received
+
+        if then is not None:
+            then(answer)
+
+    def _received(self) -> Any:
+        """Return what the process has sent; WorkerDied if it has ended."""
         try:
-            answer = self._connection.recv()
-        except (EOFError, OSError) as error:
+            return self._connection.recv()
+        except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            raise WorkerDied(f"it ended the process that read it ({how})") from error
-        self.task = None
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+            return WorkerDied(f"it ended the process that read it ({how})")
 
     def kill(self) -> None:
         """End the process, whatever it does."""

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,104 +16,17 @@ import numpy as np
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar
-from analysis.errors import ConfigurationError, DamagedPart
+from analysis.errors import DamagedPart
 from analysis.output.checksums import merged_file
 from analysis.output.findings import DISPLAYED, OBJECTS_JSON, TOP_EVENTS, agreement, means, variations, write_objects
 from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
+from analysis.output.parts import REMEDY, Part, check_parts
 from analysis.output.provenance import machine
-from models.folder import MODELS_JSON, copy_model_folder, file_sha256, read_model_folder
-from plotting.results.checksums import CHECKSUMS
+from models.folder import copy_model_folder, read_model_folder
 from plotting.results.record_tables import Counts, Figures, File, Merged
-from plotting.results.run_record import RUN_JSON, EvaluationRecord, RunRecord, UnfitRecord, as_table, parse_record
+from plotting.results.run_record import RunRecord, as_table
 from rdf.errors import NoEvents
 from rdf.schema.quantities import ID_QUANTITIES
-
-RESULTS = ("run.json", "events.root", "histograms.root", "anomalies.csv", f"models/{MODELS_JSON}")
-"""Files that every part has."""
-
-_REMEDY = "run this part again"
-_CHECKSUM = re.compile(r"([0-9a-f]{64})  ((?:models/)?\w[\w.-]*)")
-
-OF_THE_JOB = (
-    *("output", "threads", "entries", "plan", "sample", "models", "engine", "cluster"),
-    *("trust_models", "trusted_sha256"),
-)
-"""Keys of a configuration in which parts may differ: which part it is, and where and how a job works."""
-
-
-def _compared(record: RunRecord) -> dict[str, tuple[str, Any]]:
-    """Return, by key of run.json, what a part is that has another value than the first, and the value."""
-    configuration = {name: value for name, value in record.configuration.items() if name not in OF_THE_JOB}
-    sample = {name: value for name, value in as_table(record.sample).items() if name != "files"}
-    other_columns, otherwise = "has other columns", "was scored otherwise"
-    return {
-        "plan": ("is of another plan", record.plan),
-        "models_sha256": ("was scored by other models", record.models_sha256),
-        "sample": ("is of another sample", sample),
-        "configuration": ("was configured otherwise", configuration),
-        "features": (other_columns, record.features),
-        "observables": (other_columns, record.observables),
-        "left_out": (other_columns, record.left_out),
-        "objects": (other_columns, record.objects),
-        "define": (other_columns, record.define),
-        "ensemble": (otherwise, record.ensemble),
-        "min_votes": (otherwise, record.min_votes),
-    }
-
-
-@dataclass(frozen=True)
-class Part:
-    """An output folder whose files are what the run left.
-
-    Attributes:
-        folder: of the run.
-        record: its run.json.
-    """
-
-    folder: Path
-    record: RunRecord
-
-    @property
-    def entries(self) -> tuple[int, int]:
-        """Entries of the sample that were read, half-open."""
-        return self.record.entries
-
-
-def check_part(folder: Path, entries: tuple[int, int] | None = None, plan: str | None = None) -> Part:
-    """Read what a run over some entries left, and make sure that it is whole.
-
-    Args:
-        folder: output folder of the run, or of a merge.
-        entries: of the sample, half-open, that it ought to have read; None if any will do.
-        plan: that it ought to belong to; None if any will do.
-
-    Raises:
-        DamagedPart: names the part, the file and what is wrong with it.
-    """
-    if not folder.is_dir():
-        raise DamagedPart(f"part {folder} is missing; {_REMEDY}")
-    checksums = _read_checksums(folder)
-    for name, expected in checksums.items():
-        found = _sha256(folder, name)
-        if found != expected:
-            raise DamagedPart(
-                f"part {folder}: {name} is not as it was written (checksum {found[:12]}..., {CHECKSUMS} says "
-                f"{expected[:12]}...); {_REMEDY}"
-            )
-    for name in RESULTS:
-        if name not in checksums:
-            raise DamagedPart(f"part {folder}: {CHECKSUMS} has no line of {name}; {_REMEDY}")
-    part = Part(folder, _read_record(folder))
-    _check_counts(part)
-    if entries not in (None, part.entries):
-        raise DamagedPart(
-            f"part {folder} holds the entries {_range(part.entries)}, {_range(entries)} are expected; {_REMEDY}"
-        )
-    if plan not in (None, part.record.plan):
-        raise DamagedPart(
-            f"part {folder}: run.json says that it is of the plan {part.record.plan}, not of {plan}; {_REMEDY}"
-        )
-    return part
 
 
 def merge_parts(
@@ -150,21 +60,6 @@ def merge_parts(
         write_merged(checked, staging, output, command, as_part)
 
 
-def check_parts(parts: Sequence[Path], entries: tuple[int, int] | None = None, plan: str | None = None) -> list[Part]:
-    """Make sure that parts are whole and belong together, and return them in the order of their entries.
-
-    Raises:
-        ConfigurationError, DamagedPart: as `merge_parts` says, of which the arguments are.
-    """
-    if not parts:
-        raise ConfigurationError("no part to merge; name the output folders of some runs")
-    checked = _checked(parts, plan)
-    _check_adjoining(checked, entries)
-    for part in checked[1:]:
-        _check_alike(checked[0], part)
-    return checked
-
-
 def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: str, as_part: bool) -> None:
     """Write what parts are together.
 
@@ -189,107 +84,6 @@ def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: st
     _merge_objects(parts, staging, record.ensemble)
     write_record(staging, record)
     write_checksums(staging)
-
-
-def _checked(parts: Sequence[Path], plan: str | None) -> list[Part]:
-    """Check all parts, and return them in the order of their entries."""
-    with progress_bar(error_console(), "checking parts", "parts") as move:
-        checked = []
-        for folder in parts:
-            checked.append(check_part(folder, plan=plan))
-            move(len(checked), len(parts))
-    return sorted(checked, key=lambda part: part.entries)
-
-
-def _read_checksums(folder: Path) -> dict[str, str]:
-    """Return what SHA256SUMS says: name of a file -> sha256."""
-    with _reading(folder, CHECKSUMS) as path:
-        *lines, rest = path.read_bytes().decode("latin-1").split("\n")
-    checksums = [line for line in map(_CHECKSUM.fullmatch, lines) if line]
-    if rest or len(checksums) < len(lines):
-        raise DamagedPart(f"part {folder}: {CHECKSUMS} is damaged; {_REMEDY}")
-    return {line[2]: line[1] for line in checksums}
-
-
-@contextmanager
-def _reading(folder: Path, name: str) -> Iterator[Path]:
-    """Yield the path of a file of a part; what hinders its reading names the part."""
-    try:
-        if not (folder / name).stat().st_size:
-            raise DamagedPart(f"part {folder}: {name} is empty; {_REMEDY}")
-        yield folder / name
-    except FileNotFoundError as error:
-        raise DamagedPart(f"part {folder}: {name} is missing; {_REMEDY}") from error
-    except OSError as error:
-        raise DamagedPart(f"part {folder}: {name} cannot be read: {error.strerror}; {_REMEDY}") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedPart(f"part {folder}: {name} is not what a run wrote ({error}); {_REMEDY}") from error
-
-
-def _sha256(folder: Path, name: str) -> str:
-    with _reading(folder, name) as path:
-        return file_sha256(path)
-
-
-def _read_record(folder: Path) -> RunRecord:
-    with _reading(folder, RUN_JSON) as path:
-        text = path.read_bytes()
-    try:
-        record = parse_record(text)
-    except UnfitRecord as error:
-        raise DamagedPart(f"part {folder}: {RUN_JSON} {error.reason}; {error.remedy or _REMEDY}") from error
-    if isinstance(record, EvaluationRecord):
-        raise DamagedPart(f"part {folder}: {RUN_JSON} is that of an evaluation; name the output folders of some runs")
-    return record
-
-
-def _check_counts(part: Part) -> None:
-    """Refuse a part whose run did not process its entries, or that contradicts itself."""
-    first, last = part.entries
-    counts, cutflow = part.record.counts, part.record.cutflow
-    wrong = [
-        (counts.processed, last - first, f"entries {_range(part.entries)}"),
-        (cutflow[0].events, counts.processed, f"{counts.processed} processed"),
-        (cutflow[-1].events, counts.selected, f"{counts.selected} selected"),
-    ]
-    for found, expected, what in wrong:
-        if found != expected:
-            raise DamagedPart(f"part {part.folder}: run.json counts {found} events for {what}; {_REMEDY}")
-
-
-def _range(entries: tuple[int, int]) -> str:
-    return f"{entries[0]}:{entries[1]}"
-
-
-def _check_adjoining(parts: Sequence[Part], entries: tuple[int, int] | None) -> None:
-    """Refuse parts, in the order of their entries, that leave out entries or hold some twice."""
-    for one, other in pairwise(parts):
-        if other.entries[0] < one.entries[1]:
-            raise DamagedPart(
-                f"parts {one.folder} (entries {_range(one.entries)}) and {other.folder} (entries "
-                f"{_range(other.entries)}) hold the same events; name one of them"
-            )
-        if other.entries[0] > one.entries[1]:
-            gap = _range((one.entries[1], other.entries[0]))
-            raise DamagedPart(f"no part holds the entries {gap}, between {one.folder} and {other.folder}; add it")
-    whole = (parts[0].entries[0], parts[-1].entries[1])
-    if entries not in (None, whole):
-        raise DamagedPart(
-            f"the parts {parts[0].folder} to {parts[-1].folder} hold the entries {_range(whole)}, where "
-            f"{_range(entries)} are expected; add what is missing"
-        )
-
-
-def _check_alike(first: Part, part: Part) -> None:
-    """Refuse a part that is of another plan, of other models, of another sample or configured otherwise."""
-    of_first, of_part = _compared(first.record), _compared(part.record)
-    for key, (words, one) in of_first.items():
-        _, other = of_part[key]
-        if one != other:
-            differing = ""
-            if isinstance(one, dict) and isinstance(other, dict):
-                differing = next(f" ({k})" for k in sorted({*one, *other}) if one.get(k) != other.get(k))
-            raise DamagedPart(f"part {part.folder} {words} than {first.folder}: {key}{differing} differs; {_REMEDY}")
 
 
 def _merged_record(parts: Sequence[Part], output: Path, command: str) -> RunRecord:
@@ -356,7 +150,7 @@ def _files(parts: Sequence[Part]) -> tuple[File, ...]:
         for file in part.record.sample.files:
             same = merged_file(files.setdefault(file.path, file), file)
             if same is None:
-                raise DamagedPart(f"part {part.folder} was made of another {file.path} than the others; {_REMEDY}")
+                raise DamagedPart(f"part {part.folder} was made of another {file.path} than the others; {REMEDY}")
             files[file.path] = same
     return tuple(files.values())
 
@@ -380,7 +174,7 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, a
         selected = part.record.counts.selected
         if events != selected:
             raise DamagedPart(
-                f"part {part.folder}: events.root holds {events} events, run.json says {selected}; {_REMEDY}"
+                f"part {part.folder}: events.root holds {events} events, run.json says {selected}; {REMEDY}"
             )
     filled = complete(total)
     kept = remainders(total) if as_part else {}
@@ -403,7 +197,7 @@ def _merge_anomalies(parts: Sequence[Part], staging: Path, ensemble: Sequence[st
         with (part.folder / "anomalies.csv").open(newline="", encoding="utf-8") as file:
             found, *of_part = csv.reader(file)
         if header and found != header:
-            raise DamagedPart(f"part {part.folder}: anomalies.csv has other columns than the others; {_REMEDY}")
+            raise DamagedPart(f"part {part.folder}: anomalies.csv has other columns than the others; {REMEDY}")
         header = found
         rows += of_part
         if len(rows) > _HELD:
@@ -445,7 +239,7 @@ def _merge_objects(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]
         return
     if not all(has):
         lacks = parts[has.index(False)].folder
-        raise DamagedPart(f"part {lacks}: has no {OBJECTS_JSON}, which other parts have; {_REMEDY}")
+        raise DamagedPart(f"part {lacks}: has no {OBJECTS_JSON}, which other parts have; {REMEDY}")
     key = ("score_ensemble", *(f"score_{name}" for name in ensemble))
 
     def order(event: Mapping[str, Any]) -> tuple[Any, ...]:

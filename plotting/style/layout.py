@@ -55,7 +55,7 @@ class Layout(LayoutEngine):
 
         margins = np.tile(_USUAL, (grid.nrows, grid.ncols, 1))
         beside = _USUAL_BAR if bar else 0.0
-        self._place(fig, grid, places, margins, legends, bar, beside, shrink)
+        self._place(fig, grid, places, margins, below=legends, bar=bar, beside=beside, shrink=shrink)
         for axes in fig.axes:
             for axis in (axes.xaxis, axes.yaxis):
                 # Kept: with other numbers on an axis, what is measured next would not hold.
@@ -74,7 +74,7 @@ class Layout(LayoutEngine):
             margins[0, -1, 3] = max(margins[0, -1, 3], around[3] - free)
         for axes in fig.axes:
             _hold_titles(axes, fig)
-        self._place(fig, grid, places, margins, legends, bar, beside, shrink)
+        self._place(fig, grid, places, margins, below=legends, bar=bar, beside=beside, shrink=shrink)
 
     def _place(
         self,
@@ -82,6 +82,7 @@ class Layout(LayoutEngine):
         grid: GridSpecBase,
         places: Mapping[Axes, tuple[int, int]],
         margins: FloatArray,
+        *,
         below: float,
         bar: Axes | None,
         beside: float,

@@ -85,6 +85,7 @@ def write_simulation(
     seed: int,
     provenance: Provenance,
     file_format: FileFormat = "rntuple",
+    *,
     progress: Progress | None = None,
 ) -> int:
     """Simulate events and write them to a file, which appears under its name when it is whole.

@@ -22,7 +22,8 @@ from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, DamagedPart
 from analysis.options import load_configuration
 from analysis.output.folder import write_checksums, write_record
-from analysis.output.merging import check_part, merge_parts
+from analysis.output.merging import merge_parts
+from analysis.output.parts import check_part
 from analysis.run import run
 from rdf.code.interpreter import ROOT
 from rdf.errors import NoEvents

@@ -356,7 +356,13 @@ def test_a_simulation_that_is_ended_leaves_nothing(tmp_path: Path, file_format: 
 
     with pytest.raises(BaseException, match="interrupted"):
         write_simulation(
-            collisions("zjets"), tmp_path / "a.root", 10**6, 1, Provenance("", simulated=True), file_format, stop
+            collisions("zjets"),
+            tmp_path / "a.root",
+            10**6,
+            1,
+            Provenance("", simulated=True),
+            file_format,
+            progress=stop,
         )
     assert [path.name for path in tmp_path.iterdir()] == ["a.root"]
     assert (tmp_path / "a.root").read_text() == "what was there before"

@@ -1,0 +1,145 @@
+"""Detectors tested on events of known kind: scores with labels, figures of merit, curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.configuration import EvaluationConfiguration
+from analysis.console.program import error_console
+from analysis.console.progress import progress_bar, spinner
+from analysis.errors import DataError
+from analysis.output.provenance import git_commit
+from analysis.steps.compilation import Compiled
+from analysis.steps.prepared import PreparedSample
+from analysis.steps.scoring import ScoredColumns, collect_scores
+from models.folder import ModelFolder
+from plotting.results.record_tables import TestedSample
+from plotting.results.run_record import as_table
+from rdf.graph.fields import LABEL
+
+ENSEMBLE = "ensemble"
+
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Scored events of known kind.
+
+    Attributes:
+        columns: name -> values, shape (events,).
+        labels: 1 for signal and 0 for background, shape (events,).
+        samples: what they were taken from, each with its cutflow.
+    """
+
+    columns: Mapping[str, Values]
+    labels: npt.NDArray[np.int8]
+    samples: tuple[TestedSample, ...]
+
+
+def score_samples(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tested:
+    """Score all samples, and put them together with their labels."""
+    scored = [collect_scores(sample, compiled) for sample in prepared]
+    if len(prepared) == 1:
+        labels = scored[0].columns[LABEL]
+        if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
+            raise DataError(
+                f"{prepared[0].data.title}: {wrong} of {len(labels)} events have a label that is neither 0 nor 1; mend "
+                "the labels, or list the ids of the background in the schema "
+                f"({LABEL}: {{expression: ..., background: [...]}})"
+            )
+    else:
+        labels = np.concatenate(
+            [
+                labels_of_role(kind, _events(part), part.columns.get(LABEL), sample.data.title)
+                for kind, (sample, part) in enumerate(zip(prepared, scored, strict=True))
+            ]
+        )
+    if len(kinds := set(labels.tolist())) < 2:
+        kind = "signal" if 1 in kinds else "background"
+        raise DataError(
+            f"{prepared[0].data.title}: all {len(labels)} events are {kind}; an evaluation needs both kinds"
+        )
+    names = [name for name in scored[0].columns if name != LABEL]
+    return Tested(
+        {name: np.concatenate([part.columns[name] for part in scored]) for name in names},
+        labels.astype(np.int8),
+        tuple(
+            TestedSample.of(sample.data.describe(), part.cutflow) for sample, part in zip(prepared, scored, strict=True)
+        ),
+    )
+
+
+def labels_of_role(kind: int, events: int, labels: npt.NDArray[Any] | None, title: str) -> npt.NDArray[np.int8]:
+    """Return the labels of a sample that was named as background (0) or signal (1); its own may not contradict."""
+    if labels is not None and (other := int(np.count_nonzero(labels == 1 - kind))):
+        named, found = ("background", "signal") if kind == 0 else ("signal", "background")
+        raise DataError(
+            f"{title}, named as {named}, has {other} events that its labels call {found}; evaluate it alone, with "
+            "--sample"
+        )
+    return np.full(events, kind, dtype=np.int8)
+
+
+def _events(scored: ScoredColumns) -> int:
+    return len(next(iter(scored.columns.values())))
+
+
+def write_metrics(
+    configuration: EvaluationConfiguration, models: ModelFolder, compiled: Compiled, tested: Tested, staging: Path
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of merit of each detector and of the ensemble, and write the curves."""
+    with spinner(error_console(), "starting the evaluation"):
+        from models.metrics import curves, figures_of_merit, permutation_importance
+        from rdf.graph.curves import write_curves
+        from rdf.provenance import Provenance
+
+    names = (*compiled.detectors, *(ENSEMBLE,) * (len(compiled.ensemble.detectors) > 1))
+    scores = {name: tested.columns[f"score_{name}"] for name in names}
+    X = np.stack([tested.columns[feature] for feature in models.features], axis=1)
+    fold_of = tested.columns["fold"] if compiled.folds > 1 else np.zeros(len(X), dtype=np.float32)
+    metrics: dict[str, dict[str, Any]] = {}
+    with progress_bar(error_console(), "evaluating", "detectors") as move:
+        for done, name in enumerate(names):
+            flagged = tested.columns[f"flag_{name}"] > 0
+            metrics[name] = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
+            if name in models.detectors and compiled.folds == 1:
+                metrics[name]["threshold"] = models.detectors[name].networks[0].threshold
+            if name in models.detectors and models.detectors[name].supervised:
+                of_folds = [
+                    permutation_importance(
+                        network.scores,
+                        *(X[fold_of == fold], tested.labels[fold_of == fold], models.features),
+                        seed=configuration.seed,
+                    )
+                    for fold, network in enumerate(compiled.detectors[name])  # asked about what it has not seen
+                    if len(np.unique(tested.labels[fold_of == fold])) == 2
+                ]
+                if of_folds:
+                    metrics[name]["importance"] = _average(of_folds)
+            move(done + 1, len(names))
+    simulated = any(sample.simulated for sample in tested.samples)
+    origin = {"samples": as_table(tested.samples), "commit": as_table(git_commit())}
+    provenance = Provenance(json.dumps(origin), simulated)
+    drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
+    write_curves(staging / "curves.root", drawn, scores, tested.labels, provenance)
+    return metrics
+
+
+def _average(importances: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """Return the mean importance of each feature over the folds."""
+    return {
+        feature: {
+            "value": float(np.mean([of_fold[feature]["value"] for of_fold in importances])),
+            "error": float(np.sqrt(np.sum([of_fold[feature]["error"] ** 2 for of_fold in importances])))
+            / len(importances),
+        }
+        for feature in importances[0]
+    }
