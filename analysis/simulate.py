@@ -22,6 +22,7 @@ from analysis.console.summary import print_rows, rows
 from analysis.errors import ConfigurationError, OutputFolderError, near_names
 from analysis.output.provenance import git_commit
 from plotting.results.run_record import as_table
+from rdf.drafts import draft_of
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.simulation.processes import MAX_MASS, MIN_MASS, PROCESSES, SIGNAL_FRACTION, TRACKS, FileFormat
 
@@ -204,7 +205,7 @@ def _checked_output(output: Path | None) -> Path:
     absolute = output.absolute()
     if odd := odd_in_output(str(absolute)):
         raise OutputFolderError(f"{output}: ROOT takes {odd!r} in a path for something else; name another --output")
-    if too_long_for_output(absolute.with_name(f"{absolute.name}.{os.getpid()}.part")):
+    if too_long_for_output(draft_of(absolute)):
         raise OutputFolderError(
             f"{output}: the path is too long for ROOT, which takes {LONGEST_OUTPUT} bytes; name another --output"
         )

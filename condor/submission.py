@@ -21,6 +21,7 @@ from condor.errors import BatchInTheWay
 from condor.folder import BATCH, BatchFolder, missing_nodes
 from condor.plan import Node, Plan, PlannedFile, Requests, dag_lines
 from condor.pool import Schedd
+from rdf.drafts import whole_file
 from rdf.yaml_tables import table_text
 
 JOB_DISK = 1000
@@ -245,19 +246,16 @@ def _texts(folder: Path) -> dict[str, str]:
 
 def _write_descriptions(plan: Plan, folder: Path, output: Path) -> None:
     """Write the plan, and what HTCondor is told of its jobs."""
-    partial = folder / "plan.partial"
-    partial.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
-    partial.replace(folder / "plan.json")  # without a plan a batch is lost
+    with whole_file(folder / "plan.json") as draft:  # without a plan a batch is lost
+        draft.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
     (folder / "score.sub").write_text(score_description(plan, INPUTS), encoding="utf-8")
     (folder / "merge.sub").write_text(merge_description(output), encoding="utf-8")
 
 
 def _write_dag(plan: Plan, dag: Path, wanted: Container[Node] | None = None) -> None:
     """Write the description of a DAG of some nodes, or of all, which appears as a whole."""
-    partial = dag.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with whole_file(dag) as draft, draft.open("w", encoding="utf-8") as file:
         file.writelines(dag_lines(plan, wanted))
-    partial.replace(dag)
 
 
 def _changes(requests: Requests, changed: Requests) -> dict[str, str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import jinja2
 
-from plotting.drafts import draft_of
 from plotting.errors import PageFolderError
 from plotting.results.checksums import vouch
+from rdf.drafts import whole_file
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -34,16 +33,12 @@ def write_page(path: Path, page: str) -> Path:
     Raises:
         PageFolderError: it cannot be written.
     """
-    draft = draft_of(path)
     try:
-        draft.write_text(page, encoding="utf-8")
-        vouch(path.parent, path.name, draft)
-        draft.replace(path)
+        with whole_file(path) as draft:
+            draft.write_text(page, encoding="utf-8")
+            vouch(path.parent, path.name, draft)
     except OSError as error:
         raise PageFolderError(
             f"{path}: cannot be written ({error.strerror or error}); free space or take another folder"
         ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
     return path

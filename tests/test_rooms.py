@@ -13,7 +13,7 @@ PROJECT = Path(__file__).parents[1]
 PACKAGES = ("analysis", "condor", "models", "plotting", "rdf")
 
 GROUND = {
-    *("rdf", "rdf.errors", "rdf.cache", "rdf.memory", "rdf.printable", "rdf.startup", "rdf.temporary"),
+    *("rdf", "rdf.errors", "rdf.cache", "rdf.drafts", "rdf.memory", "rdf.printable", "rdf.startup", "rdf.temporary"),
     *("rdf.local_files", "rdf.yaml_tables"),
 }
 """Modules that need neither ROOT nor any room: files of this user, text of this user, the start of a program."""
@@ -29,14 +29,11 @@ USES: Mapping[str, tuple[str, ...]] = {
     "models": ("models.detectors",),
     "models.detectors": ("models",),
     "plotting.errors": (),
-    "plotting.drafts": (),
     "plotting.style": ("plotting.errors",),
     "plotting.results": ("plotting.errors", "rdf.graph.histogram_keys"),
     "plotting.figures": ("plotting.errors", "plotting.results", "plotting.style"),
-    "plotting.drawing": (
-        *("plotting.drafts", "plotting.errors", "plotting.figures", "plotting.results", "plotting.style"),
-    ),
-    "plotting.pages": ("plotting.drafts", "plotting.errors", "plotting.results"),
+    "plotting.drawing": (*("plotting.errors", "plotting.figures", "plotting.results", "plotting.style"),),
+    "plotting.pages": ("plotting.errors", "plotting.results"),
     "plotting.report": (
         *("plotting.errors", "plotting.figures", "plotting.pages", "plotting.results", "plotting.style"),
     ),

@@ -13,6 +13,7 @@ from pathlib import Path
 from analysis.errors import DataError
 from models.folder import file_sha256
 from plotting.results.cells import escaped, unescaped
+from rdf.drafts import whole_file
 
 SET_ASIDE = "set_aside.csv"
 """Table in the output folder of the files that are not scored."""
@@ -268,13 +269,11 @@ class Arrivals:
         self._say(f"set aside: {printable(name)}: {reason}")
 
     def _write(self) -> None:
-        draft = self._table.with_name(f".{self._table.name}")
-        with draft.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(self._table) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(field.name for field in fields(SetAside))
             for line in self.aside.values():
                 writer.writerow(escaped(cell) if isinstance(cell, str) else cell for cell in asdict(line).values())
-        draft.replace(self._table)
 
 
 def state_of(path: Path) -> State:

@@ -17,9 +17,9 @@ from pathlib import Path
 from analysis.console.program import tell_when_interrupted
 from analysis.errors import OutputFolderError
 from models.folder import file_sha256
-from plotting.drafts import is_draft, remove_orphans
 from plotting.results.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
 from plotting.results.run_record import RUN_JSON, AnyRecord, AnyVersion, recognise, record_text
+from rdf.drafts import is_draft, remove_orphans
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.startup import uninterrupted
 

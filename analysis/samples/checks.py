@@ -13,6 +13,7 @@ from analysis.console.program import error_console
 from analysis.console.progress import progress_bar
 from analysis.samples.model import SampleFile
 from rdf.cache import read_own
+from rdf.drafts import whole_file
 
 CHUNK = 1 << 20  # bytes
 LARGE = 1_000_000_000
@@ -76,13 +77,12 @@ def _place(note: bytes, cache: Path) -> Path:
 
 
 def _write(note: bytes, place: Path) -> None:
-    draft = place.with_name(f"{place.name}.{os.getpid()}")
     # Without a writable cache the file is read again next time.
     with suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_bytes(note)
-        draft.chmod(0o600)  # what others can write does not count
-        draft.replace(place)
+        with whole_file(place) as draft:
+            draft.write_bytes(note)
+            draft.chmod(0o600)  # what others can write does not count
 
 
 def _checksum(file: SampleFile) -> tuple[str, str] | None:

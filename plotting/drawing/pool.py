@@ -17,8 +17,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from plotting.drafts import remove_drafts, remove_orphans
 from plotting.errors import PlottingError, WorkerDied
+from rdf.drafts import remove_drafts, remove_orphans
 
 _MOST = 8  # processes; each takes a second to start and 250 MB, and there are some thirty figures to share
 _PATIENCE = 5.0  # seconds that a process has to end

@@ -8,11 +8,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from plotting.drafts import draft_of
 from plotting.drawing.settling import settle
 from plotting.errors import FigureFolderError
 from plotting.results.checksums import vouch
 from plotting.style.house import house_style
+from rdf.drafts import draft_of
 
 # Without dates and version numbers the same run gives the same bytes. A PNG that is packed less takes a sixth less time
 # and a sixth more room.

@@ -20,6 +20,7 @@ from pathlib import Path
 from rdf.cache import cache_folder, is_own, open_own
 from rdf.code.compiler import MACROS, Build, Compiler, find_compiler
 from rdf.code.interpreter import ROOT, declare, start_root
+from rdf.drafts import whole_file
 from rdf.errors import CompileError
 
 KEPT = 90 * 24 * 3600
@@ -184,16 +185,11 @@ def _open_sealed(place: Path) -> int | None:
 
 def _keep(content: bytes, place: Path) -> None:
     """Write a library to the cache, whole or not at all."""
-    draft = place.with_name(f".{place.name}.{os.getpid()}.partial")
-    try:
-        draft.write_bytes(content + _SEAL + hashlib.sha256(content).digest())
-        draft.chmod(0o700)
-        draft.replace(place)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
-        return
-    _clear(place.parent)
+    with suppress(OSError):
+        with whole_file(place) as draft:
+            draft.write_bytes(content + _SEAL + hashlib.sha256(content).digest())
+            draft.chmod(0o700)
+        _clear(place.parent)
 
 
 def _clear(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 from rdf import RNode
 from rdf.cache import is_own
 from rdf.code.interpreter import ROOT, captured_stderr, define, first_reason, include_kernels
+from rdf.drafts import whole_file
 from rdf.errors import CacheUnusable, EventLoopFailed, LostEvents, SchemaError, near_names
 from rdf.execution.event_loop import EventLoop, Progress, use_threads
 from rdf.local_files import LocalFiles
@@ -124,19 +124,15 @@ def write_simulation(
     for name, expression in {**layout.made_of, **layout.columns}.items():
         node = define(node, name, expression)
     signal = node.Sum("label")
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        with provenance.created_file(temporary):
+    with whole_file(target) as draft:
+        with provenance.created_file(draft):
             pass
         if file_format == "rntuple":
-            loop.run([_book_rntuple(node, layout, temporary, events), signal], watch)
+            loop.run([_book_rntuple(node, layout, draft, events), signal], watch)
         else:
-            with _booked_ttree(node, simulation, temporary, events) as written:
+            with _booked_ttree(node, simulation, draft, events) as written:
                 loop.run([written, signal], watch)
-        _check_entries(temporary, layout.tree, events)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        _check_entries(draft, layout.tree, events)
     return int(signal.GetValue())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ import numpy as np
 
 from rdf.cache import is_own, read_own
 from rdf.code.interpreter import ROOT, captured_stderr, first_reason, include_kernels
+from rdf.drafts import draft_of, whole_file
 from rdf.errors import CacheUnusable, SchemaError, SourceError, UnreadableFile
 from rdf.local_files import LONGEST_OUTPUT, too_long_for_output
 from rdf.schema.model import Schema
@@ -93,31 +93,27 @@ def convert(
     target = cache / f"{name}-{key}.root"
     if _is_whole(target):
         return target
-    temporary = target.with_suffix(f".{os.getpid()}.part")
-    if too_long_for_output(temporary):
+    if too_long_for_output(draft_of(target)):
         raise CacheUnusable(
             f"cannot convert {source} to {target}: the path is too long for ROOT, which takes {LONGEST_OUTPUT} bytes; "
             "set XDG_CACHE_HOME"
         )
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.touch()  # fails as an OSError where RNTuple would fail as something else
-        _write_rntuple(temporary, schema, _read(source, schema), lambda done: progress and progress(done, size))
-        made = _sha256(temporary)
-        temporary.chmod(0o600)  # what others can write does not count
-        temporary.replace(target)
-        temporary.write_text(made)
-        temporary.chmod(0o600)
-        temporary.replace(_note_of(target))
+        with whole_file(target) as draft:
+            draft.touch()  # fails as an OSError where RNTuple would fail as something else
+            _write_rntuple(draft, schema, _read(source, schema), lambda done: progress and progress(done, size))
+            made = _sha256(draft)
+            draft.chmod(0o600)  # what others can write does not count
+        with whole_file(_note_of(target)) as note:
+            note.write_text(made)
+            note.chmod(0o600)
     except SourceError:
         raise
     except OSError as error:
         raise CacheUnusable(
             f"cannot convert {source} to {target}: {error.strerror or error}; free some space or set XDG_CACHE_HOME"
         ) from error
-    finally:
-        with suppress(OSError):  # where the folder could not even be made
-            temporary.unlink()
     return target
 
 

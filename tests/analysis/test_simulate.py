@@ -147,7 +147,7 @@ def test_interruption_leaves_no_file(signal_number: int, tmp_path: Path) -> None
         command("zjets", "--events", "1e7", "-o", output), cwd=PROJECT, stderr=subprocess.PIPE, text=True
     )
     try:
-        while not (parts := list(tmp_path.glob("*.part"))) or parts[0].stat().st_size < 1_000_000:
+        while not (parts := list(tmp_path.glob(".*.partial"))) or parts[0].stat().st_size < 1_000_000:
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         # ROOT ignores Ctrl-C for the moments in which it writes to a file (TFile::WriteBuffer): one that falls into

@@ -27,11 +27,11 @@ from analysis.output.folder import (
     write_checksums,
     write_record,
 )
-from plotting.drafts import draft_of
 from plotting.results.checksums import vouch
 from plotting.results.record_tables import Figures
 from rdf.code.interpreter import ROOT
 from rdf.code.library import graph_library
+from rdf.drafts import draft_of
 from rdf.errors import EventLoopFailed
 from rdf.graph.events import book_events
 from rdf.provenance import Provenance

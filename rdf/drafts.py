@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _NAME = re.compile(r"\..+\.(\d+)\.partial")
@@ -13,6 +14,18 @@ _NAME = re.compile(r"\..+\.(\d+)\.partial")
 def draft_of(path: Path) -> Path:
     """Return where this process writes what is going to be at a path."""
     return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield where a file is to be written; it gets its name at the end of the block, unless that raises something."""
+    draft = draft_of(path)
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        with suppress(OSError):  # it has its name, or the folder is not there
+            draft.unlink()
 
 
 def is_draft(path: Path) -> bool:
