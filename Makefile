@@ -7,7 +7,7 @@ ARGS ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench lint
+.PHONY: help install run test check bench lint
 
 help:      ## print this
 	@sed -n 's/^\([a-z]*\): .*## /make \1	/p' $(MAKEFILE_LIST)
@@ -17,8 +17,14 @@ install: .installed-run  ## what ROOT needs from the system, and a .venv of pinn
 run: .installed-run  ## the main job on sample cms2010b (more options: ARGS='...')
 	$(RUN) -m analysis.run --sample cms2010b --allow-simulated $(ARGS)
 
+# Files in their order: the long ones, whose tests run whole programs, come early, and the short ones fill the end.
+PYTEST = $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: .installed-dev  ## all tests
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
+
+check: lint  ## lint, types, and the tests that need no compiler, network, browser, screen or pool: for every save
+	$(PYTEST) -m 'not (compiler or network or browser or screen or pool)'
 
 bench: .installed-dev  ## the benchmarks, in less than 15 minutes: tables on the console, output/benchmarks.json
 	$(RUN) -m tests.benchmarks

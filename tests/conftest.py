@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from plotting.drawing.pool import Workers
 from rdf.cache import APPLICATION, cache_folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test have C++ compiled only if it is marked so: `make check`, which is to be quick, leaves these out."""
+
+    def refuse() -> NoReturn:
+        raise AssertionError("this test has C++ compiled: mark it with pytest.mark.compiler")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("compiler") is None:
+            patch.setattr("rdf.code.library.find_compiler", refuse)
+        return (yield)
 
 
 def cache_apart(folder: Path) -> Path:

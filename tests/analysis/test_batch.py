@@ -24,6 +24,8 @@ from rdf.cache import cache_folder
 from rdf.errors import ScoreMismatch
 from tests.models.trained import write_table
 
+pytestmark = pytest.mark.compiler
+
 SIZES = (600, 400)
 """Events in each of two tables."""
 SCHEMA = """

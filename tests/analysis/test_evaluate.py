@@ -36,6 +36,8 @@ from analysis.run import run
 from analysis.simulate import main as simulate
 from tests.analysis.published import read_json, read_labelled_higgs
 
+pytestmark = pytest.mark.compiler
+
 ROOM = Path(__file__).resolve().parents[2]
 TRACKS = ("track_pt", "track_eta", "track_phi", "track_d0", "track_dz")
 Features = NDArray[np.float32]

@@ -20,6 +20,8 @@ import analysis.evaluate
 import analysis.run
 from tests.analysis.published import read_events, read_json
 
+pytestmark = pytest.mark.compiler
+
 ROOM = Path(__file__).resolve().parents[2]
 DETECTORS = ("decision_tree", "isolation_forest")
 IDS = {0: (410_470, 364_100), 1: (345_060,)}  # of the processes: background, signal

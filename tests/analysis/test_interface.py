@@ -19,6 +19,8 @@ from analysis.errors import ConfigurationError
 from plotting.results.opened import EvaluationResults, RunResults
 from rdf.graph.histogram_keys import HistogramKey
 
+pytestmark = pytest.mark.compiler
+
 PROJECT = Path(__file__).parents[2]
 
 

@@ -25,6 +25,8 @@ from rdf.code.sofie import PARITY
 from tests.analysis.published import Columns, read_events, read_json
 from tests.models.detectors.own import import_own
 
+pytestmark = pytest.mark.compiler
+
 PROJECT = Path(__file__).parents[2]
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 

@@ -30,6 +30,8 @@ from sklearn.svm import OneClassSVM
 from tests.conftest import cache_apart
 from tests.models.trained import write_table
 
+pytestmark = pytest.mark.compiler
+
 ROOM = Path(__file__).resolve().parents[2]
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 DETECTORS = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")

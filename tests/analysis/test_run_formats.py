@@ -31,6 +31,8 @@ from tests.conftest import cache_apart, draw_nothing
 from tests.macros.graph.test_rows import lots_of
 from tests.rdf import reference
 
+pytestmark = pytest.mark.compiler
+
 Columns = dict[str, NDArray[Any]]
 
 LEPTONS = ("mll", "pt_ll", "delta_r_ll", "delta_phi_ll", "lepton_pt_sum")

@@ -19,6 +19,8 @@ import uproot
 from analysis.errors import ConfigurationError, OutputFolderError
 from analysis.simulate import main
 
+pytestmark = pytest.mark.compiler
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 

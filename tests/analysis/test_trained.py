@@ -21,6 +21,9 @@ from models.errors import ModelFolderError
 from tests.analysis.published import Columns, read_events, read_json
 
 PROJECT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.compiler
+
 DETECTORS = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 

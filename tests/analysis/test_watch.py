@@ -33,6 +33,8 @@ from rdf.provenance import Provenance
 from tests.analysis.same_results import assert_same_results
 from tests.models.trained import write_table
 
+pytestmark = pytest.mark.compiler
+
 FILES, EVENTS = 46, 500
 WAIT = 60.0
 """Seconds after which a test gives up."""

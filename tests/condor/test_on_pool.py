@@ -27,6 +27,8 @@ from tests.condor import unlucky
 from tests.condor.pool import Pool
 from tests.conftest import draw_nothing
 
+pytestmark = [pytest.mark.compiler, pytest.mark.pool]
+
 REPOSITORY = Path(__file__).parents[2]
 EVENTS = {"a.root": 100_000, "b.root": 75_000, "c.root": 25_000}
 """Files of the sample; the last one is that of the last of eight jobs."""

@@ -15,6 +15,8 @@ import pytest
 
 from tests.condor.pool import Pool
 
+pytestmark = pytest.mark.pool
+
 REPOSITORY = Path(__file__).parents[2]
 SUBMIT = "import htcondor2; print(htcondor2.Schedd().submit(htcondor2.Submit(open('job.sub').read())).cluster())"
 # Prints the events of a log: the type, and the code that a job returned.

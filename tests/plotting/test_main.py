@@ -13,6 +13,8 @@ from plotting.__main__ import main
 from plotting.figures.contents import list_figures
 from plotting.results.run import Results
 
+pytestmark = pytest.mark.pool
+
 ROOT_FOLDER = Path(__file__).parents[2]
 
 

@@ -16,6 +16,8 @@ from plotting.errors import UnreadableResult, WorkerDied
 from plotting.figures.contents import list_figures
 from plotting.results.run import Results, read_results
 
+pytestmark = pytest.mark.pool
+
 ROOT_FOLDER = Path(__file__).parents[2]
 
 

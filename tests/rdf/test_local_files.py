@@ -20,6 +20,8 @@ from rdf.schema.model import Schema
 from rdf.sources.source import open_source
 from tests.rdf.trees import WRITERS
 
+pytestmark = pytest.mark.compiler
+
 ODD_NAMES = (
     *(f"x{character}1.root" for character in string.printable[:95] if character != "/"),
     *("~", "~root.root", "-x.root", "-", "%20.root", "$HOME.root", "$HOME", "a.root?x", "x|y.root", "a.root#b"),

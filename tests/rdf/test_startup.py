@@ -15,6 +15,8 @@ import pytest
 
 from rdf.startup import Interruption, interruptible, uninterrupted
 
+pytestmark = pytest.mark.compiler
+
 PROJECT = Path(__file__).parents[2]
 NOTHING_LEFT = "interrupted; no result was left under its final name\n"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

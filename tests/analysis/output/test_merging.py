@@ -29,6 +29,8 @@ from rdf.code.interpreter import ROOT
 from rdf.errors import NoEvents
 from tests.analysis.same_results import assert_same_results
 
+pytestmark = pytest.mark.compiler
+
 EVENTS = 24_000
 RANGES = ((0, 3_000), (3_000, 11_111), (11_111, EVENTS))
 PLAN = "plan 7"

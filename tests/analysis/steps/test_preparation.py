@@ -31,6 +31,8 @@ from tests.models.conftest import COLUMNS, FEATURES, written
 from tests.models.detectors.own import import_own
 from tests.models.trained import write_forest, write_table
 
+pytestmark = pytest.mark.compiler
+
 OTHERS: dict[str, Any] = {
     "features": "razor",
     "define": {"x": {"expression": "MR / 2"}},

@@ -24,6 +24,8 @@ from models.errors import TrainingError
 from tests.analysis.published import read_events, read_json, read_labelled_higgs
 from tests.rdf import reference
 
+pytestmark = pytest.mark.compiler
+
 RAZOR = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 Values = NDArray[np.float64]
 

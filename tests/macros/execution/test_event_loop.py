@@ -8,6 +8,8 @@ import pytest
 
 from rdf.code.interpreter import ROOT, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("execution/event_loop")
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rdf.code.interpreter import ROOT, declare, include_kernels
+
+pytestmark = pytest.mark.compiler
 
 include_kernels("execution/stopwatch")
 declare(

@@ -11,6 +11,8 @@ import pytest
 
 from rdf.code.interpreter import ROOT, declare, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("graph/checked")
 
 REFUSED = {

@@ -10,6 +10,8 @@ import pytest
 
 from tests.macros.compiled import WAYS, compiled
 
+pytestmark = pytest.mark.compiler
+
 Matrix = npt.NDArray[np.floating]
 Product = Callable[..., npt.NDArray[np.float32]]
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from rdf.code.interpreter import ROOT, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("numerics/elementary")
 Reals = NDArray[np.float64]
 

@@ -10,6 +10,8 @@ import pytest
 
 from rdf.code.interpreter import ROOT, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 
 @pytest.fixture(scope="module", autouse=True)
 def kernels() -> None:

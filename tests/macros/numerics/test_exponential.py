@@ -10,6 +10,8 @@ import pytest
 
 from tests.macros.compiled import WAYS, compiled
 
+pytestmark = pytest.mark.compiler
+
 SMALLEST, LARGEST = float(np.finfo(np.float32).smallest_normal), float(np.finfo(np.float32).max)
 
 Exponential = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]

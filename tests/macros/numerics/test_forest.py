@@ -13,6 +13,8 @@ from sklearn.ensemble import RandomForestRegressor
 from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.compiled import WAYS, compiled
 
+pytestmark = pytest.mark.compiler
+
 TREES = 23  # two tens and three
 
 Events = npt.NDArray[np.float32]

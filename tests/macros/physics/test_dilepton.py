@@ -11,6 +11,8 @@ import pytest
 from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, components, integers, massless, momenta
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("physics/dilepton")
 dilepton = ROOT.dilepton
 Z = 91.1876  # GeV, Particle Data Group

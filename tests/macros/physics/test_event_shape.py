@@ -11,6 +11,8 @@ import pytest
 from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, components, massless, momenta
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("physics/event_shape")
 shape = ROOT.event_shape
 NAN = math.nan

@@ -11,6 +11,8 @@ import pytest
 from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, massless, momenta, reals
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("physics/met")
 missing_pt = ROOT.missing_pt
 NAN = math.nan

@@ -11,6 +11,8 @@ import pytest
 from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, Momentum, components, integers, massless, momenta, reals
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("physics/objects")
 objects = ROOT.objects
 NAN, INF = math.nan, math.inf

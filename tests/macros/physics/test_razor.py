@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from rdf.code.interpreter import ROOT, include_kernels
 from tests.macros.momenta import EMPTY, components, massless, momenta
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("physics/razor")
 razor = ROOT.razor
 Megajet = ROOT.Math.PxPyPzEVector

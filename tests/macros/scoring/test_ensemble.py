@@ -11,6 +11,8 @@ from models.thresholds import RankTable
 from rdf.code.interpreter import ROOT
 from tests.macros.networks import network_of
 
+pytestmark = pytest.mark.compiler
+
 
 def detector(threshold: float, scores: list[float], ranks: list[float], slots: int = 1) -> Any:
     """Scores an event by the difference of its first two features."""

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from rdf.code.interpreter import ROOT, declare, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("simulation/detector_simulation")
 declare(
     """

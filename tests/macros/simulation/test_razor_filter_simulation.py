@@ -9,6 +9,8 @@ import pytest
 
 from rdf.code.interpreter import ROOT, declare, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("simulation/razor_filter_simulation")
 declare(
     """

@@ -11,6 +11,8 @@ import uproot
 
 from rdf.code.interpreter import ROOT, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("simulation/tree_writer")
 
 

@@ -14,6 +14,8 @@ from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.schema.model import Schema
 from rdf.sources.source import Source, open_source
 
+pytestmark = pytest.mark.compiler
+
 SIZES = (900, 1, 0, 350, 749)
 """Events in each file of the sample, one of which is empty."""
 TOTAL = 2000

@@ -12,6 +12,8 @@ import uproot
 
 from rdf.code.interpreter import MACROS, ROOT, include_kernels
 
+pytestmark = pytest.mark.compiler
+
 include_kernels("sources/table_writer")
 
 TYPES = {

@@ -18,6 +18,8 @@ from rdf.code.interpreter import ROOT
 from tests.plotting.browsable import BINS, FALLING, write_browsable
 from tests.plotting.screen import PATIENCE, Pixels, Screen, screen
 
+pytestmark = pytest.mark.screen
+
 __all__ = ["screen"]
 
 CODE = Path(__file__).parents[3]

@@ -24,6 +24,8 @@ from rdf.provenance import Provenance
 from tests.plotting.browsable import FALLING, write_browsable
 from tests.plotting.chromium import PATIENCE, Chromium, Page, chromium
 
+pytestmark = pytest.mark.browser
+
 __all__ = ["chromium"]
 
 CANVAS = "JSROOT.getElementCanvPainter('drawing')"

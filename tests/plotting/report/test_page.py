@@ -722,6 +722,7 @@ def test_neither_matplotlib_nor_root_is_needed() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("kind", ["run", "evaluation"])
 def test_the_page_opens_in_a_browser(chromium: Chromium, request: pytest.FixtureRequest, kind: str, width: int) -> None:
@@ -737,6 +738,7 @@ def test_the_page_opens_in_a_browser(chromium: Chromium, request: pytest.Fixture
         assert page.complaints == []
 
 
+@pytest.mark.browser
 def test_a_browser_says_what_a_page_asks_for(chromium: Chromium, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text('<img src="missing.png"><script>console.error("so"); nothing()</script>')
     with chromium.page((tmp_path / "page.html").as_uri(), 400) as page:

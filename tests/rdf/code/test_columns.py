@@ -21,7 +21,7 @@ from rdf.sources.source import open_source
 from tests.rdf.tables import in_order, table_of, table_schema
 from tests.rdf.trees import arrays, columns_of, graph_of, opened
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.compiler]
 
 
 N = 400

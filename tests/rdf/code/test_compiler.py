@@ -24,6 +24,8 @@ from rdf.code.compiler import find_compiler, place_of_error
 from rdf.code.library import compile_library
 from rdf.errors import CompileError, OutOfMemory, TemporaryFolderError
 
+pytestmark = pytest.mark.compiler
+
 REPOSITORY = Path(__file__).parents[3]
 ANSWER = 'extern "C" int answer() { return 42; }'
 DEFINED = 'extern "C" int answer() { return ANSWER; }'

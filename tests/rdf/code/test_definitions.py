@@ -17,7 +17,7 @@ from rdf.sources.source import open_source
 from tests.rdf.code.nano import graph, selected_jets
 from tests.rdf.trees import arrays, graph_of, nanoaod, opened
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.compiler]
 
 
 NO_EXPRESSION = "expected (expression|primary-expression .*)"

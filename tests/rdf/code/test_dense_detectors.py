@@ -17,6 +17,8 @@ from models.detectors.settings import AutoencoderSettings
 from models.onnx_export import export_onnx
 from rdf.code.sofie import CompiledDetector, compile_detector, translate_network
 
+pytestmark = pytest.mark.compiler
+
 Events = npt.NDArray[np.float32]
 PARITY, FRACTION = 1e-5, 0.9995
 

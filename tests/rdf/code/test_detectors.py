@@ -20,6 +20,8 @@ from models.onnx_export import export_onnx
 from rdf.code.sofie import compile_detector, translate_network
 from rdf.schema.features import FEATURE_SETS
 
+pytestmark = pytest.mark.compiler
+
 FEATURES = FEATURE_SETS["razor"].features
 Features = npt.NDArray[np.float32]
 

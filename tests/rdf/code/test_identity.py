@@ -12,7 +12,7 @@ from rdf.schema.columns import rounded
 from tests.rdf.tables import in_order, table_of
 from tests.rdf.trees import arrays, columns_of, opened, write_ttree
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.compiler]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.rdf.code.nano import graph, selected_jets
 from tests.rdf.tables import table_schema
 from tests.rdf.trees import NANOAOD_KINDS, WRITERS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_ttree
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.compiler]
 
 
 @pytest.mark.parametrize("limit", ["limit", "HT"])

@@ -21,6 +21,8 @@ from models.thresholds import rank_table
 from rdf.code.sofie import check_parity, compile_detector, translate_network
 from rdf.errors import CompileError, ScoreMismatch
 
+pytestmark = pytest.mark.compiler
+
 DETECTOR = "isolation_forest"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.compiler
+
 PROJECT = Path(__file__).parents[3]
 
 SETTINGS = """

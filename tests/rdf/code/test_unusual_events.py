@@ -22,7 +22,7 @@ from rdf.schema.quantities import ID_QUANTITIES
 from tests.rdf import reference
 from tests.rdf.trees import Values, columns_of, opened, write_rntuple
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.compiler]
 
 
 Jet = tuple[float, float, float, float]

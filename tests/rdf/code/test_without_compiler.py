@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from models.detectors.isolation_forest import IsolationForest
@@ -26,6 +27,8 @@ from rdf.schema.columns import rounded
 from rdf.schema.model import load_schema
 from rdf.schema.quantities import ID_QUANTITIES
 from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree
+
+pytestmark = pytest.mark.compiler
 
 WHOLE_GRAPH = """
 import sys

@@ -17,6 +17,8 @@ from rdf.code.interpreter import ROOT, define
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents
 from rdf.execution.event_loop import EventLoop, use_threads
 
+pytestmark = pytest.mark.compiler
+
 EVENTS = 2000
 
 

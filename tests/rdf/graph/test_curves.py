@@ -14,6 +14,8 @@ from rdf.errors import EventLoopFailed
 from rdf.graph.curves import write_curves
 from rdf.provenance import Provenance
 
+pytestmark = pytest.mark.compiler
+
 
 @dataclass(frozen=True)
 class Points:

@@ -13,6 +13,8 @@ from rdf.code.interpreter import ROOT
 from rdf.errors import LostEvents
 from rdf.graph.events import check_events
 
+pytestmark = pytest.mark.compiler
+
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio", "dijet_mass", "centrality")
 TYPES = {
     "run": np.uint32,

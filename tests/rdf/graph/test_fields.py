@@ -9,6 +9,8 @@ from rdf.code.library import graph_library
 from rdf.errors import SchemaError
 from rdf.graph.fields import ENSEMBLE, ENSEMBLE_FLAG, FOLD, LABEL, VOTES, Field, Fields, Kind, cpp_fields
 
+pytestmark = pytest.mark.compiler
+
 CPP_NAMES = {
     Kind.VALUE: "kValue",
     Kind.LABEL: "kLabel",

@@ -18,6 +18,8 @@ from rdf.graph.scoring import Ensemble, define_scores
 from tests.macros.networks import network_of
 from tests.rdf.trees import events_of
 
+pytestmark = pytest.mark.compiler
+
 DETECTOR = "isolation_forest"
 RAZOR = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 DRAWN = (*RAZOR, "dijet_mass", "centrality")

@@ -18,6 +18,8 @@ from rdf.graph.histograms import write_histograms
 from rdf.graph.merging import add_histograms, concatenate_events
 from rdf.provenance import Provenance
 
+pytestmark = pytest.mark.compiler
+
 SIZES = (5_000, 1, 0, 30_000)
 """Events in each part, one of which is empty."""
 REAL, SIMULATED = Provenance("real", simulated=False), Provenance("made up", simulated=True)

@@ -15,6 +15,8 @@ from rdf.graph.scoring import Ensemble, define_scores, event_columns
 from tests.macros.networks import network_of
 from tests.rdf.trees import events_of
 
+pytestmark = pytest.mark.compiler
+
 DETECTOR = "isolation_forest"
 
 

@@ -12,6 +12,8 @@ from rdf.execution.event_loop import use_threads
 from rdf.graph.selection import Cut, book_cutflow, book_non_finite, select_finite
 from tests.rdf.trees import events_of
 
+pytestmark = pytest.mark.compiler
+
 RAZOR = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 # Per feature, the rows of the made-up sample in which it is not finite as float32, worked out by hand:
 #   MR: Px1 NaN (230), Py1 = 1e39 (351).        Rsq: empty (70), -inf (1007).

@@ -19,6 +19,8 @@ from rdf.schema.quantities import ID_QUANTITIES
 from tests.macros.graph.test_rows import lots_of
 from tests.rdf.trees import NANOAOD_KINDS, columns_of, nanoaod, opened, write_ttree
 
+pytestmark = pytest.mark.compiler
+
 DETECTOR = "isolation_forest"
 
 

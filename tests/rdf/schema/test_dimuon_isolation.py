@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from rdf.code.columns import define_columns
 from rdf.execution.event_loop import use_threads
@@ -12,6 +13,8 @@ from rdf.schema.columns import physics_columns
 from rdf.schema.model import load_schema
 from rdf.schema.object_selection import effective_selection
 from rdf.sources.source import open_source
+
+pytestmark = pytest.mark.compiler
 
 NAME = "cms_dimuon_isolation"
 

@@ -16,6 +16,8 @@ from rdf.schema.model import load_schema
 from rdf.schema.tables import Definition
 from rdf.sources.source import open_source
 
+pytestmark = pytest.mark.compiler
+
 # As the UCI Machine Learning Repository describes them.
 FEATURES = (
     *("lepton_pT", "lepton_eta", "lepton_phi", "missing_energy_magnitude", "missing_energy_phi"),

@@ -24,6 +24,8 @@ from rdf.schema.quantities import ID_QUANTITIES
 from rdf.schema.tables import Definition
 from tests.rdf.trees import NANOAOD_KINDS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_ttree
 
+pytestmark = pytest.mark.compiler
+
 EVENTS, SEED = 120, 12
 NAN = math.nan
 Event = SimpleNamespace

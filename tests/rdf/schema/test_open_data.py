@@ -27,6 +27,8 @@ from rdf.schema.tables import Objects
 from rdf.sources.source import expected_source, open_source
 from tests.rdf import reference
 
+pytestmark = pytest.mark.compiler
+
 Columns = dict[str, NDArray[Any]]
 
 IDS = ("run", "luminosityBlock", "event")

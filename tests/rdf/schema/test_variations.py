@@ -47,6 +47,8 @@ from tests.rdf.trees import (
     write_rntuple,
 )
 
+pytestmark = pytest.mark.compiler
+
 EVENTS = 1500
 SIZES = {"jes": 0.04, "lepton": 0.02, "met": 0.1}
 FACTORS = {

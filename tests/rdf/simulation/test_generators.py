@@ -25,6 +25,8 @@ from rdf.simulation.processes import PROCESSES, FileFormat
 from rdf.simulation.writing import says_simulated, simulate, write_simulation
 from rdf.sources.source import open_source
 
+pytestmark = pytest.mark.compiler
+
 EVENTS = 60_000
 STAND_IN_EVENTS = 3000
 SCHEMAS = {

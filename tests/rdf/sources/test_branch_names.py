@@ -22,6 +22,8 @@ from rdf.schema.tables import Definition, Objects
 from rdf.sources.source import Source, open_source
 from tests.rdf.trees import NANOAOD_KINDS, Values, arrays, columns_of, graph_of, nanoaod, opened, write_ttree
 
+pytestmark = pytest.mark.compiler
+
 N = 50
 
 WORDS = (

@@ -25,6 +25,8 @@ from rdf.simulation.processes import PROCESSES
 from rdf.simulation.writing import write_simulation
 from tests.rdf.trees import columns_of, opened
 
+pytestmark = pytest.mark.compiler
+
 EVENTS = 1000
 COLUMNS = ("MR", "Rsq", "HT", "MET", "mll", "event")
 

@@ -15,6 +15,8 @@ from rdf.schema.model import Schema, load_schema
 from rdf.sources.source import open_source
 from rdf.sources.tabular import convert
 
+pytestmark = pytest.mark.compiler
+
 FILES = {
     "background_chan1_7.79_reduced": 1000,
     "glgl1600_neutralino800_chan1_reduced": 1000,

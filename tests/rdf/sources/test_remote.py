@@ -22,6 +22,8 @@ from rdf.schema.model import load_schema
 from rdf.sources.source import open_source
 from tests.rdf.trees import NANOAOD_KINDS, WRITERS, nanoaod
 
+pytestmark = [pytest.mark.compiler, pytest.mark.network]
+
 EVENTS = 300
 
 

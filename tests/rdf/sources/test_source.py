@@ -19,6 +19,8 @@ from rdf.schema.tables import Available
 from rdf.sources.source import Source, open_source
 from tests.rdf.trees import NANOAOD_KINDS, WRITERS, nanoaod, opened
 
+pytestmark = pytest.mark.compiler
+
 EVENTS = 5000
 
 

@@ -19,6 +19,8 @@ from rdf.errors import CacheUnusable, MalformedRow, MissingColumn, NoEvents, Unr
 from rdf.schema.model import Schema
 from rdf.sources.tabular import convert
 
+pytestmark = pytest.mark.compiler
+
 TABLE = Schema(
     name="table",
     title="a table",
