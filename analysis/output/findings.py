@@ -16,6 +16,7 @@ from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
 from plotting.results.cells import escaped
 from plotting.results.record_tables import Agreement, Mean, Variation, VariedCounts
+from rdf.graph.anomaly_order import anomaly_order
 from rdf.graph.histogram_keys import (
     FLAGGED,
     SELECTIONS,
@@ -114,8 +115,7 @@ def write_anomalies(
 
     ids, values = top.arrays()
     key = top.rows.key
-    # A stable sort: the numbers of the event, by which it is ordered already, decide between equals.
-    order = np.lexsort([-column for column in values.T[:key][::-1]])[:TOP_EVENTS]
+    order = anomaly_order(values[:, :key], ids, values[:, key:])[:TOP_EVENTS]
     ids, values, columns = ids[order], values[order][:, key:], top.rows.values[key:]
     X = values[:, [columns.index(name) for name in models.features]]
     folds = values[:, columns.index(FOLD)] if FOLD in columns else np.zeros(len(X))

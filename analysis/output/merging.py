@@ -26,6 +26,7 @@ from models.folder import copy_model_folder, read_model_folder
 from plotting.results.record_tables import Counts, Figures, File, Merged
 from plotting.results.run_record import RunRecord, as_table
 from rdf.errors import NoEvents
+from rdf.graph.anomaly_order import anomaly_key, anomaly_order
 from rdf.schema.quantities import ID_QUANTITIES
 
 
@@ -214,22 +215,20 @@ _HELD = 20 * TOP_EVENTS
 
 
 def _most_anomalous(header: Sequence[str], rows: Sequence[list[str]], ensemble: Sequence[str]) -> list[list[str]]:
-    """Return the most anomalous of some rows, most anomalous first.
-
-    As in the event loop: by the ensemble's score, then by the scores of its detectors, then by what names the event.
-    Where all of these are equal, the event's values decide.
-    """
+    """Return the most anomalous of some rows, most anomalous first."""
     if not rows:
         return []
     columns = {name: i for i, name in enumerate(header)}
     ids = np.array([[int(row[columns[name]]) for name in ID_QUANTITIES] for row in rows], dtype=np.uint64)
     after_ids = header[columns["event"] + 1 : columns["why"]]
     values = np.array([row[columns["event"] + 1 : columns["why"]] for row in rows]).astype(np.float32)
-    scores = [values[:, after_ids.index(name)] for name in ("score_ensemble", *(f"score_{d}" for d in ensemble))]
-    # lexsort sorts by its last key first.
-    chosen = np.lexsort([*values.T[::-1], *ids.T[::-1], *(-score for score in scores[::-1])])[:TOP_EVENTS]
-    order = np.lexsort([*values[chosen].T, *ids[chosen].T[::-1], *(-score[chosen] for score in scores[::-1])])
-    return [rows[i] for i in chosen[order]]
+    scores = values[:, [after_ids.index(name) for name in _compared_scores(ensemble)]]
+    return [rows[i] for i in anomaly_order(scores, ids, values)[:TOP_EVENTS]]
+
+
+def _compared_scores(ensemble: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of the scores by which events are compared."""
+    return "score_ensemble", *(f"score_{name}" for name in ensemble)
 
 
 def _merge_objects(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]) -> None:
@@ -240,10 +239,10 @@ def _merge_objects(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]
     if not all(has):
         lacks = parts[has.index(False)].folder
         raise DamagedPart(f"part {lacks}: has no {OBJECTS_JSON}, which other parts have; {REMEDY}")
-    key = ("score_ensemble", *(f"score_{name}" for name in ensemble))
+    key = _compared_scores(ensemble)
 
     def order(event: Mapping[str, Any]) -> tuple[Any, ...]:
-        return *(-event[name] for name in key), *(event[name] for name in ID_QUANTITIES), json.dumps(event)
+        return anomaly_key([event[name] for name in key], [event[name] for name in ID_QUANTITIES], json.dumps(event))
 
     events: list[dict[str, Any]] = []
     for part in parts:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from rdf import RNode
 from rdf.code.library import graph_library
+from rdf.graph.anomaly_order import anomaly_key
 from rdf.graph.fields import Fields, cpp_fields
 from rdf.schema.displayed_objects import ONE, ObjectParts
 from rdf.schema.quantities import ID_QUANTITIES
@@ -34,7 +35,7 @@ class EventObjects:
     @property
     def order(self) -> tuple[Any, ...]:
         """Sorts the most anomalous event first."""
-        return tuple(-value for value in self.key), self.ids, self.parts
+        return anomaly_key(self.key, self.ids, self.parts)
 
 
 @dataclass(frozen=True)
