@@ -114,7 +114,7 @@ def draw_display(event: DisplayedEvent, caption: Caption) -> Figure:
     _draw_unrolled(unrolled, event, largest)
     transverse.set_title(f"run {event.run}, luminosityBlock {event.luminosityBlock}", size=14, loc="left")
     unrolled.set_title(f"event {event.event}: no. {event.place}, mean rank {event.score:.4f}", size=14, loc="left")
-    figure.legend(handles=_legend(event), loc="lower center", ncols=2, fontsize=13)
+    figure.legend(handles=_legend(event), loc="outside lower center", ncols=2, fontsize=13)
     return figure
 
 

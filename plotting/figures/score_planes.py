@@ -136,6 +136,7 @@ def draw_score_plane(name: str, score: Plane, events: Split[Plane], caption: Cap
     ends = bool(shown.size and shown.min() < low), bool(shown.size and shown.max() > high)
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[ends]
     bar = figure.colorbar(mesh, ax=axes, label=f"Mean {mean}", extend=extend)
+    bar.ax.yaxis.set_offset_position("left")  # a factor of the numbers stands over these, not over the panel
     if isinstance(norm, LogNorm) and high < 100 * low:
         # Powers of ten alone would be one number or two.
         bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _MARGIN = 8.0  # points between the header and the edges of the canvas
+_BESIDE, _ABOVE = 0.08, 0.06  # inches beside, and above and below, axes with all that belongs to them
 _LONGEST, _LONGEST_TITLE = 100, 300  # characters of a line of the header, and of its title, that are drawn
 
 
@@ -51,8 +52,7 @@ def new_figure(header: Header, width: float, height: float) -> Figure:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-
-    from plotting.style.layout import Layout
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     figure = Figure(figsize=(width, height))
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
@@ -87,7 +87,10 @@ def new_figure(header: Header, width: float, height: float) -> Figure:
         if line is title:
             conditions.set_position((1 - _MARGIN / points, top / total))
         top -= taken
-    figure.set_layout_engine(Layout(height))
+    share = 72 * height / total
+    # The place of axes whose labels are so long that the layout finds none.
+    figure.subplots_adjust(left=0.4, right=0.95, bottom=0.3 * share, top=0.95 * share)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=_BESIDE, h_pad=_ABOVE, rect=(0, 0, 1, share)))
     return figure
 
 

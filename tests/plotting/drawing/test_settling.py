@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -65,3 +68,13 @@ def test_numbers_are_text_and_their_factor_a_power_of_ten(high: float, numbers: 
     assert numbers <= labels
     assert not any("$" in label for label in labels)
     assert axes.xaxis.get_offset_text().get_text() == factor
+
+
+def test_numbers_are_chosen_once(tmp_path: Path) -> None:
+    """With sizes of a caller's own, and for a file of another resolution, an axis keeps the numbers it has."""
+    figure = settled(0, 10)
+    (axes,) = figure.axes
+    numbers = [label.get_text() for label in axes.get_xticklabels()]
+    with mpl.rc_context({"xtick.labelsize": 40}):
+        figure.savefig(tmp_path / "figure.pdf", dpi=72)
+        assert [label.get_text() for label in axes.get_xticklabels()] == numbers

@@ -3,10 +3,12 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import QuadContourSet
 
+from plotting.drawing.settling import settle
 from plotting.figures.planes import draw_plane
 from plotting.figures.score_planes import (
     CONTOURS,
@@ -17,6 +19,7 @@ from plotting.figures.score_planes import (
     smoothed,
 )
 from plotting.results.histograms import Split
+from plotting.style.house import house_style
 
 
 def mesh(axes) -> QuadMesh:
@@ -127,6 +130,24 @@ def test_events_beyond_the_axes_of_a_density_are_counted(results, events) -> Non
     (text,) = (text.get_text() for text in figure.legends[0].get_texts())
     assert beyond > 0
     assert text == f"{4000 - beyond:,} events and {beyond} beyond the axes"
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e9])
+def test_a_common_factor_of_the_colours_stands_beside_the_panel_below_the_header(results, scale: float) -> None:
+    mean = results.score_planes["isolation_forest", "MR_Rsq"]
+    tiny = dataclasses.replace(mean, values=mean.values * scale)
+    figure = draw_score_plane("isolation_forest", tiny, results.planes["MR_Rsq"], results.caption)
+    with house_style():
+        settle(figure)
+        figure.draw_without_rendering()
+    axes, bar = figure.axes
+    factor = bar.yaxis.get_offset_text()
+    box = factor.get_window_extent()
+    assert factor.get_text()
+    assert axes.bbox.x1 < bar.bbox.x0 <= box.x0 + 1
+    assert box.x1 < figure.bbox.x1
+    assert box.y0 >= bar.bbox.y1
+    assert not any(box.overlaps(text.get_window_extent()) for text in figure.texts)
 
 
 def test_a_mean_score_of_zero_is_no_blank(results) -> None:
