@@ -5,7 +5,6 @@ python -m analysis.evaluate --background higgs_background --signal higgs_signal
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -43,6 +42,7 @@ from analysis.steps.testing import labels_of_role, score_samples, write_metrics
 from analysis.steps.training import train_models
 from models.detectors.registry import DETECTORS
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
+from plotting.results.metrics import METRICS_JSON, metrics_text
 from plotting.results.record_tables import Sample, SampleHeader, TestedDetector
 from plotting.results.run_record import EvaluationFindings
 from rdf.schema.features import first_plane
@@ -134,8 +134,7 @@ def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Re
         tested = score_samples(prepared, compiled)
         with record.timings.stage("metrics"):
             metrics = write_metrics(configuration, models, compiled, tested, staging)
-        text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
-        (staging / "metrics.json").write_text(text, encoding="utf-8")
+        (staging / METRICS_JSON).write_text(metrics_text(metrics), encoding="utf-8")
         found = EvaluationFindings(
             sample=_together([sample.data for sample in prepared]),
             samples=tested.samples,

@@ -1,20 +1,20 @@
-"""How well a score tells signal from background: figures of merit with bootstrap errors, curves, importances.
+"""How well a score tells signal from background: figures of merit with bootstrap errors, and curves.
 
 Only the order of scores counts, so equal scores are one working point and a score may be infinite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import accuracy_score, auc, precision_recall_fscore_support
 
 if TYPE_CHECKING:  # an evaluation of trained models needs no torch
-    from models.detectors.detector import Features, Labels, Scores
+    from models.detectors.detector import Labels, Scores
 
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -30,8 +30,77 @@ single event gives none."""
 CURVE_POINTS = 1000
 """Points of a curve, at most."""
 
-IMPORTANCE_EVENTS = 10_000
-"""Events on which permutation importances are computed, at most."""
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its error, one standard deviation; None for what is not defined."""
+
+    value: float | None
+    error: float | None
+
+
+@dataclass(frozen=True)
+class BestCut(Estimate):
+    """Maximum of the significance improvement.
+
+    Attributes:
+        tpr: fraction of the signal that passes there; None without a maximum.
+        fpr: fraction of the background that passes there; None without a maximum.
+        min_background: MIN_BACKGROUND.
+    """
+
+    tpr: float | None
+    fpr: float | None
+    min_background: int
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Events by what they are and by what they were taken for."""
+
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+
+
+@dataclass(frozen=True)
+class FiguresOfMerit:
+    """Figures of merit of one detector.
+
+    Attributes:
+        auc: area under the ROC curve.
+        max_sic: maximum of the significance improvement.
+        accuracy, precision, recall, f1, tpr, tnr: of the decision whether an event is flagged.
+        confusion: events.
+        signal: events.
+        background: events.
+    """
+
+    auc: Estimate
+    max_sic: BestCut
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    tpr: Estimate
+    tnr: Estimate
+    confusion: Decisions
+    signal: int
+    background: int
+
+
+class _Values(NamedTuple):
+    """Value of each figure of merit, NaN where it is not defined."""
+
+    auc: float
+    max_sic: float
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    tpr: float
+    tnr: float
 
 
 @dataclass(frozen=True)
@@ -125,7 +194,7 @@ def _passing(background: Counts, signal: Counts, number: int) -> _WorkingPoints:
 
 def figures_of_merit(
     scores: Scores, labels: Labels, flagged: npt.NDArray[np.bool_], *, seed: int, resamplings: int = 200
-) -> dict[str, Any]:
+) -> FiguresOfMerit:
     """Return the figures of merit of one detector.
 
     An error is the standard deviation over resamplings of the events with replacement, signal and background apart; it
@@ -139,12 +208,6 @@ def figures_of_merit(
         flagged: whether the detector takes the event for signal, shape (events,).
         seed: of the resamplings.
         resamplings: their number, at least 2.
-
-    Returns:
-        `auc`, `max_sic`, `accuracy`, `precision`, `recall`, `f1`, `tpr` and `tnr`, each as {"value", "error"} with None
-        for what is not defined; `max_sic` also has `tpr` and `fpr` of its working point, and `min_background`.
-        `confusion` ({"true_positive", "false_positive", "true_negative", "false_negative"}: events), and `signal` and
-        `background`: events.
 
     Raises:
         ValueError: there is no signal or no background, or a score is NaN.
@@ -160,27 +223,35 @@ def figures_of_merit(
     for _ in range(resamplings if enough else 0):
         drawn = background.resampled(random), signal.resampled(random)
         repeated.append(_values(_passing(drawn[0].places, drawn[1].places, number), *drawn))
-    result: dict[str, Any] = {
-        name: {"value": _known(value), "error": _known(_spread([values[name] for values in repeated], value))}
-        for name, value in values.items()
-    }
+    errors = _Values(*(_spread([drawn[i] for drawn in repeated], value) for i, value in enumerate(values)))
     best = _best_point(points)
-    result["max_sic"] |= {
-        "tpr": None if best is None else float(points.tpr[best]),
-        "fpr": None if best is None else float(points.fpr[best]),
-        "min_background": MIN_BACKGROUND,
-    }
-    confusion = {
-        "true_positive": int(signal.flagged.sum()),
-        "false_positive": int(background.flagged.sum()),
-        "true_negative": int((~background.flagged).sum()),
-        "false_negative": int((~signal.flagged).sum()),
-    }
-    return {**result, "confusion": confusion, "signal": len(signal.places), "background": len(background.places)}
+    return FiguresOfMerit(
+        auc=_estimate(values.auc, errors.auc),
+        max_sic=BestCut(
+            value=_known(values.max_sic),
+            error=_known(errors.max_sic),
+            tpr=None if best is None else float(points.tpr[best]),
+            fpr=None if best is None else float(points.fpr[best]),
+            min_background=MIN_BACKGROUND,
+        ),
+        accuracy=_estimate(values.accuracy, errors.accuracy),
+        precision=_estimate(values.precision, errors.precision),
+        recall=_estimate(values.recall, errors.recall),
+        f1=_estimate(values.f1, errors.f1),
+        tpr=_estimate(values.tpr, errors.tpr),
+        tnr=_estimate(values.tnr, errors.tnr),
+        confusion=Decisions(
+            true_positive=int(signal.flagged.sum()),
+            false_positive=int(background.flagged.sum()),
+            true_negative=int((~background.flagged).sum()),
+            false_negative=int((~signal.flagged).sum()),
+        ),
+        signal=len(signal.places),
+        background=len(background.places),
+    )
 
 
-def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> dict[str, float]:
-    """Return the value of each figure of merit, NaN where it is not defined."""
+def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> _Values:
     # Four events stand for all, by their weight: what they are, and what they are taken for.
     truth, taken_for = [1, 1, 0, 0], [1, 0, 1, 0]
     weights = [
@@ -193,16 +264,16 @@ def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> dict[st
         truth, taken_for, sample_weight=weights, labels=[0, 1], zero_division=np.nan
     )
     improvement = points.improvement
-    return {
-        "auc": auc(points.fpr, points.tpr),
-        "max_sic": improvement.max() if len(improvement) else np.nan,
-        "accuracy": accuracy_score(truth, taken_for, sample_weight=weights),
-        "precision": precision[1],
-        "recall": recall[1],
-        "f1": f1[1],
-        "tpr": recall[1],
-        "tnr": recall[0],
-    }
+    return _Values(
+        auc=auc(points.fpr, points.tpr),
+        max_sic=improvement.max() if len(improvement) else np.nan,
+        accuracy=accuracy_score(truth, taken_for, sample_weight=weights),
+        precision=precision[1],
+        recall=recall[1],
+        f1=f1[1],
+        tpr=recall[1],
+        tnr=recall[0],
+    )
 
 
 def _best_point(points: _WorkingPoints) -> int | None:
@@ -215,6 +286,10 @@ def _spread(values: Sequence[float], value: float) -> float:
     """Return the standard deviation over the resamplings in which a figure of merit is defined."""
     defined = np.array([value for value in values if np.isfinite(value)])
     return float(defined.std(ddof=1)) if np.isfinite(value) and len(defined) > 1 else np.nan
+
+
+def _estimate(value: float, error: float) -> Estimate:
+    return Estimate(_known(value), _known(error))
 
 
 def _known(value: float) -> float | None:
@@ -256,72 +331,15 @@ def _thinned(points: _WorkingPoints, best: int | None) -> Counts:
     return np.unique(np.concatenate([np.minimum(chosen, last), kept]))
 
 
-def permutation_importance(
-    score: Callable[[Features], Scores],
-    X: Features,
-    labels: Labels,
-    features: Sequence[str],
-    *,
-    seed: int,
-    repeats: int = 5,
-) -> dict[str, dict[str, float]]:
-    """Return by how much the AUC drops when the values of one feature are shuffled among the events.
-
-    Of more than IMPORTANCE_EVENTS events a random choice is taken, half of it signal as far as there is as much.
+def area(scores: Scores, labels: Labels) -> float:
+    """Return the area under the ROC curve.
 
     Args:
-        score: from features to scores.
-        X: features, shape (events, features).
+        scores: shape (events,), higher is more like the signal; ties and infinities are fine.
         labels: 1 for signal and 0 for background, shape (events,).
-        features: their names, in the order of the columns of X.
-        seed: of the choice and of the shuffling.
-        repeats: how often each feature is shuffled, at least 2.
-
-    Returns:
-        For each feature the mean drop, `value`, and the standard deviation over the repeats, `error`.
 
     Raises:
         ValueError: there is no signal or no background, or a score is NaN.
     """
-    random = np.random.default_rng(seed)
-    chosen = _balanced_choice(labels, random)
-    X, labels = X[chosen], labels[chosen]
-    unshuffled = _area(score(X), labels)
-    drops = {
-        name: list(_drops(score, X, labels, i, unshuffled, random=random, repeats=repeats))
-        for i, name in enumerate(features)
-    }
-    return {name: {"value": float(np.mean(of)), "error": float(np.std(of, ddof=1))} for name, of in drops.items()}
-
-
-def _drops(
-    score: Callable[[Features], Scores],
-    X: Features,
-    labels: Labels,
-    feature: int,
-    unshuffled: float,
-    *,
-    random: np.random.Generator,
-    repeats: int,
-) -> Iterator[float]:
-    """Yield by how much the AUC drops, each time a feature is shuffled."""
-    shuffled = X.copy()
-    for _ in range(repeats):
-        shuffled[:, feature] = random.permutation(X[:, feature])
-        yield unshuffled - _area(score(shuffled), labels)
-
-
-def _area(scores: Scores, labels: Labels) -> float:
     points = _working_points(scores, labels)
     return float(auc(points.fpr, points.tpr))
-
-
-def _balanced_choice(labels: Labels, random: np.random.Generator) -> Counts:
-    """Choose IMPORTANCE_EVENTS events at most, in the order in which they come; the AUC knows no abundances."""
-    if len(labels) <= IMPORTANCE_EVENTS:
-        return np.arange(len(labels))
-    kinds = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
-    half = IMPORTANCE_EVENTS // 2
-    wanted = [min(len(kind), max(half, IMPORTANCE_EVENTS - len(other))) for kind, other in (kinds, kinds[::-1])]
-    chosen = [random.choice(kind, number, replace=False) for kind, number in zip(kinds, wanted, strict=True)]
-    return np.sort(np.concatenate(chosen))

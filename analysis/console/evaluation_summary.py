@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.console.summary import print_rows, rows
+from plotting.results.metrics import METRICS_JSON, Metric, read_metrics
 from plotting.results.run_record import RUN_JSON, read_evaluation_record
+
+_REMEDY = "evaluate again"
 
 
 def print_evaluation(folder: Path) -> None:
@@ -16,29 +17,29 @@ def print_evaluation(folder: Path) -> None:
     Args:
         folder: a finished evaluation's output folder.
     """
-    run = read_evaluation_record(folder / RUN_JSON, "evaluate again")
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    run = read_evaluation_record(folder / RUN_JSON, _REMEDY)
+    metrics = read_metrics(folder / METRICS_JSON, _REMEDY)
     table = rows()
     simulated = "SIMULATED " if run.sample.simulated else ""
     table.add_row("sample", f"{simulated}{run.sample.title}")
     counts = next(iter(metrics.values()))
-    tested = f"{counts['signal']:,} signal, {counts['background']:,} background"
+    tested = f"{counts.signal:,} signal, {counts.background:,} background"
     table.add_row("events", f"{tested} ({run.part or 'all'}); trained on {run.training.events:,}")
-    for name, values in metrics.items():
-        merits = {"AUC": "auc", "max SIC": "max_sic", "accuracy": "accuracy", "F1": "f1"}
-        table.add_row(name, ", ".join(f"{title} {_with_error(values[key])}" for title, key in merits.items()))
-        if "importance" in values:
-            drops = {feature: drop["value"] for feature, drop in values["importance"].items()}
+    for name, found in metrics.items():
+        merits = {"AUC": found.auc, "max SIC": found.max_sic, "accuracy": found.accuracy, "F1": found.f1}
+        table.add_row(name, ", ".join(f"{title} {_with_error(metric)}" for title, metric in merits.items()))
+        if found.importance is not None:
+            drops = {feature: drop.value or 0.0 for feature, drop in found.importance.items()}
             best = sorted(drops, key=lambda feature: drops[feature], reverse=True)[:5]
             table.add_row("", f"AUC lost without {', '.join(f'{feature} {drops[feature]:.3f}' for feature in best)}")
-    table.add_row("metrics", f"{folder / 'metrics.json'}; curves in {folder / 'curves.root'}")
+    table.add_row("metrics", f"{folder / METRICS_JSON}; curves in {folder / 'curves.root'}")
     table.add_row("figures", f"{folder / 'figures'}; on one page: {folder / 'report.html'}")
     table.add_row("models", f"{folder / 'models'}")
     print_rows(table)
 
 
-def _with_error(metric: Mapping[str, float | None]) -> str:
-    value, error = metric["value"], metric["error"]
+def _with_error(metric: Metric) -> str:
+    value, error = metric.value, metric.error
     if value is None:
         return "undefined"
     return f"{value:.4f}" + (f" ± {error:.4f}" if error is not None else "")

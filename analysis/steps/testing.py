@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,14 @@ from analysis.steps.compilation import Compiled
 from analysis.steps.prepared import PreparedSample
 from analysis.steps.scoring import ScoredColumns, collect_scores
 from models.folder import ModelFolder
+from plotting.results.metrics import Confusion, DetectorMetrics, LargestImprovement, Metric
 from plotting.results.record_tables import TestedSample
 from plotting.results.run_record import as_table
 from rdf.graph.fields import LABEL
+
+if TYPE_CHECKING:
+    from models.importance import Drop
+    from models.metrics import Estimate, FiguresOfMerit
 
 ENSEMBLE = "ensemble"
 
@@ -94,10 +99,11 @@ def _events(scored: ScoredColumns) -> int:
 
 def write_metrics(
     configuration: EvaluationConfiguration, models: ModelFolder, compiled: Compiled, tested: Tested, staging: Path
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, DetectorMetrics]:
     """Return the figures of merit of each detector and of the ensemble, and write the curves."""
     with spinner(error_console(), "starting the evaluation"):
-        from models.metrics import curves, figures_of_merit, permutation_importance
+        from models.importance import permutation_importance
+        from models.metrics import curves, figures_of_merit
         from rdf.graph.curves import write_curves
         from rdf.provenance import Provenance
 
@@ -105,13 +111,14 @@ def write_metrics(
     scores = {name: tested.columns[f"score_{name}"] for name in names}
     X = np.stack([tested.columns[feature] for feature in models.features], axis=1)
     fold_of = tested.columns["fold"] if compiled.folds > 1 else np.zeros(len(X), dtype=np.float32)
-    metrics: dict[str, dict[str, Any]] = {}
+    metrics: dict[str, DetectorMetrics] = {}
     with progress_bar(error_console(), "evaluating", "detectors") as move:
         for done, name in enumerate(names):
             flagged = tested.columns[f"flag_{name}"] > 0
-            metrics[name] = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
-            if name in models.detectors and compiled.folds == 1:
-                metrics[name]["threshold"] = models.detectors[name].networks[0].threshold
+            found = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
+            has_one = name in models.detectors and compiled.folds == 1
+            threshold = models.detectors[name].networks[0].threshold if has_one else None
+            importance = None
             if name in models.detectors and models.detectors[name].supervised:
                 of_folds = [
                     permutation_importance(
@@ -123,7 +130,8 @@ def write_metrics(
                     if len(np.unique(tested.labels[fold_of == fold])) == 2
                 ]
                 if of_folds:
-                    metrics[name]["importance"] = _average(of_folds)
+                    importance = _average(of_folds)
+            metrics[name] = _recorded(found, threshold, importance)
             move(done + 1, len(names))
     simulated = any(sample.simulated for sample in tested.samples)
     origin = {"samples": as_table(tested.samples), "commit": as_table(git_commit())}
@@ -133,13 +141,43 @@ def write_metrics(
     return metrics
 
 
-def _average(importances: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+def _recorded(found: FiguresOfMerit, threshold: float | None, importance: dict[str, Metric] | None) -> DetectorMetrics:
+    """Return what metrics.json says of a detector."""
+    best, decisions = found.max_sic, found.confusion
+    return DetectorMetrics(
+        auc=_metric(found.auc),
+        max_sic=LargestImprovement(
+            value=best.value, error=best.error, tpr=best.tpr, fpr=best.fpr, min_background=best.min_background
+        ),
+        accuracy=_metric(found.accuracy),
+        precision=_metric(found.precision),
+        recall=_metric(found.recall),
+        f1=_metric(found.f1),
+        tpr=_metric(found.tpr),
+        tnr=_metric(found.tnr),
+        confusion=Confusion(
+            true_positive=decisions.true_positive,
+            false_positive=decisions.false_positive,
+            true_negative=decisions.true_negative,
+            false_negative=decisions.false_negative,
+        ),
+        signal=found.signal,
+        background=found.background,
+        threshold=threshold,
+        importance=importance,
+    )
+
+
+def _metric(estimate: Estimate) -> Metric:
+    return Metric(value=estimate.value, error=estimate.error)
+
+
+def _average(importances: Sequence[Mapping[str, Drop]]) -> dict[str, Metric]:
     """Return the mean importance of each feature over the folds."""
     return {
-        feature: {
-            "value": float(np.mean([of_fold[feature]["value"] for of_fold in importances])),
-            "error": float(np.sqrt(np.sum([of_fold[feature]["error"] ** 2 for of_fold in importances])))
-            / len(importances),
-        }
+        feature: Metric(
+            value=float(np.mean([of_fold[feature].value for of_fold in importances])),
+            error=float(np.sqrt(np.sum([of_fold[feature].error ** 2 for of_fold in importances]))) / len(importances),
+        )
         for feature in importances[0]
     }

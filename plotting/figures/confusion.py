@@ -34,11 +34,8 @@ class ConfusionFigure(NamedFigure[Evaluation, EvaluationFacts]):
 
     def caption(self, facts: EvaluationFacts) -> Markup:
         """State how many events each detector calls what they are."""
-        right = []
-        for name, found in facts.metrics.items():
-            confusion = found["confusion"]
-            correct = confusion["true_positive"] + confusion["true_negative"]
-            right.append(f"{words(name)} {part_text(correct, sum(confusion.values()))}")
+        tested = {name: found.confusion for name, found in facts.metrics.items()}
+        right = (f"{words(name)} {part_text(confusion.right, confusion.events)}" for name, confusion in tested.items())
         return Markup("Called what they are: {}.").format(listed(right))
 
     def draw(self, data: Evaluation) -> Figure:

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from plotting.results.metrics import DetectorMetrics
 from plotting.results.run_record import EvaluationRecord, RunRecord
 from plotting.results.tables import Contributions
 
@@ -50,7 +51,7 @@ class EvaluationFacts:
     """
 
     record: EvaluationRecord
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, DetectorMetrics]
 
 
 AnyFacts = RunFacts | EvaluationFacts

@@ -13,7 +13,8 @@ from plotting.figures.facts import EvaluationFacts
 from plotting.figures.figure import DetectorFigure
 from plotting.figures.sentences import listed, quantity_title
 from plotting.results.caption import Caption
-from plotting.results.evaluation import Evaluation, Metric
+from plotting.results.evaluation import Evaluation
+from plotting.results.metrics import Metric
 from plotting.style.canvas import new_figure
 from plotting.style.colours import ANOMALOUS
 from plotting.style.formulas import axis_text
@@ -46,11 +47,11 @@ class ImportanceFigure(DetectorFigure[Evaluation, EvaluationFacts]):
 
     def caption(self, facts: EvaluationFacts) -> Markup:
         """Name the features that the detector needs most."""
-        drops = facts.metrics[self.detector]["importance"]
-        largest = sorted(drops, key=lambda name: drops[name]["value"], reverse=True)[:3]
+        drops = facts.metrics[self.detector].importance or {}
+        largest = sorted(drops.items(), key=lambda item: item[1].value or 0.0, reverse=True)[:3]
         said = [
-            Markup("{} {}").format(quantity_title(facts.record.features, name), metric_text(drops[name]))
-            for name in largest
+            Markup("{} {}").format(quantity_title(facts.record.features, name), metric_text(drop.value, drop.error))
+            for name, drop in largest
         ]
         return Markup("AUC lost when the values of a feature are shuffled; most for {}.").format(listed(said))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from plotting.figures.figure import NamedFigure
 from plotting.figures.sentences import metric_of_each
 from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluated, Evaluation
+from plotting.results.metrics import DetectorMetrics, Metric
 from plotting.style.canvas import new_figure
 from plotting.style.colours import detector_colours
 from plotting.style.house import house_style
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 
 # The recall is the true positive rate.
-_SHOWN = {
-    "auc": "AUC",
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall (TPR)",
-    "tnr": "1 − FPR (TNR)",
-    "f1": "$F_{\\mathrm{1}}$",
+_SHOWN: Mapping[str, Callable[[DetectorMetrics], Metric]] = {
+    "AUC": lambda found: found.auc,
+    "accuracy": lambda found: found.accuracy,
+    "precision": lambda found: found.precision,
+    "recall (TPR)": lambda found: found.recall,
+    "1 − FPR (TNR)": lambda found: found.tnr,
+    "$F_{\\mathrm{1}}$": lambda found: found.f1,
 }
 
 
@@ -45,7 +46,9 @@ class MetricsFigure(NamedFigure[Evaluation, EvaluationFacts]):
 
     def caption(self, facts: EvaluationFacts) -> Markup:
         """State two of the figures of merit."""
-        return Markup("Accuracy: {}. F1: {}.").format(metric_of_each(facts, "accuracy"), metric_of_each(facts, "f1"))
+        return Markup("Accuracy: {}. F1: {}.").format(
+            metric_of_each(facts, lambda found: found.accuracy), metric_of_each(facts, lambda found: found.f1)
+        )
 
     def draw(self, data: Evaluation) -> Figure:
         """Draw it."""
@@ -63,8 +66,8 @@ def draw_metrics(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure
     colours = detector_colours(detectors)
     offsets = np.linspace(-0.32, 0.32, number) if number > 1 else np.zeros(1)
     for name, offset in zip(detectors, offsets, strict=True):
-        for row, metric in enumerate(_SHOWN):
-            found = detectors[name].metrics[metric]
+        for row, metric in enumerate(_SHOWN.values()):
+            found = metric(detectors[name].numbers)
             if found.value is not None:
                 axes.errorbar(
                     found.value, row + offset, xerr=found.error, fmt="o", ms=6, color=colours[name], capsize=2.5
@@ -73,7 +76,7 @@ def draw_metrics(detectors: Mapping[str, Evaluated], caption: Caption) -> Figure
         axes.axhline(row - 0.5, color="0.85", lw=0.8)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(len(_SHOWN) - 0.5, -0.5)
-    axes.set_yticks(range(len(_SHOWN)), list(_SHOWN.values()))
+    axes.set_yticks(range(len(_SHOWN)), list(_SHOWN))
     axes.tick_params(axis="y", which="both", length=0)
     axes.set_ylabel("Figure of merit")
     axes.set_xlabel("Value, with its bootstrap error")

@@ -68,7 +68,7 @@ class LogRocFigure(NamedFigure[Evaluation, EvaluationFacts]):
 def _areas(facts: EvaluationFacts) -> Markup:
     tested = next(iter(facts.metrics.values()))
     return Markup("{} signal and {} background events. Area under the curve: {}.").format(
-        count_text(tested["signal"]), count_text(tested["background"]), metric_of_each(facts, "auc")
+        count_text(tested.signal), count_text(tested.background), metric_of_each(facts, lambda found: found.auc)
     )
 
 
@@ -116,7 +116,7 @@ def _legend(detectors: Mapping[str, Evaluated]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     colours = detector_colours(detectors)
-    areas = {name: detector.metrics["auc"] for name, detector in detectors.items()}
+    areas = {name: detector.numbers.auc for name, detector in detectors.items()}
     return [
         *(
             Line2D(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup
 
 from plotting.figures.facts import EvaluationFacts
+from plotting.results.metrics import DetectorMetrics, Metric
 from plotting.results.record_tables import Counts, Quantity
 from plotting.style.markup import metric_text, number_markup, share_text, title_markup
 from plotting.style.wording import count_text, words
@@ -58,6 +59,7 @@ def quantity_title(quantities: Iterable[Quantity], name: str) -> Markup:
     return title_markup(next((quantity.title for quantity in quantities if quantity.name == name), name))
 
 
-def metric_of_each(facts: EvaluationFacts, metric: str) -> Markup:
+def metric_of_each(facts: EvaluationFacts, metric: Callable[[DetectorMetrics], Metric]) -> Markup:
     """Write a figure of merit of each detector, with its error."""
-    return listed(f"{words(name)} {metric_text(found[metric])}" for name, found in facts.metrics.items())
+    chosen = ((name, metric(found)) for name, found in facts.metrics.items())
+    return listed(f"{words(name)} {metric_text(one.value, one.error)}" for name, one in chosen)

@@ -50,15 +50,13 @@ class SeparationFigure(DetectorFigure[Evaluation, EvaluationFacts]):
     def caption(self, facts: EvaluationFacts) -> Markup:
         """State the events of each kind that are flagged, the threshold and the AUC."""
         found = facts.metrics[self.detector]
-        confusion = found["confusion"]
-        cut = (
-            Markup(" above the threshold {}").format(number_markup(found["threshold"])) if "threshold" in found else ""
-        )
+        threshold = found.threshold
+        cut = "" if threshold is None else Markup(" above the threshold {}").format(number_markup(threshold))
         return Markup("{} and {} are flagged{}; AUC {}.").format(
-            part_text(confusion["true_positive"], found["signal"], "signal events"),
-            part_text(confusion["false_positive"], found["background"], "background events"),
+            part_text(found.confusion.true_positive, found.signal, "signal events"),
+            part_text(found.confusion.false_positive, found.background, "background events"),
             cut,
-            metric_text(found["auc"]),
+            metric_text(found.auc.value, found.auc.error),
         )
 
     def draw(self, data: Evaluation) -> Figure:

@@ -34,7 +34,7 @@ class SignificanceFigure(NamedFigure[Evaluation, EvaluationFacts]):
 
     def caption(self, facts: EvaluationFacts) -> Markup:
         """State the largest improvement of each detector."""
-        return Markup("Largest improvement: {}.").format(metric_of_each(facts, "max_sic"))
+        return Markup("Largest improvement: {}.").format(metric_of_each(facts, lambda found: found.max_sic))
 
     def draw(self, data: Evaluation) -> Figure:
         """Draw it."""
@@ -59,9 +59,9 @@ def draw_significance(detectors: Mapping[str, Evaluated], caption: Caption) -> F
         if (detector := detectors.get(name)) is None:
             continue
         axes.plot(detector.significance.x, detector.significance.y, color=colour, lw=1.8)
-        best = detector.metrics["max_sic"]
-        if best.value is not None and detector.max_sic_tpr is not None:
-            axes.plot(detector.max_sic_tpr, best.value, "o", color=colour, ms=8, mec="black", zorder=3)
+        best = detector.numbers.max_sic
+        if best.value is not None and best.tpr is not None:
+            axes.plot(best.tpr, best.value, "o", color=colour, ms=8, mec="black", zorder=3)
         text = f"{capitalised(words(name))}, maximum {with_error(best.value, best.error)}"
         handles.append(Line2D([], [], color=colour, lw=2, marker="o", ms=8, mec="black", label=text))
     axes.set_xlim(0, 1)

@@ -22,8 +22,9 @@ from plotting.pages import template_environment, write_page
 from plotting.report.inline import InlineFigure, inline_figures
 from plotting.report.top_events import read_top_events
 from plotting.results.checksums import check_results
+from plotting.results.metrics import METRICS_JSON, DetectorMetrics, read_metrics
 from plotting.results.record_tables import DaskEngine, most_different
-from plotting.results.records import check_files, checked_keys, read_json
+from plotting.results.records import check_files
 from plotting.results.run_record import (
     RUN_JSON,
     AnyRecord,
@@ -36,7 +37,6 @@ from plotting.style.markup import metric_text, number_markup, quantity_markup, s
 from plotting.style.wording import capitalised, count_text, luminosity_in_unit, words
 
 REPORT = "report.html"
-METRICS = "metrics.json"
 
 _MEANS = 8  # features whose means are compared in the summary
 _RUN_REMEDY = "repeat the run that wrote it (python -m analysis.run)"
@@ -136,15 +136,15 @@ def render_report(folder: Path, failed: Mapping[str, str]) -> tuple[str, Mapping
     """Return the page and the captions that failed, as `write_report` writes and returns them."""
     remedy = _remedy(folder)
     check_files(folder, (RUN_JSON,), remedy)
-    check_results(folder, (RUN_JSON, METRICS, "anomalies.csv", "objects.json"), remedy)
+    check_results(folder, (RUN_JSON, METRICS_JSON, "anomalies.csv", "objects.json"), remedy)
     images = inline_figures(sorted((folder / "figures").glob("*.png")))
-    if (folder / METRICS).exists():
+    if (folder / METRICS_JSON).exists():
         return _render_evaluation(folder, images, failed)
     return _render_run(folder, images, failed)
 
 
 def _remedy(folder: Path) -> str:
-    return _EVALUATION_REMEDY if (folder / METRICS).exists() else _RUN_REMEDY
+    return _EVALUATION_REMEDY if (folder / METRICS_JSON).exists() else _RUN_REMEDY
 
 
 def _render_run(
@@ -179,22 +179,21 @@ def _render_evaluation(
     folder: Path, images: dict[str, InlineFigure], failed: Mapping[str, str]
 ) -> tuple[str, Mapping[str, str]]:
     record = read_evaluation_record(folder / RUN_JSON, _EVALUATION_REMEDY)
-    metrics = read_json(folder / METRICS, _EVALUATION_REMEDY)
-    with checked_keys(folder / METRICS, _EVALUATION_REMEDY):
-        facts = EvaluationFacts(record, metrics)
-        detectors = (*record.detectors, *metrics, *record.history, *record.reconstruction)
-        names = Names.of((feature.name for feature in record.features), detectors)
-        shown = _illustrate(every_figure(EVALUATION_KINDS, names), facts, images)
-        page = _render(
-            folder,
-            record,
-            metrics=metrics,
-            best=_best_detector(metrics),
-            sections=_sections(_EVALUATION_SECTIONS, facts, shown),
-            failed=failed,
-            uncaptioned=shown.failed,
-            files=[file for sample in record.samples for file in sample.files],
-        )
+    metrics = read_metrics(folder / METRICS_JSON, _EVALUATION_REMEDY)
+    facts = EvaluationFacts(record, metrics)
+    detectors = (*record.detectors, *metrics, *record.history, *record.reconstruction)
+    names = Names.of((feature.name for feature in record.features), detectors)
+    shown = _illustrate(every_figure(EVALUATION_KINDS, names), facts, images)
+    page = _render(
+        folder,
+        record,
+        metrics=metrics,
+        best=_best_detector(metrics),
+        sections=_sections(_EVALUATION_SECTIONS, facts, shown),
+        failed=failed,
+        uncaptioned=shown.failed,
+        files=[file for sample in record.samples for file in sample.files],
+    )
     return page, shown.failed
 
 
@@ -243,8 +242,8 @@ def _sections(
     ]
 
 
-def _best_detector(metrics: Mapping[str, Any]) -> str | None:
-    known = {name: found["auc"]["value"] for name, found in metrics.items() if found["auc"]["value"] is not None}
+def _best_detector(metrics: Mapping[str, DetectorMetrics]) -> str | None:
+    known = {name: found.auc.value for name, found in metrics.items() if found.auc.value is not None}
     return max(known, key=known.__getitem__) if known else None
 
 
@@ -288,7 +287,7 @@ def _environment(record: AnyRecord) -> jinja2.Environment:
         "words": words,
         "capitalised": capitalised,
         "thresholds": thresholds_text,
-        "with_error": metric_text,
+        "with_error": lambda metric: metric_text(metric.value, metric.error),
         "luminosity": _luminosity,
         "feature": lambda name: quantity_title(record.features, name),
     }

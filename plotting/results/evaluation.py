@@ -5,39 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from plotting.results.caption import Caption
 from plotting.results.checksums import check_results
 from plotting.results.histograms import Spectrum
+from plotting.results.metrics import METRICS_JSON, Confusion, DetectorMetrics, Metric, read_metrics
 from plotting.results.moments import FloatArray
 from plotting.results.record_tables import History, Reconstruction
-from plotting.results.records import check_files, checked_keys, read_json
+from plotting.results.records import check_files
 from plotting.results.root_file import Reader, read_root
 from plotting.results.run_record import RUN_JSON, read_evaluation_record
 from plotting.results.tables import LatentSpace, read_latent
 
-METRICS = "metrics.json"
-
 _REMEDY = "repeat the evaluation that wrote it (python -m analysis.evaluate)"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number and its error, one standard deviation; None for what is not known: the error of a few events, say."""
-
-    value: float | None
-    error: float | None
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Events by what they are and by what they were taken for."""
-
-    true_positive: int
-    false_positive: int
-    true_negative: int
-    false_negative: int
 
 
 @dataclass(frozen=True)
@@ -53,28 +33,58 @@ class Evaluated:
     """How well one detector, or the "ensemble", tells signal from background.
 
     Attributes:
-        metrics: by name: auc, max_sic, accuracy, precision, recall, f1, tpr and tnr.
-        max_sic_tpr: signal efficiency at the maximum significance improvement, or None without one.
-        min_background: background events that a significance improvement is computed with, at least.
-        threshold: events with a higher score are flagged; None where that is decided by votes, or differs by fold.
-        confusion: of the events that it flags.
+        numbers: what metrics.json says of it.
         roc: signal efficiency (y) against background efficiency (x).
         significance: significance improvement (y) against signal efficiency (x); no points where it is not defined.
         background: scores of the background events.
         signal: scores of the signal events, with the same edges.
-        importance: for a supervised detector, of each feature by name; otherwise empty.
     """
 
-    metrics: Mapping[str, Metric]
-    max_sic_tpr: float | None
-    min_background: int
-    threshold: float | None
-    confusion: Confusion
+    numbers: DetectorMetrics
     roc: Curve
     significance: Curve
     background: Spectrum
     signal: Spectrum
-    importance: Mapping[str, Metric]
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Figures of merit by name: auc, max_sic, accuracy, precision, recall, f1, tpr and tnr."""
+        numbers = self.numbers
+        return {
+            "auc": numbers.auc,
+            "max_sic": numbers.max_sic,
+            "accuracy": numbers.accuracy,
+            "precision": numbers.precision,
+            "recall": numbers.recall,
+            "f1": numbers.f1,
+            "tpr": numbers.tpr,
+            "tnr": numbers.tnr,
+        }
+
+    @property
+    def max_sic_tpr(self) -> float | None:
+        """Signal efficiency at the maximum significance improvement, or None without one."""
+        return self.numbers.max_sic.tpr
+
+    @property
+    def min_background(self) -> int:
+        """Background events that a significance improvement is computed with, at least."""
+        return self.numbers.max_sic.min_background
+
+    @property
+    def threshold(self) -> float | None:
+        """Events with a higher score are flagged; None where that is decided by votes, or differs by fold."""
+        return self.numbers.threshold
+
+    @property
+    def confusion(self) -> Confusion:
+        """Confusion matrix of the events that it flags."""
+        return self.numbers.confusion
+
+    @property
+    def importance(self) -> Mapping[str, Metric]:
+        """Importance of each feature by name, for a supervised detector; otherwise empty."""
+        return self.numbers.importance or {}
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ class Evaluation:
 
 def is_evaluation(folder: Path) -> bool:
     """Tell whether a folder is what an evaluation left, and not a run."""
-    return (folder / METRICS).exists()
+    return (folder / METRICS_JSON).exists()
 
 
 def read_evaluation(folder: Path) -> Evaluation:
@@ -110,12 +120,12 @@ def read_evaluation(folder: Path) -> Evaluation:
         MissingResult: the folder, a file, or something in a file is not there.
         UnreadableResult: a file is truncated or not what its name says.
     """
-    check_files(folder, (METRICS, "curves.root", RUN_JSON), _REMEDY)
-    check_results(folder, (METRICS, "curves.root", RUN_JSON, "latent.csv"), _REMEDY)
-    metrics = read_json(folder / METRICS, _REMEDY)
+    check_files(folder, (METRICS_JSON, "curves.root", RUN_JSON), _REMEDY)
+    check_results(folder, (METRICS_JSON, "curves.root", RUN_JSON, "latent.csv"), _REMEDY)
+    metrics = read_metrics(folder / METRICS_JSON, _REMEDY)
     record = read_evaluation_record(folder / RUN_JSON, _REMEDY)
-    with read_root(folder / "curves.root", _REMEDY) as reader, checked_keys(folder / METRICS, _REMEDY):
-        detectors = {name: _evaluated(name, table, reader) for name, table in metrics.items()}
+    with read_root(folder / "curves.root", _REMEDY) as reader:
+        detectors = {name: _evaluated(name, numbers, reader) for name, numbers in metrics.items()}
     return Evaluation(
         Caption.of(record.sample),
         {feature.name: feature.title for feature in record.features},
@@ -126,23 +136,11 @@ def read_evaluation(folder: Path) -> Evaluation:
     )
 
 
-def _evaluated(name: str, table: Mapping[str, Any], reader: Reader) -> Evaluated:
+def _evaluated(name: str, numbers: DetectorMetrics, reader: Reader) -> Evaluated:
     return Evaluated(
-        metrics={
-            metric: _metric(table[metric])
-            for metric in ("auc", "max_sic", "accuracy", "precision", "recall", "f1", "tpr", "tnr")
-        },
-        max_sic_tpr=table["max_sic"]["tpr"],
-        min_background=table["max_sic"]["min_background"],
-        threshold=table.get("threshold"),
-        confusion=Confusion(**table["confusion"]),
+        numbers=numbers,
         roc=Curve(*reader.graph(f"roc/{name}")),
         significance=Curve(*reader.graph(f"significance/{name}")),
         background=reader.spectrum(f"scores/{name}_background"),
         signal=reader.spectrum(f"scores/{name}_signal"),
-        importance={feature: _metric(drop) for feature, drop in table.get("importance", {}).items()},
     )
-
-
-def _metric(table: Mapping[str, float | None]) -> Metric:
-    return Metric(table["value"], table["error"])

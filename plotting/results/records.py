@@ -6,9 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from plotting.errors import MissingResult, UnreadableResult
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Content = TypeVar("Content")
 
 
 def check_files(folder: Path, names: Sequence[str], remedy: str) -> None:
@@ -33,6 +38,24 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise UnreadableResult(f"{path}: not a table; {remedy}")
     return record
+
+
+def read_typed(path: Path, form: TypeAdapter[Content], remedy: str) -> Content:
+    """Read a JSON file that holds a table of a known form.
+
+    Raises:
+        UnreadableResult: it does not; names the key.
+    """
+    from pydantic import ValidationError
+
+    table = read_json(path, remedy)
+    try:
+        return form.validate_json(json.dumps(table))  # strict: JSON has no tuples, nor objects of classes
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        fault = f"lacks a key or has another form at {key} ({first['msg']})"
+        raise UnreadableResult(f"{path}: {fault}; {remedy}") from error
 
 
 @contextmanager

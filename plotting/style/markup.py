@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -65,9 +65,9 @@ def quantity_markup(value: float | None, unit: str) -> Markup:
     return Markup("{}\u00a0{}").format(number_markup(value), unit) if unit else number_markup(value)
 
 
-def metric_text(metric: Mapping[str, float | None]) -> str:
+def metric_text(value: float | None, error: float | None) -> str:
     """Write a figure of merit with its error, in one piece."""
-    return with_error(metric["value"], metric["error"]).replace(" ", "\u00a0")
+    return with_error(value, error).replace(" ", "\u00a0")
 
 
 def share_text(part: float, whole: float) -> str:

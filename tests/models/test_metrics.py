@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from models.metrics import CURVE_POINTS, Curves, curves, figures_of_merit, permutation_importance
+from models.metrics import CURVE_POINTS, Curves, curves, figures_of_merit
 
 SIGNAL, BACKGROUND = 600, 20_000
 THRESHOLD = 1.5
@@ -23,7 +23,7 @@ def sample(signal: int = SIGNAL, background: int = BACKGROUND, seed: int = 11) -
 
 def evaluate(scores: np.ndarray, labels: np.ndarray, threshold: float = THRESHOLD, **options: int) -> dict:
     """Evaluate a detector that flags events above a threshold."""
-    return figures_of_merit(scores, labels, scores > np.float32(threshold), **options)
+    return asdict(figures_of_merit(scores, labels, scores > np.float32(threshold), **options))
 
 
 @pytest.fixture(scope="module", params=[None, 1], ids=["distinct", "ties"])
@@ -165,7 +165,7 @@ def test_flags_need_not_follow_the_score() -> None:
     # As those of an ensemble that counts votes: here every other event is flagged.
     scores, labels = sample(100, 200)
     flagged = np.arange(300) % 2 == 0
-    result = figures_of_merit(scores, labels, flagged, seed=1)
+    result = asdict(figures_of_merit(scores, labels, flagged, seed=1))
     assert result["accuracy"]["value"] == pytest.approx((flagged == (labels == 1)).mean())
     rate = flagged[labels == 1].mean()
     assert result["tpr"]["value"] == pytest.approx(rate)
@@ -207,45 +207,3 @@ def test_thinned_curves_keep_their_shape(events: tuple[np.ndarray, np.ndarray], 
     assert found.improvement.max() == result["max_sic"]["value"]
     assert len(found.improvement) <= CURVE_POINTS
     assert found.improvement[-1] == found.efficiency[-1] == 1
-
-
-def test_importance_is_the_drop_of_the_auc() -> None:
-    random = np.random.default_rng(4)
-    labels = np.repeat([0, 1], [12_000, 800])
-    X = random.normal(size=(len(labels), 3)).astype(np.float32)
-    X[:, 0] += 1.5 * labels
-    X[:, 1] += 0.8 * labels
-    weights = np.array([1.5, 0.8, 0.0], dtype=np.float32)
-    found = permutation_importance(lambda X: X @ weights, X, labels, ("strong", "weak", "none"), seed=1)
-
-    # The score is normal in both kinds. Shuffled, a feature of shift d shifts both kinds by d times the fraction of the
-    # signal and adds that mixture's variance; 800 of 10,000 events are signal.
-    fraction = 0.08
-
-    def area(kept: list[int], shuffled: list[int]) -> float:
-        shift = (weights[kept] ** 2).sum()
-        spread = sum(weights[i] ** 2 * (1 + fraction * (1 - fraction) * weights[i] ** 2) for i in shuffled)
-        return normal_cdf(shift / np.sqrt(2 * ((weights[kept] ** 2).sum() + spread)))
-
-    for i, name in enumerate(("strong", "weak")):
-        expected = area([0, 1], []) - area([1 - i], [i])
-        assert found[name]["value"] == pytest.approx(expected, abs=0.02), name
-        assert 0 < found[name]["error"] < 0.02
-    assert found["none"] == {"value": 0, "error": 0}
-
-
-def normal_cdf(x: float) -> float:
-    return 0.5 * (1 + math.erf(x / math.sqrt(2)))
-
-
-def test_importance_takes_ten_thousand_events_with_all_the_signal_there_is() -> None:
-    seen = []
-
-    def score(X: np.ndarray) -> np.ndarray:
-        seen.append((len(X), int((X[:, 1] == 1).sum())))
-        return X[:, 0]
-
-    labels = np.repeat([0, 1], [30_000, 700])
-    X = np.column_stack([np.random.default_rng(1).normal(size=len(labels)), labels]).astype(np.float32)
-    permutation_importance(score, X, labels, ("x", "label"), seed=1, repeats=2)
-    assert seen == 5 * [(10_000, 700)]
