@@ -326,6 +326,7 @@ def test_a_broken_interpreter_is_found_out(stdout: str, stderr: str, returncode:
     assert words in finding.why
 
 
+@pytest.mark.compiler
 def test_this_interpreter_computes() -> None:
     finding = check_cling(run_probe(CLING_PROBE))
     assert finding.state == "ok", finding.why
@@ -366,6 +367,7 @@ def run_doctor(*options: str, **environment: str) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.compiler
 def test_doctor_finds_this_machine_well(tmp_path: Path) -> None:
     doctor = run_doctor(XDG_CACHE_HOME=str(tmp_path))
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
@@ -374,6 +376,7 @@ def test_doctor_finds_this_machine_well(tmp_path: Path) -> None:
     assert str(tmp_path) in doctor.stdout.replace("\n", "")
 
 
+@pytest.mark.compiler
 def test_doctor_ends_with_4_where_something_is_missing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     doctor = run_doctor(XDG_CACHE_HOME=str(tmp_path / "file"))
