@@ -15,6 +15,8 @@ from plotting.results.evaluation import Evaluation
 from plotting.results.run import Results
 from plotting.style.house import house_style
 
+pytestmark = pytest.mark.pool
+
 NAMES = [
     "cutflow",
     "score_ensemble",
