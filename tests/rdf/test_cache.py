@@ -192,6 +192,7 @@ def answer(number: int) -> int:
     return int(ctypes.CFUNCTYPE(ctypes.c_int)(library.address("answer"))())
 
 
+@pytest.mark.compiler
 def test_what_is_loaded_is_what_was_checked(home: Path, given_away: GiveAway) -> None:
     """Whatever takes its place between the check and the loading."""
     assert (answer(41), answer(42)) == (41, 42)
@@ -207,6 +208,7 @@ def test_what_is_loaded_is_what_was_checked(home: Path, given_away: GiveAway) ->
     assert int(ctypes.CFUNCTYPE(ctypes.c_int)(library.address("answer"))()) == 41
 
 
+@pytest.mark.compiler
 def test_a_library_of_another_user_is_compiled_anew(home: Path, given_away: GiveAway) -> None:
     assert answer(43) == 43
     (place,) = (home / "root-anomaly-search" / "compiled").iterdir()
@@ -217,6 +219,7 @@ def test_a_library_of_another_user_is_compiled_anew(home: Path, given_away: Give
     assert is_own(place)
 
 
+@pytest.mark.compiler
 def test_the_libraries_that_are_loaded_are_known_by_their_names(home: Path) -> None:
     assert (answer(44), answer(45)) == (44, 45)
     folder = home / "root-anomaly-search" / "compiled"

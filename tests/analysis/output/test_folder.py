@@ -530,6 +530,7 @@ def test_a_path_that_root_aborts_at_is_refused(length: int, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.compiler
 def test_the_longest_path_that_is_not_refused_can_be_written(tmp_path: Path) -> None:
     folder = as_long_as(tmp_path, 254 - len("/.staging/histograms.root"))
     with held_output(folder) as staging:
