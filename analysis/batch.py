@@ -76,7 +76,7 @@ class BatchInput:
 
         Raises:
             OutputFolderError: the files cannot be written.
-            ConfigurationError: they are so many that no job could read their list.
+            ConfigurationError: there are too many files for a job to read their list.
         """
         keys: dict[str, Any] = {
             "name": self.data.name,

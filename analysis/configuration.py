@@ -40,7 +40,7 @@ class AnalysisConfiguration(BaseModel):
     threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="threads (default: all cores)"
     )
-    max_events: int | None = Field(None, ge=1, description="read no more than the first so many events")
+    max_events: int | None = Field(None, ge=1, description="number of events that are read at most, from the first on")
     models: Path | None = Field(None, description="models folder of an earlier run: score with it, train nothing")
     trust_models: bool = Field(
         False, description="accept models whose definitions are more than formulas: any C++ of whoever wrote them"
@@ -56,7 +56,7 @@ class AnalysisConfiguration(BaseModel):
         default_factory=dict, description="which objects count, {jet: {pt: 30, eta: 2.4}} (default: the schema's)"
     )
     train_events: int | None = Field(
-        TRAIN_EVENTS, ge=1, description="train on so many events, drawn at random, or all (default: 100000)"
+        TRAIN_EVENTS, ge=1, description="number of events to train on, drawn at random, or all (default: 100000)"
     )
     train_on: Literal["all", "background"] = Field("all", description=TRAIN_ON_HELP + "all (default) or background")
     threshold: ThresholdRules = Field(
@@ -281,7 +281,7 @@ class WatchConfiguration(AnalysisConfiguration):
     output: Path | None = Field(None, description="folder for the results (default: output/<name of DIR>)")
     detectors: tuple[str, ...] | None = Field(None, description="detectors, separated by commas (default: all)")
     settle: float = Field(
-        1.0, ge=0, le=3600, description="a file is read when it has not changed for so many seconds (default: 1)"
+        1.0, ge=0, le=3600, description="seconds without a change after which a file is read (default: 1)"
     )
     replay: str | None = Field(None, description="in place of DIR: a sample, or a file, whose events come at --rate")
     rate: float | None = Field(None, gt=0, le=1e9, description="events a second of --replay")

@@ -113,7 +113,7 @@ def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Re
     folder = configuration.output or Path("output") / f"evaluation_{name}"
     record = Record(command, configuration, folder)
 
-    # Those who draw get ready while ROOT starts.
+    # The drawing processes start now, so that they are ready when there is something to draw.
     with plotting.drawing.pool.Workers() as workers, held_output(folder, inputs_of(configuration, inputs)) as staging:
         part = _part_to_test(models, inputs)
         prepared = _prepare_all(configuration, inputs, models, staging, record.timings)

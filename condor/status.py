@@ -284,7 +284,7 @@ def _start(nodes: dict[str, NodeStatus], sent: Round) -> None:
 
 
 def _merged(batch: BatchFolder, plan: Plan) -> bool:
-    """Whether the folder of the result holds that of this plan; what is in it is checked by a merge."""
+    """Whether the output folder holds this plan's merged result, whose contents a merge has checked."""
     try:
         record = read_run_record(batch.output / RUN_JSON, "")
     except UnreadableResult:
@@ -293,7 +293,7 @@ def _merged(batch: BatchFolder, plan: Plan) -> bool:
 
 
 def troubles(status: BatchStatus) -> Iterator[tuple[str, NodeStatus]]:
-    """Yield the nodes of which there is something to say, those that need somebody first."""
+    """Yield the nodes that have something to tell, nodes that need a person first."""
     order = {State.FAILED: 0, State.HELD: 1, State.REMOVED: 2, State.RETRYING: 3}
     told = ((name, node) for name, node in status.nodes.items() if node.state in order or node.incidents)
     yield from sorted(told, key=lambda item: (order.get(item[1].state, len(order)), item[0]))

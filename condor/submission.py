@@ -231,7 +231,7 @@ def _places(data: BatchInput) -> dict[str, str]:
 
 
 def _disk(data: BatchInput, events: int, transferred: bool) -> int:
-    """Return the disk that a job of so many events needs, in MB."""
+    """Return the disk that a job over a number of events needs, in MB."""
     sizes = [file.size or 0 for file in data.data.files if transferred]
     per_file = max(1, min(data.events)) if sizes else 1
     copied = sum(sorted(sizes)[-(2 + events // per_file) :])

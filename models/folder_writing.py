@@ -12,7 +12,7 @@ from models.detectors.detector import Detector, Features
 from models.folder import Columns, ModelFolder, Reference, Training, file_sha256
 from models.onnx_export import export_onnx
 from models.tables import DetectorEntry, Network
-from models.training import Recipe, Trained, TrainingEvents, voting_detectors
+from models.training import Trained, TrainingEvents, TrainingRecipe, voting_detectors
 
 REFERENCE_EVENTS = 64
 
@@ -24,7 +24,7 @@ def write_model_folder(
     observables: Features,
     columns: Columns,
     *,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     training: Training,
     versions: Mapping[str, str],
     left_out: Mapping[str, str] | None = None,
@@ -65,7 +65,7 @@ def write_model_folder(
 
 
 def _write_detector(
-    folder: Path, detectors: Sequence[Detector], events: TrainingEvents, features: Sequence[str], recipe: Recipe
+    folder: Path, detectors: Sequence[Detector], events: TrainingEvents, features: Sequence[str], recipe: TrainingRecipe
 ) -> DetectorEntry:
     """Export a detector, trained for each fold, and describe it."""
     first = detectors[0]
@@ -116,7 +116,7 @@ def _write_network(
     )
 
 
-def _reference(events: TrainingEvents, trained: Trained, recipe: Recipe) -> Reference:
+def _reference(events: TrainingEvents, trained: Trained, recipe: TrainingRecipe) -> Reference:
     """Pick events from the least to the most anomalous by each detector, in equal steps of rank."""
     share, picked = max(REFERENCE_EVENTS // len(trained), 2), set[int]()
     for first, *_ in trained.values():

@@ -10,7 +10,7 @@ FEW = 8
 exponential."""
 
 PARTIAL_SUMS, LANES = 64, 16
-"""A long sum in the event loop is taken in so many parts, each in one of so many lanes (macros/numerics/dense.hxx)."""
+"""Parts in which a long sum is taken in the event loop, and lanes of each part (macros/numerics/dense.hxx)."""
 
 
 def roundings_of_sum(terms: int) -> float:

@@ -69,7 +69,7 @@ class Reconstruction(Table):
     flagged: ErrorSummary | None
 
     def fits(self, features: int) -> bool:
-        """Tell whether all lists have so many numbers."""
+        """Tell whether all lists have this number of numbers."""
         kinds = [kind for kind in (self.normal, self.flagged) if kind]
         return all(len(row) == features for kind in kinds for row in (kind.mean, kind.low, kind.median, kind.high))
 

@@ -33,7 +33,7 @@ class ThresholdRule(BaseModel):
     Attributes:
         contamination: the fraction of the training events with a higher score.
         percentile: of the training scores, in percent.
-        sigma: so many standard deviations above the mean of the training scores.
+        sigma: number of standard deviations above the mean of the training scores.
         score: the threshold itself, for scores that are probabilities.
     """
 

@@ -40,7 +40,7 @@ class TrainingEvents:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How detectors are trained.
 
     Attributes:
@@ -100,13 +100,13 @@ Trained = dict[str, list[Detector]]
 """Name of a detector -> the detector for each fold."""
 
 
-def constant_features(events: TrainingEvents, detectors: Sequence[str], recipe: Recipe) -> dict[str, float]:
+def constant_features(events: TrainingEvents, detectors: Sequence[str], recipe: TrainingRecipe) -> dict[str, float]:
     """Return the features that some network could not learn from, as they are the same in all of its events.
 
     Args:
         events: to learn from.
         detectors: names of those that will.
-        recipe: how.
+        recipe: how detectors are trained.
 
     Returns:
         Name of the feature -> its value.
@@ -126,7 +126,7 @@ def constant_features(events: TrainingEvents, detectors: Sequence[str], recipe: 
     return {name: value for constant in found.values() for name, value in constant.items()}
 
 
-def _constant(events: TrainingEvents, recipe: Recipe, supervised: bool) -> dict[str, float]:
+def _constant(events: TrainingEvents, recipe: TrainingRecipe, supervised: bool) -> dict[str, float]:
     constant: dict[str, float] = {}
     for fold in range(recipe.folds):
         X = events.X[recipe.training_rows(events, fold, supervised)]
@@ -141,7 +141,7 @@ def _constant(events: TrainingEvents, recipe: Recipe, supervised: bool) -> dict[
 def train(
     events: TrainingEvents,
     detectors: Sequence[str],
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     progress: Callable[[str, int, int], None],
 ) -> tuple[Trained, dict[str, str]]:
     """Train detectors. One that cannot be trained is left out.
@@ -149,7 +149,7 @@ def train(
     Args:
         events: to learn from.
         detectors: names that `models.detectors.registry.known_detectors` returns.
-        recipe: how.
+        recipe: how detectors are trained.
         progress: called with what is being trained, and with steps done and steps in all where its training has steps.
 
     Returns:
@@ -175,7 +175,7 @@ def train(
 
 
 def _train_fold(
-    events: TrainingEvents, name: str, recipe: Recipe, fold: int, progress: Callable[[str, int, int], None]
+    events: TrainingEvents, name: str, recipe: TrainingRecipe, fold: int, progress: Callable[[str, int, int], None]
 ) -> Detector:
     """Train the detector that scores the events of a fold."""
     supervised = is_supervised(name)

@@ -1,4 +1,4 @@
-"""Merging of a watch's parts: of those that have become many to fewer, and of all of them to the result."""
+"""Merging of a watch's parts: a growing number of parts is put together to fewer, and all parts to the result."""
 
 from __future__ import annotations
 

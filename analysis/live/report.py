@@ -27,13 +27,13 @@ LATENCIES = 10_000
 class Pace:
     """How many events are scored in a second, and how long after a file's arrival its results are on disk."""
 
-    def __init__(self, of: str) -> None:
+    def __init__(self, subject: str) -> None:
         """Begin now.
 
         Args:
-            of: what latencies are of, in words.
+            subject: that latencies are measured for, such as "files".
         """
-        self._of = of
+        self._subject = subject
         self._begin = time.monotonic()
         self._scored: deque[tuple[float, int]] = deque()
         self._latencies: deque[float] = deque(maxlen=LATENCIES)
@@ -51,7 +51,7 @@ class Pace:
         told = f"{sum(events for _, events in self._scored) / max(min(now - self._begin, RECENT), 1e-3):,.0f} events/s"
         if self._latencies:
             half, most = np.percentile(self._latencies, (50, 99))
-            told += f", latency of {self._of} p50 {half:.2g} s, p99 {most:.2g} s"
+            told += f", latency of {self._subject} p50 {half:.2g} s, p99 {most:.2g} s"
         return told
 
 

@@ -362,7 +362,7 @@ def check_space(folder: Path, events: int, columns: int, threads: int) -> None:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Refuse to write so many bytes where the disk cannot hold them, which ROOT does not survive: it crashes or hangs.
+    """Refuse to write a number of bytes that the disk cannot hold, which ROOT does not survive: it crashes or hangs.
 
     Raises:
         OutputFolderError: names what is needed and what is free.

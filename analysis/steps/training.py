@@ -26,7 +26,7 @@ from rdf.schema.features import first_plane
 from rdf.schema.quantities import ID_QUANTITIES
 
 if TYPE_CHECKING:
-    from models.training import Recipe, Trained, TrainingEvents
+    from models.training import Trained, TrainingEvents, TrainingRecipe
 
 NEEDED = 2_300_000_000
 """Bytes of address space that ROOT and the libraries of the training take together, at least."""
@@ -103,9 +103,9 @@ def train_models(
         TrainingError: the events do not allow to train any of the detectors.
     """
     load_libraries(detectors)
-    from models.training import Recipe
+    from models.training import TrainingRecipe
 
-    recipe = Recipe(
+    recipe = TrainingRecipe(
         configuration.threshold,
         configuration.detector_settings(),
         configuration.train_on,
@@ -166,7 +166,7 @@ def _training_sample(collected: Sequence[TrainingRows], columns: Columns, needs_
 
 
 def _without_constants(
-    sample: _Sample, configuration: AnalysisConfiguration, detectors: Sequence[str], recipe: Recipe
+    sample: _Sample, configuration: AnalysisConfiguration, detectors: Sequence[str], recipe: TrainingRecipe
 ) -> _Sample:
     """Make observables of the features that are the same in all training events, and say so.
 
@@ -190,7 +190,7 @@ def _without_constants(
     )
 
 
-def _train(events: TrainingEvents, detectors: Sequence[str], recipe: Recipe) -> tuple[Trained, dict[str, str]]:
+def _train(events: TrainingEvents, detectors: Sequence[str], recipe: TrainingRecipe) -> tuple[Trained, dict[str, str]]:
     """Train detectors, show the progress, and say which are left out and why."""
     from models.training import train
 
@@ -205,7 +205,12 @@ def _train(events: TrainingEvents, detectors: Sequence[str], recipe: Recipe) -> 
 
 
 def _write_models(
-    folder: Path, sample: _Sample, trained: Trained, left_out: Mapping[str, str], recipe: Recipe, training: Training
+    folder: Path,
+    sample: _Sample,
+    trained: Trained,
+    left_out: Mapping[str, str],
+    recipe: TrainingRecipe,
+    training: Training,
 ) -> ModelFolder:
     """Write the model folder, have its networks compiled, and say what the detectors note of their training."""
     from models.folder_writing import write_model_folder
@@ -232,7 +237,7 @@ def _write_models(
     return models
 
 
-def _learned_from(recipe: Recipe) -> str:
+def _learned_from(recipe: TrainingRecipe) -> str:
     background = "background " if recipe.train_on == "background" else ""
     return f"{background}training events{' of a fold' if recipe.folds > 1 else ''}"
 
@@ -268,7 +273,7 @@ def _without(columns: Columns, constant: Mapping[str, float]) -> Columns:
 
 
 def _write_latent(
-    path: Path, events: TrainingEvents, ids: npt.NDArray[np.uint64], trained: Trained, recipe: Recipe
+    path: Path, events: TrainingEvents, ids: npt.NDArray[np.uint64], trained: Trained, recipe: TrainingRecipe
 ) -> dict[str, list[float]]:
     """Write where some training events lie in two dimensions, by PCA and t-SNE: their features and the latent space."""
     from models.latent import embed

@@ -121,7 +121,7 @@ public:
                        unsigned long long seed);
    // The `size` rows that are greatest in their first `key` fields.
    static Rows top(unsigned int slots, const Fields &fields, unsigned long long size, unsigned int key);
-   // What is to be filled by events that have no scores, or by those that have.
+   // The rows' filling by events without scores, and by events with scores.
    RResultHandle book(RNode events);
    RResultHandle book_scored(RNode events);
    // Rows that another object has collected of other events.
@@ -178,7 +178,7 @@ public:
    Names variations() const;
    // A filled histogram, which stays this object's.
    TH1 *filled(const std::string &variation, std::size_t number) const;
-   // Of one that holds sums of real numbers what rounding left of them, by which such histograms of parts of a sample
+   // The low words of the double-double sums of a histogram of real numbers, by which such histograms of parts of a sample
    // add up to what one loop over all of it gives; null for one that counts.
    TH1 *remainders(const std::string &variation, std::size_t number) const;
 };

@@ -269,7 +269,7 @@ std::shared_ptr<TH1> copy(const TH1 &histogram)
    return made;
 }
 
-// Histograms, and for those that hold sums of real numbers what rounding left of these; null for the others, which count.
+// Histograms, with the low words of their double-double sums; null for histograms that count.
 struct Filled {
    std::vector<std::shared_ptr<TH1>> histograms, remainders;
 };

@@ -54,7 +54,7 @@ public:
    }
 };
 
-// The rows that come first in an order, so many of them. A Row has vectors `ids` and `values` and, as operator<, the
+// The first `size` rows in an order. A Row has vectors `ids` and `values` and, as operator<, the
 // order. Each slot keeps as many as are wanted in the end, so that none is lost and slots make no difference.
 template <typename Row>
 class FirstRows {

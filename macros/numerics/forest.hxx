@@ -35,7 +35,7 @@ class Walk {
    std::size_t fTrees;
    int fDepth = 0;
 
-   // A tree's step waits for memory and for the step before it: trees go down together, so many at a time.
+   // A tree's step waits for memory and for the step before it: a group of trees goes down together.
    static constexpr std::size_t kTogether = 10;
 
    template <std::size_t Trees>

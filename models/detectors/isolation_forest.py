@@ -104,7 +104,7 @@ def path_lengths(tables: TreeTables) -> npt.NDArray[np.float64]:
 
 
 def average_path_length(samples: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-    """Return the mean depth of an unsuccessful search in a binary tree of so many samples (equation 1 of the paper)."""
+    """Return the mean depth of an unsuccessful search in a binary tree of samples (equation 1 of the paper)."""
     n = np.maximum(samples, 3).astype(np.float64)
     many = 2 * (np.log(n - 1) + np.euler_gamma) - 2 * (n - 1) / n
     return np.where(samples <= 1, 0.0, np.where(samples == 2, 1.0, many))

@@ -64,7 +64,7 @@ def draw_band(
 
 
 def merged_bins(spectra: Sequence[Spectrum], least: float) -> NDArray[np.intp]:
-    """Merge bins, from the left, until each holds at least so many events of every spectrum.
+    """Merge bins, from the left, until each holds at least a number of events of every spectrum.
 
     What remains in the tail joins the last of them; empty bins at both ends are left out.
 

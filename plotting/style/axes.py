@@ -19,7 +19,7 @@ def unit_of(title: str) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """Return a number with so many digits as matplotlib text; a power of ten stands as one: 6.4×10⁴, not 6.4e+04."""
+    """Return a number, rounded to a number of digits, as matplotlib text; 64000 stands as 6.4×10⁴, not as 6.4e+04."""
     mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
     mantissa = mantissa.replace("-", "−")
     return rf"{mantissa}$\times\mathdefault{{10^{{{int(exponent)}}}}}$" if exponent else mantissa

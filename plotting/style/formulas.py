@@ -52,7 +52,7 @@ def literal(text: str) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Return a text of so many characters at most; one that was longer ends with an ellipsis."""
+    """Return a text cut to a number of characters; a text that was longer ends with an ellipsis."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

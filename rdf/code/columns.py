@@ -23,7 +23,7 @@ _EVENT = "recorded_event"
 
 
 def define_columns(
-    events: RNode, columns: Mapping[str, str], wanted: Sequence[str], values: Sequence[str] = (), watch: Any = None
+    events: RNode, columns: Mapping[str, str], wanted: Sequence[str], values: Sequence[str] = (), stopwatch: Any = None
 ) -> RNode:
     """Define the columns that are wanted; what they are made of is computed with them, other columns cost nothing.
 
@@ -38,7 +38,7 @@ def define_columns(
         values: names out of it, of float32 columns, that are wanted too; with those of run, luminosityBlock, event and
             label that are wanted they make the column `recorded_event`, which selections, detectors and histograms
             read.
-        watch: the event loop's stopwatch, or None.
+        stopwatch: the event loop's stopwatch, or None.
 
     Raises:
         SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
@@ -64,7 +64,9 @@ def define_columns(
     for function in compiled.functions:
         make = compiled.library.address(function.maker)
         there = [name for name in function.names if name in head.columns]
-        events = ROOT.graph.define_columns(events, make, function.read, function.names, there, watch or ROOT.nullptr)
+        events = ROOT.graph.define_columns(
+            events, make, function.read, function.names, there, stopwatch or ROOT.nullptr
+        )
     return events
 
 

@@ -76,12 +76,12 @@ class Task(Protocol):
 class _Promise:
     """What a range's event loop will give."""
 
-    def __init__(self, head: Any, part: int) -> None:
+    def __init__(self, head: Any, range_index: int) -> None:
         # A worker that crashes is to end at once, and not to look for a debugger that tells all of its stack.
         ROOT.gSystem.ResetSignals()
         ROOT.gEnv.SetValue("Root.Stacktrace", "no")
         self.head, self.done = head, False
-        self._booked = get_worker().plugins[PLUGIN].task.book(ROOT.RDF.AsRNode(head), part)
+        self._booked = get_worker().plugins[PLUGIN].task.book(ROOT.RDF.AsRNode(head), range_index)
         self._results = self._booked.results()  # what nobody holds is not run
 
     def value(self) -> _Value:
@@ -104,17 +104,17 @@ class _Value:
 _as_recorded = ComputationGraphGenerator._call_rdf_operation.dispatch(Operation.Action)
 
 
-def _book(action: Operation.Action, events: Any, part: int) -> tuple[Any, Operation.Action]:
+def _book(action: Operation.Action, events: Any, range_index: int) -> tuple[Any, Operation.Action]:
     if action.name == ACTION:
-        return _Promise(events, part), action
-    recorded: tuple[Any, Operation.Action] = _as_recorded(action, events, part)
+        return _Promise(events, range_index), action
+    recorded: tuple[Any, Operation.Action] = _as_recorded(action, events, range_index)
     return recorded
 
 
-def _book_again(promise: _Promise, part: int) -> _Promise:
+def _book_again(promise: _Promise, range_index: int) -> _Promise:
     if not promise.done:  # its actions are still booked, half-way in their files
         raise EventLoopFailed("an earlier range has failed on this worker")
-    return _Promise(promise.head, part)  # the head now reads another range of its TTree
+    return _Promise(promise.head, range_index)  # the head now reads another range of its TTree
 
 
 def _merge(value: _Value, other: _Value) -> None:
@@ -162,7 +162,7 @@ def run_distributed(
     client: Client,
     shipped: tuple[bytes, bytes],
     task: Task,
-    parts: int,
+    ranges: int,
     progress: Progress | None = None,
 ) -> Any:
     """Run a task over all events of a source on the workers of a Dask cluster.
@@ -174,7 +174,7 @@ def run_distributed(
         client: of the cluster. Its workers have one thread each.
         shipped: tar archives of our packages and of our cache, which the workers need not have.
         task: what is done in each range.
-        parts: ranges, about.
+        ranges: about how many ranges the sample is read in.
         progress: called with the events done and the events in all; an exception that it raises ends all.
 
     Returns:
@@ -193,7 +193,7 @@ def run_distributed(
 
     with _shipped(client, shipped, task), ThreadPoolExecutor(1) as waiting:
         client.subscribe_topic(TOPIC, count)
-        events = ROOT.RDataFrame(source.tree, list(source.files), executor=client, npartitions=parts)
+        events = ROOT.RDataFrame(source.tree, list(source.files), executor=client, npartitions=ranges)
         result = getattr(events, ACTION)()
         # ROOT's own progress bar goes to stdout.
         with contextlib.redirect_stdout(io.StringIO()):

@@ -48,7 +48,7 @@ def variation(scale: str, direction: Direction) -> str:
 VARIATIONS = "variations"
 """Directory of what systematic variations change."""
 REMAINDERS = "remainders"
-"""Directory of what rounding left of sums, in the histograms of a part of a sample."""
+"""Directory of the low words of double-double sums, which parts of a sample keep to be merged exactly."""
 
 _BELOW: dict[Kind, tuple[Selection, ...]] = {Kind.FEATURES: SELECTIONS, Kind.PLANES: SELECTIONS, Kind.SCORES: LABELS}
 """Kind of histograms -> the selections that have directories in that of the kind."""
@@ -63,7 +63,7 @@ class HistogramKey:
         selection: of the events.
         name: of the quantity, the plane or the score; empty for moments, which are of all features at once.
         variation: a scale and its direction, as `variation` names them; empty without one.
-        remainder: whether it is what rounding left of the sums.
+        remainder: whether it holds the low words of double-double sums.
     """
 
     kind: Kind

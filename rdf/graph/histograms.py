@@ -337,7 +337,7 @@ def complete(filled: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remainders(filled: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what rounding left of sums, for the file of a part of a sample."""
+    """Return the low words of double-double sums, which the file of a part of a sample keeps."""
     return {path: histogram for path, histogram in filled.items() if HistogramKey.of_path(path).remainder}
 
 

@@ -46,7 +46,7 @@ def define_scores(
     detectors: Mapping[str, Sequence[CompiledDetector]],
     ensemble: Ensemble,
     folds: int = 1,
-    watch: Any = None,
+    stopwatch: Any = None,
 ) -> RNode:
     """Define what each detector, and the ensemble of them, say of an event.
 
@@ -60,14 +60,14 @@ def define_scores(
         detectors: name -> its network for each fold; in the order in which their columns are written.
         ensemble: which of them vote.
         folds: number of them.
-        watch: the event loop's stopwatch, or None.
+        stopwatch: the event loop's stopwatch, or None.
     """
     graph_library("scores").load()
     together = make_ensemble(detectors, ensemble, folds)
     fields = score_fields(tuple(detectors))
     columns = event_columns((), tuple(detectors), folds)
     return ROOT.graph.define_scores(
-        events, together, watch or ROOT.nullptr, columns, cpp_fields(fields[name] for name in columns)
+        events, together, stopwatch or ROOT.nullptr, columns, cpp_fields(fields[name] for name in columns)
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rdf.errors import SchemaError
 from rdf.schema.model import Schema
 from rdf.schema.names import names_in, rename
-from rdf.schema.physics import FLAVOURS, MADE_ON_THE_WAY, PHYSICS
+from rdf.schema.physics import FLAVOURS, INTERMEDIATE, PHYSICS
 from rdf.schema.quantities import CANONICAL, ID_QUANTITIES, IDENTITY, INTEGERS, REALS, SOURCE_ROW, UNITS
 from rdf.schema.tables import Available, Definition, Objects, Quantity
 from rdf.schema.variations import VARIATIONS
@@ -30,9 +30,9 @@ _IDENTIFIERS: Mapping[str, str] = {
 RESERVED = re.compile(
     rf"(source|scaled|joined|aliased|unrounded|score|rank|flag|part|recorded|columns)_.*|({STATED}|{DEFINED}).*|.*_order|votes|fold"
 )
-"""Names of columns that are made on the way."""
+"""Names of intermediate columns, which no definition may take."""
 
-_MADE_OF = frozenset({*CANONICAL, *MADE_ON_THE_WAY, *PHYSICS})
+_MADE_OF = frozenset({*CANONICAL, *INTERMEDIATE, *PHYSICS})
 """What an expression can name that a sample may not have."""
 
 OF_GRAPH = frozenset({SOURCE_ROW, *(variation.column for variation in VARIATIONS.values())})
@@ -78,7 +78,7 @@ def physics_columns(
                 break
     for name, definition in schema.define.items():
         if RESERVED.fullmatch(name):
-            raise SchemaError(f"schema {schema.name}: a column {name!r} is made on the way; define it by another name")
+            raise SchemaError(f"schema {schema.name}: {name!r} names an intermediate column; choose another name")
         # Its names are those of the file's columns first, which are there.
         if names_in(definition.expression) & _MADE_OF - schema.columns.keys() <= columns.keys():
             columns = _with_definition(columns, name, definition)

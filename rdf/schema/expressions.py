@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from rdf.errors import ToolkitError
-from rdf.schema.physics import MADE_ON_THE_WAY, PHYSICS
+from rdf.schema.physics import INTERMEDIATE, PHYSICS
 from rdf.schema.quantities import CANONICAL
 from rdf.schema.tables import Definition, Objects
 
@@ -292,7 +292,7 @@ def outside_grammar(
         of_file: names of the file's columns; None where they are not known yet, and any name may be that of a column.
         of_schema: columns that the schema defines.
     """
-    made = {*CANONICAL, *PHYSICS, *MADE_ON_THE_WAY, *of_schema}
+    made = {*CANONICAL, *PHYSICS, *INTERMEDIATE, *of_schema}
     found = []
     for name, definition in definitions.items():
         if not name.isascii():

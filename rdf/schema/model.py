@@ -27,7 +27,7 @@ from pydantic import (
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
 from rdf.printable import shortened
 from rdf.schema.names import RESERVED, names_in
-from rdf.schema.physics import MADE_ON_THE_WAY, NOT_NUMBERS, PHYSICS
+from rdf.schema.physics import INTERMEDIATE, NOT_NUMBERS, PHYSICS
 from rdf.schema.quantities import CANONICAL, COORDINATES, EXTRAS, IDENTITY, MASSES, OBJECTS, SOURCE_ROW, STORED
 from rdf.schema.tables import Available, ColumnType, Definition, Definitions, FeatureSet, Quantity, Selection, Table
 from rdf.yaml_tables import TableError, read_table
@@ -49,7 +49,7 @@ def _alias(name: str, branch: str, kind: str) -> str:
 _NUMBERS = frozenset(PHYSICS) - {*NOT_NUMBERS}
 """Physics columns that are a number each."""
 
-_MADE_OF = frozenset({*CANONICAL, *MADE_ON_THE_WAY, *PHYSICS})
+_MADE_OF = frozenset({*CANONICAL, *INTERMEDIATE, *PHYSICS})
 """What an expression of a physics column can name."""
 
 

@@ -76,5 +76,5 @@ PHYSICS: Table = {**RAZOR, **DILEPTON, **EVENT_SHAPE, **MET}
 NOT_NUMBERS = ("megajets", "visible")
 """Physics columns that are four-vectors; the others are a number each."""
 
-MADE_ON_THE_WAY = ("jets", "leptons", "megajet1", "megajet2", "stored_MR", "stored_Rsq", "stored_HT")
+INTERMEDIATE = ("jets", "leptons", "megajet1", "megajet2", "stored_MR", "stored_Rsq", "stored_HT")
 """What physics columns are made of besides canonical quantities."""

@@ -31,7 +31,7 @@ SPARE_BYTES = 50_000_000
 """What ROOT may hold in memory and still has to write, and what a file takes besides its events."""
 
 CLUSTERS, MIN_CLUSTER_BYTES, MAX_CLUSTER_BYTES = 16, 1 << 16, 1 << 24
-"""A file has so many clusters, so that several cores can read it, unless they become too small or too large."""
+"""Number of clusters of a file, so that several cores can read it, and the sizes between which a cluster stays."""
 
 
 def simulate(generator: str, schema: Schema, events: int, seed: int, cache: Path) -> Path:
@@ -111,7 +111,7 @@ def write_simulation(
     layout = simulation.layout
     _check_space(target, events * layout.event_bytes)
 
-    def watch(done: int, total: int) -> None:
+    def check_and_tell(done: int, total: int) -> None:
         _check_space(target, (total - done) * layout.event_bytes)
         if progress:
             progress(done, total)
@@ -128,10 +128,10 @@ def write_simulation(
         with provenance.created_file(draft):
             pass
         if file_format == "rntuple":
-            loop.run([_book_rntuple(node, layout, draft, events), signal], watch)
+            loop.run([_book_rntuple(node, layout, draft, events), signal], check_and_tell)
         else:
             with _booked_ttree(node, simulation, draft, events) as written:
-                loop.run([written, signal], watch)
+                loop.run([written, signal], check_and_tell)
         _check_entries(draft, layout.tree, events)
     return int(signal.GetValue())
 

@@ -107,7 +107,7 @@ def _split(texts: Any, separator: str) -> tuple[Any, NDArray[np.int64]]:
 def _read_objects(
     source: Path, numbers: NDArray[np.int64], objects: Any, counts: NDArray[np.int64]
 ) -> dict[str, Vectors]:
-    """Read the objects of events, so many of each, by the numbers of their lines."""
+    """Read the objects of events, a given number for each event, by the numbers of their lines."""
     lines = np.repeat(numbers, counts)  # of each object
     parts, lengths = _split(objects, ",")
     for i in np.flatnonzero(lengths != 1 + len(_OBJECT)):

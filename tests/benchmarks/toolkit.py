@@ -85,7 +85,7 @@ def scores_seconds(path: Path, detectors: Compiled, threads: int = 1) -> float:
     loop = EventLoop(source, (0, source.events))
     events = select_finite(_define_features(loop, source, ("event",)), len(FEATURES))
     of_folds = {name: [made] for name, made in detectors.items()}
-    events = define_scores(events, of_folds, Ensemble(tuple(detectors), 2), watch=loop.stopwatch)
+    events = define_scores(events, of_folds, Ensemble(tuple(detectors), 2), stopwatch=loop.stopwatch)
     # To keep the greatest costs next to nothing; RDataFrame's Sum has neighbouring places in memory for its threads.
     top = book_top_events(events, Fields((), tuple(detectors)), ("score_ensemble",), (), 1, threads)
     return loop.run([top.booked]).loop_seconds

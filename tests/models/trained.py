@@ -13,9 +13,9 @@ import numpy.typing as npt
 from models.detectors.isolation_forest import IsolationForest
 from models.folder import Columns, ModelFolder, Training, TrainingSample
 from models.folder_writing import write_model_folder
-from models.training import Recipe, TrainingEvents
+from models.training import TrainingEvents, TrainingRecipe
 
-RECIPE = Recipe(rules={}, settings={}, train_on="all", folds=1, seed=42)
+RECIPE = TrainingRecipe(rules={}, settings={}, train_on="all", folds=1, seed=42)
 
 
 def write_table(path: Path, table: dict[str, Any]) -> None:

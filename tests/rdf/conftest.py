@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.detectors.isolation_forest import IsolationForest
-from models.folder import Columns as Recipe
+from models.folder import Columns as TrainingRecipe
 from models.folder import ModelFolder
 from rdf import RNode
 from rdf.code.columns import define_columns
@@ -241,7 +241,7 @@ def trained(made_up: Sample, tmp_path_factory: pytest.TempPathFactory) -> Traine
     X = made_up.matrix(RAZOR.features)[:500]
     detector = IsolationForest(RAZOR.features).fit(X)
     folder = tmp_path_factory.mktemp("models")
-    columns = Recipe(
+    columns = TrainingRecipe(
         schema="cms_razor",
         schema_sha256="0" * 64,
         define={},
@@ -286,7 +286,7 @@ def scored(
             select_finite(events, len(RAZOR.features)),
             {DETECTOR: [detector]},
             Ensemble((DETECTOR,), models.min_votes),
-            watch=loop.stopwatch,
+            stopwatch=loop.stopwatch,
         )
         written = book_events(selected, folder / "events.root", columns, provenance)
         key = ("score_ensemble", f"score_{DETECTOR}")

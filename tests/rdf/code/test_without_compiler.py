@@ -60,7 +60,7 @@ def whole_graph(folder: Path) -> dict[str, np.ndarray]:
         loop.events, rounded(columns, features), (*ID_QUANTITIES, *doubles), features, loop.stopwatch
     )
     selected = select_finite(events, len(features))
-    scored = define_scores(selected, detectors, Ensemble(tuple(detectors), 1), watch=loop.stopwatch)
+    scored = define_scores(selected, detectors, Ensemble(tuple(detectors), 1), stopwatch=loop.stopwatch)
     fields = Fields(tuple(features), tuple(detectors))
     wanted = [*features, *(name for name in score_fields(tuple(detectors)) if name != "fold")]
     snapshot = book_snapshot(scored, fields, wanted, slots)

@@ -14,7 +14,7 @@ import uproot
 from numpy.typing import NDArray
 
 from models.detectors.isolation_forest import IsolationForest
-from models.folder import Columns as Recipe
+from models.folder import Columns as TrainingRecipe
 from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
 from rdf.code.sofie import compile_detector, translate_network
@@ -317,7 +317,7 @@ def run(request: pytest.FixtureRequest, sample: Sample, tmp_path_factory: pytest
     X = matrices["nominal"][nominal]
     forest = IsolationForest(FEATURE_NAMES).fit(X)
     folder = tmp_path_factory.mktemp("run")
-    recipe = Recipe(
+    recipe = TrainingRecipe(
         schema="cms_nanoaod", schema_sha256="0" * 64, define={}, objects={},
         features=list(FEATURE_NAMES), observables=list(OBSERVABLES),
         plane=("MR", "Rsq"),
