@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from analysis.errors import DataError
 from analysis.steps.engine import Engine
 from analysis.steps.prepared import PreparedSample
 from models.folder import TrainingSample
 from rdf.code.library import graph_library
 from rdf.errors import NoEvents
+from rdf.graph.fields import LABEL
 from rdf.schema.quantities import ID_QUANTITIES
 
 
@@ -32,6 +34,29 @@ class TrainingRows:
     labels: npt.NDArray[np.int8] | None
     observables: npt.NDArray[np.float32]
     sample: TrainingSample
+
+
+def unknown_labels(labels: npt.NDArray[np.generic]) -> int:
+    """Return how many labels are neither 1 for signal nor 0 for background."""
+    return int(np.count_nonzero((labels != 0) & (labels != 1)))
+
+
+def refuse_unknown_labels(labels: npt.NDArray[np.generic], title: str, events: str = "events") -> None:
+    """Refuse labels of which some are neither 1 for signal nor 0 for background.
+
+    Args:
+        labels: of events, shape (events,).
+        title: of the sample, for the message.
+        events: for the message, which events they are.
+
+    Raises:
+        DataError: says how many there are, and how labels are listed in a schema.
+    """
+    if wrong := unknown_labels(labels):
+        raise DataError(
+            f"{title}: {wrong} of {len(labels)} {events} have a label that is neither 0 nor 1; mend the labels, or "
+            f"list the ids of the background in the schema ({LABEL}: {{expression: ..., background: [...]}})"
+        )
 
 
 def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | None) -> TrainingRows:

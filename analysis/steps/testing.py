@@ -16,6 +16,7 @@ from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
 from analysis.errors import DataError
 from analysis.output.provenance import git_commit
+from analysis.steps.collection import refuse_unknown_labels
 from analysis.steps.compilation import Compiled
 from analysis.steps.prepared import PreparedSample
 from analysis.steps.scoring import ScoredColumns, collect_scores
@@ -54,12 +55,7 @@ def score_samples(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tes
     scored = [collect_scores(sample, compiled) for sample in prepared]
     if len(prepared) == 1:
         labels = scored[0].columns[LABEL]
-        if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
-            raise DataError(
-                f"{prepared[0].data.title}: {wrong} of {len(labels)} events have a label that is neither 0 nor 1; mend "
-                "the labels, or list the ids of the background in the schema "
-                f"({LABEL}: {{expression: ..., background: [...]}})"
-            )
+        refuse_unknown_labels(labels, prepared[0].data.title)
     else:
         labels = np.concatenate(
             [

@@ -17,7 +17,7 @@ from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError, DataError
 from analysis.output.provenance import library_versions
-from analysis.steps.collection import TrainingRows
+from analysis.steps.collection import TrainingRows, refuse_unknown_labels, unknown_labels
 from models.detectors.registry import detector_class, is_supervised
 from models.folder import Columns, ModelFolder, Training
 from rdf.graph.fields import LABEL
@@ -248,14 +248,9 @@ def _labels(collected: Sequence[TrainingRows], needed: bool) -> npt.NDArray[np.i
         return None
     for c in collected:
         labels = np.asarray(c.labels)
-        if wrong := int(np.count_nonzero((labels != 0) & (labels != 1))):
-            if not needed:
-                return None
-            raise DataError(
-                f"{c.sample.title}: {wrong} of {len(labels)} training events have a label that is neither 0 nor 1; "
-                "mend the labels, or list the ids of the background in the schema "
-                f"({LABEL}: {{expression: ..., background: [...]}})"
-            )
+        if not needed and unknown_labels(labels):
+            return None
+        refuse_unknown_labels(labels, c.sample.title, "training events")
     return np.concatenate([c.labels for c in collected if c.labels is not None])
 
 
