@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from plotting.errors import UnreadableResult
+from plotting.errors import PlottingError, UnreadableResult
 from plotting.results.record_tables import (
     Agreement,
     Commit,
@@ -48,7 +48,7 @@ NEWER = "a newer version of the toolkit is needed"
 """Remedy for a file of a format of the future."""
 
 
-class UnfitRecord(Exception):
+class UnfitRecord(PlottingError):
     """A text is no run.json of this format.
 
     Attributes:
