@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,10 +32,6 @@ if TYPE_CHECKING:
 
 TOP_EVENTS = 100
 """Events in anomalies.csv."""
-
-OBJECTS_JSON = "objects.json"
-DISPLAYED = 10
-"""Events in it."""
 
 
 def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, Mean]:
@@ -139,18 +134,6 @@ def write_anomalies(
                     *map(_shortest, explained),
                 ]
             )
-
-
-def write_objects(staging: Path, events: Sequence[Mapping[str, Any]]) -> None:
-    """Write the objects of the most anomalous events to objects.json, in their order.
-
-    Args:
-        staging: folder that gets the file.
-        events: as `rdf.graph.objects.CollectedObjects.described` gives them, most anomalous first.
-    """
-    placed = [{"place": place, **event} for place, event in enumerate(events, start=1)]
-    text = json.dumps({"events": placed}, indent=1, allow_nan=False) + "\n"
-    (staging / OBJECTS_JSON).write_text(text, encoding="utf-8")
 
 
 def _shortest(value: np.float32) -> str:

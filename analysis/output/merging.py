@@ -18,11 +18,14 @@ from analysis.console.program import error_console
 from analysis.console.progress import progress_bar
 from analysis.errors import DamagedPart
 from analysis.output.checksums import merged_file
-from analysis.output.findings import DISPLAYED, OBJECTS_JSON, TOP_EVENTS, agreement, means, variations, write_objects
+from analysis.output.findings import TOP_EVENTS, agreement, means, variations
 from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
+from analysis.output.objects import DISPLAYED, write_objects
 from analysis.output.parts import REMEDY, Part, check_parts
 from analysis.output.provenance import machine
 from models.folder import copy_model_folder, read_model_folder
+from plotting.errors import UnreadableResult
+from plotting.results.objects import OBJECTS_JSON, EventObjects, event_table, read_objects
 from plotting.results.record_tables import Counts, Figures, File, Merged
 from plotting.results.run_record import RunRecord, as_table
 from rdf.errors import NoEvents
@@ -241,12 +244,16 @@ def _merge_objects(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]
         raise DamagedPart(f"part {lacks}: has no {OBJECTS_JSON}, which other parts have; {REMEDY}")
     key = _compared_scores(ensemble)
 
-    def order(event: Mapping[str, Any]) -> tuple[Any, ...]:
-        return anomaly_key([event[name] for name in key], [event[name] for name in ID_QUANTITIES], json.dumps(event))
+    def order(event: EventObjects) -> tuple[Any, ...]:
+        rest = json.dumps(event_table(replace(event, place=0)))  # whatever its place in its part
+        return anomaly_key([event.scores[name] for name in key], event.ids, rest)
 
-    events: list[dict[str, Any]] = []
+    events: list[EventObjects] = []
     for part in parts:
-        found = json.loads((part.folder / OBJECTS_JSON).read_text(encoding="utf-8"))["events"]
-        events = sorted([*events, *({k: v for k, v in event.items() if k != "place"} for event in found)], key=order)
+        try:
+            found = read_objects(part.folder / OBJECTS_JSON, REMEDY)
+        except UnreadableResult as error:
+            raise DamagedPart(f"part {part.folder}: {error}") from error
+        events = sorted([*events, *found], key=order)
         del events[DISPLAYED:]
     write_objects(staging, events)

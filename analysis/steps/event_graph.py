@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.output.findings import DISPLAYED, TOP_EVENTS
+from analysis.output.findings import TOP_EVENTS
+from analysis.output.objects import DISPLAYED
 from analysis.steps.bookings import BookedCollection, BookedScores, BookedScoring, ScoredFile
 from models.folder import Columns, ModelFolder
 from rdf import RNode

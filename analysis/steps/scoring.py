@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
-from analysis.output.findings import write_anomalies, write_objects
+from analysis.output.findings import write_anomalies
+from analysis.output.objects import described, write_objects
 from analysis.steps.compilation import Compiled
 from analysis.steps.engine import Engine
 from analysis.steps.prepared import PreparedSample
@@ -84,6 +85,6 @@ def score_sample(sample: PreparedSample, engine: Engine, models: ModelFolder, co
     with sample.timings.stage("explanations"), spinner(error_console(), "explaining the most unusual events"):
         write_anomalies(sample.staging, found.top, models, tuple(compiled.detectors), sample.data)
     if found.objects:
-        write_objects(sample.staging, found.objects.described())
+        write_objects(sample.staging, described(found.objects))
 
     return run_findings(sample, engine.describe(), models, compiled, found, filled)

@@ -14,7 +14,7 @@ from plotting.figures.facts import RunFacts
 from plotting.figures.figure import NamedFigure, Names
 from plotting.figures.sentences import listed
 from plotting.results.caption import Caption
-from plotting.results.objects import DisplayedEvent, Object
+from plotting.results.objects import DisplayedEvent, EventObjects, Object
 from plotting.results.run import Results
 from plotting.style.canvas import new_figure
 from plotting.style.colours import EVERYTHING, WARNING, sequence_colour
@@ -81,19 +81,26 @@ class DisplayFigure(NamedFigure[Results, RunFacts]):
         event = facts.events.get(self.place)
         if event is None:
             return Markup("")
-        said = [
-            Markup("{} {}{}").format(len(event.objects[kind]), title, "" if len(event.objects[kind]) == 1 else "s")
-            for kind, title in {"jets": "jet", "leptons": "lepton", "megajets": "megajet"}.items()
-            if kind in event.objects
-        ]
-        if "met" in event.objects:
-            met = quantity_markup(event.objects["met"]["pt"], "GeV")
-            said.append(Markup("{} {}").format(title_markup("p_{T}^{miss}"), met))
+        said = [] if event.objects is None else _counts(event.objects)
         return Markup("{}.").format(listed([*said, Markup("mean rank {}").format(event.rank or "–")]))
 
     def draw(self, data: Results) -> Figure:
         """Draw it."""
         return draw_display(next(event for event in data.displayed if event.place == self.place), data.caption)
+
+
+def _counts(found: EventObjects) -> list[Markup]:
+    """State the numbers of objects of each kind that the sample has, and the missing momentum."""
+    kinds = {"jet": found.jets, "lepton": found.leptons, "megajet": found.megajets}
+    said = [
+        Markup("{} {}{}").format(len(those), title, "" if len(those) == 1 else "s")
+        for title, those in kinds.items()
+        if those is not None
+    ]
+    if found.met is not None:
+        met = quantity_markup(found.met.pt, "GeV")
+        said.append(Markup("{} {}").format(title_markup("p_{T}^{miss}"), met))
+    return said
 
 
 @house_style()

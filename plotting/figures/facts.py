@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from plotting.results.metrics import DetectorMetrics
+from plotting.results.objects import EventObjects
 from plotting.results.run_record import EvaluationRecord, RunRecord
 from plotting.results.tables import Contributions
 
@@ -19,11 +19,11 @@ class ShownEvent:
 
     Attributes:
         rank: the mean rank; None where it is not known.
-        objects: jets and the like, as objects.json has them; empty where that does not know the event.
+        objects: jets and the like; None where objects.json does not know the event.
     """
 
     rank: Markup | None
-    objects: Mapping[str, Any]
+    objects: EventObjects | None
 
 
 @dataclass(frozen=True)

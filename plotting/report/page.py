@@ -23,6 +23,7 @@ from plotting.report.inline import InlineFigure, inline_figures
 from plotting.report.top_events import read_top_events
 from plotting.results.checksums import check_results
 from plotting.results.metrics import METRICS_JSON, DetectorMetrics, read_metrics
+from plotting.results.objects import OBJECTS_JSON
 from plotting.results.record_tables import DaskEngine, most_different
 from plotting.results.records import check_files
 from plotting.results.run_record import (
@@ -136,7 +137,7 @@ def render_report(folder: Path, failed: Mapping[str, str]) -> tuple[str, Mapping
     """Return the page and the captions that failed, as `write_report` writes and returns them."""
     remedy = _remedy(folder)
     check_files(folder, (RUN_JSON,), remedy)
-    check_results(folder, (RUN_JSON, METRICS_JSON, "anomalies.csv", "objects.json"), remedy)
+    check_results(folder, (RUN_JSON, METRICS_JSON, "anomalies.csv", OBJECTS_JSON), remedy)
     images = inline_figures(sorted((folder / "figures").glob("*.png")))
     if (folder / METRICS_JSON).exists():
         return _render_evaluation(folder, images, failed)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
-from plotting.results.records import checked_keys, read_json
+from plotting.results.objects import OBJECTS_JSON, EventObjects, read_objects
+from plotting.results.records import checked_keys
 from plotting.results.run_record import AnyRecord, RunRecord
 from plotting.results.tables import TOP_EVENTS, read_contributions, read_rows
 from plotting.style.markup import number_markup, quantity_markup, title_markup
@@ -58,7 +58,7 @@ class TopEvent:
         why: what made it anomalous, in a line.
         scores: of each detector.
         quantities: features, then observables.
-        objects: jets and the like, as objects.json has them; empty where that does not know the event.
+        objects: jets and the like; None where objects.json does not know the event.
     """
 
     place: int
@@ -68,7 +68,7 @@ class TopEvent:
     why: str
     scores: Sequence[EventScore]
     quantities: Sequence[Quantity]
-    objects: Mapping[str, Any]
+    objects: EventObjects | None
 
 
 def read_top_events(folder: Path, record: AnyRecord, remedy: str) -> list[TopEvent]:
@@ -87,7 +87,7 @@ def read_top_events(folder: Path, record: AnyRecord, remedy: str) -> list[TopEve
     detectors = [name for name in record.detectors if rows and f"score_{name}" in rows[0]]
     features = [feature.name for feature in record.features]
     contributions = read_contributions(path, detectors, features, remedy)
-    objects = _read_objects(folder / "objects.json", remedy)
+    objects = {tuple(map(str, found.ids)): found for found in read_objects(folder / OBJECTS_JSON, remedy)}
 
     def reasons(detector: str, place: int) -> Markup:
         if detector not in contributions:
@@ -116,7 +116,7 @@ def read_top_events(folder: Path, record: AnyRecord, remedy: str) -> list[TopEve
                 for name in detectors
             ],
             quantities=_quantities(record, row),
-            objects=objects.get(tuple(numbers.values()), {}),
+            objects=objects.get(tuple(numbers.values())),
         )
 
     with checked_keys(path, remedy):
@@ -138,12 +138,3 @@ def _quantities(record: AnyRecord, row: Mapping[str, str]) -> list[Quantity]:
                 )
             )
     return found
-
-
-def _read_objects(path: Path, remedy: str) -> dict[tuple[str, ...], Mapping[str, Any]]:
-    """Return the objects of events, by the numbers that name an event."""
-    if not path.exists():
-        return {}
-    record = read_json(path, remedy)
-    with checked_keys(path, remedy):
-        return {tuple(str(event[name]) for name in _IDS): event for event in record["events"]}

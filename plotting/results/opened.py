@@ -15,7 +15,7 @@ import uproot
 from plotting.errors import MissingResult, PlottingError, UnreadableResult
 from plotting.results.checksums import check_results
 from plotting.results.evaluation import Evaluated, read_evaluation
-from plotting.results.objects import DisplayedEvent, read_displayed_events
+from plotting.results.objects import OBJECTS_JSON, DisplayedEvent, read_displayed_events
 from plotting.results.run_record import RUN_JSON, AnyRecord, EvaluationRecord, RunRecord, read_record
 from plotting.results.tables import read_rows
 from rdf.errors import near_names
@@ -120,7 +120,7 @@ class RunResults(_Opened):
     @cached_property
     def displayed(self) -> tuple[DisplayedEvent, ...]:
         """The objects of the most anomalous events; empty where the sample has none."""
-        return read_displayed_events(self.folder / "objects.json", REMEDY)
+        return read_displayed_events(self.folder / OBJECTS_JSON, REMEDY)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from plotting.results.caption import Caption
 from plotting.results.checksums import check_results
 from plotting.results.histograms import Cutflow, Labelled, Plane, Spectrum, Split, Variation
 from plotting.results.moments import FloatArray, Moments
-from plotting.results.objects import DisplayedEvent, read_displayed_events
+from plotting.results.objects import OBJECTS_JSON, DisplayedEvent, read_displayed_events
 from plotting.results.records import check_files
 from plotting.results.root_file import Reader, read_root
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
@@ -25,7 +25,7 @@ from rdf.graph.histogram_keys import CUTFLOW, LABELS, Direction, HistogramKey, K
 T = TypeVar("T")
 
 _REMEDY = "repeat the run that wrote it (python -m analysis.run)"
-_READ = (RUN_JSON, "histograms.root", "anomalies.csv", "latent.csv", "objects.json")
+_READ = (RUN_JSON, "histograms.root", "anomalies.csv", "latent.csv", OBJECTS_JSON)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _assemble(record: RunRecord, reader: Reader, folder: Path) -> Results:
         agreement=_agreement(record.agreement, tuple(detectors)),
         contributions=read_contributions(folder / "anomalies.csv", tuple(detectors), tuple(features), _REMEDY),
         latent=read_latent(folder / "latent.csv", record.latent, _REMEDY),
-        displayed=read_displayed_events(folder / "objects.json", _REMEDY),
+        displayed=read_displayed_events(folder / OBJECTS_JSON, _REMEDY),
     )
 
 

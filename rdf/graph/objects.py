@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +13,7 @@ from rdf import RNode
 from rdf.code.library import graph_library
 from rdf.graph.anomaly_order import anomaly_key
 from rdf.graph.fields import Fields, cpp_fields
-from rdf.schema.displayed_objects import ONE, ObjectParts
-from rdf.schema.quantities import ID_QUANTITIES
+from rdf.schema.displayed_objects import ObjectParts
 
 
 @dataclass(frozen=True)
@@ -58,23 +56,6 @@ class CollectedObjects:
         """Return what one loop over both parts would have collected."""
         events = sorted((*self.events, *other.events), key=lambda event: event.order)
         return replace(self, events=tuple(events[: self.size]))
-
-    def described(self) -> list[dict[str, Any]]:
-        """Return the events by name: what names them, their key, and for each kind its objects, in GeV and radians.
-
-        What is not finite is None.
-        """
-        return [self._described(event) for event in self.events]
-
-    def _described(self, event: EventObjects) -> dict[str, Any]:
-        named: dict[str, Any] = dict(zip((*ID_QUANTITIES, *self.key), (*event.ids, *event.key), strict=True))
-        kinds: dict[str, dict[str, tuple[float | None, ...]]] = {}
-        for (kind, part), numbers in zip(self.names, event.parts, strict=True):
-            kinds.setdefault(kind, {})[part] = tuple(number if math.isfinite(number) else None for number in numbers)
-        for kind, parts in kinds.items():
-            objects = [dict(zip(parts, numbers, strict=True)) for numbers in zip(*parts.values(), strict=True)]
-            named[kind] = objects[0] if kind in ONE else objects
-        return named
 
 
 @dataclass(frozen=True)

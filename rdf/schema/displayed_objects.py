@@ -21,9 +21,6 @@ _OBJECTS: Mapping[str, Mapping[str, str]] = {
 }
 """Kind of object -> what there is of each, with the expression that has it for all of an event."""
 
-ONE = ("met",)
-"""Kinds of which an event has one."""
-
 
 @dataclass(frozen=True)
 class ObjectParts:
