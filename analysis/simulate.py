@@ -95,7 +95,9 @@ def main(arguments: Sequence[str]) -> int:
     output = _checked_output(options.output)
 
     with spinner(error_console(), "starting ROOT"):
-        from rdf.code.interpreter import check_interpreter
+        from rdf.code.interpreter import check_interpreter, start_root
+
+        start_root()  # says whether there is enough memory, before libraries fail for want of it
         from rdf.provenance import Provenance
         from rdf.simulation.generators import simulated_collisions, simulated_tracks
         from rdf.simulation.writing import says_simulated, write_simulation

@@ -167,6 +167,7 @@ def _end_group(process: subprocess.Popen[str]) -> None:
     """End a compiler that was not waited for, and the programs that it has called."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
+    if process.stderr is not None and not process.stderr.closed:
         process.communicate()
 
 

@@ -155,12 +155,17 @@ def test_a_file_that_is_replaced_between_two_looks_at_it(tmp_path: Path, monkeyp
     path = Path(write_numbered("ttree", tmp_path / "input.root", 1.0))
     other = tmp_path / "other"
     other.write_text("no events any more")
-    real = ROOT.RDataFrame
 
-    def replaced(*arguments: object) -> object:
-        other.replace(path)
-        return real(*arguments)
+    class Replacing:
+        """ROOT, but for a file that is replaced before an RDataFrame finds it."""
 
-    monkeypatch.setattr(ROOT, "RDataFrame", replaced, raising=False)
+        def __getattr__(self, name: str) -> object:
+            return self.replace_and_read if name == "RDataFrame" else getattr(ROOT, name)
+
+        def replace_and_read(self, *arguments: object) -> object:
+            other.replace(path)
+            return ROOT.RDataFrame(*arguments)
+
+    monkeypatch.setattr("rdf.sources.source.ROOT", Replacing())
     with pytest.raises(UnreadableFile, match=r"input\.root was removed or replaced while it was read"):
         open_source([str(path)], SCHEMA, tmp_path, [None])

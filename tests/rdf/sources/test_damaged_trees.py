@@ -16,7 +16,7 @@ import pytest
 
 from rdf.code.columns import define_columns
 from rdf.code.interpreter import ROOT
-from rdf.errors import SourceError
+from rdf.errors import ExecutionError, SourceError
 from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.provenance import Provenance
 from rdf.schema.model import load_schema
@@ -53,7 +53,7 @@ def outcome(path: Path, right: list[float]) -> str:
         signal.alarm(60)
         try:
             said = "right" if np.allclose(sums(path), right, rtol=1e-12, equal_nan=True) else "other numbers"
-        except SourceError as error:
+        except (ExecutionError, SourceError) as error:
             said = f"refused: {error}"
         except BaseException as error:  # noqa: BLE001 - a child has to end here
             said = f"unforeseen {type(error).__name__}: {error}"
