@@ -193,7 +193,7 @@ def _train_fold(
 
 
 def voting_detectors(trained: Trained) -> list[str]:
-    """Return which trained detectors vote: those that do not learn from labels, or all where there are no such ones."""
+    """Return which trained detectors vote: the unsupervised ones, or all detectors where every one is supervised."""
     return [name for name in trained if not is_supervised(name)] or list(trained)
 
 

@@ -1,4 +1,4 @@
-"""Says what ROOT and this toolkit need, what of it is missing here, why that matters and which command mends it.
+"""Says what ROOT and this toolkit need, which of these things this machine lacks, why, and which command mends it.
 
 `--mend` sees to the operating system's part alone and works with nothing but Python, so every import of another
 package is inside the function that needs it.

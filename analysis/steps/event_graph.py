@@ -84,7 +84,7 @@ class EventGraph:
 
     @property
     def _defined(self) -> dict[str, str]:
-        """All columns, with those that are made for the graph alone."""
+        """All columns, and beside them the column of objects, which the graph alone needs."""
         return {**self.columns, OBJECTS: self._objects.expression} if self._objects else {**self.columns}
 
     def compile_columns(self) -> None:
@@ -112,7 +112,7 @@ class EventGraph:
         return define_columns(events, columns, self._wanted, self._values, over.stopwatch)
 
     def _select(self, events: RNode) -> RNode:
-        """Keep the events that can be used, and of these the ones that pass the filter."""
+        """Keep the events whose features are finite and which pass the event filter, if there is one."""
         from rdf.graph.selection import select_events, select_finite
 
         selected = select_finite(events, len(self.recipe.features))

@@ -130,7 +130,7 @@ def train_models(
 
 @dataclass(frozen=True)
 class _Sample:
-    """What detectors learn from, and what of it is recorded.
+    """The events that detectors learn from, and the names of the columns that are recorded.
 
     Attributes:
         events: features and labels.

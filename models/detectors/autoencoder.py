@@ -143,7 +143,7 @@ class Autoencoder(Detector):
         return errors
 
     def describe_training(self, X: Features) -> Diagnostics:
-        """Return the losses, and the reconstruction errors of events that it flags and of those that it does not.
+        """Return the losses, and the reconstruction errors of flagged and of unflagged events.
 
         They are summed up over `RECONSTRUCTED_EVENTS` of the events at most.
         """

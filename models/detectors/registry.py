@@ -120,7 +120,7 @@ def _faults_of_settings(settings: object) -> list[str]:
 
 
 def known_detectors() -> tuple[str, ...]:
-    """Return the names of the detectors of this toolkit, and of those that are registered in this process."""
+    """Return the names of this toolkit's detectors and of the detectors that this process has registered."""
     return (*DETECTORS, *_registered)
 
 

@@ -35,7 +35,7 @@ class AgreementFigure(NamedFigure[Results, RunFacts]):
         return Markup("Events flagged by both of two detectors")
 
     def caption(self, facts: RunFacts) -> Markup:
-        """Name the two detectors that agree most and those that agree least, each with their events."""
+        """Name the pair of detectors that agrees most and the pair that agrees least, with their numbers of events."""
         flagged = facts.record.agreement.flagged
         names = list(flagged)
         overlaps = {}

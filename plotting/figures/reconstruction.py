@@ -1,4 +1,4 @@
-"""How well an autoencoder reconstructs each feature, of the events that it flags and of those that it does not."""
+"""How well an autoencoder reconstructs each feature, in flagged and in unflagged events."""
 
 from __future__ import annotations
 

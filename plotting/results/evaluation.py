@@ -62,11 +62,6 @@ class Evaluated:
         }
 
     @property
-    def max_sic_tpr(self) -> float | None:
-        """Signal efficiency at the maximum significance improvement, or None without one."""
-        return self.numbers.max_sic.tpr
-
-    @property
     def min_background(self) -> int:
         """Background events that a significance improvement is computed with, at least."""
         return self.numbers.max_sic.min_background
