@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -21,12 +20,14 @@ from analysis import simulate
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, DamagedPart
 from analysis.options import load_configuration
-from analysis.output.folder import write_checksums, write_record
+from analysis.output.folder import write_checksums
 from analysis.output.merging import merge_parts
 from analysis.output.parts import check_part
 from analysis.run import run
 from rdf.code.interpreter import ROOT
 from rdf.errors import NoEvents
+from tests.analysis.output.contents import bins, ordered_events, read_columns, read_histograms, record
+from tests.analysis.output.damage import empty, flip, rewrite, set_in, truncate
 from tests.analysis.same_results import assert_same_results
 
 pytestmark = pytest.mark.compiler
@@ -89,43 +90,8 @@ def merged(folder: Path, parts: list[Path]) -> Path:
     return folder / "merged"
 
 
-def events(folder: Path) -> dict[str, np.ndarray]:
-    """Return events.root in the order of what names the events; where two files use a name, in that of their values."""
-    columns = read_columns(folder)
-    order = np.lexsort([columns[name] for name in ("MR", "event", "luminosityBlock", "run")])
-    return {name: values[order] for name, values in columns.items()}
-
-
-def record(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    return found
-
-
-def bins(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what is in each histogram, by its path."""
-    with uproot.open(folder / "histograms.root") as file:
-        paths = [path for path, kind in file.classnames(cycle=False).items() if kind.startswith(("TH", "TProfile"))]
-    with ROOT.TFile.Open(str(folder / "histograms.root")) as file:
-        return {path: contents(file.Get(path)) for path in paths}
-
-
-def contents(histogram: Any) -> dict[str, Any]:
-    cells, axes = histogram.GetNcells(), [histogram.GetXaxis(), histogram.GetYaxis()]
-    squares = histogram.GetSumw2()
-    found: dict[str, Any] = {
-        "title": str(histogram.GetTitle()),
-        "axes": [(axis.GetNbins(), axis.GetXmin(), axis.GetXmax(), str(axis.GetTitle())) for axis in axes],
-        "labels": [[str(axis.GetBinLabel(i)) for i in range(1, axis.GetNbins() + 1)] for axis in axes],
-        "sums": np.frombuffer(histogram.GetArray(), count=cells).tolist(),
-        "sumw2": [squares[i] for i in range(squares.GetSize())],
-    }
-    if isinstance(histogram, ROOT.TProfile2D):
-        found["entries of bins"] = [histogram.GetBinEntries(i) for i in range(cells)]
-    return found
-
-
 def test_every_event_is_there_once_with_the_same_scores(whole: Path, merged: Path) -> None:
-    expected, found = events(whole), events(merged)
+    expected, found = ordered_events(whole), ordered_events(merged)
     assert list(found) == list(expected)
     assert len(found["event"]) > EVENTS / 2
     for name, values in expected.items():
@@ -237,7 +203,9 @@ def test_scores_of_signal_and_of_background(whole: Path, merged: Path) -> None:
 
 
 def test_it_opens_in_root(merged: Path) -> None:
-    assert ROOT.RDataFrame("events", str(merged / "events.root")).Count().GetValue() == len(events(merged)["event"])
+    assert ROOT.RDataFrame("events", str(merged / "events.root")).Count().GetValue() == len(
+        ordered_events(merged)["event"]
+    )
 
 
 def test_a_merge_of_merges_is_the_merge(parts: list[Path], merged: Path, tmp_path: Path) -> None:
@@ -288,24 +256,6 @@ def test_200_parts_cost_no_more_than_to_read_them_one_and_a_half_times(parts: li
     assert to_merge < 1.5 * to_read
 
 
-def read_columns(folder: Path) -> dict[str, np.ndarray]:
-    with uproot.open(folder / "events.root") as file:
-        columns: dict[str, np.ndarray] = file["events"].arrays(library="np")
-    return columns
-
-
-def read_histograms(folder: Path) -> list[Any]:
-    def below(directory: Any) -> list[Any]:
-        objects = [key.ReadObj() for key in directory.GetListOfKeys()]
-        return [
-            *objects,
-            *(found for folder in objects if isinstance(folder, ROOT.TDirectory) for found in below(folder)),
-        ]
-
-    with ROOT.TFile.Open(str(folder / "histograms.root")) as file:
-        return below(file)
-
-
 # --- what is refused
 
 
@@ -320,29 +270,6 @@ def refuse(parts: list[Path], tmp_path: Path, fault: str, **expected: Any) -> No
     with pytest.raises(DamagedPart, match=fault):
         merge_parts(parts, tmp_path / "out", "merge", **expected)
     assert not (tmp_path / "out" / "run.json").exists()
-
-
-def rewrite(part: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change run.json, and the checksums with it."""
-    table = record(part)
-    change(table)
-    write_record(part, table)
-    write_checksums(part)
-
-
-def flip(path: Path) -> None:
-    """Flip a bit in the middle."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size * 2 // 3)
-
-
-def empty(path: Path) -> None:
-    os.truncate(path, 0)
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, empty, Path.unlink])
@@ -404,15 +331,6 @@ def test_other_entries_than_expected_are_named(parts: list[Path]) -> None:
     fault = rf"^part {parts[1]} holds the entries 3000:11111, 3000:11112 are expected; run this part again$"
     with pytest.raises(DamagedPart, match=fault):
         check_part(parts[1], (3_000, 11_112), PLAN)
-
-
-def set_in(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
-    def change(table: dict[str, Any]) -> None:
-        for key in keys[:-1]:
-            table = table[key]
-        table[keys[-1]] = value
-
-    return change
 
 
 @pytest.mark.parametrize(
