@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.condor.pool import Pool, Unavailable
+from tests.condor.daemons import Unavailable
+from tests.condor.pool import Pool
 
 
 @pytest.fixture(scope="session")
