@@ -1,4 +1,4 @@
-"""Schemas: what is refused, what a file offers of them, and the published one against the file's header."""
+"""Schemas: what is refused, what names their columns, and the published one against the file's header."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import yaml
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema
 from rdf.schema.features import FEATURE_SETS, FEATURES
 from rdf.schema.model import SCHEMAS, Schema, load_schema
-from rdf.schema.names import names_in, rename
-from rdf.schema.quantities import UNITS
+from rdf.schema.names import names_in
 
 TABLE = """\
 title: a format
@@ -35,11 +34,6 @@ def test_a_schema_is_read_from_its_file(schemas: Path) -> None:
     schema = load_schema("format")
     assert (schema.name, schema.tree, schema.columns) == ("format", "Events", {"met": "float32"})
     assert (schema.quantities["met_pt"].expression, schema.quantities["met_pt"].unit) == (("met",), "MeV")
-
-
-def test_units_bring_to_gev() -> None:
-    assert [5e4 * UNITS["MeV"], 50 * UNITS["GeV"], 0.05 * UNITS["TeV"]] == pytest.approx([50, 50, 50])
-    assert UNITS["rad"] == UNITS[""] == 1
 
 
 def test_unknown_schema(schemas: Path) -> None:
@@ -143,118 +137,6 @@ def test_every_schema_is_whole(name: str) -> None:
     for chosen in schema.features:
         names = {*sets[chosen].features, *sets[chosen].observables, *sets[chosen].plane}
         assert names <= FEATURES.keys() | schema.define.keys()
-
-
-def test_names_in_an_expression() -> None:
-    assert names_in("a.size() + std::abs(b) * 1e-3 + c[d == 'x']") == {"a", "b", "c", "d"}
-    assert names_in("object.first.pt + x_1") == {"object", "x_1"}
-
-
-WORDS = """
-std::string("met_pt").size() :
-std::string("a \\" met").size() + met : met
-R"(met " pt)"[0] + R"x(met)" pt)x"[1] + u8"met"[0] + L'm' + b : b
-'m' + '\\'' + m : m
-1'000 * m + 0x1Fp3 + 1e5f + .5e-3 * n : m n
-a /* met */ + b // met : a b
-p->pt + q . eta + std :: max : p q
-ROOT::RVec<double>{pt1, pt2} : pt1 pt2
-static_cast<unsigned int>(eventNumber) : eventNumber
-static_cast< int >(int) + (int) x + (int)(y) + int : int x y
-std::pair<int, float>(a, b).first + std::vector<ROOT::RVec<int>>(3).size() : a b
-f(a < b, c > (d)) + (pt < 30 && mass > (eta)) : a b c d pt mass eta
-class * 2 + new + float / double : class new float double
-not a and b or c xor true : a b c
-[&](double x, const float &y) { unsigned int n = 0; for (auto z : v) n += z; return -n; }(1., w) : n v w x y z
-std::log(std::abs(log)) + std::max(max, gamma) : log max gamma
-"""
-
-
-@pytest.mark.parametrize("line", WORDS.strip().splitlines())
-def test_words_that_are_no_columns(line: str) -> None:
-    """Those in strings, characters and comments; functions, members, namespaces, types and words of C++."""
-    expression, _, names = line.rpartition(" :")
-    assert names_in(expression) == set(names.split())
-    assert rename(expression, dict.fromkeys(names_in(expression), "%")).count("%") >= len(names.split())
-
-
-def test_names_are_replaced_where_they_stand_for_columns() -> None:
-    written = 'static_cast<int>(int * x) + x.x() + std::x(x) + "x"[0] // x'
-    assert rename(written, {"x": "X", "int": "INT"}) == ('static_cast<int>(INT * X) + X.x() + std::x(X) + "x"[0] // x')
-
-
-JETS = ["Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass"]
-MUONS = ["Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge"]
-
-
-@pytest.mark.parametrize(
-    ("present", "met"),
-    [
-        (["PuppiMET", "MET", "PFMET"], "PuppiMET"),
-        (["MET", "PFMET"], "MET"),
-        (["PFMET"], "PFMET"),
-        (["PFMET", "PuppiMET"], "PuppiMET"),
-        ([], None),
-    ],
-)
-def test_the_first_expression_counts_whose_columns_the_file_has(present: list[str], met: str | None) -> None:
-    columns = [f"{name}_{part}" for name in present for part in ("pt", "phi")]
-    available = load_schema("cms_nanoaod").resolve([*columns, *MUONS], "file.root")
-    if met:
-        assert available.quantities["met_pt"] == (f"{met}_pt", "GeV")
-        assert available.quantities["met_phi"] == (f"{met}_phi", "rad")
-    else:
-        assert not {"met_pt", "met_phi"} & available.quantities.keys()
-    assert available.columns == {*columns, *MUONS}
-
-
-@pytest.mark.parametrize("tags", [["DeepFlavB", "PNetB", "DeepB", "CSVV2"], ["PNetB", "CSVV2"], ["DeepB"], ["CSVV2"]])
-def test_b_tags_by_the_best_discriminator_that_there_is(tags: list[str]) -> None:
-    available = load_schema("cms_nanoaod").resolve([*JETS, *(f"Jet_btag{tag}" for tag in reversed(tags))], "file.root")
-    assert available.quantities["jet_btag"] == (f"Jet_btag{tags[0]}", "")
-
-
-def test_optional_quantities() -> None:
-    schema = load_schema("cms_nanoaod")
-    assert schema.resolve([], "file.root").quantities == {}
-    muons = set(schema.resolve(MUONS, "file.root").quantities)
-    assert muons == {f"muon_{part}" for part in ("pt", "eta", "phi", "mass", "charge")}
-    # Jets need no b tag.
-    assert set(schema.resolve(JETS, "f").quantities) == {f"jet_{part}" for part in ("pt", "eta", "phi", "mass")}
-
-
-@pytest.mark.parametrize(
-    ("present", "message"),
-    [
-        (
-            JETS[:3],
-            r"^file\.root: no column 'Jet_mass', which schema cms_nanoaod needs for jet_mass; did you mean Jet_",
-        ),
-        (JETS[1:], r"no column 'Jet_pt', .* needs for jet_pt; did you mean Jet_phi, Jet_eta"),
-        (JETS[:1], r"no column 'Jet_eta', .* needs for jet_eta"),
-        ([*JETS, *MUONS[:4]], r"no column 'Muon_charge', .* needs for muon_charge; did you mean Muon_"),
-        ([*MUONS, "Electron_pt"], r"no column 'Electron_eta', .* needs for electron_eta; did you mean Electron_pt"),
-        (["Jets_pt", *JETS[1:]], r"no column 'Jet_pt', .* did you mean Jets_pt"),
-    ],
-)
-def test_an_object_of_which_the_file_has_a_part(present: list[str], message: str) -> None:
-    with pytest.raises(MissingColumn, match=message):
-        load_schema("cms_nanoaod").resolve(present, "file.root")
-
-
-def test_a_quantity_that_is_not_optional() -> None:
-    schema = load_schema("atlas2025")
-    columns = set(schema.columns) - {"mcWeight", "jet_btag_quantile"}
-    assert set(schema.quantities) - set(schema.resolve(columns, "f").quantities) == {"weight", "jet_btag"}
-    message = (
-        r"^data\.root: no column 'lep_e', which schema atlas2025 needs for lepton_energy; did you mean lep_eta, lep_E"
-    )
-    with pytest.raises(MissingColumn, match=message):
-        schema.resolve(columns - {"lep_e"} | {"lep_E"}, "data.root")
-    # An own column of a format, here HIGGS, needs what it is made of.
-    higgs = load_schema("higgs")
-    with pytest.raises(MissingColumn, match=r"no column 'm_bb', which schema higgs needs for m_bb; did you mean m_wbb"):
-        higgs.resolve(set(higgs.columns) - {"m_bb"}, "higgs.root")
 
 
 FOUR_VECTORS = """\
