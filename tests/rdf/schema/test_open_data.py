@@ -25,7 +25,7 @@ from rdf.schema.model import load_schema
 from rdf.schema.object_selection import effective_selection
 from rdf.schema.tables import Objects
 from rdf.sources.source import expected_source, open_source
-from tests.rdf import reference
+from tests.rdf import reference, reference_physics
 
 pytestmark = pytest.mark.compiler
 
@@ -57,7 +57,7 @@ class OpenData:
     def files(self, opendata: Path) -> list[Path]:
         return sorted(opendata.glob(self.pattern))
 
-    def expected(self, opendata: Path, *selection: reference.Selection) -> Columns:
+    def expected(self, opendata: Path, *selection: reference_physics.Selection) -> Columns:
         parts = [self.calculate(file, *selection) for file in self.files(opendata)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -164,8 +164,11 @@ def test_every_column_with_another_selection(name: str, opendata: Path, cache: P
         "muon": Objects(pt=15, eta=1.1),
         "electron": Objects(pt=25, eta=2.0),
     }
-    selection = reference.Selection(
-        jets=reference.Cut(45, 1.8), muons=reference.Cut(15, 1.1), electrons=reference.Cut(25, 2.0), jet_id=6
+    selection = reference_physics.Selection(
+        jets=reference_physics.Cut(45, 1.8),
+        muons=reference_physics.Cut(15, 1.1),
+        electrons=reference_physics.Cut(25, 2.0),
+        jet_id=6,
     )
     found = physics_of(data.files(opendata), data.schema, cache, objects)
     assert differences(found, data.expected(opendata, selection)) == []

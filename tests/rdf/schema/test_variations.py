@@ -28,33 +28,17 @@ from rdf.graph.variations import vary_scales
 from rdf.provenance import Provenance
 from rdf.schema.columns import rounded
 from rdf.schema.features import FEATURES
-from rdf.schema.model import Schema, load_schema
+from rdf.schema.model import load_schema
 from rdf.schema.quantities import ID_QUANTITIES
 from rdf.schema.tables import Objects
 from rdf.schema.variations import VARIATIONS, check_variations
-from rdf.sources.source import Source
 from tests.models.trained import write_forest
-from tests.rdf import reference
-from tests.rdf.trees import (
-    NANOAOD_KINDS,
-    WRITERS,
-    Values,
-    arrays,
-    columns_of,
-    graph_of,
-    nanoaod,
-    opened,
-    write_rntuple,
-)
+from tests.rdf.schema.scaled import FACTORS, SIZES, Sample
+from tests.rdf.trees import NANOAOD_KINDS, WRITERS, arrays, columns_of, graph_of, nanoaod, opened, write_rntuple
 
 pytestmark = pytest.mark.compiler
 
 EVENTS = 1500
-SIZES = {"jes": 0.04, "lepton": 0.02, "met": 0.1}
-FACTORS = {
-    "nominal": 1.0,
-    **{f"{name}:{d}": 1 + s * size for name, size in SIZES.items() for d, s in (("up", 1), ("down", -1))},
-}
 NAMES = (
     *("MR", "Rsq", "MTR", "HT", "MET", "pt1", "pt2", "dijet_mass", "n_jets", "centrality", "delta_phi_met_jet"),
     *("mll", "pt_ll", "delta_r_ll", "lepton_pt_sum", "mz1", "n_leptons", "transverse_mass", "ST", "MET_over_ST"),
@@ -67,49 +51,6 @@ def one_thread_afterwards() -> Iterator[None]:
     use_threads(1)
     yield
     use_threads(1)
-
-
-@dataclass(frozen=True)
-class Sample:
-    schema: Schema
-    source: Source
-    columns: dict[str, Values]
-
-    def expected(self, varied: str, selection: reference.Selection = reference.NANOAOD) -> dict[str, NDArray[Any]]:
-        """Columns of the events with one scale changed, by numpy; `varied` is a key of FACTORS."""
-        jes, lepton, met = (FACTORS[varied] if varied.startswith(name) else 1.0 for name in SIZES)
-        jets = self.objects("Jet", jes, id="jetId")
-        leptons = ak.concatenate(
-            [
-                self.objects(kind, lepton, charge="charge", flavour=number)
-                for kind, number in (("Electron", 11), ("Muon", 13))
-            ],
-            axis=1,
-        )
-        before = self.objects("Jet", 1.0)
-        pt, phi = (np.asarray(self.columns[f"PuppiMET_{part}"], dtype=np.float64) for part in ("pt", "phi"))
-        px, py = pt * np.cos(phi), pt * np.sin(phi)
-        # What the jets gain, all of them, MET loses.
-        px -= (jes - 1) * ak.to_numpy(ak.sum(before.pt * np.cos(before.phi), axis=1))
-        py -= (jes - 1) * ak.to_numpy(ak.sum(before.pt * np.sin(before.phi), axis=1))
-        missing = reference.vector.zip({"px": ak.Array(px * met), "py": ak.Array(py * met)})
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return reference.physics_columns(reference.Events({}, jets, leptons, missing), selection)
-
-    def objects(self, kind: str, scale: float, **extras: str | int) -> ak.Array:
-        parts = {
-            part: ak.values_astype(ak.Array(self.columns[f"{kind}_{part}"]), np.float64)
-            for part in ("pt", "eta", "phi", "mass")
-        }
-        parts |= {"pt": parts["pt"] * scale, "mass": parts["mass"] * scale}
-        for name, extra in extras.items():
-            filled = (
-                ak.full_like(parts["pt"], extra)
-                if isinstance(extra, int)
-                else ak.Array(self.columns[f"{kind}_{extra}"])
-            )
-            parts[name] = filled
-        return reference.vector.zip(parts)
 
 
 @pytest.fixture(scope="module")
