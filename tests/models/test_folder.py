@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import subprocess
 import sys
@@ -20,27 +19,10 @@ import pytest
 from models.detectors.isolation_forest import IsolationForest
 from models.errors import ModelFolderError
 from models.folder import Columns, copy_model_folder, file_sha256, read_model_folder
+from tests.models.altered import ONNX, REMEDY, WHY, alter, detector, network, refused
 from tests.models.conftest import FEATURES, written
-from tests.models.trained import write_table
 
 PROJECT = Path(__file__).parents[2]
-ONNX, WHY = "isolation_forest.onnx", "isolation_forest_contributions.onnx"
-REMEDY = "train again, or take a whole copy of the folder"
-
-
-def refused(folder: Path) -> str:
-    with pytest.raises(ModelFolderError) as caught:
-        read_model_folder(folder)
-    message = str(caught.value)
-    assert message.startswith(str(folder))
-    return message
-
-
-def alter(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = folder / "models.json"
-    content = json.loads(path.read_text())
-    change(content)
-    write_table(path, content)
 
 
 def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_up: npt.NDArray[np.float32]) -> None:
@@ -148,16 +130,6 @@ def test_file_that_is_no_onnx_is_refused_even_with_its_checksum(folder: Path) ->
     checksum = hashlib.sha256(b"not a network").hexdigest()
     alter(folder, lambda content: network(content).update(sha256=checksum))
     assert refused(folder) == f"{folder / ONNX} is not an ONNX file; {REMEDY}"
-
-
-def detector(content: dict[str, Any]) -> dict[str, Any]:
-    entry: dict[str, Any] = content["detectors"]["isolation_forest"]
-    return entry
-
-
-def network(content: dict[str, Any]) -> dict[str, Any]:
-    (only,) = detector(content)["networks"]
-    return only
 
 
 @pytest.mark.parametrize(
@@ -370,60 +342,6 @@ def test_json_without_bottom_is_refused(folder: Path) -> None:
     with (folder / "models.json").open("wb") as file:
         file.truncate(10**12)  # with nothing on disk
     assert "more than any training writes" in refused(folder)
-
-
-# Nothing that a folder names is opened but its own files.
-
-
-@pytest.mark.parametrize("name", ["models.json", ONNX, WHY])
-def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
-    (folder / name).rename(tmp_path / name)
-    (folder / name).symlink_to(f"../{name}")
-    assert refused(folder) == (
-        f"{folder / name} is a link that leads out of the folder; put the file itself in its place"
-    )
-    (folder / name).unlink()
-    (tmp_path / name).rename(folder / "elsewhere")
-    (folder / name).symlink_to("elsewhere")
-    assert read_model_folder(folder).features == list(FEATURES)
-
-
-def test_a_folder_that_is_a_link_is_read(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(folder)
-    assert read_model_folder(tmp_path / "link") == read_model_folder(folder)
-
-
-@pytest.mark.parametrize("name", ["models.json", ONNX])
-def test_a_pipe_is_not_waited_at(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    os.mkfifo(folder / name)
-    assert refused(folder)
-
-
-def test_a_circle_of_links_ends(folder: Path) -> None:
-    (folder / ONNX).unlink()
-    (folder / ONNX).symlink_to(ONNX)
-    assert refused(folder).startswith(str(folder / ONNX))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("/tmp/mine.yaml", "mine.yaml", "mine.yml", "../schemas/lhco", "../../etc/passwd", ".hidden", "..", "a\nb"),
-        *("http://127.0.0.1/x.yaml", "C:\\x", "\x1b[2J", "", "a\0b"),
-    ],
-)
-def test_a_schema_is_named_and_not_a_file(folder: Path, name: str) -> None:
-    alter(folder, lambda content: content.update(schema=name))
-    assert "is no name of a schema" in refused(folder)
-
-
-@pytest.mark.parametrize(
-    "name", ["/tmp/x.onnx", "../x.onnx", "a/x.onnx", "file:x.onnx", "x.onnx\n", "x.py", ".onnx", "x y.onnx"]
-)
-def test_a_network_is_a_file_of_the_folder_itself(folder: Path, name: str) -> None:
-    alter(folder, lambda content: network(content).update(file=name))
-    assert "isolation_forest.networks.0.file: " in refused(folder)
 
 
 def test_what_has_changed_since_it_was_read_is_not_copied(folder: Path, tmp_path: Path) -> None:

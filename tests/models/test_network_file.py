@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from models.errors import ModelFolderError
 from models.folder import read_model_folder
 from models.network_file import UnfitNetwork, check_network
-from tests.models.test_folder import ONNX, alter, network
+from tests.models.altered import ONNX, alter, network
 
 
 @pytest.fixture(scope="module")
