@@ -35,9 +35,13 @@ def cache_apart(folder: Path) -> Path:
 
 
 def draw_nothing(patch: pytest.MonkeyPatch) -> None:
-    """Let programs that run in this process draw no figure, and start no process that would."""
+    """Let programs that run in this process draw no figure, start no process that would, and map few events.
+
+    The t-SNE map of a thousand events takes as long as the rest of a small run.
+    """
     patch.setattr("plotting.drawing.pool.draw_figures", lambda *_: None)
     patch.setattr("plotting.drawing.pool.Workers", partial(Workers, 0))
+    patch.setattr("analysis.steps.training.LATENT_EVENTS", 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -148,8 +148,7 @@ def test_models_of_a_run_on_another_sample(apart: None, opendata: Path, tmp_path
     options = {"sample": "lhco_train", "detectors": "isolation_forest", "train_events": "all"}
     run(load_configuration(RunConfiguration, {"output": str(tmp_path / "run"), **options}, None), "test")
     code = (
-        "import functools, sys, plotting.drawing.pool; plotting.drawing.pool.draw_figures = lambda *_: None;"
-        "plotting.drawing.pool.Workers = functools.partial(plotting.drawing.pool.Workers, 0);"
+        "import sys, pytest; from tests.conftest import draw_nothing; draw_nothing(pytest.MonkeyPatch());"
         "from analysis.evaluate import main; assert main(sys.argv[1:]) == 0; print('torch' in sys.modules)"
     )
     arguments = ["--sample", "lhco_test", "--models", tmp_path / "run" / "models", "--output", tmp_path / "results"]

@@ -39,12 +39,13 @@ FINAL_NAMES = {"histograms.root", "events.root", "models", "anomalies.csv", "lat
 FINAL_NAMES |= {"objects.json", "report.html", "SHA256SUMS", "SHA256SUMS.drawn"}
 FOREST_ONLY = ("--detectors", "isolation_forest")
 WITHOUT_FIGURES = """
-import functools, sys, plotting.drawing.pool
+import sys, pytest
 from analysis.console.program import run_program
 from analysis.run import main
-plotting.drawing.pool.draw_figures = lambda *_: None
-plotting.drawing.pool.Workers = functools.partial(plotting.drawing.pool.Workers, 0)
-code = run_program("analysis.run", main, sys.argv[1:])
+from tests.conftest import draw_nothing
+with pytest.MonkeyPatch.context() as patch:
+    draw_nothing(patch)
+    code = run_program("analysis.run", main, sys.argv[1:])
 print([name for name in ("torch", "sklearn") if name in sys.modules], file=sys.stderr)
 sys.exit(code)
 """

@@ -56,6 +56,27 @@ def local(sample: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a scheduler that runs already, with two workers: none of them has any code of ours."""
+    folder = tmp_path_factory.mktemp("scheduler")
+    file = folder / "scheduler.json"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    options = {"cwd": folder, "env": environment, "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "dask"]
+    which = ["--no-dashboard", "--scheduler-file", str(file)]
+    with (
+        subprocess.Popen([*dask, "scheduler", "--port", "0", *which], **options) as one,
+        subprocess.Popen([*dask, "worker", "--nthreads", "1", "--nworkers", "2", *which], **options) as two,
+    ):
+        try:
+            yield wait_for(lambda: address_in(file), one)
+        finally:
+            two.terminate()
+            two.wait()
+            one.terminate()
+
+
 def on_dask(sample: Path, local: Path, output: Path, *more: object) -> list[object]:
     models = ("--models", local / "models", "--vary", "jes,met")
     return ["--sample", sample, *models, "--engine", "dask", "--threads", 2, "--output", output, *more]
@@ -73,23 +94,23 @@ def test_two_workers_give_what_one_process_gives(sample: Path, local: Path, tmp_
     )
 
 
-def test_an_rntuple(local: Path, tmp_path: Path) -> None:
+def test_an_rntuple(scheduler: str, local: Path, tmp_path: Path) -> None:
     path = tmp_path / "qcd.root"
     assert simulate(["qcd", "--events", str(EVENTS), "--seed", "9", "-o", str(path)]) == 0
     options = ("--sample", path, "--schema", "cms_nanoaod", "--models", local / "models", "--threads", 2)
     run(*options, "--output", tmp_path / "local")
-    run(*options, "--engine", "dask", "--output", tmp_path / "dask")
+    run(*options, "--engine", "dask", "--cluster", scheduler, "--output", tmp_path / "dask")
     assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=EVENTS // 2)
 
 
 @pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
-def test_events_without_numbers(kind: str, tmp_path: Path) -> None:
+def test_events_without_numbers(kind: str, scheduler: str, tmp_path: Path) -> None:
     """They are named by their places, which a worker has to tell of the range that it reads."""
     write_lines(tmp_path / "lines.root", kind)
     (tmp_path / "lines.yaml").write_text(LINES)
     options = ("--sample", tmp_path / "lines.root", "--schema", tmp_path / "lines.yaml", "--threads", 2)
     run(*options, "--detectors", "elliptic_envelope", "--output", tmp_path / "local")
-    scored = (*options, "--models", tmp_path / "local" / "models", "--engine", "dask")
+    scored = (*options, "--models", tmp_path / "local" / "models", "--engine", "dask", "--cluster", scheduler)
     run(*scored, "--output", tmp_path / "dask")
     assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=LINE_EVENTS)
     assert scored_events(tmp_path / "dask")["event"].tolist() == list(range(LINE_EVENTS))
@@ -131,9 +152,9 @@ def write_lines(path: Path, kind: str) -> None:
     events.Snapshot("lines", str(path), ["x", "y"], options)
 
 
-def test_training_on_what_workers_collect(sample: Path, local: Path, tmp_path: Path) -> None:
+def test_training_on_what_workers_collect(scheduler: str, sample: Path, local: Path, tmp_path: Path) -> None:
     """The draw of training events does not depend on who draws them: the models are the same."""
-    options = ("--detectors", "elliptic_envelope", "--train-events", 2000, "--engine", "dask", "--threads", 2)
+    options = ("--detectors", "elliptic_envelope", "--train-events", 2000, "--engine", "dask", "--cluster", scheduler)
     run("--sample", sample, *options, "--output", tmp_path)
     ours, theirs = (json.loads((folder / "models" / "models.json").read_text()) for folder in (tmp_path, local))
     assert ours["detectors"]["elliptic_envelope"] == theirs["detectors"]["elliptic_envelope"]
@@ -182,26 +203,6 @@ def worker_at_work(pid: int) -> int | None:
         except psutil.Error:  # it has just ended
             continue
     return None
-
-
-@pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[str]:
-    """The address of a scheduler that runs already, with a worker: neither has any code of ours."""
-    file = tmp_path / "scheduler.json"
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    options = {"cwd": tmp_path, "env": environment, "stderr": subprocess.DEVNULL}
-    dask = [sys.executable, "-m", "dask"]
-    which = ["--no-dashboard", "--scheduler-file", str(file)]
-    with (
-        subprocess.Popen([*dask, "scheduler", "--port", "0", *which], **options) as one,
-        subprocess.Popen([*dask, "worker", "--nthreads", "1", *which], **options) as two,
-    ):
-        try:
-            yield wait_for(lambda: address_in(file), one)
-        finally:
-            two.terminate()
-            two.wait()
-            one.terminate()
 
 
 def address_in(file: Path) -> str | None:
