@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -35,10 +36,11 @@ def cache_archive(libraries: Iterable[Path]) -> bytes:
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:
+    """Return an archive whose bytes depend on names and contents only: a worker tells by them what it has already."""
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as archive:
+    with tarfile.open(fileobj=made, mode="w") as archive:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-    return made.getvalue()
+    return gzip.compress(made.getvalue(), mtime=0)

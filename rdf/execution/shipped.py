@@ -5,6 +5,7 @@ Its code travels as it stands here, so nothing but the standard library and Dask
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import os
@@ -26,12 +27,28 @@ class Shipped(WorkerPlugin):  # type: ignore[misc]
         self.task: Any = None
 
     def setup(self, worker: Worker) -> None:
-        """Prepare a worker, before its first task."""
+        """Prepare a worker, before its first task of a run; it may have worked for an earlier run.
+
+        What an earlier run had the worker unpack is loaded: it stays as it is, since to write over a library that is
+        loaded ends the process.
+
+        Raises:
+            RuntimeError: the worker has loaded other code of the toolkit.
+        """
         folder = Path(worker.local_directory) / "anomaly-search"
-        for name, content in self._archives.items():
-            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-                archive.extractall(folder / name, filter="data")
-        sys.path.insert(0, str(folder / "code"))
-        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+        unpacked = folder / f"code-{hashlib.sha256(self._archives['code']).hexdigest()[:16]}"
+        if any(other != unpacked for other in folder.glob("code-*")):
+            raise RuntimeError("a worker has loaded an older or newer version of the toolkit; restart the workers")
+        if not unpacked.exists():
+            draft = folder / "draft"
+            with tarfile.open(fileobj=io.BytesIO(self._archives["code"])) as archive:
+                archive.extractall(draft, filter="data")
+            draft.rename(unpacked)
+            sys.path.insert(0, str(unpacked))
+        cache = folder / "cache"
+        with tarfile.open(fileobj=io.BytesIO(self._archives["cache"])) as archive:
+            new = [member for member in archive if not (cache / member.name).exists()]
+            archive.extractall(cache, new, filter="data")
+        os.environ["XDG_CACHE_HOME"] = str(cache)
         importlib.import_module("rdf.execution.distributed")  # it makes our action known to ROOT
         self.task = pickle.loads(self._task)

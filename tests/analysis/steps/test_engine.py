@@ -58,7 +58,10 @@ def local(sample: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a scheduler that runs already, with two workers: none of them has any code of ours."""
+    """The address of a scheduler that runs already, with two workers: none of them has any code of ours.
+
+    Nobody starts a worker again that dies.
+    """
     folder = tmp_path_factory.mktemp("scheduler")
     file = folder / "scheduler.json"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -67,13 +70,16 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     which = ["--no-dashboard", "--scheduler-file", str(file)]
     with (
         subprocess.Popen([*dask, "scheduler", "--port", "0", *which], **options) as one,
-        subprocess.Popen([*dask, "worker", "--nthreads", "1", "--nworkers", "2", *which], **options) as two,
+        subprocess.Popen([*dask, "worker", "--nthreads", "1", "--no-nanny", *which], **options) as two,
+        subprocess.Popen([*dask, "worker", "--nthreads", "1", "--no-nanny", *which], **options) as three,
     ):
         try:
             yield wait_for(lambda: address_in(file), one)
+            assert (two.poll(), three.poll()) == (None, None), "a worker has died"
         finally:
-            two.terminate()
-            two.wait()
+            for process in (two, three):
+                process.terminate()
+                process.wait()
             one.terminate()
 
 
