@@ -15,9 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
+from analysis.run import main
 from analysis.simulate import main as simulate
 from rdf.code.interpreter import ROOT
 from tests.analysis.same_results import assert_same_results, scored_events
+from tests.conftest import draw_nothing
 
 pytestmark = [pytest.mark.compiler, pytest.mark.pool]
 
@@ -26,6 +28,13 @@ EVENTS, FILES = 8000, 3
 
 def program(name: str, *options: object) -> list[str]:
     return [sys.executable, "-m", "tests.analysis.without_figures", f"analysis.{name}", *map(str, options)]
+
+
+def run_here(*options: object) -> None:
+    """Run in this process, which has loaded ROOT and scikit-learn already."""
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        assert main([str(option) for option in options]) == 0
 
 
 def run(*options: object, fails: bool = False) -> str:
@@ -52,7 +61,7 @@ def local(sample: Path) -> Path:
     """The results of a run in one process, with scales varied."""
     folder = sample.parent / "local"
     detectors = ("--detectors", "isolation_forest,elliptic_envelope", "--train-events", 2000)
-    run("--sample", sample, *detectors, "--vary", "jes,met", "--threads", 2, "--output", folder)
+    run_here("--sample", sample, *detectors, "--vary", "jes,met", "--threads", 2, "--output", folder)
     return folder
 
 
@@ -104,8 +113,8 @@ def test_an_rntuple(scheduler: str, local: Path, tmp_path: Path) -> None:
     path = tmp_path / "qcd.root"
     assert simulate(["qcd", "--events", str(EVENTS), "--seed", "9", "-o", str(path)]) == 0
     options = ("--sample", path, "--schema", "cms_nanoaod", "--models", local / "models", "--threads", 2)
-    run(*options, "--output", tmp_path / "local")
-    run(*options, "--engine", "dask", "--cluster", scheduler, "--output", tmp_path / "dask")
+    run_here(*options, "--output", tmp_path / "local")
+    run_here(*options, "--engine", "dask", "--cluster", scheduler, "--output", tmp_path / "dask")
     assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=EVENTS // 2)
 
 
@@ -115,9 +124,9 @@ def test_events_without_numbers(kind: str, scheduler: str, tmp_path: Path) -> No
     write_lines(tmp_path / "lines.root", kind)
     (tmp_path / "lines.yaml").write_text(LINES)
     options = ("--sample", tmp_path / "lines.root", "--schema", tmp_path / "lines.yaml", "--threads", 2)
-    run(*options, "--detectors", "elliptic_envelope", "--output", tmp_path / "local")
+    run_here(*options, "--detectors", "elliptic_envelope", "--output", tmp_path / "local")
     scored = (*options, "--models", tmp_path / "local" / "models", "--engine", "dask", "--cluster", scheduler)
-    run(*scored, "--output", tmp_path / "dask")
+    run_here(*scored, "--output", tmp_path / "dask")
     assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=LINE_EVENTS)
     assert scored_events(tmp_path / "dask")["event"].tolist() == list(range(LINE_EVENTS))
     (tmp_path / "several.yaml").write_text(
@@ -161,7 +170,7 @@ def write_lines(path: Path, kind: str) -> None:
 def test_training_on_what_workers_collect(scheduler: str, sample: Path, local: Path, tmp_path: Path) -> None:
     """The draw of training events does not depend on who draws them: the models are the same."""
     options = ("--detectors", "elliptic_envelope", "--train-events", 2000, "--engine", "dask", "--cluster", scheduler)
-    run("--sample", sample, *options, "--output", tmp_path)
+    run_here("--sample", sample, *options, "--output", tmp_path)
     ours, theirs = (json.loads((folder / "models" / "models.json").read_text()) for folder in (tmp_path, local))
     assert ours["detectors"]["elliptic_envelope"] == theirs["detectors"]["elliptic_envelope"]
     assert ours["training"]["samples"] == theirs["training"]["samples"]
@@ -221,7 +230,7 @@ def address_in(file: Path) -> str | None:
 
 def test_a_scheduler_that_runs_already(scheduler: str, sample: Path, local: Path, tmp_path: Path) -> None:
     for attempt in ("first", "again"):  # it can be used again
-        run(*on_dask(sample, local, tmp_path / attempt, "--cluster", scheduler))
+        run_here(*on_dask(sample, local, tmp_path / attempt, "--cluster", scheduler))
         assert_same_results(tmp_path / attempt, local, at_least=FILES * EVENTS // 2)
 
 
