@@ -18,7 +18,8 @@ run: .installed-run  ## the main job on sample cms2010b (more options: ARGS='...
 	$(RUN) -m analysis.run --sample cms2010b --allow-simulated $(ARGS)
 
 # Files in their order: the long ones, whose tests run whole programs, come early, and the short ones fill the end.
-PYTEST = $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Threads that wait leave the cores to the programs that tests start, which find modules compiled by earlier ones.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_WAIT_POLICY=passive $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: .installed-dev  ## all tests
 	$(PYTEST)
