@@ -16,13 +16,14 @@ from analysis.configuration import RunConfiguration, WatchConfiguration
 from analysis.console.program import DONE, OptionParser, run_program
 from analysis.console.summary import print_rows, print_summary, rows
 from analysis.errors import ConfigurationError, DataError
-from analysis.live.arrivals import SET_ASIDE, Arrivals
+from analysis.live.arrivals import Arrivals
 from analysis.live.board import Board
 from analysis.live.chunks import Chunk, ChunkScoring, Replay
 from analysis.live.merging import PartMerging
 from analysis.live.parts import ScoredParts
 from analysis.live.report import LiveReport
 from analysis.live.scorer import Setup
+from analysis.live.set_aside import SET_ASIDE
 from analysis.live.staging import Staging
 from analysis.live.workers import Workers
 from analysis.options import add_options, load_configuration, parse_configuration
@@ -30,6 +31,7 @@ from analysis.output.folder import held_output
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
 from analysis.steps.given_models import OF_TRAINING, check_schema, read_models, trusted_sha256
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
+from plotting.results.run_record import RUN_JSON
 from rdf.schema.model import load_schema
 from rdf.startup import INTERRUPTED
 
@@ -246,7 +248,7 @@ class _Watch:
 
     def summarize(self) -> int:
         """Print what there is, and return the exit code."""
-        if self._merging.published and (self._output / "run.json").is_file():
+        if self._merging.published and (self._output / RUN_JSON).is_file():
             print_summary(self._output)
         table = rows()
         entries, behind = self._parts.entries, self._merging.behind

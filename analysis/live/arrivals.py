@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import DataError
+from analysis.live.set_aside import SetAside, State, read_set_aside, write_set_aside
 from models.folder import file_sha256
-from plotting.results.cells import escaped, unescaped
-from rdf.drafts import whole_file
-
-SET_ASIDE = "set_aside.csv"
-"""Table in the output folder of the files that are not scored."""
 
 TRY_AGAIN = "it will be tried again when it changes"
-
-
-@dataclass(frozen=True)
-class State:
-    """What tells one content of a file from another without reading it: size in bytes, and time of the last change."""
-
-    size: int
-    mtime_ns: int
 
 
 @dataclass(frozen=True)
@@ -44,23 +30,6 @@ class Arrival:
     state: State
     sha256: str
     seen: float
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """A line of set_aside.csv: a file that is not scored as long as it stays as it is."""
-
-    file: str
-    reason: str
-    since: str
-    size: int
-    mtime_ns: int
-    sha256: str
-
-    @property
-    def state(self) -> State:
-        """Return the state of the file when it was set aside."""
-        return State(self.size, self.mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -104,7 +73,7 @@ class Arrivals:
         """
         self.folder, self.done = folder, dict(done)
         self._settle, self._table, self._say = settle, table, say
-        self.aside = {line.file: line for line in _read_set_aside(table)}
+        self.aside = {line.file: line for line in read_set_aside(table)}
         self._contents = {file.sha256: Path(path).name for path, file in self.done.items()}
         self._seen: dict[str, _Seen] = {}
         self._taken: set[str] = set()
@@ -239,7 +208,7 @@ class Arrivals:
             self._unchanged[file.path.name] = file.state
             self._taken.discard(file.path.name)
             if self.aside.pop(printable(file.path.name), None):
-                self._write()
+                write_set_aside(self._table, self.aside.values())
 
     def give_back(self, files: Iterable[Arrival]) -> None:
         """Note that files were not scored, and are to be looked at again."""
@@ -265,15 +234,8 @@ class Arrivals:
     def _set_aside(self, name: str, state: State, sha256: str, reason: str) -> None:
         since = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self.aside[printable(name)] = SetAside(printable(name), reason, since, state.size, state.mtime_ns, sha256)
-        self._write()
+        write_set_aside(self._table, self.aside.values())
         self._say(f"set aside: {printable(name)}: {reason}")
-
-    def _write(self) -> None:
-        with whole_file(self._table) as draft, draft.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(field.name for field in fields(SetAside))
-            for line in self.aside.values():
-                writer.writerow(escaped(cell) if isinstance(cell, str) else cell for cell in asdict(line).values())
 
 
 def state_of(path: Path) -> State:
@@ -285,20 +247,3 @@ def state_of(path: Path) -> State:
 def printable(name: str) -> str:
     """Return a name as it can be printed on one line, and be written to a UTF-8 file."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in name)
-
-
-def _read_set_aside(table: Path) -> list[SetAside]:
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        texts = [{name: unescaped(cell) for name, cell in row.items()} for row in rows]
-        return [
-            SetAside(**(row | {"size": int(row["size"]), "mtime_ns": int(row["mtime_ns"])}))  # type: ignore[arg-type]
-            for row in texts
-        ]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{table} is no list of files that a watch set aside ({error}); move it away to have its files tried again"
-        ) from error
