@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analysis.console.summary import print_rows, rows
 from plotting.results.metrics import METRICS_JSON, Metric, read_metrics
+from plotting.results.root_file import CURVES_ROOT
 from plotting.results.run_record import RUN_JSON, read_evaluation_record
 
 _REMEDY = "evaluate again"
@@ -32,7 +33,7 @@ def print_evaluation(folder: Path) -> None:
             drops = {feature: drop.value or 0.0 for feature, drop in found.importance.items()}
             best = sorted(drops, key=lambda feature: drops[feature], reverse=True)[:5]
             table.add_row("", f"AUC lost without {', '.join(f'{feature} {drops[feature]:.3f}' for feature in best)}")
-    table.add_row("metrics", f"{folder / METRICS_JSON}; curves in {folder / 'curves.root'}")
+    table.add_row("metrics", f"{folder / METRICS_JSON}; curves in {folder / CURVES_ROOT}")
     table.add_row("figures", f"{folder / 'figures'}; on one page: {folder / 'report.html'}")
     table.add_row("models", f"{folder / 'models'}")
     print_rows(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,13 +10,17 @@ from rich.text import Text
 
 from analysis.console.program import output_console
 from plotting.results.record_tables import Counts, Cut, DaskEngine, most_different
+from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
+from plotting.results.tables import ANOMALIES_CSV, IDS, WHY, read_rows
 
 MEANS = 8
 """Features whose means are printed: those that differ most."""
 
 FILES = 3
 """Files of a sample without DOI that are named."""
+
+_REMEDY = "run again"
 
 UNWRAPPED = 10_000
 """Columns of an output that is no terminal: there a path stays in one piece."""
@@ -29,9 +32,8 @@ def print_summary(folder: Path) -> None:
     Args:
         folder: a finished run's output folder.
     """
-    run = read_run_record(folder / RUN_JSON, "run again")
-    with (folder / "anomalies.csv").open(encoding="utf-8") as file:
-        top = next(csv.DictReader(file), None)
+    run = read_run_record(folder / RUN_JSON, _REMEDY)
+    anomalies = read_rows(folder / ANOMALIES_CSV, _REMEDY)
     sample, counts = run.sample, run.counts
 
     table = rows()
@@ -47,9 +49,9 @@ def print_summary(folder: Path) -> None:
     if len(run.ensemble) > 1:
         votes = f"by {run.min_votes} or more of {len(run.ensemble)} detectors"
         table.add_row("ensemble", f"{_share(counts.anomalous, counts)} flagged {votes}")
-    if top:
-        which = f"run {top['run']} luminosityBlock {top['luminosityBlock']} event {top['event']}"
-        table.add_row("most unusual", f"{which} for its {top['why']}")
+    if anomalies:
+        which = " ".join(f"{name} {anomalies[0][name]}" for name in IDS)
+        table.add_row("most unusual", f"{which} for its {anomalies[0][WHY]}")
     different = dict(list(most_different(run.means).items())[:MEANS])
     ratios = (f"{name} {_ratio(different[name])}" for name in run.means if name in different)
     table.add_row("means", f"anomalous / normal: {', '.join(ratios)}" if counts.anomalous else "no event is flagged")
@@ -64,8 +66,8 @@ def print_summary(folder: Path) -> None:
     stages = {stage: seconds for stage, seconds in timings.items() if stage not in ("jit", "compile", "total")}
     compilation = {"compilation": timings.get("jit", 0.0) + timings["compile"]}  # Dask's workers compile the graph
     table.add_row("time", f"{timings['total']:.1f} s: {_shares(compilation | stages, timings['total'])}")
-    table.add_row("histograms", f"{folder / 'histograms.root'} (python -m plotting browse {folder} opens a TBrowser)")
-    table.add_row("events", f"{folder / 'events.root'}; the most unusual in {folder / 'anomalies.csv'}")
+    table.add_row("histograms", f"{folder / HISTOGRAMS_ROOT} (python -m plotting browse {folder} opens a TBrowser)")
+    table.add_row("events", f"{folder / EVENTS_ROOT}; the most unusual in {folder / ANOMALIES_CSV}")
     drawn = f"{folder / 'figures'}; on one page: {folder / 'report.html'}"
     table.add_row("figures", drawn if (folder / "figures").is_dir() else f"python -m plotting {folder} draws them")
     simulated = run.training.simulated

@@ -15,11 +15,13 @@ from pathlib import Path
 from analysis.errors import DamagedPart
 from analysis.live.arrivals import Done
 from plotting.errors import UnreadableResult
+from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
 
 FAN_IN = 8
 """Parts of about the same size that become one."""
 
+REMEDY = "choose another --output to score all anew"
 _NAME = re.compile(r"(\d{12,})-(\d{12,})")
 
 
@@ -127,11 +129,9 @@ def _name(entries: tuple[int, int]) -> str:
 
 def _read(folder: Path, entries: tuple[int, int]) -> ScoredPart:
     try:
-        size = (folder / "events.root").stat().st_size
+        size = (folder / EVENTS_ROOT).stat().st_size
     except OSError as error:
-        raise DamagedPart(
-            f"part {folder}: events.root cannot be read; choose another --output to score all anew"
-        ) from error
+        raise DamagedPart(f"part {folder}: {EVENTS_ROOT} cannot be read; {REMEDY}") from error
     merged = ScoredPart(folder, entries, 0, size).record().merged
     of, level = merged.parts if merged else 1, 0
     while of >= FAN_IN:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -11,10 +10,13 @@ import numpy as np
 
 from analysis.live.board import Board
 from analysis.live.drift import DriftMonitor
-from analysis.live.parts import ScoredPart
+from analysis.live.parts import REMEDY, ScoredPart
 from analysis.live.scorer import Scored
 from models.folder import ModelFolder
+from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RunRecord
+from plotting.results.tables import ANOMALIES_CSV, IDS, WHY, read_rows
+from rdf.graph.fields import ENSEMBLE, ENSEMBLE_FLAG, VOTES
 
 SHOWN = 5
 """Flagged events of a chunk that are printed."""
@@ -105,14 +107,14 @@ class LiveReport:
             self._board.complain(f"drift: {shift}")
 
     def _tell_flagged(self, part: ScoredPart, anomalous: int) -> None:
-        with (part.folder / "anomalies.csv").open(newline="", encoding="utf-8") as file:
-            flagged = [row for row in csv.DictReader(file) if float(row["flag_ensemble"])]
+        rows = read_rows(part.folder / ANOMALIES_CSV, REMEDY)
+        flagged = [row for row in rows if float(row[ENSEMBLE_FLAG])]
         for row in flagged[:SHOWN]:
             self._board.result(
-                f"  flagged: run {row['run']} luminosityBlock {row['luminosityBlock']} event {row['event']}: "
-                f"{float(row['votes']):.0f} of {self._voters} votes, score {float(row['score_ensemble']):.4f}, "
-                f"for its {row['why']}"
+                f"  flagged: {' '.join(f'{name} {row[name]}' for name in IDS)}: "
+                f"{float(row[VOTES]):.0f} of {self._voters} votes, score {float(row[ENSEMBLE]):.4f}, "
+                f"for its {row[WHY]}"
             )
         if (more := anomalous - len(flagged[:SHOWN])) > 0:
             # The part will be merged, and is then no more.
-            self._board.result(f"  ... and {more:,} more, which will be in events.root once they are merged")
+            self._board.result(f"  ... and {more:,} more, which will be in {EVENTS_ROOT} once they are merged")

@@ -24,6 +24,7 @@ from analysis.steps.preparation import prepare
 from analysis.steps.prepared import PreparedSample
 from analysis.steps.scoring import score_sample
 from models.folder import ModelFolder, copy_model_folder
+from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RunRecord
 from rdf.errors import CacheUnusable, ExecutionError, MissingColumn, NoEvents, SchemaError, SourceError
 from rdf.schema.model import load_schema
@@ -201,7 +202,7 @@ class Scorer:
         configuration = sample.configuration.model_copy(update={"entries": (first, last)})
         found = score_sample(replace(sample, configuration=configuration), Local(), models, self._compiled)
         record.write(task.folder, found, {})
-        return Scored(last - first, self._sample(task.folder / "events.root", sample.graph.recipe.features))
+        return Scored(last - first, self._sample(task.folder / EVENTS_ROOT, sample.graph.recipe.features))
 
     def _prepared(self, task: Scoring, files: Sequence[InputFile], timings: Timings) -> PreparedSample:
         """Open files, which all have to have events, and the columns that are expected."""

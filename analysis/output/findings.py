@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,8 @@ import numpy as np
 from analysis.samples.inputs import RunInput
 from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
-from plotting.results.cells import escaped
 from plotting.results.record_tables import Agreement, Mean, Variation, VariedCounts
+from plotting.results.tables import AnomalyColumns, AnomalyRow, write_anomaly_rows
 from rdf.graph.anomaly_order import anomaly_order
 from rdf.graph.histogram_keys import (
     FLAGGED,
@@ -120,20 +119,21 @@ def write_anomalies(
     voting = [name for name in detectors if name in models.ensemble] or detectors
     mean_shares = np.mean([shares(contributions[name]) for name in voting], axis=0)
 
-    sample = escaped(f"{data.name} (SIMULATED)" if data.simulated else data.name)
-    why = [f"why_{name}_{feature}" for name in detectors for feature in models.features]
-    with (staging / "anomalies.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["place", "sample", *top.rows.ids, *columns, "why", *why])
-        for i in range(len(X)):
-            explained = np.concatenate([contributions[name][i] for name in detectors])
-            writer.writerow(
-                [
-                    *(i + 1, sample, *ids[i], *map(_shortest, values[i])),
-                    escaped(reasons(models.features, mean_shares[i])),
-                    *map(_shortest, explained),
-                ]
+    sample = f"{data.name} (SIMULATED)" if data.simulated else data.name
+    rows = []
+    for i in range(len(X)):
+        run, block, event = map(int, ids[i])
+        rows.append(
+            AnomalyRow(
+                place=i + 1,
+                sample=sample,
+                ids=(run, block, event),
+                values=tuple(map(_shortest, values[i])),
+                why=reasons(models.features, mean_shares[i]),
+                contributions=tuple(_shortest(number) for name in detectors for number in contributions[name][i]),
             )
+        )
+    write_anomaly_rows(staging, AnomalyColumns.of(columns, detectors, models.features), rows)
 
 
 def _shortest(value: np.float32) -> str:

@@ -18,7 +18,11 @@ from analysis.console.program import tell_when_interrupted
 from analysis.errors import OutputFolderError
 from models.folder import file_sha256
 from plotting.results.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
+from plotting.results.metrics import METRICS_JSON
+from plotting.results.objects import OBJECTS_JSON
+from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RUN_JSON, AnyRecord, AnyVersion, recognise, record_text
+from plotting.results.tables import ANOMALIES_CSV, LATENT_CSV
 from rdf.drafts import is_draft, remove_orphans
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.startup import uninterrupted
@@ -28,8 +32,8 @@ CHOOSE_ANOTHER = "choose another one with --output"
 RESULT_FOLDERS = {"models": (".onnx", ".json"), "figures": (".png", ".pdf")}
 """Folders that a run replaces as a whole, with the endings of the files that it writes there."""
 RESULT_FILES = (
-    *("histograms.root", "events.root", "anomalies.csv", "objects.json", "latent.csv"),
-    *("metrics.json", "curves.root"),
+    *(HISTOGRAMS_ROOT, EVENTS_ROOT, ANOMALIES_CSV, OBJECTS_JSON, LATENT_CSV),
+    *(METRICS_JSON, CURVES_ROOT),
 )
 """Files that runs and evaluations write beside run.json."""
 DRAWN_FILES = ("report.html", "browse.html")
@@ -124,7 +128,7 @@ def _refuse_odd_path(folder: Path) -> None:
         raise OutputFolderError(
             f"output folder {absolute}: ROOT takes {odd!r} in a path for something else; {CHOOSE_ANOTHER}"
         )
-    if too_long_for_output(folder / STAGING / "histograms.root"):
+    if too_long_for_output(folder / STAGING / HISTOGRAMS_ROOT):
         raise OutputFolderError(
             f"output folder {absolute}: the path is too long for ROOT, which takes {LONGEST_OUTPUT} bytes with the "
             f"names of its files; {CHOOSE_ANOTHER}"

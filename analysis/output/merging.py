@@ -5,7 +5,6 @@ Parts whose entries adjoin make a part again: a merge of merges is a merge.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,10 +26,17 @@ from models.folder import copy_model_folder, read_model_folder
 from plotting.errors import UnreadableResult
 from plotting.results.objects import OBJECTS_JSON, EventObjects, event_table, read_objects
 from plotting.results.record_tables import Counts, Figures, File, Merged
-from plotting.results.run_record import RunRecord, as_table
+from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
+from plotting.results.run_record import RUN_JSON, RunRecord, as_table
+from plotting.results.tables import (
+    ANOMALIES_CSV,
+    AnomalyColumns,
+    AnomalyRow,
+    read_anomaly_rows,
+    write_anomaly_rows,
+)
 from rdf.errors import NoEvents
 from rdf.graph.anomaly_order import anomaly_key, anomaly_order
-from rdf.schema.quantities import ID_QUANTITIES
 
 
 def merge_parts(
@@ -77,7 +83,7 @@ def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: st
     Raises:
         NoEvents, DamagedPart, OutputFolderError: as `merge_parts` says.
     """
-    check_room(staging, sum((part.folder / "events.root").stat().st_size for part in parts) + OTHER_RESULTS_BYTES)
+    check_room(staging, sum((part.folder / EVENTS_ROOT).stat().st_size for part in parts) + OTHER_RESULTS_BYTES)
     record = _merged_record(parts, output, command)
     models = parts[0].folder / "models"
     copy_model_folder(read_model_folder(models), models, staging / "models")
@@ -169,20 +175,20 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, a
     origin = {"sample": as_table(record.sample), "commit": as_table(record.commit)}
     provenance = Provenance(json.dumps(origin), record.sample.simulated)
     try:
-        rows = concatenate_events([part.folder / "events.root" for part in parts], staging / "events.root", provenance)
+        rows = concatenate_events([part.folder / EVENTS_ROOT for part in parts], staging / EVENTS_ROOT, provenance)
         with progress_bar(error_console(), "adding histograms", "parts") as move:
-            total = add_histograms([part.folder / "histograms.root" for part in parts], move)
+            total = add_histograms([part.folder / HISTOGRAMS_ROOT for part in parts], move)
     except (SourceError, ExecutionError) as error:
         raise DamagedPart(f"parts that do not fit together: {error}") from error
     for part, events in zip(parts, rows, strict=True):
         selected = part.record.counts.selected
         if events != selected:
             raise DamagedPart(
-                f"part {part.folder}: events.root holds {events} events, run.json says {selected}; {REMEDY}"
+                f"part {part.folder}: {EVENTS_ROOT} holds {events} events, {RUN_JSON} says {selected}; {REMEDY}"
             )
     filled = complete(total)
     kept = remainders(total) if as_part else {}
-    write_histograms(staging / "histograms.root", filled | kept, provenance)
+    write_histograms(staging / HISTOGRAMS_ROOT, filled | kept, provenance)
     names = tuple(record.detectors)
     sizes = {name: varied.size for name, varied in record.variations.items()}
     return replace(
@@ -195,37 +201,31 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, a
 
 def _merge_anomalies(parts: Sequence[Part], staging: Path, ensemble: Sequence[str]) -> None:
     """Write the most anomalous events of all parts, in the order in which one run would have written them."""
-    header: list[str] = []
-    rows: list[list[str]] = []
+    columns: AnomalyColumns | None = None
+    rows: list[AnomalyRow] = []
     for part in parts:
-        with (part.folder / "anomalies.csv").open(newline="", encoding="utf-8") as file:
-            found, *of_part = csv.reader(file)
-        if header and found != header:
-            raise DamagedPart(f"part {part.folder}: anomalies.csv has other columns than the others; {REMEDY}")
-        header = found
-        rows += of_part
+        found, part_rows = read_anomaly_rows(part.folder)
+        if columns not in (None, found):
+            raise DamagedPart(f"part {part.folder}: {ANOMALIES_CSV} has other columns than the others; {REMEDY}")
+        columns = found
+        rows += part_rows
         if len(rows) > _HELD:
-            rows = _most_anomalous(header, rows, ensemble)
-    with (staging / "anomalies.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        for place, row in enumerate(_most_anomalous(header, rows, ensemble), start=1):
-            writer.writerow([place, *row[1:]])
+            rows = _most_anomalous(columns, rows, ensemble)
+    if columns is not None:
+        write_anomaly_rows(staging, columns, _most_anomalous(columns, rows, ensemble))
 
 
 _HELD = 20 * TOP_EVENTS
 """Rows of anomalies.csv that are held in memory, about."""
 
 
-def _most_anomalous(header: Sequence[str], rows: Sequence[list[str]], ensemble: Sequence[str]) -> list[list[str]]:
+def _most_anomalous(columns: AnomalyColumns, rows: Sequence[AnomalyRow], ensemble: Sequence[str]) -> list[AnomalyRow]:
     """Return the most anomalous of some rows, most anomalous first."""
     if not rows:
         return []
-    columns = {name: i for i, name in enumerate(header)}
-    ids = np.array([[int(row[columns[name]]) for name in ID_QUANTITIES] for row in rows], dtype=np.uint64)
-    after_ids = header[columns["event"] + 1 : columns["why"]]
-    values = np.array([row[columns["event"] + 1 : columns["why"]] for row in rows]).astype(np.float32)
-    scores = values[:, [after_ids.index(name) for name in _compared_scores(ensemble)]]
+    ids = np.array([row.ids for row in rows], dtype=np.uint64)
+    values = np.array([row.values for row in rows]).astype(np.float32)
+    scores = values[:, [columns.values.index(name) for name in _compared_scores(ensemble)]]
     return [rows[i] for i in anomaly_order(scores, ids, values)[:TOP_EVENTS]]
 
 

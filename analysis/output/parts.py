@@ -15,9 +15,11 @@ from analysis.console.progress import progress_bar
 from analysis.errors import ConfigurationError, DamagedPart
 from models.folder import MODELS_JSON, file_sha256
 from plotting.results.checksums import CHECKSUMS
+from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RUN_JSON, EvaluationRecord, RunRecord, UnfitRecord, as_table, parse_record
+from plotting.results.tables import ANOMALIES_CSV
 
-RESULTS = ("run.json", "events.root", "histograms.root", "anomalies.csv", f"models/{MODELS_JSON}")
+RESULTS = (RUN_JSON, EVENTS_ROOT, HISTOGRAMS_ROOT, ANOMALIES_CSV, f"models/{MODELS_JSON}")
 """Files that every part has."""
 
 REMEDY = "run this part again"
@@ -100,7 +102,7 @@ def check_part(folder: Path, entries: tuple[int, int] | None = None, plan: str |
         )
     if plan not in (None, part.record.plan):
         raise DamagedPart(
-            f"part {folder}: run.json says that it is of the plan {part.record.plan}, not of {plan}; {REMEDY}"
+            f"part {folder}: {RUN_JSON} says that it is of the plan {part.record.plan}, not of {plan}; {REMEDY}"
         )
     return part
 
@@ -183,7 +185,7 @@ def _check_counts(part: Part) -> None:
     ]
     for found, expected, what in wrong:
         if found != expected:
-            raise DamagedPart(f"part {part.folder}: run.json counts {found} events for {what}; {REMEDY}")
+            raise DamagedPart(f"part {part.folder}: {RUN_JSON} counts {found} events for {what}; {REMEDY}")
 
 
 def _range(entries: tuple[int, int]) -> str:

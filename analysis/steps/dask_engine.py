@@ -26,6 +26,7 @@ from analysis.steps.engine import Engine, Local
 from analysis.steps.event_graph import EventGraph
 from analysis.steps.shipping import cache_archive, code_archive
 from plotting.results.record_tables import DaskEngine
+from plotting.results.root_file import EVENTS_ROOT
 from rdf.code.library import loaded_libraries
 from rdf.errors import EventLoopFailed, LostEvents
 from rdf.temporary import TemporaryFolder
@@ -137,7 +138,7 @@ class Dask:
             )
         with sample.timings.stage("merging"), progress_bar(error_console(), "merging", "events") as move:
             files = [found.files[part] for part in sorted(found.files)]
-            concatenate_events(files, sample.staging / "events.root", sample.provenance, move)
+            concatenate_events(files, sample.staging / EVENTS_ROOT, sample.provenance, move)
         shutil.rmtree(folder)
         return found
 

@@ -9,6 +9,7 @@ from analysis.console.progress import progress_bar
 from analysis.output.folder import check_space
 from analysis.steps.bookings import ScoredFile
 from plotting.results.record_tables import DaskEngine, LocalEngine
+from plotting.results.root_file import EVENTS_ROOT
 
 if TYPE_CHECKING:
     from analysis.steps.bookings import Found
@@ -68,7 +69,7 @@ class Local:
         slots = self.start_threads(sample.threads)
         with sample.timings.stage("jit"):
             loop = EventLoop(sample.source, sample.entries)
-            file = ScoredFile(sample.staging / "events.root", sample.provenance)
+            file = ScoredFile(sample.staging / EVENTS_ROOT, sample.provenance)
             booked = sample.graph.book_scoring(loop, models, compiled, slots, file)
         with progress_bar(error_console(), "scoring", "events") as move:
 

@@ -18,6 +18,7 @@ from analysis.steps.prepared import PreparedSample
 from analysis.steps.recording import recorded_cutflow, run_findings
 from models.folder import ModelFolder
 from plotting.results.record_tables import Cut
+from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RunFindings
 from rdf.errors import NoEvents
 
@@ -75,13 +76,13 @@ def score_sample(sample: PreparedSample, engine: Engine, models: ModelFolder, co
 
     found = engine.score(sample, models, compiled)
     selected_events = found.cuts[-1].events
-    check_events(sample.staging / "events.root", selected_events)
+    check_events(sample.staging / EVENTS_ROOT, selected_events)
     # A part of a sample may well hold none.
     if not selected_events and not sample.configuration.entries:
         raise NoEvents(f"{sample.data.title}: no event has finite features, nothing was scored; check the sample")
     filled = complete(found.histograms)
     kept = remainders(found.histograms) if sample.configuration.entries else {}
-    write_histograms(sample.staging / "histograms.root", filled | kept, sample.provenance)
+    write_histograms(sample.staging / HISTOGRAMS_ROOT, filled | kept, sample.provenance)
     with sample.timings.stage("explanations"), spinner(error_console(), "explaining the most unusual events"):
         write_anomalies(sample.staging, found.top, models, tuple(compiled.detectors), sample.data)
     if found.objects:

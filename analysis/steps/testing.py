@@ -23,6 +23,7 @@ from analysis.steps.scoring import ScoredColumns, collect_scores
 from models.folder import ModelFolder
 from plotting.results.metrics import Confusion, DetectorMetrics, LargestImprovement, Metric
 from plotting.results.record_tables import TestedSample
+from plotting.results.root_file import CURVES_ROOT
 from plotting.results.run_record import as_table
 from rdf.graph.fields import LABEL
 
@@ -133,7 +134,7 @@ def write_metrics(
     origin = {"samples": as_table(tested.samples), "commit": as_table(git_commit())}
     provenance = Provenance(json.dumps(origin), simulated)
     drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
-    write_curves(staging / "curves.root", drawn, scores, tested.labels, provenance)
+    write_curves(staging / CURVES_ROOT, drawn, scores, tested.labels, provenance)
     return metrics
 
 

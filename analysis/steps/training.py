@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +19,9 @@ from analysis.output.provenance import library_versions
 from analysis.steps.collection import TrainingRows, refuse_unknown_labels, unknown_labels
 from models.detectors.registry import detector_class, is_supervised
 from models.folder import Columns, ModelFolder, Training
-from rdf.graph.fields import LABEL
+from plotting.results.tables import LATENT_CSV, LatentSpace, Projection, Space, write_latent
 from rdf.memory import require_memory
 from rdf.schema.features import first_plane
-from rdf.schema.quantities import ID_QUANTITIES
 
 if TYPE_CHECKING:
     from models.training import Trained, TrainingEvents, TrainingRecipe
@@ -125,7 +123,9 @@ def train_models(
     )
     models = _write_models(staging / "models", sample, trained, left_out, recipe, training)
     with spinner(error_console(), "projecting the features and the latent space"):
-        return models, _write_latent(staging / "latent.csv", sample.events, sample.ids, trained, recipe)
+        latent, ids = _latent_space(sample, trained, recipe)
+        write_latent(staging / LATENT_CSV, latent, ids)
+    return models, latent.explained
 
 
 @dataclass(frozen=True)
@@ -267,31 +267,29 @@ def _without(columns: Columns, constant: Mapping[str, float]) -> Columns:
     return columns.model_copy(update={"features": features, "observables": observables, "plane": plane})
 
 
-def _write_latent(
-    path: Path, events: TrainingEvents, ids: npt.NDArray[np.uint64], trained: Trained, recipe: TrainingRecipe
-) -> dict[str, list[float]]:
-    """Write where some training events lie in two dimensions, by PCA and t-SNE: their features and the latent space."""
+def _latent_space(
+    sample: _Sample, trained: Trained, recipe: TrainingRecipe
+) -> tuple[LatentSpace, npt.NDArray[np.uint64]]:
+    """Project some training events, drawn at random: their features and, of an autoencoder, their latent space.
+
+    Returns:
+        The projections, and the numbers that name the n events, shape (n, 3).
+    """
     from models.latent import embed
     from models.training import mean_ranks
 
+    events = sample.events
     picked = np.sort(np.random.default_rng(recipe.seed).permutation(len(events.X))[:LATENT_EVENTS])
     X = events.X[picked]
-    points: dict[str, npt.NDArray[Any]] = {"features": X}
+    points: dict[Space, npt.NDArray[np.floating]] = {"features": X}
     encoded = (detectors[0].encode(X) for detectors in trained.values())
     if (latent := next((space for space in encoded if space is not None), None)) is not None:
         points["latent"] = latent
-    columns: dict[str, npt.NDArray[Any]] = dict(zip(ID_QUANTITIES, ids[picked].T, strict=True))
-    if events.labels is not None:
-        columns[LABEL] = events.labels[picked]
-    columns["rank"] = mean_ranks(X, events.numbers[picked], trained)
-    explained = {}
+    ranks = mean_ranks(X, events.numbers[picked], trained)
+    projections: list[Projection] = []
     for name, values in points.items():
         embedding = embed(values, recipe.seed)
-        explained[name] = [float(fraction) for fraction in embedding.explained]
-        for kind, places in (("pca", embedding.pca), ("tsne", embedding.tsne)):
-            columns |= {f"{kind}_{name}_{i + 1}": places[:, i] for i in range(2)}
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
-    return explained
+        projections.append(Projection("PCA", name, embedding.pca, embedding.explained))
+        projections.append(Projection("t-SNE", name, embedding.tsne))
+    labels = None if events.labels is None else events.labels[picked]
+    return LatentSpace(tuple(projections), ranks, labels), sample.ids[picked]

@@ -7,9 +7,9 @@ from pathlib import Path
 from plotting.errors import MissingResult, UnreadableResult
 from plotting.results.checksums import check_results
 from plotting.results.records import check_files
-from plotting.results.root_file import read_root
+from plotting.results.root_file import CURVES_ROOT, HISTOGRAMS_ROOT, read_root
 
-NAMES = ("histograms.root", "curves.root")
+NAMES = (HISTOGRAMS_ROOT, CURVES_ROOT)
 """Of a run, and of an evaluation."""
 
 

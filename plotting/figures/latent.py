@@ -111,7 +111,7 @@ def draw_latent_ranks(latent: LatentSpace, caption: Caption) -> Figure:
 
 
 @house_style()
-def draw_latent_labels(latent: LatentSpace, labels: NDArray[np.int64], caption: Caption) -> Figure:
+def draw_latent_labels(latent: LatentSpace, labels: NDArray[np.integer], caption: Caption) -> Figure:
     """Draw each projection with the events coloured by what they are, the signal on top.
 
     Args:

@@ -33,7 +33,7 @@ from plotting.results.run_record import (
     read_evaluation_record,
     read_run_record,
 )
-from plotting.results.tables import read_contributions
+from plotting.results.tables import ANOMALIES_CSV, read_contributions
 from plotting.style.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
 from plotting.style.wording import capitalised, count_text, luminosity_in_unit, words
 
@@ -137,7 +137,7 @@ def render_report(folder: Path, failed: Mapping[str, str]) -> tuple[str, Mapping
     """Return the page and the captions that failed, as `write_report` writes and returns them."""
     remedy = _remedy(folder)
     check_files(folder, (RUN_JSON,), remedy)
-    check_results(folder, (RUN_JSON, METRICS_JSON, "anomalies.csv", OBJECTS_JSON), remedy)
+    check_results(folder, (RUN_JSON, METRICS_JSON, ANOMALIES_CSV, OBJECTS_JSON), remedy)
     images = inline_figures(sorted((folder / "figures").glob("*.png")))
     if (folder / METRICS_JSON).exists():
         return _render_evaluation(folder, images, failed)
@@ -157,7 +157,7 @@ def _render_run(
     events = read_top_events(folder, record, _RUN_REMEDY)
     facts = RunFacts(
         record,
-        read_contributions(folder / "anomalies.csv", tuple(record.detectors), features, _RUN_REMEDY),
+        read_contributions(folder / ANOMALIES_CSV, tuple(record.detectors), features, _RUN_REMEDY),
         {event.place: ShownEvent(event.ensemble, event.objects) for event in events},
     )
     names = Names.of((quantity.name for quantity in quantities), record.detectors)

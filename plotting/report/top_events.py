@@ -11,11 +11,10 @@ from markupsafe import Markup
 from plotting.results.objects import OBJECTS_JSON, EventObjects, read_objects
 from plotting.results.records import checked_keys
 from plotting.results.run_record import AnyRecord, RunRecord
-from plotting.results.tables import TOP_EVENTS, read_contributions, read_rows
+from plotting.results.tables import ANOMALIES_CSV, IDS, TOP_EVENTS, WHY, read_contributions, read_rows
 from plotting.style.markup import number_markup, quantity_markup, title_markup
 from plotting.style.wording import capitalised, words
 
-_IDS = ("run", "luminosityBlock", "event")
 _REASONS = 3  # features named for each detector, at most
 _SMALLEST = 0.005  # share that a feature is named for
 
@@ -82,7 +81,7 @@ def read_top_events(folder: Path, record: AnyRecord, remedy: str) -> list[TopEve
     Raises:
         UnreadableResult: a file is truncated or not what its name says.
     """
-    path = folder / "anomalies.csv"
+    path = folder / ANOMALIES_CSV
     rows = read_rows(path, remedy)[:TOP_EVENTS]
     detectors = [name for name in record.detectors if rows and f"score_{name}" in rows[0]]
     features = [feature.name for feature in record.features]
@@ -99,13 +98,13 @@ def read_top_events(folder: Path, record: AnyRecord, remedy: str) -> list[TopEve
         )
 
     def event(place: int, row: Mapping[str, str]) -> TopEvent:
-        numbers = {name: row[name] for name in _IDS}
+        numbers = {name: row[name] for name in IDS}
         return TopEvent(
             place=place + 1,
             numbers=numbers,
             votes=int(row["votes"]) if "votes" in row else None,
             ensemble=number_markup(float(row["score_ensemble"])) if "score_ensemble" in row else None,
-            why=row["why"],
+            why=row[WHY],
             scores=[
                 EventScore(
                     capitalised(words(name)),

@@ -13,9 +13,10 @@ from plotting.results.metrics import METRICS_JSON, Confusion, DetectorMetrics, M
 from plotting.results.moments import FloatArray
 from plotting.results.record_tables import History, Reconstruction
 from plotting.results.records import check_files
-from plotting.results.root_file import Reader, read_root
+from plotting.results.root_file import CURVES_ROOT, Reader, read_root
 from plotting.results.run_record import RUN_JSON, read_evaluation_record
-from plotting.results.tables import LatentSpace, read_latent
+from plotting.results.tables import LATENT_CSV, LatentSpace, read_latent
+from rdf.graph.histogram_keys import CurveKey, CurveKind
 
 _REMEDY = "repeat the evaluation that wrote it (python -m analysis.evaluate)"
 
@@ -115,11 +116,11 @@ def read_evaluation(folder: Path) -> Evaluation:
         MissingResult: the folder, a file, or something in a file is not there.
         UnreadableResult: a file is truncated or not what its name says.
     """
-    check_files(folder, (METRICS_JSON, "curves.root", RUN_JSON), _REMEDY)
-    check_results(folder, (METRICS_JSON, "curves.root", RUN_JSON, "latent.csv"), _REMEDY)
+    check_files(folder, (METRICS_JSON, CURVES_ROOT, RUN_JSON), _REMEDY)
+    check_results(folder, (METRICS_JSON, CURVES_ROOT, RUN_JSON, LATENT_CSV), _REMEDY)
     metrics = read_metrics(folder / METRICS_JSON, _REMEDY)
     record = read_evaluation_record(folder / RUN_JSON, _REMEDY)
-    with read_root(folder / "curves.root", _REMEDY) as reader:
+    with read_root(folder / CURVES_ROOT, _REMEDY) as reader:
         detectors = {name: _evaluated(name, numbers, reader) for name, numbers in metrics.items()}
     return Evaluation(
         Caption.of(record.sample),
@@ -127,15 +128,15 @@ def read_evaluation(folder: Path) -> Evaluation:
         detectors,
         record.history,
         record.reconstruction,
-        read_latent(folder / "latent.csv", record.latent, _REMEDY),
+        read_latent(folder / LATENT_CSV, record.latent, _REMEDY),
     )
 
 
 def _evaluated(name: str, numbers: DetectorMetrics, reader: Reader) -> Evaluated:
     return Evaluated(
         numbers=numbers,
-        roc=Curve(*reader.graph(f"roc/{name}")),
-        significance=Curve(*reader.graph(f"significance/{name}")),
-        background=reader.spectrum(f"scores/{name}_background"),
-        signal=reader.spectrum(f"scores/{name}_signal"),
+        roc=Curve(*reader.graph(CurveKey(CurveKind.ROC, name).path)),
+        significance=Curve(*reader.graph(CurveKey(CurveKind.SIGNIFICANCE, name).path)),
+        background=reader.spectrum(CurveKey(CurveKind.BACKGROUND_SCORES, name).path),
+        signal=reader.spectrum(CurveKey(CurveKind.SIGNAL_SCORES, name).path),
     )

@@ -16,15 +16,15 @@ from plotting.errors import MissingResult, PlottingError, UnreadableResult
 from plotting.results.checksums import check_results
 from plotting.results.evaluation import Evaluated, read_evaluation
 from plotting.results.objects import OBJECTS_JSON, DisplayedEvent, read_displayed_events
+from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RUN_JSON, AnyRecord, EvaluationRecord, RunRecord, read_record
-from plotting.results.tables import read_rows
+from plotting.results.tables import ANOMALIES_CSV, read_rows
 from rdf.errors import near_names
 from rdf.graph.histogram_keys import HistogramKey
 
 if TYPE_CHECKING:
     from hist import Hist
 
-EVENTS, HISTOGRAMS, CURVES = "events.root", "histograms.root", "curves.root"
 REMEDY = "repeat the run"
 
 
@@ -75,7 +75,7 @@ class RunResults(_Opened):
         Raises:
             UnreadableResult: the file is damaged, or has no such column; names the nearest.
         """
-        path = self._checked(EVENTS)
+        path = self._checked(EVENTS_ROOT)
         with _reading(path), uproot.open(path) as file:
             table = file["events"]
             known = tuple(str(name) for name in table.keys())  # noqa: SIM118 - a table of uproot
@@ -88,7 +88,7 @@ class RunResults(_Opened):
     @cached_property
     def histogram_keys(self) -> tuple[HistogramKey, ...]:
         """The histograms that there are."""
-        path = self._checked(HISTOGRAMS)
+        path = self._checked(HISTOGRAMS_ROOT)
         with _reading(path), uproot.open(path) as file:
             named = file.classnames(recursive=True, cycle=False)
             return tuple(
@@ -105,7 +105,7 @@ class RunResults(_Opened):
             UnreadableResult: the file is damaged, or has no such histogram; names the nearest.
         """
         name = key if isinstance(key, str) else key.path
-        path = self._checked(HISTOGRAMS)
+        path = self._checked(HISTOGRAMS_ROOT)
         with _reading(path), uproot.open(path) as file:
             known = file.keys(recursive=True, cycle=False)
             if name not in known:
@@ -115,7 +115,7 @@ class RunResults(_Opened):
     @cached_property
     def anomalies(self) -> tuple[Mapping[str, str], ...]:
         """The rows of anomalies.csv, the most anomalous event first: column -> text."""
-        return tuple(read_rows(self._checked("anomalies.csv"), REMEDY))
+        return tuple(read_rows(self._checked(ANOMALIES_CSV), REMEDY))
 
     @cached_property
     def displayed(self) -> tuple[DisplayedEvent, ...]:

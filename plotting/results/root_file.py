@@ -16,6 +16,13 @@ from rdf.graph.histogram_keys import SELECTIONS, HistogramKey, Kind, Selection
 
 T = TypeVar("T")
 
+EVENTS_ROOT = "events.root"
+"""Events of a run that passed the cuts: an RNTuple `events`, a row an event."""
+HISTOGRAMS_ROOT = "histograms.root"
+"""Histograms of a run, at the paths of their `HistogramKey`s."""
+CURVES_ROOT = "curves.root"
+"""Graphs and histograms of an evaluation, at the paths of their `CurveKey`s."""
+
 
 @contextmanager
 def read_root(path: Path, remedy: str) -> Iterator[Reader]:

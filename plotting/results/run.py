@@ -17,15 +17,22 @@ from plotting.results.histograms import Cutflow, Labelled, Plane, Spectrum, Spli
 from plotting.results.moments import FloatArray, Moments
 from plotting.results.objects import OBJECTS_JSON, DisplayedEvent, read_displayed_events
 from plotting.results.records import check_files
-from plotting.results.root_file import Reader, read_root
+from plotting.results.root_file import HISTOGRAMS_ROOT, Reader, read_root
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
-from plotting.results.tables import Contributions, LatentSpace, read_contributions, read_latent
+from plotting.results.tables import (
+    ANOMALIES_CSV,
+    LATENT_CSV,
+    Contributions,
+    LatentSpace,
+    read_contributions,
+    read_latent,
+)
 from rdf.graph.histogram_keys import CUTFLOW, LABELS, Direction, HistogramKey, Kind, Selection, variation
 
 T = TypeVar("T")
 
 _REMEDY = "repeat the run that wrote it (python -m analysis.run)"
-_READ = (RUN_JSON, "histograms.root", "anomalies.csv", "latent.csv", OBJECTS_JSON)
+_READ = (RUN_JSON, HISTOGRAMS_ROOT, ANOMALIES_CSV, LATENT_CSV, OBJECTS_JSON)
 
 
 @dataclass(frozen=True)
@@ -137,10 +144,10 @@ def read_results(folder: Path) -> Results:
         MissingResult: the folder, a file, or something in a file is not there.
         UnreadableResult: a file is truncated or not what its name says.
     """
-    check_files(folder, (RUN_JSON, "histograms.root"), _REMEDY)
+    check_files(folder, (RUN_JSON, HISTOGRAMS_ROOT), _REMEDY)
     check_results(folder, _READ, _REMEDY)
     record = read_run_record(folder / RUN_JSON, _REMEDY)
-    with read_root(folder / "histograms.root", _REMEDY) as reader:
+    with read_root(folder / HISTOGRAMS_ROOT, _REMEDY) as reader:
         return _assemble(record, reader, folder)
 
 
@@ -190,8 +197,8 @@ def _assemble(record: RunRecord, reader: Reader, folder: Path) -> Results:
         history=record.history,
         reconstruction=record.reconstruction,
         agreement=_agreement(record.agreement, tuple(detectors)),
-        contributions=read_contributions(folder / "anomalies.csv", tuple(detectors), tuple(features), _REMEDY),
-        latent=read_latent(folder / "latent.csv", record.latent, _REMEDY),
+        contributions=read_contributions(folder / ANOMALIES_CSV, tuple(detectors), tuple(features), _REMEDY),
+        latent=read_latent(folder / LATENT_CSV, record.latent, _REMEDY),
         displayed=read_displayed_events(folder / OBJECTS_JSON, _REMEDY),
     )
 

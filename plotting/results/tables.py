@@ -1,21 +1,140 @@
-"""The tables of a run or an evaluation that figures are drawn from: anomalies.csv and latent.csv."""
+"""The tables of a run or an evaluation: anomalies.csv and latent.csv, whose columns are named here and nowhere else."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotting.errors import UnreadableResult
-from plotting.results.cells import unescaped
+from plotting.results.cells import escaped, unescaped
 from plotting.results.moments import FloatArray
+
+ANOMALIES_CSV = "anomalies.csv"
+LATENT_CSV = "latent.csv"
+
+IDS = ("run", "luminosityBlock", "event")
+"""Columns of both tables: the numbers that name an event."""
+PLACE, SAMPLE, WHY = "place", "sample", "why"
+"""Columns of anomalies.csv: an event's place from 1, its sample's name, and what made it anomalous, in a line."""
+LABEL, RANK = "label", "rank"
+"""Columns of latent.csv: 1 for signal and 0 for background, and the mean rank over the detectors."""
 
 TOP_EVENTS = 10
 """Most anomalous events whose contributions are drawn."""
+
+
+@dataclass(frozen=True)
+class AnomalyRow:
+    """A row of anomalies.csv: one of the most anomalous events of a run.
+
+    Attributes:
+        place: among them, from 1.
+        sample: its name.
+        ids: run, luminosityBlock and event.
+        values: a number for each column in `AnomalyColumns.values`, as text that reads back as the same float32.
+        why: what made the event anomalous, in a line.
+        contributions: likewise a number for each column in `AnomalyColumns.contributions`.
+    """
+
+    place: int
+    sample: str
+    ids: tuple[int, int, int]
+    values: tuple[str, ...]
+    why: str
+    contributions: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[str | int, ...]:
+        """The cells of the file, in the order of its columns."""
+        return (
+            *(self.place, escaped(self.sample), *self.ids),
+            *(*self.values, escaped(self.why), *self.contributions),
+        )
+
+
+@dataclass(frozen=True)
+class AnomalyColumns:
+    """The columns of anomalies.csv beside those that every such file has.
+
+    Attributes:
+        values: columns of events.root after those that name the event.
+        contributions: columns of what a feature contributes to a detector's score, as `contribution_column` names them.
+    """
+
+    values: tuple[str, ...]
+    contributions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[str], detectors: Sequence[str], features: Sequence[str]) -> Self:
+        """Return the columns of a run whose detectors all say what each feature contributes."""
+        pairs = ((detector, feature) for detector in detectors for feature in features)
+        return cls(tuple(values), tuple(contribution_column(*pair) for pair in pairs))
+
+    @classmethod
+    def of_header(cls, header: Sequence[str]) -> Self:
+        """Return the columns that the first line of a file names.
+
+        Raises:
+            ValueError: it is not the first line of such a file.
+        """
+        first, why = len((PLACE, SAMPLE, *IDS)), list(header).index(WHY)
+        return cls(tuple(header[first:why]), tuple(header[why + 1 :]))
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Names of all columns, in the order of the file."""
+        return (PLACE, SAMPLE, *IDS, *self.values, WHY, *self.contributions)
+
+    def row(self, cells: Sequence[str]) -> AnomalyRow:
+        """Return a row of a file with these columns.
+
+        Raises:
+            ValueError: the cells are too few, or place or ids no whole numbers.
+        """
+        place, sample, run, block, event, *rest = cells
+        count = len(self.values)
+        ids = int(run), int(block), int(event)
+        return AnomalyRow(
+            int(place), unescaped(sample), ids, tuple(rest[:count]), unescaped(rest[count]), tuple(rest[count + 1 :])
+        )
+
+
+def contribution_column(detector: str, feature: str) -> str:
+    """Return the column of anomalies.csv with what a feature contributes to a detector's score."""
+    return f"why_{detector}_{feature}"
+
+
+def write_anomaly_rows(folder: Path, columns: AnomalyColumns, rows: Sequence[AnomalyRow]) -> None:
+    """Write anomalies.csv.
+
+    Args:
+        folder: that gets the file.
+        columns: of the rows.
+        rows: the most anomalous event first; their order gives them their places.
+    """
+    with (folder / ANOMALIES_CSV).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns.header)
+        writer.writerows(replace(row, place=place).cells for place, row in enumerate(rows, start=1))
+
+
+def read_anomaly_rows(folder: Path) -> tuple[AnomalyColumns, list[AnomalyRow]]:
+    """Read anomalies.csv of a part, whose checksum vouches for it.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no such table.
+    """
+    with (folder / ANOMALIES_CSV).open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    columns = AnomalyColumns.of_header(header)
+    return columns, [columns.row(cells) for cells in rows]
 
 
 @dataclass(frozen=True)
@@ -39,21 +158,42 @@ class Contributions:
         return shares
 
 
+Method: TypeAlias = Literal["PCA", "t-SNE"]
+"""How events are projected."""
+Space: TypeAlias = Literal["features", "latent"]
+"""What is projected: the features, or the latent space of an autoencoder."""
+
+_METHODS: Mapping[Method, str] = {"PCA": "pca", "t-SNE": "tsne"}
+"""Method -> the beginning of the names of its columns, in the order of the file."""
+_SPACES: tuple[Space, ...] = ("features", "latent")
+
+
 @dataclass(frozen=True)
 class Projection:
     """Events in two dimensions.
 
     Attributes:
-        method: "PCA" or "t-SNE".
-        space: what was projected: "features" or "latent".
+        method: of the projection.
+        space: that was projected.
         points: shape (n, 2).
         explained: for PCA, the fraction of the variance along each axis; otherwise empty.
     """
 
-    method: str
-    space: str
+    method: Method
+    space: Space
     points: FloatArray
     explained: tuple[float, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The columns of its coordinates in latent.csv."""
+        return projection_columns(self.method, self.space)
+
+
+def projection_columns(method: Method, space: Space) -> tuple[str, str]:
+    """Return the columns of latent.csv with the coordinates of a projection."""
+    first, second = (f"{_METHODS[method]}_{space}_{axis}" for axis in (1, 2))
+    return first, second
 
 
 @dataclass(frozen=True)
@@ -67,8 +207,33 @@ class LatentSpace:
     """
 
     projections: tuple[Projection, ...]
-    ranks: FloatArray
-    labels: NDArray[np.int64] | None
+    ranks: NDArray[np.floating]
+    labels: NDArray[np.integer] | None
+
+    @property
+    def explained(self) -> dict[str, list[float]]:
+        """For each space, the fractions of the variance along the two axes of PCA."""
+        return {each.space: list(each.explained) for each in self.projections if each.method == "PCA"}
+
+
+def write_latent(path: Path, latent: LatentSpace, ids: NDArray[np.uint64]) -> None:
+    """Write latent.csv, a row an event.
+
+    Args:
+        path: of the file.
+        latent: n events, projected.
+        ids: the numbers that name each of them, shape (n, 3).
+    """
+    columns: dict[str, NDArray[Any]] = dict(zip(IDS, ids.T, strict=True))
+    if latent.labels is not None:
+        columns[LABEL] = latent.labels
+    columns[RANK] = latent.ranks
+    for projection in latent.projections:
+        columns |= dict(zip(projection.columns, projection.points.T, strict=True))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
 
 
 def read_contributions(
@@ -88,7 +253,7 @@ def read_contributions(
     rows = read_rows(path, remedy)[:TOP_EVENTS]
     found = {}
     for detector in detectors:
-        columns = [f"why_{detector}_{feature}" for feature in features]
+        columns = [contribution_column(detector, feature) for feature in features]
         if rows and columns and columns[0] in rows[0]:
             events = tuple(f"{run}:{event}" for run, event in _texts(path, rows, ("run", "event"), remedy))
             found[detector] = Contributions(events, _numbers(path, rows, columns, remedy))
@@ -110,14 +275,14 @@ def read_latent(path: Path, explained: Mapping[str, Sequence[float]], remedy: st
     if not rows:
         return None
     projections = []
-    for space in ("features", "latent"):
-        for method, prefix in (("PCA", "pca"), ("t-SNE", "tsne")):
-            columns = [f"{prefix}_{space}_{axis}" for axis in (1, 2)]
+    for space in _SPACES:
+        for method in _METHODS:
+            columns = projection_columns(method, space)
             if columns[0] in rows[0]:
                 fractions = tuple(explained.get(space, ())) if method == "PCA" else ()
                 projections.append(Projection(method, space, _numbers(path, rows, columns, remedy), fractions))
-    labels = _numbers(path, rows, ("label",), remedy)[:, 0].astype(np.int64) if "label" in rows[0] else None
-    return LatentSpace(tuple(projections), _numbers(path, rows, ("rank",), remedy)[:, 0], labels)
+    labels = _numbers(path, rows, (LABEL,), remedy)[:, 0].astype(np.int64) if LABEL in rows[0] else None
+    return LatentSpace(tuple(projections), _numbers(path, rows, (RANK,), remedy)[:, 0], labels)
 
 
 def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:

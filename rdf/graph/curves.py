@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdf.code.interpreter import ROOT
-from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
+from rdf.graph.histogram_keys import CurveKey, CurveKind, HistogramKey, Kind, Selection
 from rdf.graph.styles import score_title, style_graph, style_histogram
 from rdf.provenance import SIMULATED, Provenance
 
@@ -19,6 +19,9 @@ Numbers = npt.NDArray[np.float64]
 BINS = 100
 TAIL = 99.9
 """Percentile of the scores at which the axis of a score ends; detectors have tails that would hide all else."""
+
+_SCORES = {CurveKind.BACKGROUND_SCORES: Selection.BACKGROUND, CurveKind.SIGNAL_SCORES: Selection.SIGNAL}
+"""Kind of histograms -> the events that it shows, in the order of their labels, 0 and 1."""
 
 
 class Curves(Protocol):
@@ -53,13 +56,15 @@ def write_curves(
     Raises:
         EventLoopFailed: the file cannot be written whole.
     """
-    objects: dict[str, Any] = {}
+    objects: dict[CurveKey, Any] = {}
     for name, curve in curves.items():
-        objects[f"roc/{name}"] = _graph(
-            name, curve.fpr, curve.tpr, f"ROC curve, {name}", "background efficiency", "signal efficiency"
+        key = CurveKey(CurveKind.ROC, name)
+        objects[key] = _graph(
+            key.object_name, curve.fpr, curve.tpr, f"ROC curve, {name}", "background efficiency", "signal efficiency"
         )
-        objects[f"significance/{name}"] = _graph(
-            name,
+        key = CurveKey(CurveKind.SIGNIFICANCE, name)
+        objects[key] = _graph(
+            key.object_name,
             curve.efficiency,
             curve.improvement,
             f"Significance improvement, {name}",
@@ -68,18 +73,18 @@ def write_curves(
         )
     for name, values in scores.items():
         axis = _axis(values)
-        for label, kind in enumerate((Selection.BACKGROUND, Selection.SIGNAL)):
-            objects[f"scores/{name}_{kind}"] = _spectrum(
-                f"{name}_{kind}", f"{name}, {kind};{score_title(name)};events", axis, values[labels == label]
+        for label, (kind, selection) in enumerate(_SCORES.items()):
+            key = CurveKey(kind, name)
+            objects[key] = _spectrum(
+                key.object_name, f"{name}, {selection};{score_title(name)};events", axis, values[labels == label]
             )
-            style_histogram(HistogramKey(Kind.SCORES, kind, name).path, objects[f"scores/{name}_{kind}"])
+            style_histogram(HistogramKey(Kind.SCORES, selection, name).path, objects[key])
 
     with provenance.created_file(path) as file:
-        for place, written in objects.items():
-            directory, _, name = place.partition("/")
+        for key, written in objects.items():
             if provenance.simulated:
                 written.SetTitle(f"{SIMULATED} {written.GetTitle()}")
-            (file.GetDirectory(directory) or file.mkdir(directory)).WriteObject(written, name)
+            (file.GetDirectory(key.directory) or file.mkdir(key.directory)).WriteObject(written, key.object_name)
 
 
 def _graph(name: str, x: Numbers, y: Numbers, title: str, xtitle: str, ytitle: str) -> Any:

@@ -1,4 +1,8 @@
-"""Which histogram is which: by what its path in the ROOT file is made, and the only place where one is taken apart."""
+"""Keys of what ROOT files hold: by what each path in them is made, and the only place where one is taken apart.
+
+histograms.root of a run has a `HistogramKey` for each histogram, curves.root of an evaluation a `CurveKey` for each
+graph and histogram.
+"""
 
 from __future__ import annotations
 
@@ -126,3 +130,44 @@ VOTED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "votes")
 """Events by the number of detectors that flag them."""
 FLAGGED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "flagged")
 """Events that both of two detectors flag."""
+
+
+class CurveKind(StrEnum):
+    """What a graph or a histogram of an evaluation shows."""
+
+    ROC = "roc"
+    SIGNIFICANCE = "significance"
+    BACKGROUND_SCORES = "background"
+    SIGNAL_SCORES = "signal"
+
+
+@dataclass(frozen=True)
+class CurveKey:
+    """A graph or a histogram of an evaluation.
+
+    Attributes:
+        kind: what it shows.
+        detector: whose, or "ensemble".
+    """
+
+    kind: CurveKind
+    detector: str
+
+    @property
+    def directory(self) -> str:
+        """Name of the directory in the file: of the kind, or of the scores of both kinds of events."""
+        return (Kind.SCORES if self._has_scores else self.kind).value
+
+    @property
+    def object_name(self) -> str:
+        """Name of the object in its directory."""
+        return f"{self.detector}_{self.kind}" if self._has_scores else self.detector
+
+    @property
+    def path(self) -> str:
+        """Path in the file."""
+        return f"{self.directory}/{self.object_name}"
+
+    @property
+    def _has_scores(self) -> bool:
+        return self.kind in (CurveKind.BACKGROUND_SCORES, CurveKind.SIGNAL_SCORES)
