@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from rdf.disk import require_room
 from rdf.errors import TemporaryFolderError
 
 PREFIX = "root-anomaly-search."
@@ -58,12 +59,12 @@ class TemporaryFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.path = draft.rename(draft.with_suffix(""))
             self._end = weakref.finalize(self, _remove, self.path, lock, os.getpid())
-            free = shutil.disk_usage(parent).free
+            require_room(parent, ROOM, _too_small)
         except OSError as error:
             raise _unusable(f"cannot be written ({error.strerror or error})") from error
-        if free < ROOM:
+        except TemporaryFolderError:
             self.remove()
-            raise _unusable(f"has {free / 1e6:.1f} MB free, about {ROOM / 1e6:.0f} MB are needed")
+            raise
 
     def __enter__(self) -> Path:
         return self.path
@@ -94,6 +95,10 @@ class TemporaryFolder:
     def remove(self) -> None:
         """Remove the folder; again is harmless."""
         self._end()
+
+
+def _too_small(free: int) -> TemporaryFolderError:
+    return _unusable(f"has {free / 1e6:.1f} MB free, about {ROOM / 1e6:.0f} MB are needed")
 
 
 def _unusable(why: str) -> TemporaryFolderError:

@@ -23,6 +23,7 @@ from plotting.results.objects import OBJECTS_JSON
 from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RUN_JSON, AnyRecord, AnyVersion, recognise, record_text
 from plotting.results.tables import ANOMALIES_CSV, LATENT_CSV
+from rdf.disk import require_room
 from rdf.drafts import is_draft, remove_orphans
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
 from rdf.startup import uninterrupted
@@ -371,9 +372,11 @@ def check_room(folder: Path, needed: int) -> None:
     Raises:
         OutputFolderError: names what is needed and what is free.
     """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OutputFolderError(
+
+    def refusal(free: int) -> OutputFolderError:
+        return OutputFolderError(
             f"{folder}: about {needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free; "
             "free some space or choose another folder with --output"
         )
+
+    require_room(folder, needed, refusal)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import gzip
-import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from analysis.errors import ChecksumMismatch, DataError, SampleUnavailable
 from analysis.samples.checks import check, difference, remember
 from analysis.samples.connection import ADDRESS_TIMEOUT, check_host
 from analysis.samples.model import Download, SampleFile
+from rdf.disk import require_room
 
 READ_TIMEOUT = 30.0  # seconds
 CHUNK = 1 << 16  # bytes
@@ -40,12 +40,14 @@ def check_room(files: Iterable[SampleFile], cache: Path) -> None:
             needed += file.published.size - (part.stat().st_size if part.exists() else 0)
             needed += file.size or 0 if file.published.compression else 0
     folder = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise DataError(
+
+    def refusal(free: int) -> DataError:
+        return DataError(
             f"{cache}: {decimal(needed)} are to be downloaded and {decimal(free)} are free; make room there, or move "
             "the cache with XDG_CACHE_HOME"
         )
+
+    require_room(folder, needed, refusal)
 
 
 def fetch_file(file: SampleFile, cache: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from rdf import RNode
 from rdf.cache import is_own
 from rdf.code.interpreter import ROOT, captured_stderr, define, first_reason, include_kernels
+from rdf.disk import require_room
 from rdf.drafts import whole_file
 from rdf.errors import CacheUnusable, EventLoopFailed, LostEvents, SchemaError, near_names
 from rdf.execution.event_loop import EventLoop, Progress, use_threads
@@ -178,12 +178,14 @@ def _check_entries(path: Path, tree: str, events: int) -> None:
 def _check_space(path: Path, bytes_to_come: int) -> None:
     """Refuse to start or to go on with what the disk cannot hold: ROOT does not survive a disk that becomes full."""
     needed = bytes_to_come + SPARE_BYTES
-    free = shutil.disk_usage(path.parent).free
-    if free < needed:
-        raise CacheUnusable(
+
+    def refusal(free: int) -> CacheUnusable:
+        return CacheUnusable(
             f"{path.parent.absolute()}: about {needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free; "
             "free some space or write elsewhere"
         )
+
+    require_room(path.parent, needed, refusal)
 
 
 def says_simulated(path: Path) -> bool:
