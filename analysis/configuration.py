@@ -13,6 +13,7 @@ from analysis.errors import near_names
 from models.detectors.registry import known_detectors, settings_class
 from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
+from rdf.faults import first_fault
 from rdf.printable import shortened
 from rdf.schema.tables import Definitions, Selection
 from rdf.schema.variations import VARIATIONS
@@ -165,9 +166,8 @@ class AnalysisConfiguration(BaseModel):
             try:
                 checked[name] = kind.model_validate(settings).model_dump()
             except ValidationError as error:
-                first = error.errors()[0]
-                place = ".".join((name, *map(str, first["loc"])))
-                raise ValueError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+                fault = first_fault(error)
+                raise ValueError(f"{'.'.join((name, *fault.place))}: {fault.reason}") from None
         return checked
 
     def detector_settings(self) -> dict[str, BaseModel]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.errors import ConfigurationError, near_names
+from rdf.faults import first_fault
 from rdf.printable import shortened
 from rdf.yaml_tables import TableError, read_table
 
@@ -19,7 +20,7 @@ C = TypeVar("C", bound=AnalysisConfiguration)
 LONGEST_REASON = 1000
 """Characters of what is wrong with a value: it may repeat the value."""
 
-_PYDANTIC_PARTS = ("[key]", "str", "tuple[str, ...]")
+_PYDANTIC_STEPS = ("[key]", "str", "tuple[str, ...]")
 """Parts of pydantic's places that stand for a key or a type and not for what the user wrote."""
 
 
@@ -103,12 +104,12 @@ def load_configuration(kind: type[C], options: Mapping[str, Any], file: Path | N
     try:
         return kind(**merged)
     except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:
-            raise ConfigurationError(first["msg"].removeprefix("Value error, ")) from error
-        key, *inner = (str(part) for part in first["loc"] if part not in _PYDANTIC_PARTS)
-        reason = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
+        fault = first_fault(error)
+        if not fault.place:
+            raise ConfigurationError(fault.reason) from error
+        key, *inner = (step for step in fault.place if step not in _PYDANTIC_STEPS)
+        reason = fault.reason
+        if fault.kind == "extra_forbidden":
             reason = f"unknown key {inner.pop()!r}"
         if inner and repr(inner[-1]) not in reason:
             reason = f"{'.'.join(inner)}: {reason}"

@@ -21,6 +21,7 @@ from pydantic import Field, NonNegativeFloat, ValidationError, field_validator
 from models.errors import ModelFolderError
 from models.network_file import UnfitNetwork, check_network
 from models.tables import Axis, DetectorEntry, History, Quantiles, Reconstruction, Table
+from rdf.faults import first_fault
 
 MODELS_JSON = "models.json"
 FORMAT: Literal[4] = 4
@@ -199,9 +200,9 @@ def read_model_folder(folder: Path) -> ModelFolder:
     try:
         models = ModelFolder.model_validate(_read_table(table, _read(table)))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(the whole file)"
-        raise ModelFolderError(f"{table}: {key}: {first['msg'].removeprefix('Value error, ')}; {_REMEDY}") from error
+        fault = first_fault(error)
+        key = fault.key or "(the whole file)"
+        raise ModelFolderError(f"{table}: {key}: {fault.reason}; {_REMEDY}") from error
     if not models.detectors:
         raise ModelFolderError(f"{table} names no detector; {_REMEDY}")
     for name, entry in models.detectors.items():

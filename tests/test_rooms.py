@@ -13,8 +13,8 @@ PROJECT = Path(__file__).parents[1]
 PACKAGES = ("analysis", "condor", "models", "plotting", "rdf")
 
 GROUND = {
-    *("rdf", "rdf.errors", "rdf.cache", "rdf.disk", "rdf.drafts", "rdf.memory", "rdf.printable", "rdf.startup"),
-    *("rdf.local_files", "rdf.temporary", "rdf.yaml_tables"),
+    *("rdf", "rdf.errors", "rdf.cache", "rdf.disk", "rdf.drafts", "rdf.faults", "rdf.memory", "rdf.printable"),
+    *("rdf.local_files", "rdf.startup", "rdf.temporary", "rdf.yaml_tables"),
 }
 """Modules that need neither ROOT nor any room: files of this user, text of this user, the start of a program."""
 

@@ -13,6 +13,7 @@ from analysis.errors import ConfigurationError
 from analysis.steps.own_models import NoNotes, are_own
 from models.detectors.registry import require_known
 from models.folder import MODELS_JSON, ModelFolder, read_model_folder
+from rdf.faults import first_fault
 from rdf.schema.expressions import outside_grammar
 from rdf.schema.model import Schema
 from rdf.schema.tables import Definitions, Selection
@@ -120,10 +121,9 @@ def definitions_and_objects(models: ModelFolder, configuration: AnalysisConfigur
             TypeAdapter(Selection).validate_python(models.objects),
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        fault = first_fault(error)
         raise ConfigurationError(
-            f"{_models_json(configuration)}: {key!a}: {first['msg'].removeprefix('Value error, ')}; train again"
+            f"{_models_json(configuration)}: {fault.key!a}: {fault.reason}; train again"
         ) from error
 
 

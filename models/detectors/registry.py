@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from models.detectors.settings import AutoencoderSettings, NoSettings
 from models.errors import DetectorError, ModelFolderError
 from models.thresholds import ThresholdRule
+from rdf.faults import first_fault
 
 if TYPE_CHECKING:
     from models.detectors.detector import Detector
@@ -114,8 +115,7 @@ def _faults_of_settings(settings: object) -> list[str]:
     try:
         settings()
     except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        return [f"Settings has no default for {place}; give it one"]
+        return [f"Settings has no default for {first_fault(error).key}; give it one"]
     return []
 
 

@@ -48,14 +48,16 @@ def read_typed(path: Path, form: TypeAdapter[Content], remedy: str) -> Content:
     """
     from pydantic import ValidationError
 
+    from rdf.faults import first_fault
+
     table = read_json(path, remedy)
     try:
         return form.validate_json(json.dumps(table))  # strict: JSON has no tuples, nor objects of classes
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        fault = f"lacks a key or has another form at {key} ({first['msg']})"
-        raise UnreadableResult(f"{path}: {fault}; {remedy}") from error
+        fault = first_fault(error)
+        raise UnreadableResult(
+            f"{path}: lacks a key or has another form at {fault.key} ({fault.reason}); {remedy}"
+        ) from error
 
 
 @contextmanager

@@ -243,6 +243,8 @@ def parse_record(text: bytes) -> AnyRecord:
     """
     from pydantic import ValidationError
 
+    from rdf.faults import first_fault
+
     table = _table(text)
     if table is None:
         raise UnfitRecord("is truncated or no table in JSON")
@@ -257,13 +259,12 @@ def parse_record(text: bytes) -> AnyRecord:
     try:
         record = _reader("samples" in table).validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] in ("missing", "missing_argument"):
-            raise UnfitRecord(f"has no {key!r}, so no run of this version left it") from error
-        raise UnfitRecord(f"has another form at {key} ({first['msg']})") from error
-    if isinstance(record, RunRecord) and (fault := _contradiction(record)):
-        raise UnfitRecord(f"contradicts itself: {fault}")
+        fault = first_fault(error)
+        if fault.kind in ("missing", "missing_argument"):
+            raise UnfitRecord(f"has no {fault.key!r}, so no run of this version left it") from error
+        raise UnfitRecord(f"has another form at {fault.key} ({fault.reason})") from error
+    if isinstance(record, RunRecord) and (contradiction := _contradiction(record)):
+        raise UnfitRecord(f"contradicts itself: {contradiction}")
     return record
 
 

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from rdf.errors import MissingColumn, SchemaError, UnknownSchema, near_names
+from rdf.faults import first_fault
 from rdf.printable import shortened
 from rdf.schema.names import RESERVED, names_in
 from rdf.schema.physics import INTERMEDIATE, NOT_NUMBERS, PHYSICS
@@ -326,9 +327,8 @@ def load_schema(name: str) -> Schema:
     try:
         schema = Schema.model_validate({**table, "name": path.stem})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SchemaError(f"{path}: key {key!r}: {shortened(first['msg'].removeprefix('Value error, '))}") from error
+        fault = first_fault(error)
+        raise SchemaError(f"{path}: key {fault.key!r}: {shortened(fault.reason)}") from error
     _check_four_vectors(schema, path)
     return schema
 
