@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from plotting.browsing.browse import REFUSED
 from plotting.errors import PlottingError
+from rdf.code.interpreter import captured_stderr
 from rdf.printable import printable
 
 MACRO = Path(__file__).parents[2] / "macros" / "browse.C"
@@ -36,7 +34,7 @@ def open_browser(folder: str) -> Any:
     Raises:
         NoWindow: there is none.
     """
-    with _quiet() as said, warnings.catch_warnings():
+    with captured_stderr() as stderr, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"[\s\S]*This distribution of ROOT is in alpha stage")
         import ROOT
 
@@ -51,28 +49,15 @@ def open_browser(folder: str) -> Any:
     if not opened:
         page = f"let `python -m plotting page {folder}` make a page for a web browser"
         if not loaded:
-            reason = next((found[0] for line in said if (found := _NOT_LOADED.search(line))), "X libraries are missing")
+            lines = (" ".join(line.split()) for line in stderr.text.splitlines())
+            reason = next(
+                (found[0] for line in lines if (found := _NOT_LOADED.search(line))), "X libraries are missing"
+            )
             raise NoWindow(f"no TBrowser: {reason}; apt-get install {_PACKAGES}, or {page}")
         raise NoWindow(
             f"no TBrowser: DISPLAY is {os.environ.get('DISPLAY')}, where no window opens; correct it, or {page}"
         )
     return ROOT
-
-
-@contextmanager
-def _quiet() -> Iterator[list[str]]:
-    """Keep what the block writes to the process's stderr, and return it by lines."""
-    said: list[str] = []
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
-        try:
-            yield said
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            file.seek(0)
-            said += [" ".join(line.split()) for line in file.read().decode(errors="replace").splitlines()]
 
 
 def main(folder: str) -> int:
