@@ -271,8 +271,8 @@ def _train(
     ]
     if len(prepared) > 1:
         rows = [
-            replace(of_kind, labels=labels_of_role(kind, len(of_kind.X), of_kind.labels, of_kind.sample.title))
-            for kind, of_kind in enumerate(rows)
+            replace(drawn, labels=labels_of_role(kind, len(drawn.X), drawn.labels, drawn.sample.title))
+            for kind, drawn in enumerate(rows)
         ]
     detectors = configuration.detectors or tuple(DETECTORS)
     with timings.stage("training"):

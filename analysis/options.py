@@ -65,11 +65,11 @@ def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration], unhel
         if info.exclude:  # what this kind leaves nobody to choose
             continue
         option = f"--{key.replace('_', '-')}"
-        said = SUPPRESS if name in unhelpful else info.description
+        description = SUPPRESS if name in unhelpful else info.description
         if info.annotation is bool:
-            parser.add_argument(option, dest=key, action="store_true", default=None, help=said)
+            parser.add_argument(option, dest=key, action="store_true", default=None, help=description)
         else:
-            parser.add_argument(option, dest=key, metavar=_METAVARS.get(key, "N"), help=said)
+            parser.add_argument(option, dest=key, metavar=_METAVARS.get(key, "N"), help=description)
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these options")
 
 

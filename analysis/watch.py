@@ -208,7 +208,7 @@ class _Watch:
             self._look()
             self._scoring.begin()
             self._merging.begin(self._all_scored(), self._scoring.is_idle)
-            self._board.stand(self._standing())
+            self._board.show_status(self._status())
             self._workers.take_answers(max(POLL, self._scan_pause()))
 
     def _all_scored(self) -> bool:
@@ -227,7 +227,7 @@ class _Watch:
         elif self._replay is not None and not queue and self._scoring.chunk is None:
             queue.extend(self._replay.due(self._parts.entries))
 
-    def _standing(self) -> str:
+    def _status(self) -> str:
         doing = "starting" if self._scoring.is_starting else "watching"
         if (chunk := self._scoring.chunk) is not None:
             doing = f"scoring {len(chunk.files)} files" if chunk.files else "scoring"

@@ -42,11 +42,11 @@ def print_status(status: BatchStatus) -> None:
     table.add_row("events", _progress(status))
     print_rows(table)
     _print(_counts(status))
-    told = list(troubles(status))
-    for name, node in told[:LISTED]:
+    found = list(troubles(status))
+    for name, node in found[:LISTED]:
         _print(Text(f"{name} ") + _story(status, name, node))
-    if len(told) > LISTED:
-        _print(Text(f"... and {len(told) - LISTED:,} more; {batch.path / 'logs'} has what each said"))
+    if len(found) > LISTED:
+        _print(Text(f"... and {len(found) - LISTED:,} more; {batch.path / 'logs'} has what each said"))
 
 
 def say(message: str) -> None:
@@ -82,12 +82,12 @@ def _state(status: BatchStatus) -> Text:
 
 def _progress(status: BatchStatus) -> str:
     done, rate, left = status.events_done, status.job_rate, status.seconds_left
-    said = f"{done:,} of {status.plan.events:,} ({done / status.plan.events:.0%})"
+    progress = f"{done:,} of {status.plan.events:,} ({done / status.plan.events:.0%})"
     if rate is not None:
         running = status.counts(merges=False)[State.RUNNING]
-        said += f"; {rate:,.0f} events/s a job"
-        said += f", {rate * running:,.0f} events/s in all" if running else ""
-    return said if left is None else f"{said}; about {_duration(left)} left"
+        progress += f"; {rate:,.0f} events/s a job"
+        progress += f", {rate * running:,.0f} events/s in all" if running else ""
+    return progress if left is None else f"{progress}; about {_duration(left)} left"
 
 
 def _duration(seconds: float) -> str:

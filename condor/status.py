@@ -295,5 +295,5 @@ def _merged(batch: BatchFolder, plan: Plan) -> bool:
 def troubles(status: BatchStatus) -> Iterator[tuple[str, NodeStatus]]:
     """Yield the nodes that have something to tell, nodes that need a person first."""
     order = {State.FAILED: 0, State.HELD: 1, State.REMOVED: 2, State.RETRYING: 3}
-    told = ((name, node) for name, node in status.nodes.items() if node.state in order or node.incidents)
-    yield from sorted(told, key=lambda item: (order.get(item[1].state, len(order)), item[0]))
+    found = ((name, node) for name, node in status.nodes.items() if node.state in order or node.incidents)
+    yield from sorted(found, key=lambda item: (order.get(item[1].state, len(order)), item[0]))

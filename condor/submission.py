@@ -139,11 +139,11 @@ def prepare(configuration: BatchConfiguration, data: BatchInput, folder: Path, o
     (folder / "compiled.tar.gz").write_bytes(cache_archive(data.libraries))
     shutil.copyfile(Path(__file__).with_name("score.sh"), folder / "score.sh")
     (folder / "score.sh").chmod(0o755)
-    of_jobs = {**configuration.of_jobs(), "sample": f"sample/{sample.name}", "models": "models"}
+    job_configuration = {**configuration.of_jobs(), "sample": f"sample/{sample.name}", "models": "models"}
 
     entries, jobs = _shares(configuration, sum(data.events))
     identity = {
-        "run": of_jobs,
+        "run": job_configuration,
         "entries": entries,
         "jobs": jobs,
         "models": data.models_sha256,
@@ -169,10 +169,10 @@ def prepare(configuration: BatchConfiguration, data: BatchInput, folder: Path, o
             retries=configuration.retries,
         ),
     )
-    of_jobs |= {"plan": plan.id, "threads": 1}
+    job_configuration |= {"plan": plan.id, "threads": 1}
     if data.trusted_sha256 is not None:
-        of_jobs["trusted_sha256"] = data.trusted_sha256
-    (folder / "run.yaml").write_text(table_text(of_jobs), encoding="utf-8")
+        job_configuration["trusted_sha256"] = data.trusted_sha256
+    (folder / "run.yaml").write_text(table_text(job_configuration), encoding="utf-8")
     _write_descriptions(plan, folder, output)
     _write_dag(plan, folder / BatchFolder(output).round(1).dag.name)
     return plan

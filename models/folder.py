@@ -212,10 +212,10 @@ def read_model_folder(folder: Path) -> ModelFolder:
             )
         expected = models.training.folds * [len(models.reference.features)]
         scores = models.reference.scores.get(name, [])
-        if [len(of_network) for of_network in scores] != expected:
+        if [len(values) for values in scores] != expected:
             raise ModelFolderError(f"{table}: not every reference event has a score of {name}; {_REMEDY}")
         rounding = models.reference.rounding.get(name)
-        if rounding is not None and [len(of_network) for of_network in rounding] != expected:
+        if rounding is not None and [len(values) for values in rounding] != expected:
             raise ModelFolderError(f"{table}: not every reference score of {name} has a rounding; {_REMEDY}")
         for network in entry.networks:
             if network.reconstruction and not network.reconstruction.fits(len(models.features)):

@@ -75,8 +75,12 @@ class TemporaryFolder:
             raise self.full(error.strerror) from error
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Tell an error of writing in the block as what it is."""
+    def errors_named(self) -> Iterator[None]:
+        """Turn an error of writing in the block into one that names the folder.
+
+        Raises:
+            TemporaryFolderError: something cannot be written.
+        """
         try:
             yield
         except OSError as error:

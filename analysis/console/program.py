@@ -228,22 +228,22 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
         return code
 
 
-def _tell(error: BaseException, of_interruption: str, log: Path | None) -> int:
+def _tell(error: BaseException, interrupted: str, log: Path | None) -> int:
     """Say in one line what ended a program, and return the exit code."""
-    code, said = exit_code(error), " ".join(str(error).split())
+    code, reason = exit_code(error), " ".join(str(error).split())
     if code == INTERRUPTED:
-        _say(of_interruption)
-    elif _NO_MEMORY.search(f"{type(error).__name__} {said}"):
+        _say(interrupted)
+    elif _NO_MEMORY.search(f"{type(error).__name__} {reason}"):
         code = OUT_OF_MEMORY
-        _say(f"error: {said if isinstance(error, OutOfMemory) else f'not enough memory ({said}); {REMEDY}'}")
+        _say(f"error: {reason if isinstance(error, OutOfMemory) else f'not enough memory ({reason}); {REMEDY}'}")
     elif code is not None:
-        _say(f"error: {said}")
+        _say(f"error: {reason}")
     elif isinstance(error, OSError) and error.filename is not None:
         code = BAD_DATA
         _say(f"error: {os.fsdecode(error.filename)}: {error.strerror}; check the path, its permissions and the disk")
     else:
         code = FAILED_CHECK
-        _say(f"error: unforeseen {type(error).__name__}: {said}{f' (traceback: {log})' if log else ''}")
+        _say(f"error: unforeseen {type(error).__name__}: {reason}{f' (traceback: {log})' if log else ''}")
     return code
 
 

@@ -224,8 +224,10 @@ class Arrivals:
             self._say(f"{printable(file.path.name)} went away before it was scored")
             return
         name = file.path.name
-        said = " ".join(reason.replace(str(file.path), name).split()).removeprefix(f"{name} ").removeprefix(f"{name}: ")
-        self._set_aside(name, file.state, file.sha256, f"{said}; {TRY_AGAIN}")
+        cause = (
+            " ".join(reason.replace(str(file.path), name).split()).removeprefix(f"{name} ").removeprefix(f"{name}: ")
+        )
+        self._set_aside(name, file.state, file.sha256, f"{cause}; {TRY_AGAIN}")
 
     def _forget(self, file: Arrival) -> None:
         if self._contents.get(file.sha256) == file.path.name:

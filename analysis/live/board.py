@@ -41,7 +41,7 @@ class Board:
         """Say what was found."""
         self._results.print(message, style="bold", soft_wrap=True, highlight=False, markup=False, emoji=False)
 
-    def stand(self, message: str) -> None:
-        """Say how things stand, in place of what was said of that before."""
+    def show_status(self, message: str) -> None:
+        """Show a line on how things stand, in the place of the line that was shown before."""
         if self._live.is_started:
             self._live.update(Text(message, overflow="ellipsis", no_wrap=True, style="cyan"), refresh=True)

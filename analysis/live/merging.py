@@ -57,8 +57,8 @@ class PartMerging:
         first = next(iter(self._parts), None)
         with suppress(UnreadableResult):
             result = read_run_record(self._output / RUN_JSON, "")
-            of_part = first.record() if first else None
-            if result.merged and of_part and _scored_alike(result, of_part):
+            record = first.record() if first else None
+            if result.merged and record and _scored_alike(result, record):
                 return min(result.entries[1], self._parts.entries)
         return 0
 

@@ -50,11 +50,11 @@ class Pace:
         now = time.monotonic()
         while self._scored and now - self._scored[0][0] > RECENT:
             self._scored.popleft()
-        told = f"{sum(events for _, events in self._scored) / max(min(now - self._begin, RECENT), 1e-3):,.0f} events/s"
+        rate = f"{sum(events for _, events in self._scored) / max(min(now - self._begin, RECENT), 1e-3):,.0f} events/s"
         if self._latencies:
             half, most = np.percentile(self._latencies, (50, 99))
-            told += f", latency of {self._subject} p50 {half:.2g} s, p99 {most:.2g} s"
-        return told
+            rate += f", latency of {self._subject} p50 {half:.2g} s, p99 {most:.2g} s"
+        return rate
 
 
 class LiveReport:

@@ -106,8 +106,8 @@ class Worker:
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            return WorkerDied(f"it ended the process that read it ({how})")
+            ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            return WorkerDied(f"it ended the process that read it ({ending})")
 
     def kill(self) -> None:
         """End the process, whatever it does."""

@@ -213,9 +213,9 @@ def _check_adjoining(parts: Sequence[Part], entries: tuple[int, int] | None) -> 
 
 def _check_alike(first: Part, part: Part) -> None:
     """Refuse a part that is of another plan, of other models, of another sample or configured otherwise."""
-    of_first, of_part = _compared(first.record), _compared(part.record)
-    for key, (words, one) in of_first.items():
-        _, other = of_part[key]
+    expected, found = _compared(first.record), _compared(part.record)
+    for key, (words, one) in expected.items():
+        _, other = found[key]
         if one != other:
             differing = ""
             if isinstance(one, dict) and isinstance(other, dict):

@@ -249,8 +249,8 @@ def _expanded(sample: Sample, folder: Path, named_in: Path) -> Sample:
         if file.url or is_file(folder / named) or not (stands_for_several(named) or is_folder(folder / named)):
             files.append(file)
             continue
-        if of_one := [key for key in ("size", "sha256", "adler32", "events", "copy_of") if getattr(file, key)]:
-            raise ConfigurationError(f"{named_in}: `{of_one[0]}` of {named} is that of one file; list the files")
+        if stated := [key for key in ("size", "sha256", "adler32", "events", "copy_of") if getattr(file, key)]:
+            raise ConfigurationError(f"{named_in}: `{stated[0]}` of {named} is that of one file; list the files")
         found = find_files(named, f"`files` in {named_in}", folder)
         files += [SampleFile(path=PurePosixPath(each)) for each in found.files]
     return sample.model_copy(update={"files": tuple(files)})

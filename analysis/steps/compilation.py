@@ -73,7 +73,7 @@ def compile_models(
                 detectors.setdefault(name, []).append(compiled)
             parity[name] = max(differences)
     voting = tuple(name for name in names if name in models.ensemble) or tuple(names)
-    of_all = set(voting) == set(models.ensemble)
-    ensemble = Ensemble(voting, models.min_votes if of_all else (len(voting) + 1) // 2)
+    all_vote = set(voting) == set(models.ensemble)
+    ensemble = Ensemble(voting, models.min_votes if all_vote else (len(voting) + 1) // 2)
     compiled_by = next(iter(translated.values())).compiled_by
     return Compiled(detectors, ensemble, models.training.folds, parity, compiled_by)

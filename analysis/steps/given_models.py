@@ -78,18 +78,18 @@ def trusted_sha256(models: ModelFolder, configuration: AnalysisConfiguration) ->
 def check_expressions(
     models: ModelFolder,
     configuration: AnalysisConfiguration,
-    of_file: Collection[str] | None = None,
-    of_schema: Collection[str] = (),
+    file_columns: Collection[str] | None = None,
+    schema_columns: Collection[str] = (),
 ) -> None:
     """Refuse models of somebody else's whose expressions are more than formulas, before any of it becomes C++.
 
     Args:
         models: that will score.
         configuration: says whether they are trusted.
-        of_file: columns of the sample's files; None where they are not known yet.
-        of_schema: columns that the schema defines.
+        file_columns: columns of the sample's files; None where they are not known yet.
+        schema_columns: columns that the schema defines.
     """
-    found = outside_grammar(*definitions_and_objects(models, configuration), of_file, of_schema)
+    found = outside_grammar(*definitions_and_objects(models, configuration), file_columns, schema_columns)
     if not found:
         return
     try:

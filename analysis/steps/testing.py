@@ -117,7 +117,7 @@ def write_metrics(
             threshold = models.detectors[name].networks[0].threshold if has_one else None
             importance = None
             if name in models.detectors and models.detectors[name].supervised:
-                of_folds = [
+                fold_importances = [
                     permutation_importance(
                         network.scores,
                         *(X[fold_of == fold], tested.labels[fold_of == fold], models.features),
@@ -126,8 +126,8 @@ def write_metrics(
                     for fold, network in enumerate(compiled.detectors[name])  # asked about what it has not seen
                     if len(np.unique(tested.labels[fold_of == fold])) == 2
                 ]
-                if of_folds:
-                    importance = _average(of_folds)
+                if fold_importances:
+                    importance = _average(fold_importances)
             metrics[name] = _recorded(found, threshold, importance)
             move(done + 1, len(names))
     simulated = any(sample.simulated for sample in tested.samples)
@@ -173,8 +173,8 @@ def _average(importances: Sequence[Mapping[str, Drop]]) -> dict[str, Metric]:
     """Return the mean importance of each feature over the folds."""
     return {
         feature: Metric(
-            value=float(np.mean([of_fold[feature].value for of_fold in importances])),
-            error=float(np.sqrt(np.sum([of_fold[feature].error ** 2 for of_fold in importances]))) / len(importances),
+            value=float(np.mean([fold[feature].value for fold in importances])),
+            error=float(np.sqrt(np.sum([fold[feature].error ** 2 for fold in importances]))) / len(importances),
         )
         for feature in importances[0]
     }

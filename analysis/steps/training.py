@@ -199,8 +199,8 @@ def _train(events: TrainingEvents, detectors: Sequence[str], recipe: TrainingRec
             events, detectors, recipe, lambda title, done, total: move(done, total, f"training {title}")
         )
     for name, reason in left_out.items():
-        said = Text.assemble(("left out", "bold yellow"), f": {name}: {reason}")
-        error_console().print(said, soft_wrap=True)
+        line = Text.assemble(("left out", "bold yellow"), f": {name}: {reason}")
+        error_console().print(line, soft_wrap=True)
     return trained, left_out
 
 

@@ -128,11 +128,11 @@ class EllipticEnvelope(Detector):
         scaled, matrix = self._scaled(X), self._combinations()
         distance = scaled - self.envelope.location_
         width = X.shape[1]
-        of_distance = np.abs(scaled) + np.abs(self.envelope.location_) + width * np.abs(distance)
-        errors = FEW * UNIT_ROUNDOFF * of_distance @ np.abs(matrix)
-        of_squares = (2 * np.abs(distance @ matrix) + errors) * errors
+        distance_bounds = np.abs(scaled) + np.abs(self.envelope.location_) + width * np.abs(distance)
+        errors = FEW * UNIT_ROUNDOFF * distance_bounds @ np.abs(matrix)
+        square_errors = (2 * np.abs(distance @ matrix) + errors) * errors
         return np.asarray(
-            of_squares.sum(axis=1) + (FEW + width) * UNIT_ROUNDOFF * scores.astype(np.float64), dtype=np.float64
+            square_errors.sum(axis=1) + (FEW + width) * UNIT_ROUNDOFF * scores.astype(np.float64), dtype=np.float64
         )
 
     def network(self) -> torch.nn.Module:

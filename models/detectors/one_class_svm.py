@@ -97,9 +97,9 @@ class OneClassSVM(Detector):
         # An exponent has the roundings of its squares, and those of the scaled features in the differences squared.
         with np.errstate(over="ignore"):
             radius = np.linalg.norm(self._scaled(X).clip(-FARTHEST, FARTHEST), axis=1)
-        of_exponents = (FEW + X.shape[1]) * exponents + 2 * (FEW - 2) * radius * np.sqrt(self.gamma * exponents)
+        in_exponents = (FEW + X.shape[1]) * exponents + 2 * (FEW - 2) * radius * np.sqrt(self.gamma * exponents)
         in_sum = roundings_of_sum(self.machine.dual_coef_.size)
-        return np.asarray(UNIT_ROUNDOFF * (FEW * rho + kernels * (in_sum + FEW + of_exponents)), dtype=np.float64)
+        return np.asarray(UNIT_ROUNDOFF * (FEW * rho + kernels * (in_sum + FEW + in_exponents)), dtype=np.float64)
 
     def network(self) -> torch.nn.Module:
         """Return the decision function as a torch module of distances, exponentials and a sum."""

@@ -85,9 +85,9 @@ def _fetch(path: Path) -> bytes:
             )
             packed = Path(folder) / _FILE
             if done.returncode or not packed.is_file():
-                said = [line.removeprefix("npm error ") for line in done.stderr.splitlines()[:2]]
+                reasons = [line.removeprefix("npm error ") for line in done.stderr.splitlines()[:2]]
                 raise PackageUnavailable(
-                    f"npm cannot fetch jsroot@{VERSION} ({', '.join(said) or f'exit code {done.returncode}'}); "
+                    f"npm cannot fetch jsroot@{VERSION} ({', '.join(reasons) or f'exit code {done.returncode}'}); "
                     f"repeat with a network, or put {_FILE} into {path.parent}"
                 )
             content = _genuine(packed)

@@ -44,12 +44,12 @@ class AgreementFigure(NamedFigure[Results, RunFacts]):
                 both = flagged[one][other]
                 overlaps[one, other] = (both, flagged[one][one] + flagged[other][other] - both)
         ordered = sorted(overlaps, key=lambda pair: overlaps[pair][0] / max(overlaps[pair][1], 1))
-        said = [
-            f"the {words(pair[0])} and the {words(pair[1])} agree {how} ({count_text(overlaps[pair][0])} events "
+        sentences = [
+            f"the {words(pair[0])} and the {words(pair[1])} agree {degree} ({count_text(overlaps[pair][0])} events "
             f"flagged by both, {count_text(overlaps[pair][1])} by one at least: {share_text(*overlaps[pair])})"
-            for how, pair in {"most": ordered[-1], "least": ordered[0]}.items()
+            for degree, pair in {"most": ordered[-1], "least": ordered[0]}.items()
         ]
-        return Markup("{}.").format(capitalised("; ".join(said[: len(overlaps)])))
+        return Markup("{}.").format(capitalised("; ".join(sentences[: len(overlaps)])))
 
     def draw(self, data: Results) -> Figure:
         """Draw it."""

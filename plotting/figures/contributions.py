@@ -50,9 +50,9 @@ class ContributionsFigure(DetectorFigure[Results, RunFacts]):
         features = facts.record.features
         mean = contributions.shares.mean(axis=0)
         largest = mean.argsort()[::-1][:3]
-        said = [Markup("{} {:.0f} %").format(title_markup(features[i].title), 100 * mean[i]) for i in largest]
+        shares = [Markup("{} {:.0f} %").format(title_markup(features[i].title), 100 * mean[i]) for i in largest]
         return Markup("Over the {} most anomalous events the largest mean shares are {}.").format(
-            len(contributions.events), listed(said)
+            len(contributions.events), listed(shares)
         )
 
     def draw(self, data: Results) -> Figure:

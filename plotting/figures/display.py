@@ -81,8 +81,8 @@ class DisplayFigure(NamedFigure[Results, RunFacts]):
         event = facts.events.get(self.place)
         if event is None:
             return Markup("")
-        said = [] if event.objects is None else _counts(event.objects)
-        return Markup("{}.").format(listed([*said, Markup("mean rank {}").format(event.rank or "–")]))
+        counts = [] if event.objects is None else _counts(event.objects)
+        return Markup("{}.").format(listed([*counts, Markup("mean rank {}").format(event.rank or "–")]))
 
     def draw(self, data: Results) -> Figure:
         """Draw it."""
@@ -92,15 +92,15 @@ class DisplayFigure(NamedFigure[Results, RunFacts]):
 def _counts(found: EventObjects) -> list[Markup]:
     """State the numbers of objects of each kind that the sample has, and the missing momentum."""
     kinds = {"jet": found.jets, "lepton": found.leptons, "megajet": found.megajets}
-    said = [
+    texts = [
         Markup("{} {}{}").format(len(those), title, "" if len(those) == 1 else "s")
         for title, those in kinds.items()
         if those is not None
     ]
     if found.met is not None:
         met = quantity_markup(found.met.pt, "GeV")
-        said.append(Markup("{} {}").format(title_markup("p_{T}^{miss}"), met))
-    return said
+        texts.append(Markup("{} {}").format(title_markup("p_{T}^{miss}"), met))
+    return texts
 
 
 @house_style()

@@ -49,11 +49,11 @@ class ImportanceFigure(DetectorFigure[Evaluation, EvaluationFacts]):
         """Name the features that the detector needs most."""
         drops = facts.metrics[self.detector].importance or {}
         largest = sorted(drops.items(), key=lambda item: item[1].value or 0.0, reverse=True)[:3]
-        said = [
+        losses = [
             Markup("{} {}").format(quantity_title(facts.record.features, name), metric_text(drop.value, drop.error))
             for name, drop in largest
         ]
-        return Markup("AUC lost when the values of a feature are shuffled; most for {}.").format(listed(said))
+        return Markup("AUC lost when the values of a feature are shuffled; most for {}.").format(listed(losses))
 
     def draw(self, data: Evaluation) -> Figure:
         """Draw it."""

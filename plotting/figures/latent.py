@@ -81,14 +81,14 @@ class LatentLabelsFigure(NamedFigure[Results | Evaluation, AnyFacts]):
 
 def _explained(record: AnyRecord) -> Markup:
     spaces = {"features": "the features", "latent": "the latent space of the autoencoder"}
-    said = [
+    variances = [
         Markup("{:.1f} % and {:.1f} % of the variance of {}").format(
-            *(100 * part for part in record.latent[space]), name
+            *(100 * fraction for fraction in record.latent[space]), name
         )
         for space, name in spaces.items()
         if record.latent.get(space)
     ]
-    return Markup("The axes of PCA carry {}.").format(Markup("; ").join(said)) if said else Markup("")
+    return Markup("The axes of PCA carry {}.").format(Markup("; ").join(variances)) if variances else Markup("")
 
 
 @house_style()

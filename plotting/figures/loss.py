@@ -47,17 +47,17 @@ class LossFigure(DetectorFigure[Results | Evaluation, AnyFacts]):
     def caption(self, facts: AnyFacts) -> Markup:
         """State the number of epochs and the lowest validation loss, of each fold."""
         folds = facts.record.history[self.detector]
-        said = []
+        sentences = []
         for place, fold in enumerate(folds):
             validation = fold.validation
             best = min(range(len(validation)), key=validation.__getitem__)
-            of_fold = f"Fold {place}: " if len(folds) > 1 else ""
-            said.append(
+            heading = f"Fold {place}: " if len(folds) > 1 else ""
+            sentences.append(
                 Markup("{}{} epochs; the lowest validation loss, {}, is that of epoch {}.").format(
-                    of_fold, len(validation), number_markup(validation[best]), best + 1
+                    heading, len(validation), number_markup(validation[best]), best + 1
                 )
             )
-        return Markup(" ").join(said)
+        return Markup(" ").join(sentences)
 
     def draw(self, data: Results | Evaluation) -> Figure:
         """Draw it."""

@@ -46,8 +46,8 @@ class MeansFigure(NamedFigure[Results, RunFacts]):
             Markup("{} {}").format(quantity_title(record.features, name), number_markup(ratio))
             for name, ratio in list(ratios.items())[:3]
         ]
-        said = capitalised(split_text(record.counts))
-        return Markup("{}; the ratios farthest from 1 are {}.").format(said, listed(named))
+        counted = capitalised(split_text(record.counts))
+        return Markup("{}; the ratios farthest from 1 are {}.").format(counted, listed(named))
 
     def draw(self, data: Results) -> Figure:
         """Draw it."""

@@ -48,9 +48,9 @@ class ReconstructionFigure(DetectorFigure[Results | Evaluation, AnyFacts]):
     def caption(self, facts: AnyFacts) -> Markup:
         """Name the feature with the largest mean error, of flagged and of other events, in each fold."""
         folds, features = facts.record.reconstruction[self.detector], facts.record.features
-        said = []
+        sentences = []
         for place, fold in enumerate(folds):
-            of_fold = f"Fold {place}: " if len(folds) > 1 else ""
+            heading = f"Fold {place}: " if len(folds) > 1 else ""
             kinds = [
                 Markup("of {} events {}, the mean is largest for {}, {}").format(
                     count_text(errors.events),
@@ -62,8 +62,8 @@ class ReconstructionFigure(DetectorFigure[Results | Evaluation, AnyFacts]):
                 if errors is not None
                 for worst in [max(range(len(features)), key=errors.mean.__getitem__)]
             ]
-            said.append(Markup("{}{}.").format(of_fold, Markup("; ").join(kinds)))
-        return capitalised(Markup(" ").join(said))
+            sentences.append(Markup("{}{}.").format(heading, Markup("; ").join(kinds)))
+        return capitalised(Markup(" ").join(sentences))
 
     def draw(self, data: Results | Evaluation) -> Figure:
         """Draw it."""

@@ -237,11 +237,11 @@ def _objects_body(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[s
 
 def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Return the C++ that computes columns, and how it calls them and the columns that are read."""
-    of_file, made = {name: f"file_{name}" for name in read}, dict[str, str]()
+    read_names, made = {name: f"file_{name}" for name in read}, dict[str, str]()
     statements = []
     for name, expression in needed.items():
         # In a definition a name is that of a column made before, else of one that is read.
-        local = of_file if name.startswith(STATED) else of_file | made
+        local = read_names if name.startswith(STATED) else read_names | made
         local = {n: local[n] for n in named_columns(name, expression) & local.keys()}
         renamed = rename(expression, local)
         kind, value = "auto", f"({renamed}\n   )"
@@ -252,7 +252,7 @@ def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str
             value = f"checked::evaluate([{views}] {{ namespace ROOT = checked::root; return {value}; }})"
         statements.append(f'#line 1 "{_PLACE}{name}"\n   const {kind} column_{name} = {value};\n')
         made[name] = f"column_{name}"
-    return "".join(statements), of_file | made
+    return "".join(statements), read_names | made
 
 
 def _parameters(read: Mapping[str, str]) -> str:

@@ -110,7 +110,7 @@ class Build:
         self._folder = TemporaryFolder("compile")
         folder = self._folder.path
         source, self.output = folder / "code.cxx", folder / "code.so"
-        with self._folder.told():
+        with self._folder.errors_named():
             source.write_text(code, encoding="utf-8")
         self._process = subprocess.Popen(
             [compiler.path, *compiler.arguments, str(source), "-o", str(self.output)],
@@ -129,23 +129,23 @@ class Build:
     def wait(self) -> bytes:
         """Return the finished library, or raise the compiler's first error, each time again."""
         if self._process.returncode is None:
-            _, said = self._process.communicate()
-            self._failure = self._reason(said) if self._process.returncode else None
+            _, stderr = self._process.communicate()
+            self._failure = self._reason(stderr) if self._process.returncode else None
         if self._failure is not None:
             raise self._failure
         return self.output.read_bytes()
 
-    def _reason(self, said: str) -> CompileError | OutOfMemory | TemporaryFolderError:
-        if _NO_ROOM.search(said):
+    def _reason(self, stderr: str) -> CompileError | OutOfMemory | TemporaryFolderError:
+        if _NO_ROOM.search(stderr):
             return self._folder.full()
-        if lack := _NO_MEMORY.search(said):
+        if lack := _NO_MEMORY.search(stderr):
             return OutOfMemory(
                 f"{self.compiler.path} has not enough memory for {self.what} ({lack[0]}); free some, or raise the "
                 "limit (ulimit -v, the memory of the job)"
             )
-        found = _ERROR.search(said)
-        last_words = next(iter(said.splitlines()), f"exit code {self._process.returncode}")
-        return CompileError(self.what, found["reason"] if found else last_words, place_of_error(said))
+        found = _ERROR.search(stderr)
+        last_words = next(iter(stderr.splitlines()), f"exit code {self._process.returncode}")
+        return CompileError(self.what, found["reason"] if found else last_words, place_of_error(stderr))
 
     def has_no_compiler(self) -> bool:
         """Wait for the compiler, and say whether it failed since it can compile nothing."""
@@ -185,15 +185,15 @@ def can_compile(compiler: Compiler) -> bool:
     return True
 
 
-def place_of_error(said: str) -> str:
+def place_of_error(stderr: str) -> str:
     """Return the file of a compiler's first error; where that is in a template, the file that uses it.
 
     g++ says before the error who uses the template, clang after it.
     """
-    error = _ERROR.search(said)
+    error = _ERROR.search(stderr)
     if not error:
         return ""
-    following = _ERROR.search(said, error.end())
-    end = following.start() if following else len(said)
-    used = [*_REQUIRED.finditer(said, 0, error.start()), *_REQUESTED.finditer(said, error.end(), end)]
+    following = _ERROR.search(stderr, error.end())
+    end = following.start() if following else len(stderr)
+    used = [*_REQUIRED.finditer(stderr, 0, error.start()), *_REQUESTED.finditer(stderr, error.end(), end)]
     return used[-1]["place"] if used else error["place"]

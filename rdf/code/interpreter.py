@@ -137,8 +137,8 @@ def first_reason(error: BaseException) -> str:
     """Return the first thing that a C++ exception says, without the signatures that cppyy puts before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     thrown = (re.search(r"(?:Exception|_error|out_of_range|invalid_argument): (.+)", line) for line in lines)
-    said = [line for line in lines if not line.endswith(("=>", "thrown:"))]
-    return next((found[1] for found in thrown if found), said[0] if said else type(error).__name__)
+    messages = [line for line in lines if not line.endswith(("=>", "thrown:"))]
+    return next((found[1] for found in thrown if found), messages[0] if messages else type(error).__name__)
 
 
 def open_file(path: str) -> Any:

@@ -276,11 +276,10 @@ def check_parity(
     """
     differences = np.abs(detector.scores(X).astype(np.float64) - expected)
     # Where the scores hardly differ, what float32 rounds off them counts.
-    of_range = PARITY * max(float(np.ptp(expected)), 1e-2 * float(np.abs(expected).max()), 1e-6)
-    allowed = np.full(len(expected), of_range) if rounding is None else np.maximum(of_range, rounding)
-    if not (differences <= allowed).all() or not math.isfinite(
-        of_range
-    ):  # NaN and infinite scores are no parity either
+    tolerance = PARITY * max(float(np.ptp(expected)), 1e-2 * float(np.abs(expected).max()), 1e-6)
+    allowed = np.full(len(expected), tolerance) if rounding is None else np.maximum(tolerance, rounding)
+    # NaN and infinite scores are no parity either.
+    if not (differences <= allowed).all() or not math.isfinite(tolerance):
         worst = int(np.argmax(np.where(np.isnan(differences), math.inf, differences - allowed)))
         raise ScoreMismatch(
             f"{detector.name}: compiled scores differ by {differences[worst]:.2g} from those of the trained detector, "

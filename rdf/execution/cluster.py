@@ -69,8 +69,8 @@ def open_cluster(kind: str, workers: int) -> Iterator[Client]:
                 opened.enter_context(cluster)
             client = opened.enter_context(Client(cluster, timeout=CONNECTING))
         except (OSError, ValueError, RuntimeError, subprocess.TimeoutExpired) as error:
-            said = str(error) or "no answer"
-            raise ClusterError(f"--cluster {kind}: {said}; {_REMEDIES.get(kind, _ADDRESS)}") from error
+            reason = str(error) or "no answer"
+            raise ClusterError(f"--cluster {kind}: {reason}; {_REMEDIES.get(kind, _ADDRESS)}") from error
         yield client
 
 
@@ -89,8 +89,8 @@ def _pool(workers: int) -> dask_jobqueue.HTCondorCluster:
     ping = ["condor_ping", "-type", "SCHEDD", "WRITE"]
     asked = subprocess.run(ping, capture_output=True, text=True, timeout=CONNECTING, check=False)
     if asked.returncode:
-        said = next(iter((asked.stderr + asked.stdout).splitlines()), "condor_ping fails")
-        raise OSError(f"no pool answers, or it takes no jobs of this user ({said.strip()})")
+        answer = next(iter((asked.stderr + asked.stdout).splitlines()), "condor_ping fails")
+        raise OSError(f"no pool answers, or it takes no jobs of this user ({answer.strip()})")
     wanted = {"cores": 1, "processes": 1, "memory": WORKER_MEMORY, "disk": WORKER_DISK}
     site = dask.config.get("jobqueue.htcondor")
     configured = {key: site[key] for key in ("memory", "disk") if site[key] is not None}

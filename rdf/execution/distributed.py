@@ -208,7 +208,7 @@ def run_distributed(
                         progress(min(done, source.events), source.events)
                 return running.result()
             except Exception as error:  # noqa: BLE001 - whatever it was, it is told
-                raise _told(error, source, client) from None
+                raise _ending_error(error, source, client) from None
             finally:
                 client.unsubscribe_topic(TOPIC)
                 if not running.done():
@@ -229,7 +229,7 @@ def _refuse_unfit(source: Source) -> None:
         )
 
 
-def _told(error: BaseException, source: Source, client: Client) -> Exception:
+def _ending_error(error: BaseException, source: Source, client: Client) -> Exception:
     """Return the error by which a distributed event loop that broke off ends this program."""
     while isinstance(error, OSError) and error.__context__:  # ROOT's clearing up fails too where workers have died
         error = error.__context__

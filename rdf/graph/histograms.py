@@ -197,14 +197,14 @@ def _book_scores(booking: _Booking, plan: HistogramPlan) -> None:
         empty = ROOT.TH1D(name, f"{_capitalised(title)};{title};events", *bins)
         booking.add_counts(HistogramKey(Kind.SCORES, Selection.ALL, name), empty, [name])
         for label in LABELS if plan.labelled else ():
-            of_label = titles(_capitalised(title) + _of_events(label), title, "events")
-            booking.add_counts(HistogramKey(Kind.SCORES, label, name), ROOT.TH1D(name, of_label, *bins), [name])
+            label_titles = titles(_capitalised(title) + _of_events(label), title, "events")
+            booking.add_counts(HistogramKey(Kind.SCORES, label, name), ROOT.TH1D(name, label_titles, *bins), [name])
         if plan.plane:
             key = HistogramKey(Kind.PLANES, Selection.ALL, f"{name}_{'_'.join(plan.plane)}")
             axes = [edge for column in plan.plane for edge in _bins(plan.feature_axes[column])]
             axis_titles = (plan.described[column].axis_title for column in plan.plane)
-            of_mean = titles(f"Mean {title}", *axis_titles, f"mean {title}")
-            booking.add_means(key, ROOT.TProfile2D(key.object_name, of_mean, *axes), [*plan.plane, name])
+            mean_titles = titles(f"Mean {title}", *axis_titles, f"mean {title}")
+            booking.add_means(key, ROOT.TProfile2D(key.object_name, mean_titles, *axes), [*plan.plane, name])
 
 
 def _book_agreement(booking: _Booking, plan: HistogramPlan) -> None:
@@ -278,12 +278,12 @@ def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
         entries = histogram.GetEntries() + more[path].GetEntries()
         if key.kind is Kind.CUTFLOW:  # filled bin by bin
             entries = histogram.GetEntries()
-        of_rest = replace(key, remainder=True).path
-        if (rest := total.get(of_rest)) is None:
+        rest_path = replace(key, remainder=True).path
+        if (rest := total.get(rest_path)) is None:
             histogram.Add(more[path])
             histogram.SetEntries(entries)
             continue
-        other = (more[path], more[of_rest])
+        other = (more[path], more[rest_path])
         sums = [
             _added(*(np.array(array(h)) for h in (histogram, rest, *other))) for array in (_contents, _squared_weights)
         ]
@@ -348,10 +348,10 @@ def _add_sums(filled: dict[str, Any]) -> None:
     for key in [key for key in keys if key.selection == normal]:
         total = _clone(filled[key.path])
         total.Add(filled[replace(key, selection=anomalous).path])
-        of_all = replace(key, selection=Selection.ALL)
+        all_events = replace(key, selection=Selection.ALL)
         total.SetTitle(titles(str(total.GetTitle()).removesuffix(_of_events(normal)) + _of_events(Selection.ALL)))
-        total.SetName(of_all.object_name)
-        filled[of_all.path] = total
+        total.SetName(all_events.object_name)
+        filled[all_events.path] = total
 
 
 def _label_matrix(matrix: Any, labels: Sequence[str]) -> None:

@@ -73,5 +73,5 @@ def define_scores(
 
 def event_columns(recorded: Sequence[str], detectors: Sequence[str], folds: int = 1) -> list[str]:
     """Return the columns of `events.root`, in order, after those that name the event."""
-    of_scores = [name for name in score_fields(detectors) if name != FOLD or folds > 1]
-    return [*recorded, *of_scores]
+    scored = [name for name in score_fields(detectors) if name != FOLD or folds > 1]
+    return [*recorded, *scored]

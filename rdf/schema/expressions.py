@@ -281,26 +281,26 @@ class _Parser:
 def outside_grammar(
     definitions: Mapping[str, Definition],
     selection: Mapping[str, Objects],
-    of_file: Collection[str] | None = None,
-    of_schema: Collection[str] = (),
+    file_columns: Collection[str] | None = None,
+    schema_columns: Collection[str] = (),
 ) -> list[str]:
     """Return what in models is not of the grammar: each expression, with the reason; in ASCII that can be printed.
 
     Args:
         definitions: columns that the models bring.
         selection: their conditions on objects.
-        of_file: names of the file's columns; None where they are not known yet, and any name may be that of a column.
-        of_schema: columns that the schema defines.
+        file_columns: names of the file's columns; None where they are not known yet, and any name may be a column's.
+        schema_columns: columns that the schema defines.
     """
-    made = {*CANONICAL, *PHYSICS, *INTERMEDIATE, *of_schema}
+    made = {*CANONICAL, *PHYSICS, *INTERMEDIATE, *schema_columns}
     found = []
     for name, definition in definitions.items():
         if not name.isascii():
             found.append(f"define {name[:_SHOWN]!a}: a name has no other letters than a to z")
-        columns = None if of_file is None else {*of_file, *made, *definitions.keys() - {name}}
+        columns = None if file_columns is None else {*file_columns, *made, *definitions.keys() - {name}}
         found += _fault(f"define {name!a}", definition.expression, columns)
     for kind, objects in selection.items():
-        found += _fault(f"objects.{kind}.where", objects.where, of_file) if objects.where else []
+        found += _fault(f"objects.{kind}.where", objects.where, file_columns) if objects.where else []
     if len(definitions) > EXPRESSIONS:
         found.append(f"define: {len(definitions)} columns, {EXPRESSIONS} are allowed")
     return found

@@ -254,12 +254,12 @@ _ABSENT_FRIEND = "absent friend"
 
 def _absent_friends(tree: Any) -> tuple[str, ...]:
     """Return which friends of a TTree are gone; from then on trees are read without such friends, and say so."""
-    told = [str(info.GetTitle()) for info in tree.GetUserInfo() if info.GetName() == _ABSENT_FRIEND]
+    absent = [str(info.GetTitle()) for info in tree.GetUserInfo() if info.GetName() == _ABSENT_FRIEND]
     if tree.GetListOfFriends():
         include_kernels("sources/friends")
-        told += [str(friend) for friend in ROOT.friends.absent(tree)]
+        absent += [str(friend) for friend in ROOT.friends.absent(tree)]
         ROOT.friends.forget_absent(_ABSENT_FRIEND)
-    return tuple(told)
+    return tuple(absent)
 
 
 def _is_ttree(kind: str) -> bool:
