@@ -115,7 +115,7 @@ def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Re
 
     # The drawing processes start now, so that they are ready when there is something to draw.
     with plotting.drawing.pool.Workers() as workers, held_output(folder, inputs_of(configuration, inputs)) as staging:
-        part = _part_to_test(models, inputs)
+        event_filter = _events_to_test(models, inputs)
         prepared = _prepare_all(configuration, inputs, models, staging, record.timings)
         explained: dict[str, list[float]] = {}
         engine = Local()
@@ -125,7 +125,8 @@ def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Re
             models, explained = _train(configuration, prepared, engine, staging, record.timings)
         recipe = models.model_copy(update={"observables": []})
         prepared = [
-            replace(sample, graph=replace(sample.graph, recipe=recipe, event_filter=part)) for sample in prepared
+            replace(sample, graph=replace(sample.graph, recipe=recipe, event_filter=event_filter))
+            for sample in prepared
         ]
         first = prepared[0]
         with spinner(error_console(), "compiling detectors"):
@@ -138,7 +139,7 @@ def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Re
         found = EvaluationFindings(
             sample=_together([sample.data for sample in prepared]),
             samples=tested.samples,
-            part=part,
+            part=event_filter,
             training=recorded_training(models.training),
             threads=first.threads,
             warnings=tuple(dict.fromkeys(warning for sample in prepared for warning in sample.warnings)),
@@ -173,8 +174,8 @@ def _of_sample(configuration: AnalysisConfiguration, sample: str, **changes: Any
     return RunConfiguration.model_validate({**common, "sample": sample, **changes})
 
 
-def _part_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str | None:
-    """Return which events to test: all, or those that the models were not trained on."""
+def _events_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str | None:
+    """Return the condition on the events to test, those that the models were not trained on; None for all events."""
     if models is None:
         return TEST_HALF
     if models.training.folds > 1 or not any(_was_read(sample, inputs) for sample in models.training.samples):
@@ -198,7 +199,7 @@ def _was_read(sample: TrainingSample, inputs: Sequence[RunInput]) -> bool:
     read = {*sample.sha256, *sample.files}
     return any(
         (data.tree or load_schema(data.schema_name).tree) == sample.tree
-        and not read.isdisjoint(part for file in data.files for part in (file.sha256, file.path))
+        and not read.isdisjoint(name for file in data.files for name in (file.sha256, file.path))
         for data in inputs
     )
 
@@ -276,7 +277,9 @@ def _train(
         ]
     detectors = configuration.detectors or tuple(DETECTORS)
     with timings.stage("training"):
-        return train_models(rows, prepared[0].graph.recipe, configuration, detectors, staging, part=TRAINING_HALF)
+        return train_models(
+            rows, prepared[0].graph.recipe, configuration, detectors, staging, event_filter=TRAINING_HALF
+        )
 
 
 def _together(inputs: Sequence[RunInput]) -> Sample | SampleHeader:

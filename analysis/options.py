@@ -21,7 +21,7 @@ LONGEST_REASON = 1000
 """Characters of what is wrong with a value: it may repeat the value."""
 
 _PYDANTIC_STEPS = ("[key]", "str", "tuple[str, ...]")
-"""Parts of pydantic's places that stand for a key or a type and not for what the user wrote."""
+"""Steps in pydantic's places that stand for a key or a type and not for what the user wrote."""
 
 
 def option_name(field: str) -> str:

@@ -26,19 +26,19 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def cache_folder(part: str = "") -> Path:
+def cache_folder(name: str = "") -> Path:
     """Return the user's cache folder (`XDG_CACHE_HOME` moves it), or a folder in it, which is made if need be.
 
     Where somebody else could have written there, a folder of this process takes its place, which is removed at its
     end; stderr says so once. Where the folder cannot be made, whoever writes there meets the reason.
 
     Args:
-        part: name of the folder in the cache.
+        name: of the folder in the cache.
 
     Raises:
         CacheUnusable: the cache is not safe, and nothing can take its place.
     """
-    folder = named_folder() / part
+    folder = named_folder() / name
     for place in dict.fromkeys((named_folder(), folder)):
         if fault := close_to_others(place):
             folder = _replacement(place, fault).path / folder.relative_to(place)

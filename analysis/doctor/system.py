@@ -94,7 +94,7 @@ class Machine:
             return f"{by_hand}, or have conda bring all: conda env create -f environment.yml"
         packages = " ".join(PACKAGES[self.family][need] for need in needs)
         command = f"{INSTALLERS[self.family]} {packages}"
-        return command if self.is_root else " && ".join(f"sudo {part}" for part in command.split(" && "))
+        return command if self.is_root else " && ".join(f"sudo {each}" for each in command.split(" && "))
 
     def lacks(self, what: str, why: str, needs: Sequence[str], optional: bool = False) -> Finding:
         """Return the finding that something is not there, with this machine's remedy."""

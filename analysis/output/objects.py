@@ -24,8 +24,10 @@ def described(collected: CollectedObjects) -> list[EventObjects]:
     events = []
     for place, found in enumerate(collected.events, start=1):
         kinds: dict[str, dict[str, Numbers]] = {}
-        for (kind, part), numbers in zip(collected.names, found.parts, strict=True):
-            kinds.setdefault(kind, {})[part] = [number if math.isfinite(number) else math.nan for number in numbers]
+        for (kind, attribute), numbers in zip(collected.names, found.numbers, strict=True):
+            kinds.setdefault(kind, {})[attribute] = [
+                number if math.isfinite(number) else math.nan for number in numbers
+            ]
         run, block, event = found.ids
         events.append(
             EventObjects(
@@ -54,25 +56,25 @@ def write_objects(staging: Path, events: Sequence[EventObjects]) -> None:
     (staging / OBJECTS_JSON).write_text(objects_text(placed), encoding="utf-8")
 
 
-def _jets(parts: Mapping[str, Numbers]) -> tuple[Jet, ...]:
-    columns = zip(parts["pt"], parts["eta"], parts["phi"], strict=True)
+def _jets(attributes: Mapping[str, Numbers]) -> tuple[Jet, ...]:
+    columns = zip(attributes["pt"], attributes["eta"], attributes["phi"], strict=True)
     return tuple(Jet(pt=pt, eta=eta, phi=phi) for pt, eta, phi in columns)
 
 
-def _leptons(parts: Mapping[str, Numbers]) -> tuple[Lepton, ...]:
-    unknown = [None] * len(parts["pt"])
-    charges, flavours = parts.get("charge", unknown), parts.get("flavour", unknown)
-    columns = zip(parts["pt"], parts["eta"], parts["phi"], charges, flavours, strict=True)
+def _leptons(attributes: Mapping[str, Numbers]) -> tuple[Lepton, ...]:
+    unknown = [None] * len(attributes["pt"])
+    charges, flavours = attributes.get("charge", unknown), attributes.get("flavour", unknown)
+    columns = zip(attributes["pt"], attributes["eta"], attributes["phi"], charges, flavours, strict=True)
     return tuple(
         Lepton(pt=pt, eta=eta, phi=phi, charge=charge, flavour=flavour) for pt, eta, phi, charge, flavour in columns
     )
 
 
-def _megajets(parts: Mapping[str, Numbers]) -> tuple[Megajet, ...]:
-    columns = zip(parts["px"], parts["py"], parts["pz"], parts["energy"], strict=True)
+def _megajets(attributes: Mapping[str, Numbers]) -> tuple[Megajet, ...]:
+    columns = zip(attributes["px"], attributes["py"], attributes["pz"], attributes["energy"], strict=True)
     return tuple(Megajet(px=px, py=py, pz=pz, energy=energy) for px, py, pz, energy in columns)
 
 
-def _met(parts: Mapping[str, Numbers]) -> MissingMomentum:
-    (pt,) = parts["pt"]
-    return MissingMomentum(pt=pt, phi=parts["phi"][0] if "phi" in parts else None)
+def _met(attributes: Mapping[str, Numbers]) -> MissingMomentum:
+    (pt,) = attributes["pt"]
+    return MissingMomentum(pt=pt, phi=attributes["phi"][0] if "phi" in attributes else None)

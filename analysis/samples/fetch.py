@@ -36,8 +36,8 @@ def check_room(files: Iterable[SampleFile], cache: Path) -> None:
     needed = 0
     for file in files:
         if file.published:
-            part = _beside(cache / file.path, ".part")
-            needed += file.published.size - (part.stat().st_size if part.exists() else 0)
+            partial = _beside(cache / file.path, ".part")
+            needed += file.published.size - (partial.stat().st_size if partial.exists() else 0)
             needed += file.size or 0 if file.published.compression else 0
     folder = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
 
@@ -100,17 +100,17 @@ def _sole_fetcher(final: Path) -> Iterator[None]:
 
 
 def _fetch(file: SampleFile, download: Download, final: Path) -> None:
-    part = _beside(final, ".part")
-    _download(download, part)
+    partial = _beside(final, ".part")
+    _download(download, partial)
     if download.compression:
-        sent = SampleFile(path=PurePosixPath(part), size=download.size, adler32=download.adler32)
-        _check_sent(download, part, sent)
+        sent = SampleFile(path=PurePosixPath(partial), size=download.size, adler32=download.adler32)
+        _check_sent(download, partial, sent)
         assert file.size is not None  # the catalogue has it of each file that comes packed
-        _unpack(file, file.size, download, part, final)
+        _unpack(file, file.size, download, partial, final)
     else:
-        _check_sent(download, part, file)
-        part.replace(final)
-        _discard(part)
+        _check_sent(download, partial, file)
+        partial.replace(final)
+        _discard(partial)
 
 
 def _check_reachable(url: str) -> None:
@@ -121,10 +121,10 @@ def _check_reachable(url: str) -> None:
     check_host(host, port, url)
 
 
-def _download(download: Download, part: Path) -> None:
-    # The validator names the version of the remote file of which the part is a beginning (RFC 9110, section 13.1.5).
-    validator = _beside(part, ".validator")
-    have = part.stat().st_size if part.exists() else 0
+def _download(download: Download, partial: Path) -> None:
+    # The validator names the version of the remote file that was begun to download (RFC 9110, section 13.1.5).
+    validator = _beside(partial, ".validator")
+    have = partial.stat().st_size if partial.exists() else 0
     if have == download.size:
         return
     # Without "identity" a server may compress once more, and size and adler32 would be those of something else.
@@ -146,9 +146,9 @@ def _download(download: Download, part: Path) -> None:
                     raise SampleUnavailable(f"{download.url} answers {response.status_code} {response.reason}")
                 _check_announced(response, download, have if resumed else 0)
                 if not resumed:
-                    part.unlink(missing_ok=True)
+                    partial.unlink(missing_ok=True)
                     validator.write_text(_version(response), encoding="latin-1")
-                _receive(response, download, part)
+                _receive(response, download, partial)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise SampleUnavailable(
             f"the download of {download.url} broke off ({type(error).__name__}), the next fetch resumes it"
@@ -159,9 +159,9 @@ def _get(session: requests.Session, url: str, headers: dict[str, str]) -> reques
     return session.get(url, headers=headers, stream=True, timeout=(ADDRESS_TIMEOUT, READ_TIMEOUT))
 
 
-def _receive(response: requests.Response, download: Download, part: Path) -> None:
+def _receive(response: requests.Response, download: Download, partial: Path) -> None:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with part.open("ab") as content, Progress(*columns, TimeRemainingColumn(), console=error_console()) as progress:
+    with partial.open("ab") as content, Progress(*columns, TimeRemainingColumn(), console=error_console()) as progress:
         task = progress.add_task(download.url.rpartition("/")[2], total=download.size, completed=content.tell())
         # The raw stream: some servers label a .gz file "Content-Encoding: gzip", and requests would unpack it.
         # One byte more than is expected is read: then it is not the published file, whatever more would come.
@@ -186,17 +186,17 @@ def _version(response: requests.Response) -> str:
     return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
 
 
-def _check_sent(download: Download, part: Path, file: SampleFile) -> None:
-    if fault := difference(part, file):
-        _discard(part)
+def _check_sent(download: Download, partial: Path, file: SampleFile) -> None:
+    if fault := difference(partial, file):
+        _discard(partial)
         raise ChecksumMismatch(f"{download.url} did not send the published file: {fault}; it was removed, fetch again")
 
 
-def _unpack(file: SampleFile, size: int, download: Download, part: Path, final: Path) -> None:
+def _unpack(file: SampleFile, size: int, download: Download, partial: Path, final: Path) -> None:
     whole = _beside(final, ".unpacked")
     try:
         try:
-            with gzip.open(part) as packed, whole.open("wb") as content:
+            with gzip.open(partial) as packed, whole.open("wb") as content:
                 # A page of zeros unpacks to gigabytes: no more is unpacked than is expected, and one byte.
                 left = size + 1
                 while left and (chunk := packed.read(min(CHUNK, left))):
@@ -205,17 +205,17 @@ def _unpack(file: SampleFile, size: int, download: Download, part: Path, final: 
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             fault = f"not a whole gzip file ({error})"
         if fault:
-            _discard(part)
+            _discard(partial)
             raise ChecksumMismatch(
                 f"{download.url} does not hold the published {file.path}: {fault}; it was removed, fetch again or "
                 "correct the catalogue"
             )
         whole.replace(final)
-        _discard(part)
+        _discard(partial)
     finally:
         whole.unlink(missing_ok=True)
 
 
-def _discard(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    _beside(part, ".validator").unlink(missing_ok=True)
+def _discard(partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    _beside(partial, ".validator").unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from analysis.steps.bookings import BookedCollection, BookedScores, BookedScorin
 from models.folder import Columns, ModelFolder
 from rdf import RNode
 from rdf.graph.fields import ENSEMBLE, LABEL, Fields
-from rdf.schema.displayed_objects import OBJECTS, ObjectParts, object_parts
+from rdf.schema.displayed_objects import OBJECTS, ObjectAttributes, object_attributes
 from rdf.schema.features import Feature
 from rdf.schema.quantities import ID_QUANTITIES
 from rdf.schema.variations import scales
@@ -78,9 +78,9 @@ class EventGraph:
         return (*ID_QUANTITIES, *(LABEL,) * self.labelled, *(OBJECTS,) * bool(self._objects))
 
     @property
-    def _objects(self) -> ObjectParts | None:
+    def _objects(self) -> ObjectAttributes | None:
         """The parts of an event's objects; None where there are none to show."""
-        return object_parts(self.columns)
+        return object_attributes(self.columns)
 
     @property
     def _defined(self) -> dict[str, str]:

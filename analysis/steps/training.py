@@ -76,7 +76,7 @@ def train_models(
     staging: Path,
     *,
     folds: int = 1,
-    part: str | None = None,
+    event_filter: str | None = None,
 ) -> tuple[ModelFolder, dict[str, list[float]]]:
     """Train detectors, and write the model folder and latent.csv.
 
@@ -90,7 +90,7 @@ def train_models(
         detectors: to be trained.
         staging: folder that results are written to.
         folds: of the training.
-        part: of the events that was collected, as a condition.
+        event_filter: C++ condition that the collected events fulfil; None for all events.
 
     Returns:
         The model folder's table, and for each set of points in latent.csv the fractions of the variance that its first
@@ -115,7 +115,7 @@ def train_models(
     trained, left_out = _train(sample.events, detectors, recipe)
     training = Training(
         samples=[c.sample for c in collected],
-        part=part,
+        part=event_filter,
         train_events=configuration.train_events,
         events=len(sample.events.X),
         train_on=configuration.train_on,

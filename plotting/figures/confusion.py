@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from plotting.figures.facts import EvaluationFacts
 from plotting.figures.figure import NamedFigure
-from plotting.figures.sentences import listed, part_text
+from plotting.figures.sentences import fraction_text, listed
 from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluated, Evaluation
 from plotting.style.canvas import new_figure
@@ -35,7 +35,9 @@ class ConfusionFigure(NamedFigure[Evaluation, EvaluationFacts]):
     def caption(self, facts: EvaluationFacts) -> Markup:
         """State how many events each detector calls what they are."""
         tested = {name: found.confusion for name, found in facts.metrics.items()}
-        right = (f"{words(name)} {part_text(confusion.right, confusion.events)}" for name, confusion in tested.items())
+        right = (
+            f"{words(name)} {fraction_text(confusion.right, confusion.events)}" for name, confusion in tested.items()
+        )
         return Markup("Called what they are: {}.").format(listed(right))
 
     def draw(self, data: Evaluation) -> Figure:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from plotting.figures.facts import RunFacts
 from plotting.figures.figure import NamedFigure
-from plotting.figures.sentences import listed, part_text
+from plotting.figures.sentences import fraction_text, listed
 from plotting.results.caption import Caption
 from plotting.results.histograms import Cutflow
 from plotting.results.run import Results
@@ -34,9 +34,9 @@ class CutflowFigure(NamedFigure[Results, RunFacts]):
     def caption(self, facts: RunFacts) -> Markup:
         """State the events after each step, and the share that passes all."""
         steps = facts.record.cutflow
-        parts = [f"{words(step.name)} {count_text(step.events)}" for step in steps]
-        kept = f"{part_text(steps[-1].events, steps[0].events)} pass the whole selection"
-        return Markup("{}; {}.").format(capitalised(listed(parts)), kept)
+        events = [f"{words(step.name)} {count_text(step.events)}" for step in steps]
+        kept = f"{fraction_text(steps[-1].events, steps[0].events)} pass the whole selection"
+        return Markup("{}; {}.").format(capitalised(listed(events)), kept)
 
     def draw(self, data: Results) -> Figure:
         """Draw it."""

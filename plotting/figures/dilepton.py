@@ -89,7 +89,7 @@ def draw_dilepton_mass(mass: Split[Spectrum], caption: Caption) -> Figure:
     everything, flagged = (_between(kind, low, high) for kind in (mass.all, mass.anomalous))
     edges, events = everything.edges, everything.values
     centres, filled = (edges[1:] + edges[:-1]) / 2, events > 0
-    part = upper.stairs(
+    flagged_steps = upper.stairs(
         flagged.values,
         edges,
         fill=True,
@@ -107,7 +107,7 @@ def draw_dilepton_mass(mass: Split[Spectrum], caption: Caption) -> Figure:
         elinewidth=1,
         label=f"all ({count_text(everything.total)})",
     )
-    handles: list[Artist | Container] = [whole, part]
+    handles: list[Artist | Container] = [whole, flagged_steps]
     if everything.outside:
         handles.append(Line2D([], [], ls="", label=f"{count_text(everything.outside)} not on the axis"))
     log_counts(upper, peak=events.max(initial=1.0), smallest=events[filled].min(initial=1.0))

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from plotting.figures.facts import RunFacts
 from plotting.figures.figure import NamedFigure
-from plotting.figures.sentences import listed, part_text, votes_needed
+from plotting.figures.sentences import fraction_text, listed, votes_needed
 from plotting.figures.systematics import systematic_error, variation_text
 from plotting.results.caption import Caption
 from plotting.results.histograms import Variation
@@ -46,7 +46,7 @@ class FlaggedFigure(NamedFigure[Results, RunFacts]):
             f"the {words(name)} flags {count_text(found.flagged)} ({share_text(found.flagged, selected)})"
             for name, found in record.detectors.items()
         ]
-        anomalous = part_text(record.counts.anomalous, selected)
+        anomalous = fraction_text(record.counts.anomalous, selected)
         return Markup("{}. {} are flagged by {}.").format(
             capitalised(listed(by)), anomalous, votes_needed(record.ensemble, record.min_votes)
         )

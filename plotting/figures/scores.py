@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from plotting.figures.facts import RunFacts
 from plotting.figures.figure import ENSEMBLE, DetectorFigure
-from plotting.figures.sentences import part_text, thresholds_text, votes_needed
+from plotting.figures.sentences import fraction_text, thresholds_text, votes_needed
 from plotting.figures.systematics import draw_band, merged, merged_bins, systematic_error, variation_text
 from plotting.results.caption import Caption
 from plotting.results.histograms import Labelled, Spectrum, Variation
@@ -49,14 +49,14 @@ class ScoreFigure(DetectorFigure[Results, RunFacts]):
         """State the events that are flagged, and the thresholds."""
         record = facts.record
         if self.detector == ENSEMBLE:
-            flagged = part_text(record.counts.anomalous, record.counts.selected)
+            flagged = fraction_text(record.counts.anomalous, record.counts.selected)
             return Markup("{} are flagged by {}. The score is the mean rank over the detectors.").format(
                 flagged, votes_needed(record.ensemble, record.min_votes)
             )
         found = record.detectors[self.detector]
         folds = len(found.thresholds)
         above = "the threshold" if folds == 1 else f"the thresholds of the {folds} folds,"
-        flagged = part_text(found.flagged, record.counts.selected)
+        flagged = fraction_text(found.flagged, record.counts.selected)
         return Markup("{} lie above {} {}.").format(flagged, above, thresholds_text(found.thresholds))
 
     def draw(self, data: Results) -> Figure:

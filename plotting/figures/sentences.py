@@ -13,14 +13,14 @@ from plotting.style.markup import metric_text, number_markup, share_text, title_
 from plotting.style.wording import count_text, words
 
 
-def listed(parts: Iterable[Markup | str]) -> Markup:
+def listed(items: Iterable[Markup | str]) -> Markup:
     """Write things one after another, with commas between."""
-    return Markup(", ").join(parts)
+    return Markup(", ").join(items)
 
 
-def part_text(part: float, whole: float, what: str = "events") -> str:
-    """Write a part of a whole: "1,087 of 21,726 events (5.00 %)"."""
-    return f"{count_text(part)} of {count_text(whole)} {what} ({share_text(part, whole)})"
+def fraction_text(number: float, whole: float, what: str = "events") -> str:
+    """Write a number and its share in a whole: "1,087 of 21,726 events (5.00 %)"."""
+    return f"{count_text(number)} of {count_text(whole)} {what} ({share_text(number, whole)})"
 
 
 def split_text(counts: Counts) -> str:

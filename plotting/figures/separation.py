@@ -11,7 +11,7 @@ from markupsafe import Markup
 from plotting.figures.facts import EvaluationFacts
 from plotting.figures.figure import DetectorFigure
 from plotting.figures.scores import score_title
-from plotting.figures.sentences import part_text
+from plotting.figures.sentences import fraction_text
 from plotting.results.caption import Caption
 from plotting.results.evaluation import Evaluated, Evaluation
 from plotting.style.axes import log_counts, number_text, occupied, set_score_axis
@@ -53,8 +53,8 @@ class SeparationFigure(DetectorFigure[Evaluation, EvaluationFacts]):
         threshold = found.threshold
         cut = "" if threshold is None else Markup(" above the threshold {}").format(number_markup(threshold))
         return Markup("{} and {} are flagged{}; AUC {}.").format(
-            part_text(found.confusion.true_positive, found.signal, "signal events"),
-            part_text(found.confusion.false_positive, found.background, "background events"),
+            fraction_text(found.confusion.true_positive, found.signal, "signal events"),
+            fraction_text(found.confusion.false_positive, found.background, "background events"),
             cut,
             metric_text(found.auc.value, found.auc.error),
         )

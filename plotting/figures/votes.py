@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from plotting.figures.facts import RunFacts
 from plotting.figures.figure import NamedFigure
-from plotting.figures.sentences import listed, part_text, votes_needed
+from plotting.figures.sentences import fraction_text, listed, votes_needed
 from plotting.results.caption import Caption
 from plotting.results.run import Agreement, Results
 from plotting.style.axes import log_counts
@@ -43,7 +43,7 @@ class VotesFigure(NamedFigure[Results, RunFacts]):
             f"{number} vote{'' if number == 1 else 's'}: {count_text(events)}"
             for number, events in enumerate(record.agreement.votes)
         ]
-        flagged = part_text(record.counts.anomalous, record.counts.selected)
+        flagged = fraction_text(record.counts.anomalous, record.counts.selected)
         return Markup("{}. {} are flagged by {}.").format(
             listed(votes), flagged, votes_needed(record.ensemble, record.min_votes)
         )

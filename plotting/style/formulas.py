@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import TypeGuard
 
 from plotting.style.house import FAMILY, house_style
-from plotting.style.tlatex import ACCENTS, GREEK, SYMBOLS, Node, Part, Symbol, accented, parse, plain
+from plotting.style.tlatex import ACCENTS, GREEK, SYMBOLS, Command, Element, Symbol, accented, parse, plain
 
 _BASE = re.compile(r"(?:[^\W\d_]+|\d+|\S)$")
 """What at the end of a text carries an index."""
@@ -36,13 +36,13 @@ def axis_text(title: str) -> str:
     """
     title = drawable(title)
     try:
-        nodes = parse(title)
+        elements = parse(title)
     except ValueError:
         return literal(shortened(title, _LONGEST))
-    text = plain(nodes)
+    text = plain(elements)
     if len(text) > _LONGEST:
         return literal(shortened(text, _LONGEST))
-    formula = _formula(nodes)
+    formula = _formula(elements)
     return formula if _can_be_set(formula) else literal(text)
 
 
@@ -82,63 +82,63 @@ def _can_be_set(text: str) -> bool:
     return True
 
 
-def _formula(nodes: Sequence[Node]) -> str:
+def _formula(elements: Sequence[Element]) -> str:
     """Write a title with what is a formula in it between dollars, and text as it is."""
     pieces: list[tuple[bool, str]] = []
-    for node, written, following in zip(nodes, _row(nodes), (*nodes, "")[1:], strict=True):
-        if not isinstance(node, str):
+    for element, written, following in zip(elements, _row(elements), (*elements, "")[1:], strict=True):
+        if not isinstance(element, str):
             pieces.append((True, written))
             continue
-        base = _BASE.search(node) if _is_index(following) else None
-        text = node[: base.start()] if base else node
+        base = _BASE.search(element) if _is_index(following) else None
+        text = element[: base.start()] if base else element
         pieces += [(False, literal(text))] * bool(text) + ([(True, _math(base[0]))] if base else [])
     return "".join(
-        f"${_joined(part for _, part in group)}$" if is_math else "".join(part for _, part in group)
+        f"${_joined(piece for _, piece in group)}$" if is_math else "".join(piece for _, piece in group)
         for is_math, group in groupby(pieces, key=itemgetter(0))
     )
 
 
-def _row(nodes: Sequence[Node]) -> list[str]:
-    """Write parts that stand side by side; a second index of one kind gets an empty base of its own."""
+def _row(elements: Sequence[Element]) -> list[str]:
+    """Write elements that stand side by side; a second index of one kind gets an empty base of its own."""
     written = []
     seen: set[str] = set()
-    for node in nodes:
-        again = _is_index(node) and node.kind in seen
-        if again or not _is_index(node):
+    for element in elements:
+        again = _is_index(element) and element.kind in seen
+        if again or not _is_index(element):
             seen.clear()
-        if _is_index(node):
-            seen.add(node.kind)
-        written.append("{}" * again + _math(node))
+        if _is_index(element):
+            seen.add(element.kind)
+        written.append("{}" * again + _math(element))
     return written
 
 
-def _is_index(node: Node) -> TypeGuard[Part]:
-    return isinstance(node, Part) and node.kind in ("sub", "sup")
+def _is_index(element: Element) -> TypeGuard[Command]:
+    return isinstance(element, Command) and element.kind in ("sub", "sup")
 
 
-def _joined(parts: Iterable[str]) -> str:
-    """Put parts of a formula together; a name that letters would go on is set apart from them."""
-    return _NAME_THEN_LETTER.sub(r"\1 ", "\0".join(parts)).replace("\0", "")
+def _joined(pieces: Iterable[str]) -> str:
+    """Put pieces of a formula together; a name that letters would go on is set apart from them."""
+    return _NAME_THEN_LETTER.sub(r"\1 ", "\0".join(pieces)).replace("\0", "")
 
 
-def _math(node: Node) -> str:
+def _math(element: Element) -> str:
     """Write a part of a title as it stands in a formula."""
-    if isinstance(node, str):
-        return _UPRIGHT.sub(_upright, "".join(_IN_FORMULA.get(character, character) for character in node))
-    if isinstance(node, Symbol):
-        if node.name in _IN_MATHTEXT:
-            return rf"\{_LETTERS.get(node.name, node.name)}"
-        return _IN_FORMULA.get(SYMBOLS[node.name], SYMBOLS[node.name])
-    arguments = [_joined(_row(argument)) for argument in node.arguments]
-    if _is_index(node):
-        mark = "_" if node.kind == "sub" else "^"
-        return f"{mark}{arguments[0]}" if node.short else f"{mark}{{{arguments[0]}}}"
-    if node.kind in ("bf", "it"):
-        return rf"\math{node.kind}{{{arguments[0]}}}"
-    if node.kind in ACCENTS and node.kind not in _ACCENTS:
-        return _math(accented(plain(node.arguments[0]), node.kind))
-    option = f"[{node.option}]" if node.kind == "sqrt" and node.option.isalnum() else ""
-    return rf"\{node.kind}{option}" + "".join(f"{{{argument}}}" for argument in arguments)
+    if isinstance(element, str):
+        return _UPRIGHT.sub(_upright, "".join(_IN_FORMULA.get(character, character) for character in element))
+    if isinstance(element, Symbol):
+        if element.name in _IN_MATHTEXT:
+            return rf"\{_LETTERS.get(element.name, element.name)}"
+        return _IN_FORMULA.get(SYMBOLS[element.name], SYMBOLS[element.name])
+    arguments = [_joined(_row(argument)) for argument in element.arguments]
+    if _is_index(element):
+        mark = "_" if element.kind == "sub" else "^"
+        return f"{mark}{arguments[0]}" if element.short else f"{mark}{{{arguments[0]}}}"
+    if element.kind in ("bf", "it"):
+        return rf"\math{element.kind}{{{arguments[0]}}}"
+    if element.kind in ACCENTS and element.kind not in _ACCENTS:
+        return _math(accented(plain(element.arguments[0]), element.kind))
+    option = f"[{element.option}]" if element.kind == "sqrt" and element.option.isalnum() else ""
+    return rf"\{element.kind}{option}" + "".join(f"{{{argument}}}" for argument in arguments)
 
 
 def _upright(word: re.Match[str]) -> str:

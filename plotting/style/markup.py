@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from plotting.style.tlatex import ACCENTS, SYMBOLS, Node, Symbol, parse
+from plotting.style.tlatex import ACCENTS, SYMBOLS, Element, Symbol, parse
 from plotting.style.wording import with_error
 
 _TAGS = {"sub": "sub", "sup": "sup", "bf": "b", "it": "i"}
@@ -19,29 +19,29 @@ def title_markup(title: str) -> Markup:
     What is no TLatex stands there as it is.
     """
     try:
-        nodes = parse(title)
+        elements = parse(title)
     except ValueError:
         return Markup.escape(title)
-    return _markup(nodes)
+    return _markup(elements)
 
 
-def _markup(nodes: Sequence[Node]) -> Markup:
-    return Markup("").join(map(_node_markup, nodes))
+def _markup(elements: Sequence[Element]) -> Markup:
+    return Markup("").join(map(_element_markup, elements))
 
 
-def _node_markup(node: Node) -> Markup:
-    if isinstance(node, str):
-        return Markup.escape(node)
-    if isinstance(node, Symbol):
-        return Markup.escape(SYMBOLS[node.name])
-    first, *others = map(_markup, node.arguments)
-    if node.kind in _TAGS:
-        return Markup("<{0}>{1}</{0}>").format(_TAGS[node.kind], first)
-    if node.kind == "frac":
+def _element_markup(element: Element) -> Markup:
+    if isinstance(element, str):
+        return Markup.escape(element)
+    if isinstance(element, Symbol):
+        return Markup.escape(SYMBOLS[element.name])
+    first, *others = map(_markup, element.arguments)
+    if element.kind in _TAGS:
+        return Markup("<{0}>{1}</{0}>").format(_TAGS[element.kind], first)
+    if element.kind == "frac":
         return Markup("<sup>{}</sup>⁄<sub>{}</sub>").format(first, others[0])
-    if node.kind == "sqrt":
-        return Markup("<sup>{}</sup>√({})" if node.option else "{}√({})").format(node.option, first)
-    return first + ACCENTS[node.kind]
+    if element.kind == "sqrt":
+        return Markup("<sup>{}</sup>√({})" if element.option else "{}√({})").format(element.option, first)
+    return first + ACCENTS[element.kind]
 
 
 def number_markup(value: float | None) -> Markup:
@@ -70,6 +70,6 @@ def metric_text(value: float | None, error: float | None) -> str:
     return with_error(value, error).replace(" ", "\u00a0")
 
 
-def share_text(part: float, whole: float) -> str:
-    """Write a part of a whole in percent, as "5.00 %" with a space that does not break; "–" of nothing."""
-    return f"{100 * part / whole:.2f}\u00a0%" if whole else "–"
+def share_text(number: float, whole: float) -> str:
+    """Write a share of a whole in percent, as "5.00 %" with a space that does not break; "–" of nothing."""
+    return f"{100 * number / whole:.2f}\u00a0%" if whole else "–"

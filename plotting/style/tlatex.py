@@ -70,7 +70,7 @@ class Symbol:
 
 
 @dataclass(frozen=True)
-class Part:
+class Command:
     """What is more than a row of characters.
 
     Attributes:
@@ -81,34 +81,34 @@ class Part:
     """
 
     kind: str
-    arguments: tuple[tuple[Node, ...], ...]
+    arguments: tuple[tuple[Element, ...], ...]
     option: str = ""
     short: bool = False
 
 
-Node = str | Symbol | Part
+Element = str | Symbol | Command
 
 
-def parse(title: str) -> tuple[Node, ...]:
+def parse(title: str) -> tuple[Element, ...]:
     """Take a title apart.
 
     Raises:
         ValueError: braces do not match, or lie too deep within each other.
     """
-    nodes, end = _sequence(title, 0, 0)
+    elements, end = _sequence(title, 0, 0)
     if end < len(title):
         raise ValueError(f"a brace is closed that was not opened: {title[:100]!r}")
-    return nodes
+    return elements
 
 
-def _sequence(text: str, at: int, depth: int) -> tuple[tuple[Node, ...], int]:
+def _sequence(text: str, at: int, depth: int) -> tuple[tuple[Element, ...], int]:
     """Read up to the end or to a brace that closes; return what was read and where that is."""
     if depth > _DEEPEST:
         raise ValueError("too many braces within each other")
-    nodes: list[Node] = []
+    elements: list[Element] = []
     while at < len(text) and text[at] != "}":
         character = text[at]
-        found: Sequence[Node]
+        found: Sequence[Element]
         if character == "{":
             found, at = _braced(text, at, depth)
         elif character in "_^":
@@ -117,35 +117,35 @@ def _sequence(text: str, at: int, depth: int) -> tuple[tuple[Node, ...], int]:
             found, at = _command(text, at, depth)
         else:
             found, at = [character], at + 1
-        for node in found:
-            if isinstance(node, str) and nodes and isinstance(nodes[-1], str):
-                nodes[-1] += node
+        for element in found:
+            if isinstance(element, str) and elements and isinstance(elements[-1], str):
+                elements[-1] += element
             else:
-                nodes.append(node)
-    return tuple(nodes), at
+                elements.append(element)
+    return tuple(elements), at
 
 
-def _braced(text: str, at: int, depth: int) -> tuple[tuple[Node, ...], int]:
-    nodes, end = _sequence(text, at + 1, depth + 1)
+def _braced(text: str, at: int, depth: int) -> tuple[tuple[Element, ...], int]:
+    elements, end = _sequence(text, at + 1, depth + 1)
     if end >= len(text):
         raise ValueError("a brace is not closed")
-    return nodes, end + 1
+    return elements, end + 1
 
 
-def _index(text: str, at: int, depth: int) -> tuple[Sequence[Node], int]:
+def _index(text: str, at: int, depth: int) -> tuple[Sequence[Element], int]:
     kind = "sub" if text[at] == "_" else "sup"
     if text[at + 1 : at + 2] == "{":
         content, end = _braced(text, at + 1, depth)
-        return [Part(kind, (content,))], end
+        return [Command(kind, (content,))], end
     before = _WORD_BEFORE.search(text[max(0, at - _LONGEST_WORD) : at])
     in_name = kind == "sub" and before is not None and "_" in before[0]
     found = None if in_name else _SHORT_INDEX.match(text, at + 1)
     if found:
-        return [Part(kind, ((found[0],),), short=True)], found.end()
+        return [Command(kind, ((found[0],),), short=True)], found.end()
     return [text[at]], at + 1  # of a name such as my_var_x
 
 
-def _command(text: str, at: int, depth: int) -> tuple[Sequence[Node], int]:
+def _command(text: str, at: int, depth: int) -> tuple[Sequence[Element], int]:
     """Read a command, or leave the character that would begin one as it is."""
     if brackets := _BRACKETS.match(text, at + 1):
         content, end = _braced(text, brackets.end() - 1, depth)
@@ -159,7 +159,7 @@ def _command(text: str, at: int, depth: int) -> tuple[Sequence[Node], int]:
     end = at + 1 + len(name)
     if name in _ARGUMENTS:
         option = _OPTION.match(text, end)
-        arguments: list[tuple[Node, ...]] = []
+        arguments: list[tuple[Element, ...]] = []
         after = option.end() if option else end
         while len(arguments) < _ARGUMENTS[name] and text[after : after + 1] == "{":
             content, after = _braced(text, after, depth)
@@ -169,29 +169,29 @@ def _command(text: str, at: int, depth: int) -> tuple[Sequence[Node], int]:
                 return arguments[0], after
             if name == "splitline":
                 return [*arguments[0], " ", *arguments[1]], after
-            return [Part(name, tuple(arguments), option[1] if option else "")], after
+            return [Command(name, tuple(arguments), option[1] if option else "")], after
     return ([Symbol(name)], end) if name in SYMBOLS else ([text[at]], at + 1)
 
 
-def plain(nodes: Sequence[Node]) -> str:
+def plain(elements: Sequence[Element]) -> str:
     """Write a title as text alone."""
-    return "".join(map(_plain, nodes))
+    return "".join(map(_plain, elements))
 
 
-def _plain(node: Node) -> str:
-    if isinstance(node, str):
-        return node
-    if isinstance(node, Symbol):
-        return SYMBOLS[node.name]
-    first, *others = (plain(argument) for argument in node.arguments)
-    if node.kind in ("sub", "sup"):
-        mark = "_" if node.kind == "sub" else "^"
+def _plain(element: Element) -> str:
+    if isinstance(element, str):
+        return element
+    if isinstance(element, Symbol):
+        return SYMBOLS[element.name]
+    first, *others = (plain(argument) for argument in element.arguments)
+    if element.kind in ("sub", "sup"):
+        mark = "_" if element.kind == "sub" else "^"
         return f"{mark}{first}" if first.isalnum() else f"{mark}({first})"
-    if node.kind == "frac":
+    if element.kind == "frac":
         return f"{_factor(first)}/{_factor(others[0])}"
-    if node.kind == "sqrt":
-        return f"{node.option}√{_factor(first)}"
-    return accented(first, node.kind) if node.kind in ACCENTS else first
+    if element.kind == "sqrt":
+        return f"{element.option}√{_factor(first)}"
+    return accented(first, element.kind) if element.kind in ACCENTS else first
 
 
 def _factor(text: str) -> str:

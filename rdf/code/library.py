@@ -201,13 +201,13 @@ def _clear(folder: Path) -> None:
 
 
 @functools.cache
-def graph_library(part: str) -> Library:
-    """Have a part of the graph's nodes compiled: `events`, `columns` or `scores`; see macros/graph/graph.hxx."""
-    node = f"graph/graph_{part}.cxx"
-    return compile_library(f'#include "{node}"\n', f"macros/{node}", f'#include "{MACROS / "graph/graph.hxx"}"')
+def graph_library(name: str) -> Library:
+    """Have the graph's nodes of one file compiled: `events`, `columns` or `scores`; see macros/graph/graph.hxx."""
+    file = f"graph/graph_{name}.cxx"
+    return compile_library(f'#include "{file}"\n', f"macros/{file}", f'#include "{MACROS / "graph/graph.hxx"}"')
 
 
 if __name__ == "__main__":
     # What every run needs, compiled beforehand: `make install` does it.
-    for compiling in [graph_library(part) for part in ("events", "columns", "scores")]:
+    for compiling in [graph_library(name) for name in ("events", "columns", "scores")]:
         compiling.load()

@@ -106,12 +106,12 @@ class HistogramKey:
             ValueError: the path is that of no histogram of a run.
         """
         remainder, varied = False, ""
-        parts = path.split("/")
-        if parts[0] == REMAINDERS:
-            remainder, parts = True, parts[1:]
-        if parts[0] == VARIATIONS:
-            varied, parts = parts[1], parts[2:]
-        kind, rest = Kind(parts[0]), parts[1:]
+        steps = path.split("/")
+        if steps[0] == REMAINDERS:
+            remainder, steps = True, steps[1:]
+        if steps[0] == VARIATIONS:
+            varied, steps = steps[1], steps[2:]
+        kind, rest = Kind(steps[0]), steps[1:]
         if kind is Kind.MOMENTS:
             return cls(kind, Selection(rest[0]), "", varied, remainder)
         below = _BELOW.get(kind, ())

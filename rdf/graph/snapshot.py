@@ -74,10 +74,10 @@ class Collected:
     def merged(self, other: Collected) -> Collected:
         """Return what one loop over both parts would have collected."""
         collector = self.rows.collector(1)
-        for part in (self, other):
-            if len(part.ids):
+        for each in (self, other):
+            if len(each.ids):
                 # Copies: arrays that have come from elsewhere may be read-only, which PyROOT does not take.
-                collector.add(part.ids.flatten(), part.values.flatten(), len(part.ids))
+                collector.add(each.ids.flatten(), each.values.flatten(), len(each.ids))
         return _collected(self.rows, collector, self.seen + other.seen)
 
 

@@ -138,8 +138,8 @@ def _source_columns(schema: Schema, available: Available) -> dict[str, str]:
         elif kind == REALS:
             columns[f"source_{name}"] = f"objects::view_reals({stated}, {factor!r})"
         elif kind == INTEGERS:
-            part = name.rpartition("_")[2]
-            columns[f"source_{name}"] = f'objects::as_{part}s({stated}, "{name}")'
+            attribute = name.rpartition("_")[2]
+            columns[f"source_{name}"] = f'objects::as_{attribute}s({stated}, "{name}")'
         else:
             columns[f"source_{name}"] = f"static_cast<{kind}>({stated}) * {factor!r}"
     for name in ID_QUANTITIES:
@@ -161,11 +161,11 @@ class _Group:
     """All objects of one kind that a file has.
 
     Attributes:
-        parts: what there is of each -> the column, or the expression, that has it; scales applied.
+        attributes: what there is of each -> the column, or the expression, that has it; scales applied.
         passes: expression for the mask of those that count.
     """
 
-    parts: dict[str, str]
+    attributes: dict[str, str]
     passes: str
 
 
@@ -183,29 +183,33 @@ def _group(
         columns[f"{source}_phi"] = f"objects::compute_phi({source}_px, {source}_py)"
     if "mass" not in has:
         columns[f"{source}_mass"] = f"objects::compute_mass({source}_energy, {source}_pt, {source}_eta)"
-    parts = {part: f"{source}_{part}" for part in ("pt", "eta", "phi", "mass")}
+    attributes = {attribute: f"{source}_{attribute}" for attribute in ("pt", "eta", "phi", "mass")}
     if scale := scales.get("jes" if kind == "jet" else "lepton"):
-        for part in ("pt", "mass"):
-            columns[f"scaled_{kind}_{part}"] = f"{source}_{part} * {scale}"
-            parts[part] = f"scaled_{kind}_{part}"
-    parts |= {part: f"{source}_{part}" for part in ("btag", "charge", "flavour") if part in has}
+        for attribute in ("pt", "mass"):
+            columns[f"scaled_{kind}_{attribute}"] = f"{source}_{attribute} * {scale}"
+            attributes[attribute] = f"scaled_{kind}_{attribute}"
+    attributes |= {
+        attribute: f"{source}_{attribute}" for attribute in ("btag", "charge", "flavour") if attribute in has
+    }
     if kind == "lepton":
-        masks = {f: _mask(columns, parts, f, selection.get(f)) for f in FLAVOURS}
+        masks = {f: _mask(columns, attributes, f, selection.get(f)) for f in FLAVOURS}
         passes = " && ".join(
-            f"objects::where_flavour({parts['flavour']}, {FLAVOURS[f]}, {mask})" for f, mask in masks.items() if mask
+            f"objects::where_flavour({attributes['flavour']}, {FLAVOURS[f]}, {mask})"
+            for f, mask in masks.items()
+            if mask
         )
     else:
-        passes = _mask(columns, parts, kind, selection.get(kind))
-    return _Group(parts, passes or f"objects::Mask({parts['pt']}.size(), 1)")
+        passes = _mask(columns, attributes, kind, selection.get(kind))
+    return _Group(attributes, passes or f"objects::Mask({attributes['pt']}.size(), 1)")
 
 
-def _mask(columns: dict[str, str], parts: Mapping[str, str], kind: str, wanted: Objects | None) -> str:
+def _mask(columns: dict[str, str], attributes: Mapping[str, str], kind: str, wanted: Objects | None) -> str:
     """Add the column of the condition on objects of a kind, and return the expression for which count; "" for all."""
     if wanted is None or wanted == Objects():
         return ""
     lowest = "-HUGE_VAL" if wanted.pt is None else repr(wanted.pt)
     largest = "HUGE_VAL" if wanted.eta is None else repr(wanted.eta)
-    mask = f"objects::passes({parts['pt']}, {parts['eta']}, {lowest}, {largest})"
+    mask = f"objects::passes({attributes['pt']}, {attributes['eta']}, {lowest}, {largest})"
     if not wanted.where:
         return mask
     columns[f"{STATED}{kind}_where"] = wanted.where
@@ -217,16 +221,16 @@ def _joined(columns: dict[str, str], electrons: _Group | None, muons: _Group | N
     groups = {flavour: group for flavour, group in (("electron", electrons), ("muon", muons)) if group}
     if not groups:
         return None
-    flavours = {f: f"ROOT::RVec<int>({group.parts['pt']}.size(), {FLAVOURS[f]})" for f, group in groups.items()}
-    parts = {}
-    for part in ("pt", "eta", "phi", "mass", "charge"):
-        parts[part] = _concatenated([group.parts[part] for group in groups.values()])
-    parts["flavour"] = _concatenated(list(flavours.values()))
+    flavours = {f: f"ROOT::RVec<int>({group.attributes['pt']}.size(), {FLAVOURS[f]})" for f, group in groups.items()}
+    attributes = {}
+    for attribute in ("pt", "eta", "phi", "mass", "charge"):
+        attributes[attribute] = _concatenated([group.attributes[attribute] for group in groups.values()])
+    attributes["flavour"] = _concatenated(list(flavours.values()))
     if len(groups) > 1:
-        for part, expression in parts.items():
-            columns[f"joined_lepton_{part}"] = expression
-            parts[part] = f"joined_lepton_{part}"
-    return _Group(parts, _concatenated([group.passes for group in groups.values()]))
+        for attribute, expression in attributes.items():
+            columns[f"joined_lepton_{attribute}"] = expression
+            attributes[attribute] = f"joined_lepton_{attribute}"
+    return _Group(attributes, _concatenated([group.passes for group in groups.values()]))
 
 
 def _concatenated(expressions: Sequence[str]) -> str:
@@ -234,13 +238,15 @@ def _concatenated(expressions: Sequence[str]) -> str:
 
 
 def _selected(kind: str, group: _Group) -> dict[str, str]:
-    """Return the objects that count, by falling pT: four-vectors `<kind>s`, and `<kind>_<part>` for definitions."""
+    """Return the objects that count, by falling pT: four-vectors `<kind>s`, for definitions `<kind>_<attribute>`."""
     order = f"{kind}_order"
-    pt, eta, phi, mass = (group.parts[part] for part in ("pt", "eta", "phi", "mass"))
+    pt, eta, phi, mass = (group.attributes[attribute] for attribute in ("pt", "eta", "phi", "mass"))
     return {
         order: f"objects::by_falling_pt({pt}, {group.passes})",
         f"{kind}s": f"objects::make_momenta({pt}, {eta}, {phi}, {mass}, {order})",
-        **{f"{kind}_{part}": f"objects::take({column}, {order})" for part, column in group.parts.items()},
+        **{
+            f"{kind}_{attribute}": f"objects::take({column}, {order})" for attribute, column in group.attributes.items()
+        },
     }
 
 
@@ -252,7 +258,7 @@ def _met(columns: Mapping[str, str], jets: _Group | None, scales: Mapping[str, s
             "met_phi": "std::atan2(source_met_py, source_met_px)",
         }
     else:
-        made = {part: f"source_{part}" for part in ("met_pt", "met_phi") if f"source_{part}" in columns}
+        made = {name: f"source_{name}" for name in ("met_pt", "met_phi") if f"source_{name}" in columns}
     if "met_phi" in made and jets and "jes" in scales:
         arguments = f"{made['met_pt']}, {made['met_phi']}, source_jet_pt, source_jet_phi, {scales['jes']}"
         made = {
@@ -274,8 +280,8 @@ def _megajets(columns: Mapping[str, str], scales: Mapping[str, str]) -> dict[str
     made = {}
     if "source_megajet1_px" in columns:
         for i in (1, 2):
-            parts = ", ".join(f"source_megajet{i}_{part}" for part in ("px", "py", "pz", "energy"))
-            made[f"megajet{i}"] = f"ROOT::Math::PxPyPzEVector({parts}){jets}"
+            coordinates = ", ".join(f"source_megajet{i}_{attribute}" for attribute in ("px", "py", "pz", "energy"))
+            made[f"megajet{i}"] = f"ROOT::Math::PxPyPzEVector({coordinates}){jets}"
     for name in ("MR", "HT"):
         if f"source_{name}" in columns:
             made[f"stored_{name}"] = f"source_{name}{jets}"

@@ -11,11 +11,11 @@ OBJECTS = "recorded_objects"
 """Column with the objects of an event, for a display of it."""
 
 _OBJECTS: Mapping[str, Mapping[str, str]] = {
-    "jets": {part: f"jet_{part}" for part in ("pt", "eta", "phi")},
-    "leptons": {part: f"lepton_{part}" for part in ("pt", "eta", "phi", "charge", "flavour")},
+    "jets": {attribute: f"jet_{attribute}" for attribute in ("pt", "eta", "phi")},
+    "leptons": {attribute: f"lepton_{attribute}" for attribute in ("pt", "eta", "phi", "charge", "flavour")},
     "megajets": {
-        part: f"ROOT::RVec<double>{{megajets.first.{get}(), megajets.second.{get}()}}"
-        for part, get in (("px", "Px"), ("py", "Py"), ("pz", "Pz"), ("energy", "E"))
+        attribute: f"ROOT::RVec<double>{{megajets.first.{get}(), megajets.second.{get}()}}"
+        for attribute, get in (("px", "Px"), ("py", "Py"), ("pz", "Pz"), ("energy", "E"))
     },
     "met": {"pt": "met_pt", "phi": "met_phi"},
 }
@@ -23,11 +23,11 @@ _OBJECTS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class ObjectParts:
+class ObjectAttributes:
     """What a sample has of its events' objects.
 
     Attributes:
-        names: (kind, part) of each.
+        names: (kind, attribute) of each.
         expression: of the column `recorded_objects`.
     """
 
@@ -35,7 +35,7 @@ class ObjectParts:
     expression: str
 
 
-def object_parts(columns: Mapping[str, str]) -> ObjectParts | None:
+def object_attributes(columns: Mapping[str, str]) -> ObjectAttributes | None:
     """Return what a sample has of its events' objects; None where it has none that can be drawn.
 
     Megajets are taken where there are no jets to make them of.
@@ -44,15 +44,15 @@ def object_parts(columns: Mapping[str, str]) -> ObjectParts | None:
         columns: as `rdf.schema.columns.physics_columns` gives them.
     """
     found = {
-        (kind, part): expression
-        for kind, parts in _OBJECTS.items()
-        for part, expression in parts.items()
-        if names_in(expression) & {*columns, "megajets", *parts.values()} <= columns.keys()
+        (kind, attribute): expression
+        for kind, attributes in _OBJECTS.items()
+        for attribute, expression in attributes.items()
+        if names_in(expression) & {*columns, "megajets", *attributes.values()} <= columns.keys()
     }
-    kinds = {kind for kind, part in found if part in ("pt", "px")}
+    kinds = {kind for kind, attribute in found if attribute in ("pt", "px")}
     if "jets" in kinds or "leptons" in kinds:
         kinds.discard("megajets")
     if not kinds - {"met"}:
         return None
-    found = {(kind, part): expression for (kind, part), expression in found.items() if kind in kinds}
-    return ObjectParts(tuple(found), f"recorded::collect_objects({', '.join(found.values())})")
+    found = {(kind, attribute): expression for (kind, attribute), expression in found.items() if kind in kinds}
+    return ObjectAttributes(tuple(found), f"recorded::collect_objects({', '.join(found.values())})")

@@ -336,13 +336,13 @@ def load_schema(name: str) -> Schema:
 def _check_four_vectors(schema: Schema, path: Path) -> None:
     """Refuse objects that no four-vector can be made of."""
     for kind in OBJECTS:
-        parts = {name.removeprefix(f"{kind}_") for name in schema.quantities if name.startswith(f"{kind}_")}
-        if not parts:
+        attributes = {name.removeprefix(f"{kind}_") for name in schema.quantities if name.startswith(f"{kind}_")}
+        if not attributes:
             continue
-        if not any(coordinates <= parts for coordinates in COORDINATES) or not parts & MASSES:
+        if not any(coordinates <= attributes for coordinates in COORDINATES) or not attributes & MASSES:
             raise SchemaError(
                 f"{path}: {kind}s need {kind}_pt, _eta, _phi or _px, _py, _pz, and {kind}_mass or _energy; "
-                f"it has {', '.join(sorted(f'{kind}_{part}' for part in parts))}"
+                f"it has {', '.join(sorted(f'{kind}_{attribute}' for attribute in attributes))}"
             )
-        for part in set(EXTRAS[kind]) - {"btag"} - parts:
-            raise SchemaError(f"{path}: {kind}s need {kind}_{part} too; add it to the quantities")
+        for attribute in set(EXTRAS[kind]) - {"btag"} - attributes:
+            raise SchemaError(f"{path}: {kind}s need {kind}_{attribute} too; add it to the quantities")

@@ -97,8 +97,8 @@ def rename(expression: str, names: Mapping[str, str]) -> str:
         expression: names columns.
         names: of columns -> what they are called instead.
     """
-    parts, done = [], 0
+    pieces, done = [], 0
     for token in _names(expression):
-        parts += [expression[done : token.start()], names.get(token[0], token[0])]
+        pieces += [expression[done : token.start()], names.get(token[0], token[0])]
         done = token.end()
-    return "".join([*parts, expression[done:]])
+    return "".join([*pieces, expression[done:]])

@@ -37,10 +37,10 @@ CANONICAL: Mapping[str, str] = {
     **ID_QUANTITIES,
     "weight": "double",
     "label": "int",
-    **{f"{kind}_{part}": REALS for kind in OBJECTS for part in _FOUR_VECTOR},
-    **{f"{kind}_{part}": cpp for kind, extras in EXTRAS.items() for part, cpp in extras.items()},
-    **{f"megajet{i}_{part}": "double" for i in (1, 2) for part in ("px", "py", "pz", "energy")},
-    **{f"met_{part}": "double" for part in ("pt", "phi", "px", "py")},
+    **{f"{kind}_{attribute}": REALS for kind in OBJECTS for attribute in _FOUR_VECTOR},
+    **{f"{kind}_{attribute}": cpp for kind, extras in EXTRAS.items() for attribute, cpp in extras.items()},
+    **{f"megajet{i}_{attribute}": "double" for i in (1, 2) for attribute in ("px", "py", "pz", "energy")},
+    **{f"met_{attribute}": "double" for attribute in ("pt", "phi", "px", "py")},
     **dict.fromkeys(STORED, "double"),
 }
 """Canonical quantity -> its C++ type.

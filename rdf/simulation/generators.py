@@ -61,7 +61,7 @@ def simulated_collisions(
         name: a name out of `PROCESSES`.
         parameters: a value for each of the process's parameters [GeV].
         background: name of the process that gives the other events.
-        signal_fraction: part of the events that `name` gives, if there is a background.
+        signal_fraction: fraction of the events that `name` gives, if there is a background.
     """
     title = PROCESSES[name].title.format_map(parameters)
     if background is None:

@@ -42,13 +42,13 @@ NANOAOD = Layout(
     "collision_simulation::Process",
     {
         **_ID,
-        **{f"Jet_{part}": f"generated.jets.{part}" for part in ("pt", "eta", "phi", "mass")},
+        **{f"Jet_{attribute}": f"generated.jets.{attribute}" for attribute in ("pt", "eta", "phi", "mass")},
         "Jet_btagDeepFlavB": "generated.jets.btag",
         "Jet_jetId": "ROOT::RVec<int>(generated.jets.pt.size(), 6)",  # passes the tight identification
         **{
-            f"{name}_{part}": f"generated.{kind}.{part}"
+            f"{name}_{attribute}": f"generated.{kind}.{attribute}"
             for name, kind in (("Muon", "muons"), ("Electron", "electrons"))
-            for part in ("pt", "eta", "phi", "mass", "charge")
+            for attribute in ("pt", "eta", "phi", "mass", "charge")
         },
         "MET_pt": "generated.met_pt",
         "MET_phi": "generated.met_phi",
@@ -61,7 +61,11 @@ NANOAOD = Layout(
 TRACKS = Layout(
     "tracks",
     "track_simulation::Tracks",
-    {**_ID, **{f"track_{part}": f"generated.{part}" for part in ("pt", "eta", "phi", "d0", "dz")}, **_LABEL},
+    {
+        **_ID,
+        **{f"track_{attribute}": f"generated.{attribute}" for attribute in ("pt", "eta", "phi", "d0", "dz")},
+        **_LABEL,
+    },
     event_bytes=30,
 )
 
@@ -75,9 +79,9 @@ RAZOR = Layout(
         "MR": "generated.MR",
         "Rsq": "generated.Rsq",
         **{
-            f"{part}{i}": f"generated.megajets.{which}.{part}()"
+            f"{attribute}{i}": f"generated.megajets.{which}.{attribute}()"
             for i, which in ((1, "first"), (2, "second"))
-            for part in ("E", "Px", "Py", "Pz")
+            for attribute in ("E", "Px", "Py", "Pz")
         },
         "HT": "generated.HT",
         "MET": "generated.met_pt",
@@ -96,9 +100,9 @@ DIMUON = Layout(
         "Run": "1u",
         "Event": _EVENT,
         **{
-            f"{name}{i}": f"static_cast<{kind}>(generated.muons.{part}[{i - 1}])"
+            f"{name}{i}": f"static_cast<{kind}>(generated.muons.{attribute}[{i - 1}])"
             for i in (1, 2)
-            for name, part, kind in (
+            for name, attribute, kind in (
                 ("pt", "pt", "double"),
                 ("eta", "eta", "double"),
                 ("phi", "phi", "double"),

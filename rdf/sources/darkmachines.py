@@ -29,7 +29,7 @@ _HEAD: Mapping[str, str | None] = {
     "met": "float64",
     "met_phi": "float64",
 }
-_OBJECT = {f"object_{part}": "float64[]" for part in ("energy", "pt", "eta", "phi")}
+_OBJECT = {f"object_{attribute}": "float64[]" for attribute in ("energy", "pt", "eta", "phi")}
 
 COLUMNS: Mapping[str, str] = {
     **{name: kind for name, kind in _HEAD.items() if kind},
@@ -109,10 +109,10 @@ def _read_objects(
 ) -> dict[str, Vectors]:
     """Read the objects of events, a given number for each event, by the numbers of their lines."""
     lines = np.repeat(numbers, counts)  # of each object
-    parts, lengths = _split(objects, ",")
+    cells, lengths = _split(objects, ",")
     for i in np.flatnonzero(lengths != 1 + len(_OBJECT)):
         raise _malformed(source, lines[i], f"object {objects[i].as_py()!r} is not of the form obj,E,pt,eta,phi")
-    names, *columns = (parts[i :: 1 + len(_OBJECT)] for i in range(1 + len(_OBJECT)))
+    names, *columns = (cells[i :: 1 + len(_OBJECT)] for i in range(1 + len(_OBJECT)))
     known = pc.index_in(names, pa.array(list(_OBJECTS)))
     for i in np.flatnonzero(known.is_null()):
         name = names[i].as_py()

@@ -298,22 +298,22 @@ def _reader(source: Path, places: Mapping[str, _Place], sets: Sequence[h5py.Data
     def read(first: int, last: int) -> dict[str, NDArray[Any]]:
         rows = {}
         for data in sets:
-            part = data.fields(fields[data.name]) if data.name in fields else data
-            rows[data.name] = _read_rows(source, data, part, first, last)
+            chosen = data.fields(fields[data.name]) if data.name in fields else data
+            rows[data.name] = _read_rows(source, data, chosen, first, last)
         return {name: place.values(rows[place.data.name]) for name, place in places.items()}
 
     return read
 
 
-def _read_rows(source: Path, data: h5py.Dataset, part: Any, first: int, last: int) -> NDArray[Any]:
-    """Read rows of a data set, or of a part of its fields."""
+def _read_rows(source: Path, data: h5py.Dataset, chosen: Any, first: int, last: int) -> NDArray[Any]:
+    """Read rows of a data set, or of the chosen ones of its fields."""
     with _readable(source, f": data set {data.name!r}"):
-        rows: NDArray[Any] = part[first:last]
+        rows: NDArray[Any] = chosen[first:last]
     return rows
 
 
 def _chunk_rows(data: h5py.Dataset) -> int:
-    """Return how many rows HDF5 unpacks at once, whatever part of them is read."""
+    """Return how many rows HDF5 unpacks at once, also where fewer are read."""
     return int(data.chunks[0]) if data.chunks else 1
 
 

@@ -106,8 +106,8 @@ class Source:
         if not self.needs_numbers:
             return head
         first = [self.skipped + sum(self.entries[:i]) for i in range(len(self.files))]
-        parts = [f"{path}/{self.tree}" for path in self.paths]
-        return ROOT.graph.number_entries(ROOT.RDF.AsRNode(head), parts, first, SOURCE_ROW)
+        trees = [f"{path}/{self.tree}" for path in self.paths]
+        return ROOT.graph.number_entries(ROOT.RDF.AsRNode(head), trees, first, SOURCE_ROW)
 
 
 def open_source(
