@@ -61,7 +61,7 @@ public:
       fStarted = Clock::now();
       fThread = std::thread([this, results] {
          try {
-            const read_errors::Watch watch;
+            const read_errors::Sentry sentry;
             ROOT::RDF::RunGraphs(results);
          } catch (...) {
             fError = std::current_exception();

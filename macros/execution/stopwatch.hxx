@@ -47,22 +47,22 @@ public:
    // An event begins in a slot; the time since the last word was that of writing the event before.
    void begin(unsigned int slot)
    {
-      auto &watch = fSlots[slot];
+      auto &timing = fSlots[slot];
       mark(slot, kWriting);
-      watch.running = watch.events++ % kEvery == 0;
-      if (watch.running)
-         watch.last = ticks();
+      timing.running = timing.events++ % kEvery == 0;
+      if (timing.running)
+         timing.last = ticks();
    }
 
    // Count the time since the slot's last word to a stage.
    void mark(unsigned int slot, std::size_t stage)
    {
-      auto &watch = fSlots[slot];
-      if (!watch.running || stage >= kStages)
+      auto &timing = fSlots[slot];
+      if (!timing.running || stage >= kStages)
          return;
       const auto now = ticks();
-      watch.taken[stage] += now - watch.last;
-      watch.last = now;
+      timing.taken[stage] += now - timing.last;
+      timing.last = now;
    }
 
    // Seconds that a stage took in all events and slots, from those that were looked at; to be asked when the loop has

@@ -42,10 +42,10 @@ RNode number_entries(RNode head, const Names &files, const std::vector<unsigned 
                      const std::string &column);
 
 // Define columns, all of which are computed at once of the columns `read`; make: address of the recorded::MakeComputation
-// of the function that does it. names: of its parts, in their order. there: those of them that a file has already. watch:
-// may be null.
+// of the function that does it. names: of its parts, in their order. there: those of them that a file has already.
+// stopwatch: may be null.
 RNode define_columns(RNode events, std::uintptr_t make, const Names &read, const Names &names, const Names &there,
-                     stopwatch::Stopwatch *watch);
+                     stopwatch::Stopwatch *stopwatch);
 
 // Define a scale, 1 and varied by relative sizes in two directions.
 RNode vary_scale(RNode events, const std::string &column, double up, double down, const Names &directions,
@@ -80,7 +80,7 @@ public:
    double seconds_in_all() const;
    // What the stages took, over all slots.
    double seconds_of(std::size_t stage) const;
-   stopwatch::Stopwatch *watch() const;
+   stopwatch::Stopwatch *get_stopwatch() const;
 };
 
 // The number of cuts and of events that passed each, once the loop has ended.
@@ -147,7 +147,7 @@ public:
 };
 
 // Define the column kScores, and columns of the fields of it, each with a name.
-RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
+RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *stopwatch, const Names &columns,
                     const Fields &fields);
 
 // Book the writing of columns to an RNTuple in a file that is there already.
@@ -172,8 +172,8 @@ public:
    // of them is 1.
    std::size_t add_products(const TH1 &empty, const Fields &fields, bool with_one, Selection selection);
    // Of the variations of the graph's scales too, if `varied`.
-   // `watch` may be null.
-   RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *watch);
+   // `stopwatch` may be null.
+   RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *stopwatch);
    // "nominal", and the others if there are.
    Names variations() const;
    // A filled histogram, which stays this object's.

@@ -88,14 +88,14 @@ class First final : public Define<First> {
    };
    MakeComputation *fMake;
    Types fTypes;
-   stopwatch::Stopwatch *fWatch;
+   stopwatch::Stopwatch *fStopwatch;
    std::vector<Slot> fSlots;
 
 public:
    First(const std::string &name, MakeComputation *make, const std::type_info &type, const Names &read,
-         const Types &types, stopwatch::Stopwatch *watch, const RColumnRegister &known, RLoopManager &loop,
+         const Types &types, stopwatch::Stopwatch *stopwatch, const RColumnRegister &known, RLoopManager &loop,
          const std::string &variation)
-      : Define(name, type, read, known, loop, variation), fMake(make), fTypes(types), fWatch(watch),
+      : Define(name, type, read, known, loop, variation), fMake(make), fTypes(types), fStopwatch(stopwatch),
         fSlots(loop.GetNSlots())
    {
       for (auto &slot : fSlots) {
@@ -107,7 +107,7 @@ public:
 
    std::unique_ptr<RDefineBase> varied(const std::string &variation) const
    {
-      return std::make_unique<First>(fName, fMake, fTypeId, fColumnNames, fTypes, fWatch, fColRegister, *fLoopManager,
+      return std::make_unique<First>(fName, fMake, fTypeId, fColumnNames, fTypes, fStopwatch, fColRegister, *fLoopManager,
                                      variation);
    }
 
@@ -135,11 +135,11 @@ public:
       for (std::size_t i = 0; i < here.readers.size(); ++i)
          if (!(here.places[i] = here.readers[i]->TryGet<void>(entry)))
             throw std::out_of_range("column " + fColumnNames[i] + " has no value for entry " + std::to_string(entry));
-      if (fWatch)
-         fWatch->mark(slot, stopwatch::kRead);
+      if (fStopwatch)
+         fStopwatch->mark(slot, stopwatch::kRead);
       here.computation->compute(here.places.data());
-      if (fWatch)
-         fWatch->mark(slot, stopwatch::kColumns);
+      if (fStopwatch)
+         fStopwatch->mark(slot, stopwatch::kColumns);
       here.done = entry;
    }
 };
@@ -207,7 +207,7 @@ public:
 } // namespace
 
 RNode define_columns(RNode events, std::uintptr_t make, const Names &read, const Names &names, const Names &there,
-                     stopwatch::Stopwatch *watch)
+                     stopwatch::Stopwatch *stopwatch)
 {
    const auto made = reinterpret_cast<MakeComputation *>(make);
    const std::unique_ptr<Computation> computation(made());
@@ -220,7 +220,7 @@ RNode define_columns(RNode events, std::uintptr_t make, const Names &read, const
       const auto &type = *parts.at(i).type;
       head.check(names[i], known.count(names[i]));
       if (i == 0)
-         head.define<First>(names[i], made, type, columns, types, watch);
+         head.define<First>(names[i], made, type, columns, types, stopwatch);
       else
          head.define<Other>(names[i], i, type, names[0]);
    }

@@ -50,9 +50,9 @@ RNode number_entries(RNode head, const Names &files, const std::vector<unsigned 
 }
 
 struct EventLoop::State {
-   stopwatch::Stopwatch watch;
+   stopwatch::Stopwatch stage_times;
    event_loop::EventLoop loop;
-   explicit State(unsigned int slots) : watch(slots), loop(slots) {}
+   explicit State(unsigned int slots) : stage_times(slots), loop(slots) {}
 };
 
 EventLoop::EventLoop(unsigned int slots) : fState(std::make_shared<State>(slots)) {}
@@ -70,7 +70,7 @@ RNode EventLoop::begin_range(RNode head, const std::string &name, unsigned int f
 RNode EventLoop::begin(RNode head, const std::string &name)
 {
    const auto tick = [state = fState](unsigned int slot) {
-      state->watch.begin(slot);
+      state->stage_times.begin(slot);
       return state->loop.tick(slot);
    };
    return head.Filter(tick, {"rdfslot_"}, name);
@@ -108,12 +108,12 @@ double EventLoop::seconds_in_all() const
 
 double EventLoop::seconds_of(std::size_t stage) const
 {
-   return fState->watch.seconds(stage);
+   return fState->stage_times.seconds(stage);
 }
 
-stopwatch::Stopwatch *EventLoop::watch() const
+stopwatch::Stopwatch *EventLoop::get_stopwatch() const
 {
-   return &fState->watch;
+   return &fState->stage_times;
 }
 
 RNode select_finite(RNode events, unsigned int features, const std::string &name)

@@ -81,7 +81,7 @@ private:
    std::shared_ptr<const Plan> fPlan;
    std::shared_ptr<Filled> fResult;
    std::vector<Slot> fSlots;
-   stopwatch::Stopwatch *fWatch;
+   stopwatch::Stopwatch *fStopwatch;
 
    void fill(Slot &slot, int selection, const recorded::Event &event, const scoring::Scores &scores)
    {
@@ -122,8 +122,8 @@ private:
 
 public:
    FillHistograms(std::shared_ptr<const Plan> plan, std::shared_ptr<Filled> result, unsigned int slots,
-                  stopwatch::Stopwatch *watch)
-      : fPlan(std::move(plan)), fResult(std::move(result)), fSlots(slots), fWatch(watch)
+                  stopwatch::Stopwatch *stopwatch)
+      : fPlan(std::move(plan)), fResult(std::move(result)), fSlots(slots), fStopwatch(stopwatch)
    {
       for (auto &slot : fSlots) {
          for (const auto &empty : fPlan->empty)
@@ -152,16 +152,16 @@ public:
    void InitTask(TTreeReader *, unsigned int) {}
    void Exec(unsigned int slot, const recorded::Event &event, const scoring::Scores &scores)
    {
-      if (fWatch)
-         fWatch->mark(slot, stopwatch::kWriting); // by what was booked before
+      if (fStopwatch)
+         fStopwatch->mark(slot, stopwatch::kWriting); // by what was booked before
       fill(fSlots[slot], Histograms::kAll, event, scores);
       fill(fSlots[slot], scores.flagged ? Histograms::kAnomalous : Histograms::kNormal, event, scores);
       if (event.label == 1)
          fill(fSlots[slot], Histograms::kSignal, event, scores);
       else if (event.label == 0)
          fill(fSlots[slot], Histograms::kBackground, event, scores);
-      if (fWatch)
-         fWatch->mark(slot, stopwatch::kHistograms);
+      if (fStopwatch)
+         fStopwatch->mark(slot, stopwatch::kHistograms);
    }
    void Finalize()
    {
@@ -190,7 +190,7 @@ public:
    {
       auto &made = *static_cast<std::shared_ptr<Filled> *>(result);
       *made = {}; // those of the nominal result
-      return {fPlan, made, static_cast<unsigned int>(fSlots.size()), fWatch};
+      return {fPlan, made, static_cast<unsigned int>(fSlots.size()), fStopwatch};
    }
 
 private:

@@ -192,13 +192,13 @@ std::vector<std::vector<float>> TopObjects::values() const
    return values;
 }
 
-RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *watch, const Names &columns,
+RNode define_scores(RNode events, const scoring::Ensemble &ensemble, stopwatch::Stopwatch *stopwatch, const Names &columns,
                     const Fields &of_columns)
 {
-   const auto score = [ensemble, watch](unsigned int slot, const recorded::Event &event) {
-      return ensemble(slot, event.event, event.values, [slot, watch](std::size_t i) {
-         if (watch)
-            watch->mark(slot, stopwatch::kDetectors + i);
+   const auto score = [ensemble, stopwatch](unsigned int slot, const recorded::Event &event) {
+      return ensemble(slot, event.event, event.values, [slot, stopwatch](std::size_t i) {
+         if (stopwatch)
+            stopwatch->mark(slot, stopwatch::kDetectors + i);
       });
    };
    events = events.DefineSlot(kScores, score, {kEvent});
@@ -264,10 +264,10 @@ std::size_t Histograms::add_products(const TH1 &empty, const Fields &fields, boo
    return number;
 }
 
-RResultHandle Histograms::book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *watch)
+RResultHandle Histograms::book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *stopwatch)
 {
    auto filled = std::make_shared<Filled>();
-   fState->result = events.Book<recorded::Event, scoring::Scores>(FillHistograms(fState->plan, filled, slots, watch),
+   fState->result = events.Book<recorded::Event, scoring::Scores>(FillHistograms(fState->plan, filled, slots, stopwatch),
                                                                   {kEvent, kScores});
    if (varied)
       fState->varied = ROOT::RDF::Experimental::VariationsFor(*fState->result);

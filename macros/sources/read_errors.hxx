@@ -12,7 +12,7 @@
 
 namespace read_errors {
 
-inline std::atomic<int> watching{0};
+inline std::atomic<int> sentries{0};
 inline ErrorHandlerFunc_t told_before = nullptr;
 
 // Whether an error of this method ends the reading. Others are told as ever: of writing, since a destructor that writes
@@ -31,24 +31,24 @@ inline bool of_reading(std::string_view location)
 inline void handle(int level, bool abort, const char *location, const char *message)
 {
    // While another exception is on its way a second one would end the process.
-   if (level >= kError && watching > 0 && !std::uncaught_exceptions() && location && of_reading(location))
+   if (level >= kError && sentries > 0 && !std::uncaught_exceptions() && location && of_reading(location))
       throw std::runtime_error(std::string(location) + ": " + message);
    told_before(level, abort, location, message);
 }
 
 // An object of this class makes ROOT's errors of reading exceptions, in all threads, for as long as it lives.
-class Watch {
+class Sentry {
 public:
-   Watch()
+   Sentry()
    {
       const auto before = SetErrorHandler(handle);
       if (!told_before) // asked once only: two copies of this code would ask each other for ever
          told_before = before;
-      ++watching;
+      ++sentries;
    }
-   Watch(const Watch &) = delete;
-   Watch &operator=(const Watch &) = delete;
-   ~Watch() { --watching; }
+   Sentry(const Sentry &) = delete;
+   Sentry &operator=(const Sentry &) = delete;
+   ~Sentry() { --sentries; }
 };
 
 } // namespace read_errors

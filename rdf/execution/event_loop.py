@@ -79,7 +79,7 @@ class Pass:
     @property
     def stopwatch(self) -> Any:
         """The stopwatch that columns and detectors tell what they have done."""
-        return self._loop.watch()
+        return self._loop.get_stopwatch()
 
     @property
     def processed(self) -> int:

@@ -272,7 +272,7 @@ def _is_ttree(kind: str) -> bool:
 def _reading(file: str, local: LocalFiles) -> Iterator[None]:
     """Turn whatever ROOT says or throws while it reads a file into one line about that file."""
     include_kernels("sources/read_errors")
-    watch = ROOT.read_errors.Watch()
+    sentry = ROOT.read_errors.Sentry()
     try:
         with captured_stderr():
             yield
@@ -282,7 +282,7 @@ def _reading(file: str, local: LocalFiles) -> Iterator[None]:
         local.check_unchanged()
         raise UnreadableFile(f"{file} is damaged ({local.named(first_reason(error))}); get it again") from error
     finally:
-        watch.__destruct__()
+        sentry.__destruct__()
 
 
 def _available(file: str, schema: Schema, local: LocalFiles) -> tuple[Available, dict[str, str]]:
