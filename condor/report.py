@@ -9,7 +9,7 @@ from analysis.console.program import output_console
 from analysis.console.summary import UNWRAPPED, print_rows, rows
 from condor.folder import BatchFolder
 from condor.plan import Plan
-from condor.status import Batch, BatchStatus, NodeStatus, State, is_released, remedy, troubles
+from condor.status import BatchState, BatchStatus, NodeStatus, State, is_released, remedy, troubles
 
 LISTED = 20
 """Nodes that `status` has a line for, at most."""
@@ -68,13 +68,13 @@ def _state(status: BatchStatus) -> Text:
     if status.merged:
         return Text(f"done: the result is in {output}", style="green")
     match status.state:
-        case Batch.PREPARED:
+        case BatchState.PREPARED:
             return Text(f"{status.state}; {again}", style="yellow")
-        case Batch.RUNNING:
+        case BatchState.RUNNING:
             return Text(f"{status.state}, round {status.round}")
-        case Batch.HELD:
+        case BatchState.HELD:
             return Text(f"its DAGMan is {status.state}: {status.reason}; condor_release lets it go on", style="yellow")
-        case Batch.ENDED:
+        case BatchState.ENDED:
             return Text(
                 f"{status.state} without its result, {status.reason or 'its merge left none'}; {again}", "bold red"
             )

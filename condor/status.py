@@ -38,7 +38,7 @@ class State(StrEnum):
     REMOVED = "removed"
 
 
-class Batch(StrEnum):
+class BatchState(StrEnum):
     """What a round of a batch does as a whole."""
 
     PREPARED = "prepared, not submitted"
@@ -176,19 +176,19 @@ def remedy(hold: tuple[int, int], folder: str) -> str:
     return f"mend the cause, then {again}"
 
 
-def follow_dag(events: Iterable[Event]) -> tuple[Batch, str]:
+def follow_dag(events: Iterable[Event]) -> tuple[BatchState, str]:
     """Return what a round does, by the event log of its DAGMan, and how it ended in words."""
-    state, reason = Batch.PREPARED, ""
+    state, reason = BatchState.PREPARED, ""
     for event in events:
         match event["MyType"]:
             case "SubmitEvent" | "ExecuteEvent" | "JobReleaseEvent" | "JobEvictedEvent":
-                state, reason = Batch.RUNNING, ""
+                state, reason = BatchState.RUNNING, ""
             case "JobHeldEvent":
-                state, reason = Batch.HELD, _reason(event, "HoldReason")
+                state, reason = BatchState.HELD, _reason(event, "HoldReason")
             case "JobTerminatedEvent":
-                state, reason = Batch.ENDED, "" if event.get("ReturnValue") == 0 else "not all nodes succeeded"
+                state, reason = BatchState.ENDED, "" if event.get("ReturnValue") == 0 else "not all nodes succeeded"
             case "JobAbortedEvent":
-                state, reason = Batch.ENDED, "it was removed"
+                state, reason = BatchState.ENDED, "it was removed"
     return state, reason
 
 
@@ -209,7 +209,7 @@ class BatchStatus:
     batch: BatchFolder
     plan: Plan
     round: int
-    state: Batch
+    state: BatchState
     reason: str
     nodes: Mapping[str, NodeStatus]
     merged: bool
@@ -253,7 +253,7 @@ class BatchStatus:
             node.state is State.FAILED or (node.state is State.HELD and not is_released(node, self.plan.requests))
             for node in self.nodes.values()
         )
-        ended = self.state in (Batch.ENDED, Batch.HELD)
+        ended = self.state in (BatchState.ENDED, BatchState.HELD)
         return FAILED_CHECK if not self.merged and (stuck or ended) else DONE
 
 
@@ -266,11 +266,11 @@ def read_status(batch: BatchFolder) -> BatchStatus:
     """
     plan = batch.read_plan()
     nodes: dict[str, NodeStatus] = {}
-    state, reason, number = Batch.PREPARED, "", 0
+    state, reason, number = BatchState.PREPARED, "", 0
     for sent in batch.rounds():
         state, reason = follow_dag(read_events(sent.dagman))
         number = sent.number
-        if state is not Batch.PREPARED:
+        if state is not BatchState.PREPARED:
             _start(nodes, sent)
         follow(nodes, read_events(sent.events))
     return BatchStatus(batch, plan, number, state, reason, nodes, _merged(batch, plan))

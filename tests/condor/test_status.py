@@ -14,7 +14,17 @@ from condor.folder import BatchFolder
 from condor.plan import Plan, Requests
 from condor.pool import read_events
 from condor.report import print_status
-from condor.status import Batch, BatchStatus, NodeStatus, State, follow, follow_dag, is_released, read_status, remedy
+from condor.status import (
+    BatchState,
+    BatchStatus,
+    NodeStatus,
+    State,
+    follow,
+    follow_dag,
+    is_released,
+    read_status,
+    remedy,
+)
 from tests.records import run_table
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -89,7 +99,7 @@ def test_a_batch_that_failed_names_the_job_and_its_last_words(
     batch = batch_in(tmp_path / "out", ("failed", [*JOBS, MERGE]))
     batch.log(JOBS[2], "err").write_text("starting\nerror: calibration.db is missing\n\n")
     status = read_status(batch)
-    assert status.state is Batch.ENDED
+    assert status.state is BatchState.ENDED
     assert status.counts(merges=False) == {State.DONE: 7, State.FAILED: 1, State.PLANNED: 0}
     assert status.counts(merges=True) == {State.PLANNED: 1}
     assert status.exit_code == 4
@@ -103,14 +113,14 @@ def test_a_batch_that_failed_names_the_job_and_its_last_words(
 def test_a_second_round_takes_over_what_it_sends(tmp_path: Path) -> None:
     batch = batch_in(tmp_path / "out", ("failed", [*JOBS, MERGE]), ("", [JOBS[2], MERGE]))
     prepared = read_status(batch)
-    assert (prepared.round, prepared.state) == (2, Batch.PREPARED)
+    assert (prepared.round, prepared.state) == (2, BatchState.PREPARED)
     assert prepared.nodes[JOBS[2]].state is State.FAILED
     sent = batch.round(2)
     shutil.copy(RECORDED / "failed.dagman.log", sent.dagman)
     dagman = sent.dagman.read_text()
     sent.dagman.write_text(dagman[: dagman.index("005 (")])  # up to its end
     status = read_status(batch)
-    assert status.state is Batch.RUNNING
+    assert status.state is BatchState.RUNNING
     assert status.counts(merges=False) == {State.DONE: 7, State.PLANNED: 1}
     assert status.exit_code == 0
 
@@ -160,7 +170,7 @@ def run_of(name: str, cluster: int, start: int, end: int | None, code: int = 0) 
     return events
 
 
-def status_of(events: Sequence[dict[str, Any]], plan: Plan, state: Batch = Batch.RUNNING) -> BatchStatus:
+def status_of(events: Sequence[dict[str, Any]], plan: Plan, state: BatchState = BatchState.RUNNING) -> BatchStatus:
     nodes: dict[str, NodeStatus] = {}
     follow(nodes, events)
     return BatchStatus(BatchFolder(Path("/out")), plan, 1, state, "", nodes, merged=False)
@@ -247,9 +257,9 @@ def test_the_remedy_of_a_hold_names_the_option(hold: tuple[int, int], option: st
 
 def test_what_dagman_did() -> None:
     submitted = event("SubmitEvent")
-    assert follow_dag([]) == (Batch.PREPARED, "")
-    assert follow_dag([submitted]) == (Batch.RUNNING, "")
-    assert follow_dag([submitted, event("JobHeldEvent", HoldReason="a\n b")]) == (Batch.HELD, "a b")
-    assert follow_dag([submitted, event("JobTerminatedEvent", ReturnValue=0)]) == (Batch.ENDED, "")
-    assert follow_dag([submitted, event("JobTerminatedEvent", ReturnValue=1)])[0] is Batch.ENDED
-    assert follow_dag([submitted, event("JobAbortedEvent")]) == (Batch.ENDED, "it was removed")
+    assert follow_dag([]) == (BatchState.PREPARED, "")
+    assert follow_dag([submitted]) == (BatchState.RUNNING, "")
+    assert follow_dag([submitted, event("JobHeldEvent", HoldReason="a\n b")]) == (BatchState.HELD, "a b")
+    assert follow_dag([submitted, event("JobTerminatedEvent", ReturnValue=0)]) == (BatchState.ENDED, "")
+    assert follow_dag([submitted, event("JobTerminatedEvent", ReturnValue=1)])[0] is BatchState.ENDED
+    assert follow_dag([submitted, event("JobAbortedEvent")]) == (BatchState.ENDED, "it was removed")
