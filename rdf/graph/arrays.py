@@ -13,7 +13,7 @@ from rdf.code.library import Library, compile_library
 from rdf.code.sofie import CompiledDetector
 from rdf.graph.scoring import Ensemble, make_ensemble
 
-CHUNK = 65_536
+BLOCK = 65_536
 """Events of a thread between two looks at whether the user has interrupted."""
 
 
@@ -71,6 +71,6 @@ class ArrayScorer:
             return reals, integers
         self._scorer.read_from(X.ravel(), ROOT.nullptr if numbers is None else numbers)
         self._scorer.write_to(reals.ravel(), integers.ravel(), len(X))
-        for first in range(0, len(X), CHUNK * self._threads):
-            self._scorer.score(first, min(first + CHUNK * self._threads, len(X)))
+        for first in range(0, len(X), BLOCK * self._threads):
+            self._scorer.score(first, min(first + BLOCK * self._threads, len(X)))
         return reals, integers

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from rdf.errors import MalformedRow, MissingColumn, NoEvents, SourceError, UnreadableFile, near_names
 from rdf.schema.model import Schema
-from rdf.sources.batches import WRITTEN_INFINITY, Batches, batch_bytes
 from rdf.sources.formats import known_format, not_utf8, other_format
+from rdf.sources.portions import WRITTEN_INFINITY, Portions, portion_bytes
 from rdf.sources.text_file import line_number, opened
 
 BLANKS = " "
@@ -56,7 +56,7 @@ class _Form:
     longest: int
 
 
-def read_batches(source: Path, schema: Schema) -> Batches:
+def read_portions(source: Path, schema: Schema) -> Portions:
     """Read the columns of the schema from a table of text: a line an event, packed by gzip or not.
 
     Args:
@@ -75,7 +75,7 @@ def read_batches(source: Path, schema: Schema) -> Batches:
     try:
         with opened(source) as text, _opened_csv(source, form, text.unpacked, types) as reader:
             for table in reader:
-                batch: dict[str, NDArray[Any]] = {}
+                portion: dict[str, NDArray[Any]] = {}
                 for name, column in zip(table.schema.names, table.columns, strict=True):
                     if column.null_count and not pa.types.is_floating(column.type):
                         row = rows + int(np.flatnonzero(column.is_null())[0])
@@ -84,11 +84,11 @@ def read_batches(source: Path, schema: Schema) -> Batches:
                             "row"
                         )
                     values = column.to_numpy(zero_copy_only=False)
-                    batch[name] = values
+                    portion[name] = values
                     if values.dtype.kind == "f" and np.isinf(values).any():
                         suspicious.add(name)
                 rows += len(table)
-                yield batch, text.bytes_read()
+                yield portion, text.bytes_read()
     except pa.ArrowInvalid as error:
         if "Empty CSV file" not in str(error):
             raise _malformed(source, form, str(error)) from error
@@ -117,7 +117,7 @@ def _opened_csv(source: Path, form: _Form, unpacked: BinaryIO, types: dict[str, 
         pa.csv.ReadOptions(
             use_threads=False,
             column_names=form.names,
-            block_size=max(batch_bytes(source.stat().st_size), 4 * form.longest),
+            block_size=max(portion_bytes(source.stat().st_size), 4 * form.longest),
         ),
         pa.csv.ParseOptions(
             delimiter="," if form.separator == BLANKS else form.separator,
@@ -283,8 +283,8 @@ def _refuse_overflow(source: Path, schema: Schema, form: _Form, columns: list[st
     row = 0
     types = dict.fromkeys(columns, pa.string())
     with opened(source) as text, _opened_csv(source, form, text.unpacked, types) as reader:
-        for batch in reader:
-            for name, column in zip(columns, batch.columns, strict=True):
+        for portion in reader:
+            for name, column in zip(columns, portion.columns, strict=True):
                 kind = schema.columns[name]
                 texts = column.to_pylist()
                 with np.errstate(over="ignore"):
@@ -295,7 +295,7 @@ def _refuse_overflow(source: Path, schema: Schema, form: _Form, columns: list[st
                             f"{source}, line {_line(source, form, row + int(i))}: column {name!r} holds {texts[i]!r}, "
                             f"which is too large for a {kind}; mend or remove the row"
                         )
-            row += len(batch)
+            row += len(portion)
 
 
 def _as_float(text: str) -> float:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from rdf.errors import MalformedRow, NoEvents, SchemaError, near_names
 from rdf.schema.model import Schema
-from rdf.sources.batches import WRITTEN_INFINITY, Batch, Batches, Vectors, batch_bytes
 from rdf.sources.formats import not_utf8
+from rdf.sources.portions import WRITTEN_INFINITY, Portion, Portions, Vectors, portion_bytes
 from rdf.sources.text_file import opened
 
 _HEAD: Mapping[str, str | None] = {
@@ -46,7 +46,7 @@ _OBJECTS: Mapping[str, tuple[str, int]] = {
 """How a file names an object -> its type and charge."""
 
 
-def read_batches(source: Path, schema: Schema) -> Batches:
+def read_portions(source: Path, schema: Schema) -> Portions:
     """Read the columns of the schema.
 
     Raises:
@@ -63,7 +63,7 @@ def read_batches(source: Path, schema: Schema) -> Batches:
     size = source.stat().st_size
     first, events = 1, 0
     with opened(source) as text:
-        while block := text.unpacked.readlines(batch_bytes(size)):
+        while block := text.unpacked.readlines(portion_bytes(size)):
             lines = {number: line for number, line in enumerate(block, start=first) if line.strip()}
             first += len(block)
             if lines:
@@ -74,7 +74,7 @@ def read_batches(source: Path, schema: Schema) -> Batches:
         raise NoEvents(f"{source} has no events; nothing can be analysed")
 
 
-def _read_lines(source: Path, lines: Mapping[int, bytes]) -> Batch:
+def _read_lines(source: Path, lines: Mapping[int, bytes]) -> Portion:
     """Read events, a line each, by the number of the line."""
     texts = []
     for number, line in lines.items():
@@ -87,7 +87,7 @@ def _read_lines(source: Path, lines: Mapping[int, bytes]) -> Batch:
     for i in np.flatnonzero(counts < len(_HEAD)):
         raise _malformed(source, numbers[i], f"{counts[i]} fields, where {len(_HEAD)} precede the objects")
     heads = np.cumsum(counts) - counts  # where the fields of each event begin
-    batch: dict[str, NDArray[Any] | Vectors] = {
+    portion: dict[str, NDArray[Any] | Vectors] = {
         name: _as_numbers(source, numbers, name, fields.take(heads + i), kind)
         for i, (name, kind) in enumerate(_HEAD.items())
         if kind
@@ -95,7 +95,7 @@ def _read_lines(source: Path, lines: Mapping[int, bytes]) -> Batch:
     is_object = np.ones(len(fields), dtype=np.bool_)
     for place in range(len(_HEAD)):
         is_object[heads + place] = False
-    return batch | _read_objects(source, numbers, fields.filter(is_object), counts - len(_HEAD))
+    return portion | _read_objects(source, numbers, fields.filter(is_object), counts - len(_HEAD))
 
 
 def _split(texts: Any, separator: str) -> tuple[Any, NDArray[np.int64]]:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from rdf.errors import MissingColumn, NoEvents, UnreadableFile, near_names
 from rdf.schema.model import Schema
-from rdf.sources.batches import Batches, Read, check_names, check_width, read_columns
 from rdf.sources.column_names import Label, names_beside, words_of
 from rdf.sources.formats import other_format
 from rdf.sources.pandas_frames import blocks_of, is_block, is_empty_block, is_frame, items_of, labels_of_field
+from rdf.sources.portions import Portions, Read, check_names, check_width, read_columns
 
 # What h5py raises of files that are not whole, or whose structure is damaged.
 _DAMAGED = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
@@ -64,7 +64,7 @@ class _Place:
         return values if self.index is None else values[..., self.index]
 
 
-def read_batches(source: Path, schema: Schema) -> Batches:
+def read_portions(source: Path, schema: Schema) -> Portions:
     """Read the columns of the schema from an HDF5 file, of type bool, int, uint or float, little- or big-endian.
 
     Args:
@@ -78,8 +78,8 @@ def read_batches(source: Path, schema: Schema) -> Batches:
               those of the schema in their order where pandas numbered all of them.
 
             Without that key it is the file's only data set, if that is at its root and one of the first two; else the
-            root's data sets by their names, or the file's only table of pandas. Whatever it is, it is read batch by
-            batch.
+            root's data sets by their names, or the file's only table of pandas. Whatever it is, it is read portion by
+            portion.
         schema: says the columns and their types. Numbers may be rounded to a real type, but no other way be changed.
 
     Raises:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from rdf.errors import UnreadableFile
 from rdf.schema.model import Schema
-from rdf.sources.batches import Batches, check_names, check_width, read_columns
 from rdf.sources.formats import head_of, other_format
+from rdf.sources.portions import Portions, check_names, check_width, read_columns
 
 MAGIC = b"\x93NUMPY"
 """What a .npy file begins with."""
@@ -29,14 +29,14 @@ _DAMAGED = (
 )
 
 
-def read_batches(source: Path, schema: Schema) -> Batches:
+def read_portions(source: Path, schema: Schema) -> Portions:
     """Read the columns of the schema from a numpy file, of type bool, int, uint or float, little- or big-endian.
 
     Args:
         source: `.npy` with an array of shape (events, columns), its columns those of the schema in their order, or with
             a structured array of shape (events,), whose fields have the names of the columns. `.npz` with such an array
-            alone, or with an array of shape (events,) for each column by its name. `.npy` is mapped and read batch by
-            batch, an archive column by column. Pickled objects are never read.
+            alone, or with an array of shape (events,) for each column by its name. `.npy` is mapped and read portion by
+            portion, an archive column by column. Pickled objects are never read.
         schema: says the columns and their types. Numbers may be rounded to a real type, but no other way be changed.
 
     Raises:

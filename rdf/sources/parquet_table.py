@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from rdf.errors import MalformedRow, MissingColumn, NoEvents, UnreadableFile
 from rdf.schema.model import Schema
-from rdf.sources.batches import Batches, Vectors, batch_bytes, check_names, check_values
 from rdf.sources.formats import head_of, other_format
+from rdf.sources.portions import Portions, Vectors, check_names, check_values, portion_bytes
 
 MAGIC = b"PAR1"
 """What a Parquet file begins and ends with."""
 
 
-def read_batches(source: Path, schema: Schema) -> Batches:
-    """Read the columns of the schema from a Parquet file, batch by batch.
+def read_portions(source: Path, schema: Schema) -> Portions:
+    """Read the columns of the schema from a Parquet file, portion by portion.
 
     Args:
         source: its columns are of type bool, int, uint or float, or lists of such for columns that the schema says
@@ -39,14 +39,14 @@ def read_batches(source: Path, schema: Schema) -> Batches:
         rows, size = file.metadata.num_rows, source.stat().st_size
         if not rows:
             raise NoEvents(f"{source} has no rows; nothing can be analysed")
-        step = max(batch_bytes(size) * rows // size, 1)
+        step = max(portion_bytes(size) * rows // size, 1)
         first = 0
         for table in file.iter_batches(step, columns=list(schema.columns), use_threads=False):
-            batch = {
+            portion = {
                 name: _values(source, first, name, table.column(name), kind) for name, kind in schema.columns.items()
             }
             first += len(table)
-            yield batch, size * first // rows
+            yield portion, size * first // rows
 
 
 @contextmanager

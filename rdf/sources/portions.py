@@ -1,4 +1,4 @@
-"""Tables of events on their way from a file to an RNTuple: batch by batch, each of them columns of numbers."""
+"""Tables of events on their way from a file to an RNTuple: portion by portion, each of them columns of numbers."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Vectors:
         return len(self.counts)
 
 
-Batch = Mapping[str, NDArray[Any] | Vectors]
+Portion = Mapping[str, NDArray[Any] | Vectors]
 """Column -> its values for some successive events."""
 
-Batches = Iterator[tuple[Batch, int]]
-"""Batches of a file, in order, each with the bytes of the file that are read with it."""
+Portions = Iterator[tuple[Portion, int]]
+"""Portions of a file, in order, each with the bytes of the file that are read with it."""
 
 
 class Column(Protocol):
@@ -58,16 +58,16 @@ Read = Callable[[int, int], Mapping[str, NDArray[Any]]]
 """Reads the columns of a half-open range of rows."""
 
 
-def batch_bytes(size: int) -> int:
-    """Return how many bytes of a file of that size to read as one batch.
+def portion_bytes(size: int) -> int:
+    """Return how many bytes of a file of that size to read as one portion.
 
-    A batch becomes a cluster, and so work for one core: a file should make many of them.
+    A portion becomes a cluster, and so work for one core: a file should make many of them.
     """
     return min(max(size // 32, 1 << 16), 1 << 24)
 
 
-def read_columns(source: Path, schema: Schema, columns: Mapping[str, Column], read: Read, block: int = 1) -> Batches:
-    """Read columns of type bool, int, uint or float, little- or big-endian, batch by batch.
+def read_columns(source: Path, schema: Schema, columns: Mapping[str, Column], read: Read, block: int = 1) -> Portions:
+    """Read columns of type bool, int, uint or float, little- or big-endian, portion by portion.
 
     Args:
         source: the file.
@@ -86,16 +86,16 @@ def read_columns(source: Path, schema: Schema, columns: Mapping[str, Column], re
             raise MissingColumn(f"{source}: column {name!r} has shape {column.shape}; save one number an event")
     rows, size = _length(source, columns), source.stat().st_size
     row_bytes = sum(column.dtype.itemsize for column in columns.values())
-    step = max(batch_bytes(rows * row_bytes) // row_bytes, 1)
+    step = max(portion_bytes(rows * row_bytes) // row_bytes, 1)
     together = -(-step // block) * block
     for start in range(0, rows, together):
         values_of = read(start, min(start + together, rows))
         for first in range(0, len(next(iter(values_of.values()))), step):
-            batch = {name: values[first : first + step] for name, values in values_of.items()}
-            for name, values in batch.items():
+            portion = {name: values[first : first + step] for name, values in values_of.items()}
+            for name, values in portion.items():
                 rows_of = range(start + first, start + first + len(values))
                 check_values(source, rows_of, name, values, schema.columns[name])
-            yield batch, size * min(start + first + step, rows) // rows
+            yield portion, size * min(start + first + step, rows) // rows
 
 
 def check_names(source: Path, schema: Schema, names: Iterable[str], remedy: str = "") -> None:

@@ -19,8 +19,8 @@ from rdf.local_files import LONGEST_OUTPUT, too_long_for_output
 from rdf.schema.model import Schema
 from rdf.schema.quantities import SOURCE_ROW
 from rdf.sources import csv_table, darkmachines, hdf5_table, numpy_table, parquet_table
-from rdf.sources.batches import Batch, Batches, Vectors
 from rdf.sources.formats import other_format
+from rdf.sources.portions import Portion, Portions, Vectors
 
 FORMAT = 2
 """Version of what is written to the cache; a new one makes old conversions void."""
@@ -28,10 +28,10 @@ FORMAT = 2
 _TEXTS = (".csv", ".tsv", ".txt", ".dat")
 
 _READERS = {
-    **{f"{ending}{packed}": csv_table.read_batches for ending in _TEXTS for packed in ("", ".gz")},
-    **dict.fromkeys((".npy", ".npz"), numpy_table.read_batches),
-    **dict.fromkeys((".h5", ".hdf5", ".hdf"), hdf5_table.read_batches),
-    **dict.fromkeys((".parquet", ".pq"), parquet_table.read_batches),
+    **{f"{ending}{packed}": csv_table.read_portions for ending in _TEXTS for packed in ("", ".gz")},
+    **dict.fromkeys((".npy", ".npz"), numpy_table.read_portions),
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), hdf5_table.read_portions),
+    **dict.fromkeys((".parquet", ".pq"), parquet_table.read_portions),
 }
 """Ending of a file -> what reads it."""
 
@@ -53,14 +53,14 @@ def without_header(files: Iterable[str], schema: Schema) -> list[str]:
     """
     found = []
     for file in files:
-        if schema.layout == "table" and _reader_of(Path(file)) is csv_table.read_batches:
+        if schema.layout == "table" and _reader_of(Path(file)) is csv_table.read_portions:
             with suppress(SourceError, OSError):
                 if not csv_table.has_header(Path(file), schema.as_stored()):
                     found.append(file)
     return found
 
 
-def _reader_of(file: Path) -> Callable[[Path, Schema], Batches] | None:
+def _reader_of(file: Path) -> Callable[[Path, Schema], Portions] | None:
     name = file.name.lower()
     return next((reader for ending, reader in _READERS.items() if name.endswith(ending)), None)
 
@@ -138,12 +138,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(source: Path, schema: Schema) -> Batches:
+def _read(source: Path, schema: Schema) -> Portions:
     """Read a file with the reader that its layout and its ending ask for."""
-    reader = _reader_of(source) if schema.layout == "table" else darkmachines.read_batches
+    reader = _reader_of(source) if schema.layout == "table" else darkmachines.read_portions
     if reader is None:
         raise other_format(source, "a table")
-    if reader not in (darkmachines.read_batches, parquet_table.read_batches):
+    if reader not in (darkmachines.read_portions, parquet_table.read_portions):
         for name, kind in schema.columns.items():
             if kind.endswith("[]"):
                 raise SchemaError(
@@ -152,8 +152,8 @@ def _read(source: Path, schema: Schema) -> Batches:
                 )
     names = {schema.stored(name): name for name in schema.columns}
     try:
-        for batch, done in reader(source, schema.as_stored()):
-            yield {names[stored]: column for stored, column in batch.items()}, done
+        for portion, done in reader(source, schema.as_stored()):
+            yield {names[stored]: column for stored, column in portion.items()}, done
     except OSError as error:
         raise _unreadable(source, error) from error
 
@@ -162,7 +162,7 @@ def _unreadable(source: Path, error: OSError) -> UnreadableFile:
     return UnreadableFile(f"{source}: {error.strerror or error}; check the path")
 
 
-def _write_rntuple(path: Path, schema: Schema, batches: Batches, progress: Callable[[int], object]) -> None:
+def _write_rntuple(path: Path, schema: Schema, portions: Portions, progress: Callable[[int], object]) -> None:
     include_kernels("sources/table_writer")
     columns = {**schema.columns, SOURCE_ROW: "uint64"}
     with _write_errors():
@@ -170,10 +170,10 @@ def _write_rntuple(path: Path, schema: Schema, batches: Batches, progress: Calla
         writer = ROOT.table_writer.TableWriter(str(path), schema.tree, list(columns), types)
     rows = 0
     try:
-        for batch, done in batches:
-            length = len(next(iter(batch.values())))
+        for portion, done in portions:
+            length = len(next(iter(portion.values())))
             numbers = np.arange(rows, rows + length, dtype=np.uint64)
-            _write_batch(writer, columns, {**batch, SOURCE_ROW: numbers})
+            _write_portion(writer, columns, {**portion, SOURCE_ROW: numbers})
             rows += length
             progress(done)
         with _write_errors():
@@ -190,17 +190,17 @@ def _rntuple_type(kind: str) -> str:
     return cpp if kind == number else f"ROOT::RVec<{cpp}>"
 
 
-def _write_batch(writer: Any, columns: dict[str, str], batch: Batch) -> None:
+def _write_portion(writer: Any, columns: dict[str, str], portion: Portion) -> None:
     values, counts = [], []
     for name, kind in columns.items():
-        column = batch[name]
+        column = portion[name]
         if isinstance(column, Vectors):
             counts.append(np.ascontiguousarray(column.counts, dtype=np.uint64))
             column = column.values
         values.append(np.ascontiguousarray(column, dtype=kind.removesuffix("[]")))
     with _write_errors():
         writer.write(
-            len(batch[SOURCE_ROW]), [array.ctypes.data for array in values], [array.ctypes.data for array in counts]
+            len(portion[SOURCE_ROW]), [array.ctypes.data for array in values], [array.ctypes.data for array in counts]
         )
 
 

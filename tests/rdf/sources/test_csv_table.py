@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rdf.errors import MalformedRow, MissingColumn, NoEvents, SourceError, UnreadableFile
 from rdf.schema.model import Schema
-from rdf.sources.csv_table import has_header, read_batches
+from rdf.sources.csv_table import has_header, read_portions
 from rdf.sources.tabular import is_table, without_header
 
 KINDS = {"pt": "float64", "jets": "int32", "event": "uint64"}
@@ -35,7 +35,7 @@ TABLE = schema_of(**KINDS)
 
 
 def read(path: Path, schema: Schema = TABLE) -> dict[str, NDArray[Any]]:
-    batches = [batch for batch, _ in read_batches(path, schema)]
+    batches = [batch for batch, _ in read_portions(path, schema)]
     return {name: np.concatenate([np.asarray(batch[name]) for batch in batches]) for name in schema.columns}
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rdf.errors import MissingColumn, NoEvents, SourceError, UnreadableFile
 from rdf.schema.model import Schema
 from rdf.sources.column_names import pickled_labels
-from rdf.sources.hdf5_table import read_batches
+from rdf.sources.hdf5_table import read_portions
 
 RANDOM = np.random.default_rng(5)
 ROWS = 300
@@ -39,7 +39,7 @@ def schema_of(dataset: str | None = None, **columns: str) -> Schema:
 
 
 def read(path: Path, schema: Schema) -> dict[str, list[Any]]:
-    batches = [batch for batch, _ in read_batches(path, schema)]
+    batches = [batch for batch, _ in read_portions(path, schema)]
     return {name: np.concatenate([np.asarray(batch[name]) for batch in batches]).tolist() for name in schema.columns}
 
 

@@ -14,8 +14,8 @@ import uproot
 
 from rdf.errors import MalformedRow, MissingColumn, NoEvents, SourceError, UnreadableFile
 from rdf.schema.model import Schema
-from rdf.sources.batches import Vectors
-from rdf.sources.parquet_table import read_batches
+from rdf.sources.parquet_table import read_portions
+from rdf.sources.portions import Vectors
 from rdf.sources.tabular import convert
 
 
@@ -43,7 +43,7 @@ def written(path: Path, columns: dict[str, Any], **options: Any) -> Path:
 
 
 def read(path: Path, schema: Schema = TABLE) -> dict[str, list[Any]]:
-    batches = [batch for batch, _ in read_batches(path, schema)]
+    batches = [batch for batch, _ in read_portions(path, schema)]
     return {name: np.concatenate([np.asarray(batch[name]) for batch in batches]).tolist() for name in schema.columns}
 
 
@@ -91,7 +91,7 @@ def test_lists(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float32()), pa.list_(pa.float32(), 2)])
 def test_kinds_of_lists(kind: Any, tmp_path: Path) -> None:
     path = written(tmp_path / "a.parquet", {"x": pa.array([[1, 2], [3, None], [5, 6]], kind)})
-    ((batch, _),) = read_batches(path, schema_of(x="float32[]"))
+    ((batch, _),) = read_portions(path, schema_of(x="float32[]"))
     assert isinstance(batch["x"], Vectors)
     np.testing.assert_array_equal(batch["x"].values, np.float32([1, 2, 3, np.nan, 5, 6]))
     assert batch["x"].counts.tolist() == [2, 2, 2]
@@ -145,9 +145,9 @@ def test_other_columns_than_the_schemas(tmp_path: Path) -> None:
     ):
         read(path, schema_of(jets="int32[]"))
     with pytest.raises(MalformedRow, match=r"row 1 \(from 0\): column 'x' has no value"):
-        list(read_batches(path, schema_of(x="float64[]")))
+        list(read_portions(path, schema_of(x="float64[]")))
     with pytest.raises(MalformedRow, match=r"row 1 \(from 0\): column 'n' has no value"):
-        list(read_batches(path, schema_of(n="int32[]")))
+        list(read_portions(path, schema_of(n="int32[]")))
     twice = pa.table([[1.5], [2.5]], names=["mass", "mass"])
     pa.parquet.write_table(twice, path)
     with pytest.raises(MissingColumn, match="column 'mass' appears 2 times; rename one"):
