@@ -1,4 +1,4 @@
-"""The main job: read a sample, train detectors, score every event, write histograms, events and figures.
+"""The main program: read a sample, train detectors, score every event, write histograms, events and figures.
 
 python -m analysis.run --sample cms2010b
 """
@@ -58,7 +58,7 @@ def option_parser() -> OptionParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the main job with these command-line arguments."""
+    """Run the main program with these command-line arguments."""
     configuration = parse_configuration(option_parser(), RunConfiguration, arguments)
     run(configuration, shlex.join(["python", "-m", "analysis.run", *arguments]))
     return DONE

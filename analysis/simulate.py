@@ -1,4 +1,4 @@
-"""Simulate labelled events: background, signal, or a signal in a background, as trees that the main job can read.
+"""Simulate labelled events: background, signal, or a signal in a background, as trees that the main program can read.
 
 python -m analysis.simulate squark --events 1e6 --mass 900 --lsp 100 -o squark.root
 """

@@ -24,7 +24,7 @@ def write_model_folder(
     observables: Features,
     columns: Columns,
     *,
-    recipe: TrainingRecipe,
+    training_recipe: TrainingRecipe,
     training: Training,
     versions: Mapping[str, str],
     left_out: Mapping[str, str] | None = None,
@@ -37,7 +37,7 @@ def write_model_folder(
         events: the training events.
         observables: further columns that are drawn, shape (events, observables).
         columns: names of all these, and how they were computed.
-        recipe: by which they were trained.
+        training_recipe: by which they were trained.
         training: what the events were taken from.
         versions: of the libraries.
         left_out: detectors that could not be trained, with the reasons.
@@ -50,29 +50,33 @@ def write_model_folder(
         feature_axes={name: axis(values) for name, values in drawn.items()},
         feature_quantiles={name: quantiles(values) for name, values in zip(events.features, events.X.T, strict=True)},
         training=training,
-        seed=recipe.seed,
+        seed=training_recipe.seed,
         ensemble=ensemble,
         min_votes=(len(ensemble) + 1) // 2,
         detectors={
-            name: _write_detector(folder, detectors, events, columns.features, recipe)
+            name: _write_detector(folder, detectors, events, columns.features, training_recipe)
             for name, detectors in trained.items()
         },
         left_out=dict(left_out or {}),
-        reference=_reference(events, trained, recipe),
+        reference=_reference(events, trained, training_recipe),
         versions=dict(versions),
     )
     return models.write(folder)
 
 
 def _write_detector(
-    folder: Path, detectors: Sequence[Detector], events: TrainingEvents, features: Sequence[str], recipe: TrainingRecipe
+    folder: Path,
+    detectors: Sequence[Detector],
+    events: TrainingEvents,
+    features: Sequence[str],
+    training_recipe: TrainingRecipe,
 ) -> DetectorEntry:
     """Export a detector, trained for each fold, and describe it."""
     first = detectors[0]
     networks = []
     for fold, detector in enumerate(detectors):
-        trained_on = int(recipe.training_rows(events, fold, detector.supervised).sum())
-        calibrated_on = events.X[recipe.calibration_rows(events, fold, detector.supervised)]
+        trained_on = int(training_recipe.training_rows(events, fold, detector.supervised).sum())
+        calibrated_on = events.X[training_recipe.calibration_rows(events, fold, detector.supervised)]
         stem = f"{detector.name}_fold{fold}" if len(detectors) > 1 else detector.name
         networks.append(_write_network(folder, stem, detector, features, trained_on, calibrated_on))
     notes = {note: None for detector in detectors for note in (*detector.notes, detector.ties) if note}
@@ -116,11 +120,11 @@ def _write_network(
     )
 
 
-def _reference(events: TrainingEvents, trained: Trained, recipe: TrainingRecipe) -> Reference:
+def _reference(events: TrainingEvents, trained: Trained, training_recipe: TrainingRecipe) -> Reference:
     """Pick events from the least to the most anomalous by each detector, in equal steps of rank."""
     share, picked = max(REFERENCE_EVENTS // len(trained), 2), set[int]()
     for first, *_ in trained.values():
-        order = np.flatnonzero(recipe.calibration_rows(events, 0, first.supervised))
+        order = np.flatnonzero(training_recipe.calibration_rows(events, 0, first.supervised))
         order = order[np.argsort(first.scores, kind="stable")]
         picked |= set(order[np.linspace(0, len(order) - 1, min(len(order), share)).round().astype(int)].tolist())
     chosen = events.X[sorted(picked)]

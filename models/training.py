@@ -100,13 +100,15 @@ Trained = dict[str, list[Detector]]
 """Name of a detector -> the detector for each fold."""
 
 
-def constant_features(events: TrainingEvents, detectors: Sequence[str], recipe: TrainingRecipe) -> dict[str, float]:
+def constant_features(
+    events: TrainingEvents, detectors: Sequence[str], training_recipe: TrainingRecipe
+) -> dict[str, float]:
     """Return the features that some network could not learn from, as they are the same in all of its events.
 
     Args:
         events: to learn from.
         detectors: names of those that will.
-        recipe: how detectors are trained.
+        training_recipe: how detectors are trained.
 
     Returns:
         Name of the feature -> its value.
@@ -115,7 +117,7 @@ def constant_features(events: TrainingEvents, detectors: Sequence[str], recipe: 
         TrainingError: a feature is the same in all background events, from which some detectors learn, and those with
             labels could tell the signal by it.
     """
-    found = {kind: _constant(events, recipe, kind) for kind in {is_supervised(name) for name in detectors}}
+    found = {kind: _constant(events, training_recipe, kind) for kind in {is_supervised(name) for name in detectors}}
     if len(found) == 2 and (only := found[False].keys() - found[True].keys()):
         feature = min(only)
         raise TrainingError(
@@ -126,10 +128,10 @@ def constant_features(events: TrainingEvents, detectors: Sequence[str], recipe: 
     return {name: value for constant in found.values() for name, value in constant.items()}
 
 
-def _constant(events: TrainingEvents, recipe: TrainingRecipe, supervised: bool) -> dict[str, float]:
+def _constant(events: TrainingEvents, training_recipe: TrainingRecipe, supervised: bool) -> dict[str, float]:
     constant: dict[str, float] = {}
-    for fold in range(recipe.folds):
-        X = events.X[recipe.training_rows(events, fold, supervised)]
+    for fold in range(training_recipe.folds):
+        X = events.X[training_recipe.training_rows(events, fold, supervised)]
         constant |= {
             name: float(values[0])
             for name, values in zip(events.features, X.T, strict=True)
@@ -141,7 +143,7 @@ def _constant(events: TrainingEvents, recipe: TrainingRecipe, supervised: bool) 
 def train(
     events: TrainingEvents,
     detectors: Sequence[str],
-    recipe: TrainingRecipe,
+    training_recipe: TrainingRecipe,
     progress: Callable[[str, int, int], None],
 ) -> tuple[Trained, dict[str, str]]:
     """Train detectors. One that cannot be trained is left out.
@@ -149,7 +151,7 @@ def train(
     Args:
         events: to learn from.
         detectors: names that `models.detectors.registry.known_detectors` returns.
-        recipe: how detectors are trained.
+        training_recipe: how detectors are trained.
         progress: called with what is being trained, and with steps done and steps in all where its training has steps.
 
     Returns:
@@ -158,12 +160,14 @@ def train(
     Raises:
         TrainingError: the events do not allow to train any of them.
     """
-    recipe.check_folds(events)
+    training_recipe.check_folds(events)
     trained: Trained = {}
     left_out: dict[str, str] = {}
     for name in detectors:
         try:
-            trained[name] = [_train_fold(events, name, recipe, fold, progress) for fold in range(recipe.folds)]
+            trained[name] = [
+                _train_fold(events, name, training_recipe, fold, progress) for fold in range(training_recipe.folds)
+            ]
         except TrainingError as error:
             left_out[name] = str(error).removeprefix(name).removeprefix(":").strip()
     if not trained:
@@ -175,20 +179,27 @@ def train(
 
 
 def _train_fold(
-    events: TrainingEvents, name: str, recipe: TrainingRecipe, fold: int, progress: Callable[[str, int, int], None]
+    events: TrainingEvents,
+    name: str,
+    training_recipe: TrainingRecipe,
+    fold: int,
+    progress: Callable[[str, int, int], None],
 ) -> Detector:
     """Train the detector that scores the events of a fold."""
     supervised = is_supervised(name)
-    title = f"{name}, fold {fold}" if recipe.folds > 1 else name
+    title = f"{name}, fold {fold}" if training_recipe.folds > 1 else name
     progress(title, 0, 0)
-    rows = recipe.training_rows(events, fold, supervised)
+    rows = training_recipe.training_rows(events, fold, supervised)
     labels = None if events.labels is None else events.labels[rows]
     detector = detector_class(name)(
-        events.features, settings=recipe.settings.get(name), rule=recipe.rules.get(name), seed=recipe.seed
+        events.features,
+        settings=training_recipe.settings.get(name),
+        rule=training_recipe.rules.get(name),
+        seed=training_recipe.seed,
     )
     detector.fit(events.X[rows], labels, partial(progress, title))
-    if recipe.folds > 1:  # what it has not seen is what it will score
-        detector.calibrate(events.X[recipe.calibration_rows(events, fold, supervised)])
+    if training_recipe.folds > 1:  # what it has not seen is what it will score
+        detector.calibrate(events.X[training_recipe.calibration_rows(events, fold, supervised)])
     return detector
 
 

@@ -199,7 +199,7 @@ def run_program(program: str, main: Callable[[Sequence[str]], int], arguments: S
     """Run a program and turn whatever ends it into an exit code and, for an error, one line on stderr.
 
     A batch system's SIGTERM, and the SIGHUP of a terminal that is closed, are handled as Ctrl-C is, so that a stopped
-    job cleans up after itself.
+    program cleans up after itself.
     """
     logger = logging.getLogger(program)
     with (

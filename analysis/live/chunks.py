@@ -12,7 +12,7 @@ from analysis.live.arrivals import Arrival, Arrivals, state_of
 from analysis.live.board import Board
 from analysis.live.parts import ScoredParts
 from analysis.live.report import LiveReport
-from analysis.live.scorer import Refused, Scored, Scoring, Setup, WatchedColumns
+from analysis.live.scorer import Refused, ScoredChunk, Scoring, Setup, WatchedColumns
 from analysis.live.staging import Staging
 from analysis.live.worker import Answer, WorkerDied
 from analysis.live.workers import Workers
@@ -220,7 +220,7 @@ class ChunkScoring:
         if rest := tuple(file for file in chunk.files if str(file.path) not in refused.reasons):
             self.queue.appendleft(replace(chunk, files=rest))
 
-    def _commit(self, chunk: Chunk, scored: Scored) -> None:
+    def _commit(self, chunk: Chunk, scored: ScoredChunk) -> None:
         """Make a part of what was scored, unless a file has changed meanwhile."""
         changed = [file for file in chunk.files if _changed(file)]
         if changed and self._arrivals is not None:

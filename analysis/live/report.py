@@ -11,7 +11,7 @@ import numpy as np
 from analysis.live.board import Board
 from analysis.live.drift import DriftMonitor
 from analysis.live.parts import REMEDY, ScoredPart
-from analysis.live.scorer import Scored
+from analysis.live.scorer import ScoredChunk
 from models.folder import ModelFolder
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RunRecord
@@ -89,7 +89,7 @@ class LiveReport:
         if record.sample.simulated:
             self._board.say("SIMULATED: the events of these files are simulated", style="bold red")
 
-    def tell(self, part: ScoredPart, scored: Scored, files: int) -> None:
+    def tell(self, part: ScoredPart, scored: ScoredChunk, files: int) -> None:
         """Tell of a part: how many events, those that are flagged, and what has drifted.
 
         Args:

@@ -53,7 +53,7 @@ class Scoring:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredChunk:
     """What was found.
 
     Attributes:
@@ -171,7 +171,7 @@ class Scorer:
             self._timings,
         )
 
-    def __call__(self, task: Scoring | Merging | None) -> Scored | Refused | int | None:
+    def __call__(self, task: Scoring | Merging | None) -> ScoredChunk | Refused | int | None:
         """Do a task; None asks for the number of events of the sample that is replayed."""
         if task is None:
             return self._replayed.source.events if self._replayed else 0
@@ -189,7 +189,7 @@ class Scorer:
                 return Refused(reasons)
             raise
 
-    def _score(self, task: Scoring) -> Scored:
+    def _score(self, task: Scoring) -> ScoredChunk:
         task.folder.mkdir()
         models, networks = self._setup.models, self._setup.networks
         record = Record(self._setup.command, self._setup.configuration, self._setup.configuration.output or Path())
@@ -202,7 +202,7 @@ class Scorer:
         configuration = sample.configuration.model_copy(update={"entries": (first, last)})
         found = score_sample(replace(sample, configuration=configuration), Local(), models, self._compiled)
         record.write(task.folder, found, {})
-        return Scored(last - first, self._sample(task.folder / EVENTS_ROOT, sample.graph.recipe.features))
+        return ScoredChunk(last - first, self._sample(task.folder / EVENTS_ROOT, sample.graph.recipe.features))
 
     def _prepared(self, task: Scoring, files: Sequence[InputFile], timings: Timings) -> PreparedSample:
         """Open files, which all have to have events, and the columns that are expected."""

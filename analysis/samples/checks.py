@@ -15,7 +15,7 @@ from analysis.samples.model import SampleFile
 from rdf.cache import read_own
 from rdf.drafts import whole_file
 
-CHUNK = 1 << 20  # bytes
+BLOCK = 1 << 20  # bytes
 LARGE = 1_000_000_000
 """Bytes from which on reading a file takes long enough to say that it is being read."""
 
@@ -103,11 +103,11 @@ def _read_checksum(path: Path, algorithm: str) -> str:
 def _digest(path: Path, algorithm: str, progress: Callable[[int], None]) -> str:
     sha256, adler32, done = hashlib.sha256(), 1, 0
     with path.open("rb") as content:
-        while chunk := content.read(CHUNK):
+        while block := content.read(BLOCK):
             if algorithm == "sha256":
-                sha256.update(chunk)
+                sha256.update(block)
             else:
-                adler32 = zlib.adler32(chunk, adler32)
-            done += len(chunk)
+                adler32 = zlib.adler32(block, adler32)
+            done += len(block)
             progress(done)
     return sha256.hexdigest() if algorithm == "sha256" else f"{adler32:08x}"

@@ -24,7 +24,7 @@ from analysis.samples.model import Download, SampleFile
 from rdf.disk import require_room
 
 READ_TIMEOUT = 30.0  # seconds
-CHUNK = 1 << 16  # bytes
+BLOCK = 1 << 16  # bytes
 
 
 def check_room(files: Iterable[SampleFile], cache: Path) -> None:
@@ -165,8 +165,8 @@ def _receive(response: requests.Response, download: Download, partial: Path) -> 
         task = progress.add_task(download.url.rpartition("/")[2], total=download.size, completed=content.tell())
         # The raw stream: some servers label a .gz file "Content-Encoding: gzip", and requests would unpack it.
         # One byte more than is expected is read: then it is not the published file, whatever more would come.
-        while chunk := response.raw.read(min(CHUNK, download.size + 1 - content.tell()), decode_content=False):
-            content.write(chunk)
+        while block := response.raw.read(min(BLOCK, download.size + 1 - content.tell()), decode_content=False):
+            content.write(block)
             progress.update(task, completed=content.tell())
 
 
@@ -199,8 +199,8 @@ def _unpack(file: SampleFile, size: int, download: Download, partial: Path, fina
             with gzip.open(partial) as packed, whole.open("wb") as content:
                 # A page of zeros unpacks to gigabytes: no more is unpacked than is expected, and one byte.
                 left = size + 1
-                while left and (chunk := packed.read(min(CHUNK, left))):
-                    left -= content.write(chunk)
+                while left and (block := packed.read(min(BLOCK, left))):
+                    left -= content.write(block)
             fault = difference(whole, file) if left else f"it holds more than the expected {size} bytes"
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             fault = f"not a whole gzip file ({error})"

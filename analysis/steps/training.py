@@ -103,7 +103,7 @@ def train_models(
     load_libraries(detectors)
     from models.training import TrainingRecipe
 
-    recipe = TrainingRecipe(
+    training_recipe = TrainingRecipe(
         configuration.threshold,
         configuration.detector_settings(),
         configuration.train_on,
@@ -111,8 +111,8 @@ def train_models(
         configuration.seed,
     )
     sample = _training_sample(collected, columns, _needs_labels(configuration, detectors))
-    sample = _without_constants(sample, configuration, detectors, recipe)
-    trained, left_out = _train(sample.events, detectors, recipe)
+    sample = _without_constants(sample, configuration, detectors, training_recipe)
+    trained, left_out = _train(sample.events, detectors, training_recipe)
     training = Training(
         samples=[c.sample for c in collected],
         part=event_filter,
@@ -121,9 +121,9 @@ def train_models(
         train_on=configuration.train_on,
         folds=folds,
     )
-    models = _write_models(staging / "models", sample, trained, left_out, recipe, training)
+    models = _write_models(staging / "models", sample, trained, left_out, training_recipe, training)
     with spinner(error_console(), "projecting the features and the latent space"):
-        latent, ids = _latent_space(sample, trained, recipe)
+        latent, ids = _latent_space(sample, trained, training_recipe)
         write_latent(staging / LATENT_CSV, latent, ids)
     return models, latent.explained
 
@@ -166,7 +166,7 @@ def _training_sample(collected: Sequence[TrainingRows], columns: Columns, needs_
 
 
 def _without_constants(
-    sample: _Sample, configuration: AnalysisConfiguration, detectors: Sequence[str], recipe: TrainingRecipe
+    sample: _Sample, configuration: AnalysisConfiguration, detectors: Sequence[str], training_recipe: TrainingRecipe
 ) -> _Sample:
     """Make observables of the features that are the same in all training events, and say so.
 
@@ -174,12 +174,14 @@ def _without_constants(
     """
     from models.training import constant_features
 
-    constant = constant_features(sample.events, detectors, recipe)
+    constant = constant_features(sample.events, detectors, training_recipe)
     if not constant or isinstance(configuration.features, tuple):
         return sample
     console = error_console()
     for name, value in constant.items():
-        console.print(f"not learned from: {name}, which is {value:g} in all {_learned_from(recipe)}", highlight=False)
+        console.print(
+            f"not learned from: {name}, which is {value:g} in all {_learned_from(training_recipe)}", highlight=False
+        )
     features = sample.columns.features
     recorded = np.stack([sample.events.X[:, features.index(name)] for name in constant], axis=1)
     return _Sample(
@@ -190,13 +192,15 @@ def _without_constants(
     )
 
 
-def _train(events: TrainingEvents, detectors: Sequence[str], recipe: TrainingRecipe) -> tuple[Trained, dict[str, str]]:
+def _train(
+    events: TrainingEvents, detectors: Sequence[str], training_recipe: TrainingRecipe
+) -> tuple[Trained, dict[str, str]]:
     """Train detectors, show the progress, and say which are left out and why."""
     from models.training import train
 
     with progress_bar(error_console(), "training", "steps") as move:
         trained, left_out = train(
-            events, detectors, recipe, lambda title, done, total: move(done, total, f"training {title}")
+            events, detectors, training_recipe, lambda title, done, total: move(done, total, f"training {title}")
         )
     for name, reason in left_out.items():
         line = Text.assemble(("left out", "bold yellow"), f": {name}: {reason}")
@@ -209,7 +213,7 @@ def _write_models(
     sample: _Sample,
     trained: Trained,
     left_out: Mapping[str, str],
-    recipe: TrainingRecipe,
+    training_recipe: TrainingRecipe,
     training: Training,
 ) -> ModelFolder:
     """Write the model folder, have its networks compiled, and say what the detectors note of their training."""
@@ -223,7 +227,7 @@ def _write_models(
             sample.events,
             sample.observables,
             sample.columns,
-            recipe=recipe,
+            training_recipe=training_recipe,
             training=training,
             versions=library_versions(),
             left_out=left_out,
@@ -237,9 +241,9 @@ def _write_models(
     return models
 
 
-def _learned_from(recipe: TrainingRecipe) -> str:
-    background = "background " if recipe.train_on == "background" else ""
-    return f"{background}training events{' of a fold' if recipe.folds > 1 else ''}"
+def _learned_from(training_recipe: TrainingRecipe) -> str:
+    background = "background " if training_recipe.train_on == "background" else ""
+    return f"{background}training events{' of a fold' if training_recipe.folds > 1 else ''}"
 
 
 def _labels(collected: Sequence[TrainingRows], needed: bool) -> npt.NDArray[np.int8] | None:
@@ -268,7 +272,7 @@ def _without(columns: Columns, constant: Mapping[str, float]) -> Columns:
 
 
 def _latent_space(
-    sample: _Sample, trained: Trained, recipe: TrainingRecipe
+    sample: _Sample, trained: Trained, training_recipe: TrainingRecipe
 ) -> tuple[LatentSpace, npt.NDArray[np.uint64]]:
     """Project some training events, drawn at random: their features and, of an autoencoder, their latent space.
 
@@ -279,7 +283,7 @@ def _latent_space(
     from models.training import mean_ranks
 
     events = sample.events
-    picked = np.sort(np.random.default_rng(recipe.seed).permutation(len(events.X))[:LATENT_EVENTS])
+    picked = np.sort(np.random.default_rng(training_recipe.seed).permutation(len(events.X))[:LATENT_EVENTS])
     X = events.X[picked]
     points: dict[Space, npt.NDArray[np.floating]] = {"features": X}
     encoded = (detectors[0].encode(X) for detectors in trained.values())
@@ -288,7 +292,7 @@ def _latent_space(
     ranks = mean_ranks(X, events.numbers[picked], trained)
     projections: list[Projection] = []
     for name, values in points.items():
-        embedding = embed(values, recipe.seed)
+        embedding = embed(values, training_recipe.seed)
         projections.append(Projection("PCA", name, embedding.pca, embedding.explained))
         projections.append(Projection("t-SNE", name, embedding.tsne))
     labels = None if events.labels is None else events.labels[picked]

@@ -40,7 +40,7 @@ from models.thresholds import Rounding
 MIN_STEPS = 20
 """Steps of an epoch, at least: few events come in smaller batches, or an epoch would teach nothing."""
 
-CHUNK = 16384
+BLOCK = 16384
 """Events that go through the network at once where nothing is learned."""
 
 
@@ -124,14 +124,14 @@ class Autoencoder(Detector):
         loses digits.
         """
         net = copy.deepcopy(torch.nn.Sequential(self.encoder, self.decoder))
-        errors = _in_chunks(ReconstructionErrors(self.scaler, net).double(), X)
+        errors = _in_blocks(ReconstructionErrors(self.scaler, net).double(), X)
         scores: Scores = errors.sum(axis=1).astype(np.float32)
         return scores
 
     def rounding(self, X: Features, scores: Scores) -> Rounding:
         """Return what rounding can change of the mean square of differences, which are small where all is well."""
         net = folded([*self.encoder, *self.decoder])
-        bounds = _in_chunks(RoundingOfErrors(BoundedStandardise(self.scaler).double(), net), X)
+        bounds = _in_blocks(RoundingOfErrors(BoundedStandardise(self.scaler).double(), net), X)
         return np.asarray(
             bounds.sum(axis=1) + (FEW + X.shape[1]) * UNIT_ROUNDOFF * scores.astype(np.float64), dtype=np.float64
         )
@@ -139,7 +139,7 @@ class Autoencoder(Detector):
     def squared_errors(self, X: Features) -> npt.NDArray[np.float64]:
         """Return the squared error of each scaled feature, shape (events, features); their mean is the score."""
         net = copy.deepcopy(torch.nn.Sequential(self.encoder, self.decoder))
-        errors: npt.NDArray[np.float64] = X.shape[1] * _in_chunks(ReconstructionErrors(self.scaler, net).double(), X)
+        errors: npt.NDArray[np.float64] = X.shape[1] * _in_blocks(ReconstructionErrors(self.scaler, net).double(), X)
         return errors
 
     def describe_training(self, X: Features) -> Diagnostics:
@@ -158,7 +158,7 @@ class Autoencoder(Detector):
     def encode(self, X: Features) -> npt.NDArray[np.float64]:
         """Return the coordinates of events in the latent space, shape (events, latent)."""
         net = copy.deepcopy(self.encoder)
-        return _in_chunks(torch.nn.Sequential(BoundedStandardise(self.scaler), net).double(), X)
+        return _in_blocks(torch.nn.Sequential(BoundedStandardise(self.scaler), net).double(), X)
 
     def network(self) -> torch.nn.Module:
         """Return the scaling, the layers without dropout and with batch norm folded in, and the mean squared error."""
@@ -286,14 +286,14 @@ def _train_epoch(
 def _validation_loss(net: torch.nn.Module, events: torch.Tensor) -> float:
     net.eval()
     with torch.no_grad():
-        squares = [(net(chunk) - chunk).square().mean(dim=1) for chunk in torch.split(events, CHUNK)]
+        squares = [(net(block) - block).square().mean(dim=1) for block in torch.split(events, BLOCK)]
         return float(torch.cat(squares).mean())
 
 
-def _in_chunks(network: torch.nn.Module, X: Features) -> npt.NDArray[np.float64]:
+def _in_blocks(network: torch.nn.Module, X: Features) -> npt.NDArray[np.float64]:
     """Send events of shape (events, features) through a network of float64, some at a time to keep memory small."""
     events = torch.from_numpy(np.asarray(X, dtype=np.float64))
     network.eval()
     with one_thread(), torch.no_grad():
-        outputs: npt.NDArray[np.float64] = torch.cat([network(chunk) for chunk in torch.split(events, CHUNK)]).numpy()
+        outputs: npt.NDArray[np.float64] = torch.cat([network(block) for block in torch.split(events, BLOCK)]).numpy()
     return outputs

@@ -26,7 +26,7 @@ MAX_EVENTS = 60_000
 """Most events that it is trained on: the time of a training grows with their square."""
 OUTSIDE = 0.05
 """nu: the largest fraction of the training events outside of the support."""
-CHUNK = 65_536
+BLOCK = 65_536
 """Events that are scaled and scored at a time, so that millions need no more memory."""
 SAME = 1e-6
 """Squared scaled distance below which a support vector is the event itself."""
@@ -77,9 +77,9 @@ class OneClassSVM(Detector):
     def score(self, X: Features) -> Scores:
         """Return minus the decision function, shape (events,); higher is more anomalous, at most rho."""
         scores = np.empty(len(X), dtype=np.float32)
-        for start in range(0, len(X), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            scores[chunk] = -self.machine.decision_function(self._scaled(X[chunk]))
+        for start in range(0, len(X), BLOCK):
+            block = slice(start, start + BLOCK)
+            scores[block] = -self.machine.decision_function(self._scaled(X[block]))
         return scores
 
     def rounding(self, X: Features, scores: Scores) -> Rounding:

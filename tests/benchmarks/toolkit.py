@@ -161,5 +161,5 @@ def write_models(detectors: Mapping[str, Detector], path: Path, folder: Path) ->
     training = Training(samples=[], part=None, train_events=None, events=len(X), train_on="all", folds=1)
     events = TrainingEvents(FEATURES, X, np.arange(len(X), dtype=np.uint64), None)
     trained = {name: [detector] for name, detector in detectors.items()}
-    write_model_folder(models, trained, events, X[:, :0], made, recipe=RECIPE, training=training, versions={})
+    write_model_folder(models, trained, events, X[:, :0], made, training_recipe=RECIPE, training=training, versions={})
     return models

@@ -36,7 +36,7 @@ def test_each_event_asks_the_network_of_its_fold(name: str, made_up: npt.NDArray
     trained, _ = train(events, [name], recipe, lambda *_: None)
     training = trained_on(len(made_up)).model_copy(update={"folds": 2})
     models = write_model_folder(
-        tmp_path, trained, events, made_up[:, :1], COLUMNS, recipe=recipe, training=training, versions={}
+        tmp_path, trained, events, made_up[:, :1], COLUMNS, training_recipe=recipe, training=training, versions={}
     )
     X, folds = made_up[:60], np.arange(60) // 7 % 2
     found = feature_contributions(models, tmp_path, name, X, folds)

@@ -176,7 +176,7 @@ def test_a_detector_that_cannot_be_trained_is_left_out(tmp_path: Path, made_up: 
         events,
         np.zeros((300, 1), dtype=np.float32),
         COLUMNS_OF_A_RUN,
-        recipe=RECIPE,
+        training_recipe=RECIPE,
         training=trained_on(300),
         versions={},
         left_out=left_out,
@@ -244,7 +244,7 @@ def test_a_folder_of_folds_has_a_network_for_each(tmp_path: Path, made_up: npt.N
     training = trained_on(len(made_up)).model_copy(update={"folds": 2})
     observables = np.zeros((len(made_up), 1), dtype=np.float32)
     models = write_model_folder(
-        tmp_path, trained, events, observables, COLUMNS_OF_A_RUN, recipe=recipe, training=training, versions={}
+        tmp_path, trained, events, observables, COLUMNS_OF_A_RUN, training_recipe=recipe, training=training, versions={}
     )
     assert read_model_folder(tmp_path) == models
     assert models.ensemble == ["isolation_forest"]  # what learned from labels does not vote
@@ -271,7 +271,7 @@ def test_axis_of_a_score_shows_the_threshold(tmp_path: Path, made_up: npt.NDArra
         without_labels(list(FEATURES), X),
         np.zeros((len(X), 1), dtype=np.float32),
         COLUMNS_OF_A_RUN,
-        recipe=RECIPE,
+        training_recipe=RECIPE,
         training=trained_on(len(X)),
         versions={},
     )
@@ -343,7 +343,7 @@ def test_reconstruction_errors_are_those_of_the_exported_network(
     training = trained_on(len(made_up)).model_copy(update={"folds": folds})
     none = np.empty((len(made_up), 0), dtype=np.float32)
     columns = COLUMNS_OF_A_RUN.model_copy(update={"observables": []})
-    write_model_folder(tmp_path, trained, events, none, columns, recipe=recipe, training=training, versions={})
+    write_model_folder(tmp_path, trained, events, none, columns, training_recipe=recipe, training=training, versions={})
     models = read_model_folder(tmp_path)
     tables = models.reconstructions()["autoencoder"]
     assert len(tables) == folds
@@ -370,7 +370,7 @@ def test_a_bounded_number_of_events_is_reconstructed(
     none = np.empty((len(made_up), 0), dtype=np.float32)
     columns = COLUMNS_OF_A_RUN.model_copy(update={"observables": []})
     models = write_model_folder(
-        tmp_path, trained, events, none, columns, recipe=recipe, training=trained_on(len(made_up)), versions={}
+        tmp_path, trained, events, none, columns, training_recipe=recipe, training=trained_on(len(made_up)), versions={}
     )
     (table,) = models.reconstructions()["autoencoder"]
     assert sum(kind.events for kind in (table.normal, table.flagged) if kind) == 100

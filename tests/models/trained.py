@@ -59,7 +59,7 @@ def write_forest(
         without_labels(columns.features, X),
         observables,
         columns,
-        recipe=RECIPE,
+        training_recipe=RECIPE,
         training=trained_on(len(X), simulated),
         versions={"python": "3.11.2"},
     )

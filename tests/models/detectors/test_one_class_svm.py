@@ -60,7 +60,7 @@ def test_score_is_rho_less_the_kernel_sum(machine: OneClassSVM, direct: Pipeline
 
 def test_scores_do_not_depend_on_the_chunks(machine: OneClassSVM, X: Features, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = machine.score(X)
-    monkeypatch.setattr(one_class_svm, "CHUNK", 997)
+    monkeypatch.setattr(one_class_svm, "BLOCK", 997)
     np.testing.assert_array_equal(machine.score(X), at_once)
 
 
