@@ -37,7 +37,7 @@ Row<N, std::decay_t<Members>...> make_row(const std::array<float, N> &values, co
    return {values, event, {std::forward<Members>(members)...}};
 }
 
-// A function of columns as what each slot has one of; the parts of a row are its event, its values and its members. Slots
+// A function of columns as what each slot has one of; the results of a row are its event, its values and its members. Slots
 // do not share a cache line.
 template <auto function>
 class Computed;
@@ -59,13 +59,14 @@ public:
       fRow.event.values = fRow.values.data();
    }
    std::vector<const std::type_info *> read_types() const override { return {&typeid(Read)...}; }
-   std::vector<Part> parts() const override
+   std::vector<Result> results() const override
    {
-      std::vector<Part> parts{{&typeid(fRow.event), &fRow.event}};
+      std::vector<Result> results{{&typeid(fRow.event), &fRow.event}};
       for (const auto &value : fRow.values)
-         parts.push_back({&typeid(value), &value});
-      std::apply([&parts](const auto &...member) { (parts.push_back({&typeid(member), &member}), ...); }, fRow.members);
-      return parts;
+         results.push_back({&typeid(value), &value});
+      std::apply([&results](const auto &...member) { (results.push_back({&typeid(member), &member}), ...); },
+                 fRow.members);
+      return results;
    }
 };
 
@@ -82,7 +83,7 @@ class alignas(64) Computed<function> final : public recorded::Computation {
 public:
    void compute(const void *const *read) override { call(read, std::index_sequence_for<Read...>{}); }
    std::vector<const std::type_info *> read_types() const override { return {&typeid(Read)...}; }
-   std::vector<Part> parts() const override { return {{&typeid(fObjects), &fObjects}}; }
+   std::vector<Result> results() const override { return {{&typeid(fObjects), &fObjects}}; }
 };
 
 } // namespace columns

@@ -42,7 +42,7 @@ RNode number_entries(RNode head, const Names &files, const std::vector<unsigned 
                      const std::string &column);
 
 // Define columns, all of which are computed at once of the columns `read`; make: address of the recorded::MakeComputation
-// of the function that does it. names: of its parts, in their order. there: those of them that a file has already.
+// of the function that does it. names: of its results, in their order. there: those of them that a file has already.
 // stopwatch: may be null.
 RNode define_columns(RNode events, std::uintptr_t make, const Names &read, const Names &names, const Names &there,
                      stopwatch::Stopwatch *stopwatch);
@@ -141,7 +141,7 @@ public:
    // Of events that have scores and the column recorded_objects.
    RResultHandle book(RNode events);
    // For each of the events, in no order: run, luminosityBlock and event; and the values of the key and then, for each
-   // part of the objects, how many numbers it has and these.
+   // attribute of the objects, how many numbers it has and these.
    std::vector<std::vector<std::uint64_t>> ids() const;
    std::vector<std::vector<float>> values() const;
 };

@@ -77,11 +77,11 @@ public:
    }
 };
 
-// The first part, which calls the function.
+// The first result, whose column calls the function.
 class First final : public Define<First> {
    struct alignas(64) Slot {
       std::unique_ptr<Computation> computation;
-      std::vector<Computation::Part> parts;
+      std::vector<Computation::Result> results;
       std::vector<RColumnReaderBase *> readers;
       std::vector<const void *> places;
       Long64_t done = -1;
@@ -100,7 +100,7 @@ public:
    {
       for (auto &slot : fSlots) {
          slot.computation.reset(make());
-         slot.parts = slot.computation->parts();
+         slot.results = slot.computation->results();
          slot.places.resize(types.size());
       }
    }
@@ -124,7 +124,7 @@ public:
       Define::FinalizeSlot(slot);
    }
 
-   void *place(unsigned int slot, std::size_t part) { return const_cast<void *>(fSlots[slot].parts[part].place); }
+   void *place(unsigned int slot, std::size_t i) { return const_cast<void *>(fSlots[slot].results[i].place); }
    void *GetValuePtr(unsigned int slot) override { return place(slot, 0); }
 
    void Update(unsigned int slot, Long64_t entry) override
@@ -144,10 +144,10 @@ public:
    }
 };
 
-// Another part.
+// Another result.
 class Other final : public Define<Other> {
    First &fFirst;
-   std::size_t fPart;
+   std::size_t fResult;
 
    First &first() const
    {
@@ -155,19 +155,19 @@ class Other final : public Define<Other> {
    }
 
 public:
-   Other(const std::string &name, std::size_t part, const std::type_info &type, const std::string &first_name,
+   Other(const std::string &name, std::size_t result, const std::type_info &type, const std::string &first_name,
          const RColumnRegister &known, RLoopManager &loop, const std::string &variation)
-      : Define(name, type, {first_name}, known, loop, variation), fFirst(first()), fPart(part)
+      : Define(name, type, {first_name}, known, loop, variation), fFirst(first()), fResult(result)
    {
    }
 
    std::unique_ptr<RDefineBase> varied(const std::string &variation) const
    {
-      return std::make_unique<Other>(fName, fPart, fTypeId, fColumnNames[0], fColRegister, *fLoopManager, variation);
+      return std::make_unique<Other>(fName, fResult, fTypeId, fColumnNames[0], fColRegister, *fLoopManager, variation);
    }
 
    void InitSlot(TTreeReader *, unsigned int) override {}
-   void *GetValuePtr(unsigned int slot) override { return fFirst.place(slot, fPart); }
+   void *GetValuePtr(unsigned int slot) override { return fFirst.place(slot, fResult); }
    void Update(unsigned int slot, Long64_t entry) override { fFirst.Update(slot, entry); }
 };
 
@@ -212,12 +212,12 @@ RNode define_columns(RNode events, std::uintptr_t make, const Names &read, const
    const auto made = reinterpret_cast<MakeComputation *>(make);
    const std::unique_ptr<Computation> computation(made());
    const auto types = computation->read_types();
-   const auto parts = computation->parts();
+   const auto results = computation->results();
    const std::set<std::string> known(there.begin(), there.end());
    Head head(events);
    const auto columns = head.read(read, types);
    for (std::size_t i = 0; i < names.size(); ++i) {
-      const auto &type = *parts.at(i).type;
+      const auto &type = *results.at(i).type;
       head.check(names[i], known.count(names[i]));
       if (i == 0)
          head.define<First>(names[i], made, type, columns, types, stopwatch);

@@ -34,8 +34,8 @@ RNode number_entries(RNode head, const Names &files, const std::vector<unsigned 
                      const std::string &column)
 {
    const auto numbers = std::make_shared<entry_numbers::EntryNumbers>(head.GetNSlots(), files, first);
-   const auto begin = [numbers](unsigned int slot, const ROOT::RDF::RSampleInfo &part) {
-      return numbers->begin(slot, part);
+   const auto begin = [numbers](unsigned int slot, const ROOT::RDF::RSampleInfo &range) {
+      return numbers->begin(slot, range);
    };
    const auto note = [numbers](bool begun, unsigned int slot, ULong64_t entry) {
       return begun && numbers->note(slot, entry);

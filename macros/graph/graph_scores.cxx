@@ -127,9 +127,9 @@ struct TopObjects::State {
             const recorded::Objects &objects)
    {
       auto &values = key_of(slot, event, scores);
-      for (const auto &part : objects) {
-         values.push_back(part.size());
-         values.insert(values.end(), part.begin(), part.end());
+      for (const auto &attribute : objects) {
+         values.push_back(attribute.size());
+         values.insert(values.end(), attribute.begin(), attribute.end());
       }
       rows.add(slot, {event.run, event.luminosityBlock, event.event}, values);
    }

@@ -21,31 +21,31 @@ struct Event {
    const float *values = nullptr; // features, and after them what is only recorded; theirs until the slot's next event
 };
 
-// What there is of an event's objects, such as the pT of all jets: the numbers of each of these parts.
+// The objects of an event: the numbers of each attribute, such as the pT of all jets.
 using Objects = std::vector<std::vector<float>>;
 
-template <typename Part>
-std::vector<float> numbers_of(const Part &part)
+template <typename Attribute>
+std::vector<float> numbers_of(const Attribute &attribute)
 {
-   if constexpr (std::is_arithmetic_v<Part>) {
-      return {static_cast<float>(part)};
+   if constexpr (std::is_arithmetic_v<Attribute>) {
+      return {static_cast<float>(attribute)};
    } else {
       std::vector<float> numbers;
-      for (std::size_t i = 0; i < part.size(); ++i)
-         numbers.push_back(part[i]);
+      for (std::size_t i = 0; i < attribute.size(); ++i)
+         numbers.push_back(attribute[i]);
       return numbers;
    }
 }
 
-template <typename... Parts>
-Objects collect_objects(const Parts &...parts)
+template <typename... Attributes>
+Objects collect_objects(const Attributes &...attributes)
 {
-   return {numbers_of(parts)...};
+   return {numbers_of(attributes)...};
 }
 
 // A function of columns of a file. It keeps what it computed last: each slot of an event loop has one of its own.
 struct Computation {
-   struct Part {
+   struct Result {
       const std::type_info *type;
       const void *place; // the same for every event
    };
@@ -53,8 +53,8 @@ struct Computation {
    // read: where each of the columns lies, of the types that read_types() gives.
    virtual void compute(const void *const *read) = 0;
    virtual std::vector<const std::type_info *> read_types() const = 0;
-   // What is computed, each of which is a column.
-   virtual std::vector<Part> parts() const = 0;
+   // The values that are computed, each of them a column.
+   virtual std::vector<Result> results() const = 0;
 };
 
 using MakeComputation = Computation *();

@@ -173,7 +173,7 @@ struct SampledRow {
    }
 };
 
-// So many rows, drawn at random without replacement: those with the least lots, which a row gets by the seed and its
+// `wanted` rows, drawn at random without replacement: the rows with the least lots. A row gets its lot by the seed and its
 // ids, or, among rows of equal ids, by its values too. The order of the rows makes no difference.
 class SampledRows : public FirstRows<SampledRow> {
    std::uint64_t fSeed;

@@ -43,7 +43,7 @@ struct Aligned {
 template <typename T>
 using Tensor = std::vector<T, Aligned<T>>;
 
-// So many numbers side by side: a register, or as many as it takes on a CPU with narrower ones.
+// `Lanes` numbers side by side: one register, or several on a CPU with narrower ones.
 template <int Lanes>
 struct Pack {
    typedef float type __attribute__((vector_size(Lanes * sizeof(float))));

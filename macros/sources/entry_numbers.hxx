@@ -33,13 +33,13 @@ public:
          fFirst[files[i]] = first[i];
    }
 
-   // To be called for each file, or part of one, that a slot begins to read.
-   bool begin(unsigned int slot, const ROOT::RDF::RSampleInfo &part)
+   // To be called for each file, or range of one, that a slot begins to read.
+   bool begin(unsigned int slot, const ROOT::RDF::RSampleInfo &range)
    {
-      const auto file = fFirst.find(part.AsString());
+      const auto file = fFirst.find(range.AsString());
       if (file == fFirst.end())
-         throw std::runtime_error("events of " + part.AsString() + ", which is not a file of the sample");
-      fSlots[slot].first = file->second + part.EntryRange().first;
+         throw std::runtime_error("events of " + range.AsString() + ", which is not a file of the sample");
+      fSlots[slot].first = file->second + range.EntryRange().first;
       fSlots[slot].at_first = true;
       return true;
    }

@@ -107,7 +107,7 @@ class EventLoop(Pass):
     """
 
     def __init__(self, source: Source, entries: tuple[int, int]) -> None:
-        """Open the source, of which a half-open range of entries is read; `Pass` says what such a range can be."""
+        """Open the source. A half-open range of its entries is read; `Pass` says what such a range can be."""
         graph_library("events").load()
         super().__init__(source.open(), None if entries == (0, source.events) else entries)
         self.expected = entries[1] - entries[0]
