@@ -57,7 +57,7 @@ def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration], unhel
     Args:
         parser: gets them.
         kind: of configuration.
-        unhelpful: fields of which the help says nothing, since to give them is an error.
+        unhelpful: names of fields that the help leaves out, since to give them is an error.
     """
     fields = sorted(kind.model_fields, key=lambda name: name not in ("sample", "background", "signal"))
     for name in fields:

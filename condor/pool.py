@@ -28,7 +28,7 @@ def bindings() -> ModuleType:
         NoPool: they are not installed, or their configuration does not exist.
     """
     configured = os.environ.get("CONDOR_CONFIG")
-    if configured and not Path(configured).exists():  # of which HTCondor would only warn, on several lines
+    if configured and not Path(configured).exists():  # HTCondor would only warn of that, on several lines
         raise NoPool(f"CONDOR_CONFIG: {configured} does not exist; set it to the pool's condor_config, or unset it")
     try:
         import htcondor2

@@ -129,8 +129,8 @@ class ThresholdRule(BaseModel):
 class TiedScores:
     """Groups of events that score alike.
 
-    A group has one score that two or more events share, or several of which rounding can make the same. All attributes
-    have the shape (groups,) and ascend.
+    A group has one score that two or more events share, or several scores that rounding can make the same. All
+    attributes have the shape (groups,) and ascend.
 
     Attributes:
         low: what rounding can make of the lowest score of a group.

@@ -21,7 +21,7 @@ from rdf.graph.fields import ENSEMBLE, ENSEMBLE_FLAG, VOTES
 SHOWN = 5
 """Flagged events of a chunk that are printed."""
 RECENT = 60.0
-"""Seconds of which the rate is told."""
+"""Length of the past, in seconds, over which the rate is averaged."""
 LATENCIES = 10_000
 """Most recent files whose latencies are told."""
 

@@ -117,11 +117,11 @@ class Worker:
 
 
 def _serve(connection: Connection) -> None:
-    """Do what is asked until nobody asks any more; what comes first makes what does it."""
+    """Answer tasks until the connection is closed. The first message is a factory of the function that does them."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    silence = os.open(os.devnull, os.O_WRONLY)  # what there is to say, the watch says
+    silence = os.open(os.devnull, os.O_WRONLY)  # messages are the watch's alone
     for stream in (1, 2):
         os.dup2(silence, stream)
     try:

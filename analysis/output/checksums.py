@@ -28,7 +28,7 @@ _BLOCK = 1 << 20  # bytes between two looks at whether to go on
 class Checksums:
     """The sha256 of files for which none is known, computed by a thread of its own.
 
-    Files on servers are left out, since they would be read twice, and copies, of which results name the original.
+    Files on servers are left out, since they would be read twice, and copies, since results name their originals.
     """
 
     def __init__(self, files: Sequence[InputFile] = ()) -> None:
@@ -98,7 +98,7 @@ def check_as_before(files: Iterable[InputFile], models: ModelFolder, folder: Pat
 
 def _of_models(models: ModelFolder) -> Iterator[tuple[str, str]]:
     for sample in models.training.samples:
-        if len(sample.sha256) == len(sample.files):  # otherwise it is not known of which files these are
+        if len(sample.sha256) == len(sample.files):  # otherwise it is not known which file has which checksum
             yield from zip(sample.files, sample.sha256, strict=True)
 
 

@@ -102,7 +102,7 @@ def write_anomalies(
         staging: folder that has the models and gets the file.
         top: the events; the first of its values, those that were compared, say how anomalous.
         models: that scored them.
-        detectors: names of those of them that did.
+        detectors: names of the detectors in `models` that scored.
         data: named in each line.
     """
     from rdf.graph.fields import FOLD

@@ -44,7 +44,7 @@ REPLACED_FILES = (RUN_JSON, CHECKSUMS, DRAWN, PUBLISHING, *RESULT_FILES, *DRAWN_
 UNPUBLISHED = "unpublished"
 """Folder of results that could not take their names, since somebody had put other files there meanwhile."""
 _PAGE_BEGINS = b"<!doctype html>", b"default-src 'none'"
-"""What the first bytes of a page have that this toolkit wrote before there was a list of what is drawn."""
+"""Texts in the first bytes of each page that this toolkit wrote before it kept a list of drawn files."""
 BYTES_PER_VALUE = 4
 CLUSTER_BYTES = 32_000_000
 """Rows that a thread collects before it writes them."""
@@ -137,7 +137,7 @@ def _refuse_odd_path(folder: Path) -> None:
 
 
 def _refuse_inputs(folder: Path, inputs: Iterable[Path]) -> None:
-    """Refuse a folder that holds an input; but for its own models, of which a run leaves a copy in their place."""
+    """Refuse a folder that holds an input. Its own models are allowed, since a run leaves a copy in their place."""
     place = folder.resolve()
     replaced = {_identity(path) for path in _replaced(folder)}
     for path in inputs:

@@ -111,7 +111,7 @@ def check_parts(parts: Sequence[Path], entries: tuple[int, int] | None = None, p
     """Make sure that parts are whole and belong together, and return them in the order of their entries.
 
     Raises:
-        ConfigurationError, DamagedPart: as `merge_parts` says, of which the arguments are.
+        ConfigurationError, DamagedPart: as `merge_parts` says, whose arguments these are.
     """
     if not parts:
         raise ConfigurationError("no part to merge; name the output folders of some runs")

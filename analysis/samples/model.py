@@ -136,8 +136,8 @@ class Sample(_Entry):
         stand_in: name of the generator whose events `files` hold, in place of the published ones.
         access: whether files that are not at hand are downloaded, or read over the network as they are.
         size: bytes in all files that the indexes name.
-        files: of which the sample is made.
-        indexes: JSON files, as the portal publishes them, that name the files of which the sample is made.
+        files: the files that make up the sample.
+        indexes: JSON files, as the portal publishes them, that name the files that make up the sample.
     """
 
     name: str

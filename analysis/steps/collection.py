@@ -42,7 +42,7 @@ def unknown_labels(labels: npt.NDArray[np.generic]) -> int:
 
 
 def refuse_unknown_labels(labels: npt.NDArray[np.generic], title: str, events: str = "events") -> None:
-    """Refuse labels of which some are neither 1 for signal nor 0 for background.
+    """Refuse labels where one is neither 1 for signal nor 0 for background.
 
     Args:
         labels: of events, shape (events,).

@@ -121,9 +121,9 @@ def _start_root(timings: Timings) -> None:
 
 
 def _start_compiling_early(request: _Request) -> None:
-    """Have the columns of tables compiled while these are converted: what they will be can be told before.
+    """Have the columns of tables compiled while these are converted: the columns are known before.
 
-    Whatever is wrong with them will be said when they are read.
+    An error in a table will be raised when the table is read.
     """
     from rdf.sources.source import expected_source
 

@@ -87,7 +87,11 @@ class PreparedSample:
         return len(ID_QUANTITIES) + len(self.graph.written(compiled))
 
     def training_sample(self, events: int) -> TrainingSample:
-        """Return what models.json says of this sample, of which a number of events could be trained on."""
+        """Return what models.json says of this sample.
+
+        Args:
+            events: number of its events that detectors could be trained on.
+        """
         return TrainingSample(
             sample=self.data.name,
             title=self.data.title,

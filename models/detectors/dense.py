@@ -14,8 +14,8 @@ from models.detectors.settings import Activation
 from models.rounding import UNIT_ROUNDOFF
 
 BOUND = 1e6
-"""Scaled features are cut off at so many standard deviations to either side, for the squares of what a network makes of
-them to fit a float32. One of n training events is at most sqrt(n - 1) standard deviations off, so none is ever cut."""
+"""Standard deviations at which scaled features are cut off to either side, so that squares of a network's numbers fit a
+float32. One of n training events is at most sqrt(n - 1) standard deviations off, so none of them is ever cut."""
 
 ACTIVATIONS: Mapping[Activation, type[torch.nn.Module]] = {
     "relu": torch.nn.ReLU,

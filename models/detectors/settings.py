@@ -17,7 +17,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 class NoSettings(BaseModel):
-    """Of a detector of which nothing can be set."""
+    """Settings of a detector that has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -70,7 +70,7 @@ class TreeTables:
 
 
 def refuse_without_cuts(name: str, trees: Sequence[Any]) -> None:
-    """Refuse trees of which none has a cut.
+    """Refuse trees where none has a cut.
 
     Args:
         name: of the detector.

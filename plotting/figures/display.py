@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 DISPLAYS = 5
-"""Most anomalous events of which a display is drawn."""
+"""Number of the most anomalous events that have a display."""
 
 JET_RADIUS = 0.4
 """Of the cones that jets are drawn as, in (eta, phi); what they were clustered with differs from sample to sample."""

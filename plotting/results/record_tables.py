@@ -281,11 +281,11 @@ class ErrorSummary(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction(Table):
-    """How well an autoencoder reconstructs the features; None for a kind of which there is no event.
+    """How well an autoencoder reconstructs the features; None for a kind of events that there are none of.
 
     Attributes:
-        normal: of the training events that it does not flag.
-        flagged: of those that it flags.
+        normal: errors in the training events that it does not flag.
+        flagged: errors in the training events that it flags.
     """
 
     normal: ErrorSummary | None

@@ -122,7 +122,7 @@ class Build:
             # Errors in English. A batch job may have no PATH, by which the compiler finds the linker. What the compiler
             # leaves when it is killed goes with the folder.
             env={"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TMPDIR": str(folder)},
-            process_group=0,  # of which all can be ended; Ctrl-C reaches this process alone, which then ends them
+            process_group=0,  # it can be ended as a whole; Ctrl-C reaches this process alone, which then ends the group
         )
         self._end = weakref.finalize(self, _end_group, self._process)
 
@@ -173,7 +173,7 @@ def _end_group(process: subprocess.Popen[str]) -> None:
 
 @functools.cache
 def can_compile(compiler: Compiler) -> bool:
-    """Say whether a compiler compiles a program of which it is known that it is right; if not, tell so on stderr."""
+    """Tell whether a compiler compiles a program that is known to be right; where it does not, stderr says so."""
     build = Build(compiler, _RIGHT, "a test")
     try:
         build.wait()

@@ -89,7 +89,7 @@ class HistogramKey:
 
     @property
     def path(self) -> str:
-        """Path in the file. What is of all events lies above the directories of selections."""
+        """Path in the file. Histograms of all events lie above the directories of selections."""
         directories = [
             *(REMAINDERS,) * self.remainder,
             *((VARIATIONS, self.variation) if self.variation else ()),

@@ -51,10 +51,10 @@ class Collected:
     """Rows that an event loop has collected, or the loops over several parts of a sample.
 
     Attributes:
-        rows: which.
+        rows: columns and choice of the rows.
         ids: whole numbers that name the event, shape (events, ids), in no order.
         values: shape (events, values), float32.
-        seen: events that there were to collect from.
+        seen: number of events that the rows were collected from.
     """
 
     rows: Rows

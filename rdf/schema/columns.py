@@ -161,7 +161,7 @@ class _Group:
     """All objects of one kind that a file has.
 
     Attributes:
-        attributes: what there is of each -> the column, or the expression, that has it; scales applied.
+        attributes: name of an attribute -> the column, or the expression, that has it; scales applied.
         passes: expression for the mask of those that count.
     """
 

@@ -19,7 +19,7 @@ _OBJECTS: Mapping[str, Mapping[str, str]] = {
     },
     "met": {"pt": "met_pt", "phi": "met_phi"},
 }
-"""Kind of object -> what there is of each, with the expression that has it for all of an event."""
+"""Kind of object -> attribute -> the expression that gives it for all objects of the kind in an event."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Choice:
 
     Attributes:
         chosen: the features, the observables and the plane.
-        left_out: of the set's features and observables those that the sample has not what they are made of.
+        left_out: features and observables of the set whose ingredients the sample lacks.
         described: how each column that can be chosen is written.
         set_name: name of the feature set; None for features that were named one by one.
     """
@@ -123,9 +123,9 @@ def choose_features(
     """Choose what a run learns from.
 
     Args:
-        wanted: features one by one, of which the sample has to have all; or the name of a feature set, or of a single
-            feature where no set has that name; or None for that of the schema's sets of which the sample has most,
-            less the features that it has not.
+        wanted: features one by one, all of which the sample must have; or the name of a feature set, or of a single
+            feature where no set has that name; or None for the schema's set that the sample has most of, without
+            the features that the sample lacks.
         schema: of the sample.
         definitions: the user's own columns.
         available: columns that the sample can have.
@@ -168,7 +168,7 @@ def _named_set(name: str, sets: Mapping[str, FeatureSet]) -> FeatureSet:
 def _first_that_fits(
     sets: Mapping[str, FeatureSet], available: Collection[str], described: Mapping[str, Feature]
 ) -> Choice:
-    """Choose the set of which the sample has the largest part, the first of equals, less what the sample has not."""
+    """Choose the set that the sample has most of, the first of equals, without the features that the sample lacks."""
     chosen = max(sets, key=lambda s: sum(name in available for name in sets[s].features) / len(sets[s].features))
     best = sets[chosen]
     features = tuple(name for name in best.features if name in available)

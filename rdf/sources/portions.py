@@ -99,7 +99,7 @@ def read_columns(source: Path, schema: Schema, columns: Mapping[str, Column], re
 
 
 def check_names(source: Path, schema: Schema, names: Iterable[str], remedy: str = "") -> None:
-    """Refuse columns by name of which one of the schema's is missing."""
+    """Refuse a table that lacks a column of the schema, by name."""
     names = list(names)
     for name in schema.columns:
         if name not in names:
