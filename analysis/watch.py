@@ -57,7 +57,7 @@ POLL = 0.1
 """Seconds between two looks at the folder, where looking does not take long itself."""
 CHUNK_FILES, CHUNK_BYTES = 200, 50_000_000
 """What goes through one event loop at most, but for a file that is larger."""
-RESPITE = 1.2
+LAST_MERGE_SECONDS = 1.2
 """Seconds that are left at the end to bring the result up to date."""
 
 
@@ -240,7 +240,7 @@ class _Watch:
         """End soon: bring the result up to date if that takes no time, and leave the rest to the next watch."""
         self._scoring.queue.clear()
         with suppress(KeyboardInterrupt):  # asked twice
-            self._merging.finish(time.monotonic() + RESPITE)
+            self._merging.finish(time.monotonic() + LAST_MERGE_SECONDS)
 
     def end(self) -> None:
         """End all processes."""

@@ -49,7 +49,7 @@ def submit(configuration: BatchConfiguration) -> tuple[BatchFolder, Plan]:
     schedd = Schedd()
     data = inspect_sample(configuration)
     batch = BatchFolder((configuration.output or Path("output") / data.data.name).absolute())
-    _refuse_submitted(batch, schedd)  # whose merge may be writing to the folder just now
+    _refuse_submitted(batch, schedd)  # its merge may be writing to the folder just now
     with staged_output(batch.output, inputs_of(configuration, [data.data])) as staging:
         _refuse_submitted(batch, schedd)
         plan = prepare(configuration, data, staging / BATCH, batch.output)

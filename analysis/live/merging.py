@@ -20,8 +20,8 @@ from rdf.errors import NoEvents
 
 QUICK = 100_000_000
 """Bytes of events that can be merged between two event loops: in less than a second."""
-SPARED = 4
-"""After a merge of t seconds the next one waits SPARED * t, so that a growing result is not copied all the time."""
+PAUSE = 4
+"""After a merge of t seconds the next one waits PAUSE * t, so that a growing result is not copied all the time."""
 
 
 class PartMerging:
@@ -83,7 +83,7 @@ class PartMerging:
             return
         if few := self._parts.to_merge():
             self._merge(few, as_part=True, between_chunks=False)
-        elif self.behind and nothing_to_score and (whole or time.monotonic() - self._ended > SPARED * self._seconds):
+        elif self.behind and nothing_to_score and (whole or time.monotonic() - self._ended > PAUSE * self._seconds):
             self._merge(list(self._parts), as_part=False, between_chunks=self._parts.size <= QUICK)
 
     def finish(self, until: float) -> None:

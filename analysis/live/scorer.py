@@ -197,7 +197,7 @@ class Scorer:
             record.timings.add(stage, seconds)
         copy_model_folder(models, networks, task.folder / "models")
         sample = self._prepared(task, task.files, record.timings)
-        self._timings = Timings({"compile": 0.0})  # of the first chunk
+        self._timings = Timings({"compile": 0.0})  # the stages of the first chunk
         first, last = sample.entries_of_sample
         configuration = sample.configuration.model_copy(update={"entries": (first, last)})
         found = score_sample(replace(sample, configuration=configuration), Local(), models, self._compiled)

@@ -112,7 +112,7 @@ def held_output(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
             yield staging
         except OSError as error:
             if isinstance(error.filename, str | Path) and not Path(error.filename).is_relative_to(folder):
-                raise  # of another file
+                raise  # the error is about another file
             raise OutputFolderError(
                 f"cannot write to {folder}: {error.strerror or error}; free some space or {CHOOSE_ANOTHER}"
             ) from error

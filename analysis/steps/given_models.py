@@ -98,14 +98,14 @@ def check_expressions(
         unknown = ""
     except NoNotes as reason:
         unknown = f" (whether a run of yours wrote them cannot be told: {reason})"
-    more = f"; and {len(found) - _SAID} more" if len(found) > _SAID else ""
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise ConfigurationError(
-        f"{_models_json(configuration)}: {'; '.join(found[:_SAID])}{more}; what models bring has to be formulas over "
+        f"{_models_json(configuration)}: {'; '.join(found[:_SHOWN])}{more}; what models bring has to be formulas over "
         f"the sample's columns; if you know who wrote these, --trust-models accepts any C++{unknown}"
     )
 
 
-_SAID = 5
+_SHOWN = 5
 """Expressions that a message shows, at most."""
 
 

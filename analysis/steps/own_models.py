@@ -61,7 +61,7 @@ def _notes(make: bool) -> Path:
             if found.st_mode & 0o022 or (folder == notes and found.st_mode & 0o077):
                 raise NoNotes(f"{folder} is open to others; if only you wrote what is there, chmod 700 {folder}")
             if found.st_mode & 0o077:
-                folder.chmod(0o700)  # of the log, which was here first
+                folder.chmod(0o700)  # the folder of the log, which was here first
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -98,7 +98,7 @@ class Workers:
             if not busy:  # all processes have ended
                 self.failed |= dict.fromkeys(left, str(ended))
                 left.clear()
-            for connection in wait(list(busy)) if busy else ():  # of nobody it would wait for ever
+            for connection in wait(list(busy)) if busy else ():  # without connections `wait` would not return
                 worker, name = busy.pop(connection)
                 try:
                     _, written[name] = worker.answer(folder)
@@ -152,7 +152,7 @@ class _Worker:
 
     def ask(self, request: Path | str) -> None:
         """Ask for the names of the figures of a folder, or for one of them."""
-        with suppress(ConnectionError):  # of a process that has ended; that there is no answer tells it
+        with suppress(ConnectionError):  # the process has ended, as the missing answer tells
             self.connection.send(request)
 
     def answer(self, folder: Path) -> Any:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_SHOWN = 0.99  # of the events: the few at the highest masses would squeeze all others
+_SHOWN = 0.99  # fraction of the events; the few at the highest masses would squeeze all others
 _LEAST = 20  # events of a merged bin whose flagged fraction is drawn
 
 

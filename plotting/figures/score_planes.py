@@ -36,8 +36,8 @@ CONTOURS = {0.5: "-", 0.8: "--", 0.95: ":"}
 
 _KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 
-_SHOWN = 0.998  # of the events, along each axis of a plane of scores
-_COLOURED = 0.98  # of the events: beyond the scores of these, the colour stays the same
+_SHOWN = 0.998  # fraction of the events, along each axis of a plane of scores
+_COLOURED = 0.98  # fraction of the events; beyond their scores the colour stays the same
 
 
 @dataclass(frozen=True)

@@ -262,5 +262,5 @@ def _shipped(client: Client, shipped: tuple[bytes, bytes], task: Task) -> Iterat
         yield
     finally:
         if client.status == "running":
-            with contextlib.suppress(OSError):  # of a worker that has just died
+            with contextlib.suppress(OSError):  # a worker may just have died
                 client.unregister_worker_plugin(PLUGIN)
