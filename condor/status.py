@@ -197,8 +197,8 @@ class BatchStatus:
     """How far a batch is.
 
     Attributes:
-        batch: its folder.
-        plan: its plan.
+        batch: folder of the batch.
+        plan: plan of the batch.
         round: number of the last round, 0 if there is none.
         state: of that round.
         reason: why it is in that state, in words; empty where there is nothing to say.

@@ -67,7 +67,7 @@ def resubmit(batch: BatchFolder, requests: Mapping[str, int]) -> str:
     """Send what of a batch is not whole, in a new round; or release the jobs that wait for it, where a round runs.
 
     Args:
-        batch: that was submitted.
+        batch: folder of the batch that was submitted.
         requests: of its jobs that are to change.
 
     Returns:
@@ -122,7 +122,7 @@ def prepare(configuration: BatchConfiguration, data: BatchInput, folder: Path, o
 
     Args:
         configuration: of the batch.
-        data: its sample.
+        data: the sample of the batch.
         folder: that will be the batch folder; made.
         output: absolute path of the folder of the result.
 

@@ -24,8 +24,8 @@ def feature_contributions(
 
     Args:
         models: the model folder's table.
-        folder: that folder.
-        detector: its name.
+        folder: the models folder.
+        detector: name of the detector.
         X: features, shape (events, features).
         folds: of the events, which say the network that scored them, shape (events,).
 

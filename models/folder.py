@@ -61,10 +61,10 @@ class Training(Table):
     """What the detectors were trained on.
 
     Attributes:
-        samples: that were read.
+        samples: the samples that were read.
         part: C++ condition that training events had to fulfil beyond the cuts, or None.
         train_events: events that were drawn at most, at random and without replacement; None for all.
-        events: that were drawn.
+        events: number of events that were drawn.
         train_on: whether the unsupervised detectors saw all of these, or the background only.
         folds: with more than one, network k of each detector was trained on events with `event % folds != k`.
     """

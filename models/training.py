@@ -106,7 +106,7 @@ def constant_features(
     """Return the features that some network could not learn from, as they are the same in all of its events.
 
     Args:
-        events: to learn from.
+        events: the training events.
         detectors: names of those that will.
         training_recipe: how detectors are trained.
 
@@ -149,7 +149,7 @@ def train(
     """Train detectors. One that cannot be trained is left out.
 
     Args:
-        events: to learn from.
+        events: the training events.
         detectors: names that `models.detectors.registry.known_detectors` returns.
         training_recipe: how detectors are trained.
         progress: called with what is being trained, and with steps done and steps in all where its training has steps.

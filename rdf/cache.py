@@ -33,7 +33,7 @@ def cache_folder(name: str = "") -> Path:
     end; stderr says so once. Where the folder cannot be made, whoever writes there meets the reason.
 
     Args:
-        name: of the folder in the cache.
+        name: name of a folder in the cache; empty for the cache folder itself.
 
     Raises:
         CacheUnusable: the cache is not safe, and nothing can take its place.

@@ -38,14 +38,14 @@ class TemporaryFolder:
     """A folder of this process, which is removed at the end of a context, or of the process.
 
     Attributes:
-        path: of it.
+        path: path of the folder.
     """
 
     def __init__(self, kind: str) -> None:
         """Make the folder.
 
         Args:
-            kind: of what it is for; part of its name.
+            kind: word for its purpose, which stands in its name.
 
         Raises:
             TemporaryFolderError: it cannot be made, or there is no room.

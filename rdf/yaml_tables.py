@@ -52,8 +52,8 @@ class TableError(ToolkitError, ValueError):
     """Text is no YAML, or YAML that is not read here.
 
     Attributes:
-        problem: in words.
-        line: of the text, from 1; None where it is none of them.
+        problem: what is wrong, in words.
+        line: number of the line, from 1; None where the problem lies in no single line.
     """
 
     def __init__(self, problem: str, line: int | None = None) -> None:

@@ -22,7 +22,7 @@ class Arrival:
     Attributes:
         path: of the file, absolute.
         state: in which it was found, and read for its checksum.
-        sha256: of its content.
+        sha256: checksum of the content.
         seen: when it was first found in that state, by `time.monotonic`.
     """
 
@@ -62,7 +62,7 @@ class Arrivals:
         """Begin where an earlier watch ended.
 
         Args:
-            folder: to watch.
+            folder: the folder to watch.
             settle: seconds that a file has to stay as it is before it is read.
             table: the file of those set aside; made when there is one.
             done: the files that were scored already.
@@ -157,7 +157,7 @@ class Arrivals:
         Files whose content is known already are set aside.
 
         Args:
-            files: at most.
+            files: largest number of files.
             size: bytes at most, but for one file, which may be larger.
         """
         now = time.monotonic()

@@ -37,7 +37,7 @@ class PartMerging:
         """Begin with the result that an earlier watch left.
 
         Args:
-            parts: to be merged.
+            parts: the parts to be merged.
             workers: whose scoring process merges between two chunks.
             staging: for what is not merged yet.
             output: folder of the result.

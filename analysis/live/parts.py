@@ -30,10 +30,10 @@ class ScoredPart:
     """A part.
 
     Attributes:
-        folder: its place.
-        entries: that it holds, half-open.
+        folder: output folder of the part.
+        entries: half-open range of the sample's entries that it holds.
         level: 0 for one that an event loop left, 1 for a merge of `FAN_IN` of these, and so on.
-        size: bytes of its events.
+        size: bytes of its events.root.
     """
 
     folder: Path

@@ -69,8 +69,8 @@ class LiveReport:
         """Begin, and say what is not looked for.
 
         Args:
-            board: to tell it to.
-            models: that score.
+            board: prints what there is to report.
+            models: the models that score.
             chosen: detectors of these; None for all.
             replayed: whether a sample is replayed.
         """
@@ -93,9 +93,9 @@ class LiveReport:
         """Tell of a part: how many events, those that are flagged, and what has drifted.
 
         Args:
-            part: that was committed.
+            part: the part that was committed.
             scored: what the scorer says of it.
-            files: that it was made of; 0 in a replay.
+            files: number of files that the part was made of; 0 in a replay.
         """
         counts = part.record().counts
         of = f" of {files:,} file{'s' if files > 1 else ''}" if files else ""

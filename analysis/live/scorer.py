@@ -125,7 +125,7 @@ class Setup:
     Attributes:
         configuration: of the event loops.
         data: what results say of the sample; in a replay with its files.
-        models: that score.
+        models: the models that score.
         networks: folder of these.
         command: recorded in run.json.
         replayed: whether the sample is replayed.

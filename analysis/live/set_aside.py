@@ -36,7 +36,7 @@ class SetAside:
         since: when it was set aside, in ISO 8601.
         size: bytes of the file at that time.
         mtime_ns: its last change, in nanoseconds since the epoch.
-        sha256: of its content; empty where it could not be read.
+        sha256: checksum of the content; empty where it could not be read.
     """
 
     file: str

@@ -73,7 +73,7 @@ def check_as_before(files: Iterable[InputFile], models: ModelFolder, folder: Pat
 
     Args:
         files: that were read, with their checksums.
-        models: that score.
+        models: the models that score.
         folder: of the results.
 
     Raises:

@@ -101,7 +101,7 @@ def write_anomalies(
     Args:
         staging: folder that has the models and gets the file.
         top: the events; the first of its values, those that were compared, say how anomalous.
-        models: that scored them.
+        models: the models that scored the events.
         detectors: names of the detectors in `models` that scored.
         data: named in each line.
     """

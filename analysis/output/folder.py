@@ -311,7 +311,7 @@ def replace_record(staging: Path, folder: Path, record: AnyRecord) -> None:
 
     Args:
         staging: of the run that holds the folder.
-        folder: of its results.
+        folder: output folder of that run.
         record: the new one.
     """
     write_record(staging, record)

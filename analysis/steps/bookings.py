@@ -63,7 +63,7 @@ class ScoredFile:
 
     Attributes:
         path: of the file.
-        provenance: that it states.
+        provenance: where the events come from, as the file states it.
         range_index: place of the range of the sample whose events it holds, among all ranges.
     """
 

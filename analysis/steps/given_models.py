@@ -84,7 +84,7 @@ def check_expressions(
     """Refuse models of somebody else's whose expressions are more than formulas, before any of it becomes C++.
 
     Args:
-        models: that will score.
+        models: the models that will score.
         configuration: says whether they are trusted.
         file_columns: columns of the sample's files; None where they are not known yet.
         schema_columns: columns that the schema defines.

@@ -42,7 +42,7 @@ class _Request:
     Attributes:
         configuration: of the run.
         data: the input.
-        schema: of its files.
+        schema: schema of the sample's files.
         models: that will score it, or None where some are to be trained.
         event_filter: C++ condition that an event has to fulfil beyond the cuts, or None.
     """
@@ -137,7 +137,7 @@ class _Settled:
     """What is computed of a sample.
 
     Attributes:
-        graph: of its events.
+        graph: graph of the sample's events.
         left_out: columns of the feature set that the source does not have the objects for.
         warnings: sentences about what of the schema does not hold for the source.
     """

@@ -46,7 +46,7 @@ def run_findings(
     Args:
         sample: that was scored; its staging folder has the models.
         engine: that ran the loop.
-        models: that scored.
+        models: the models that scored.
         compiled: their detectors.
         found: in the loop.
         filled: all histograms, by their path.

@@ -86,10 +86,10 @@ def train_models(
     Args:
         collected: what the loops over the samples collected.
         columns: how these were computed.
-        configuration: of the training.
-        detectors: to be trained.
+        configuration: settings of the training.
+        detectors: names of the detectors to be trained.
         staging: folder that results are written to.
-        folds: of the training.
+        folds: number of folds.
         event_filter: C++ condition that the collected events fulfil; None for all events.
 
     Returns:

@@ -34,7 +34,7 @@ class AutoencoderSettings(BaseModel):
         batch_norm: whether each hidden layer's outputs are normalised over the batch, before the activation.
         learning_rate: of Adam.
         batch_size: events a step, at most; fewer where there would not be 20 steps an epoch.
-        epochs: at most.
+        epochs: largest number of epochs.
         patience: epochs without a lower validation loss after which training stops.
         validation: fraction of the training events that is kept for validation.
     """

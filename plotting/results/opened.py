@@ -33,7 +33,7 @@ class _Opened:
     """A folder of results.
 
     Attributes:
-        folder: that holds them.
+        folder: the output folder.
     """
 
     folder: Path
@@ -52,7 +52,7 @@ class RunResults(_Opened):
     """The results of a run.
 
     Attributes:
-        folder: that holds them.
+        folder: the output folder.
         record: run.json.
     """
 
@@ -128,7 +128,7 @@ class EvaluationResults(_Opened):
     """The results of an evaluation.
 
     Attributes:
-        folder: that holds them.
+        folder: the output folder.
         record: run.json.
     """
 

@@ -148,10 +148,10 @@ class Training(Table):
     """What the detectors were trained on, as models.json has it.
 
     Attributes:
-        samples: that were read.
+        samples: the samples that were read.
         part: C++ condition that training events had to fulfil beyond the cuts, or None.
         train_events: events that were drawn at most; None for all.
-        events: that were drawn.
+        events: number of events that were drawn.
         train_on: "all", or "background" where the unsupervised detectors saw only that.
         folds: number of the trainings of each detector.
     """
@@ -207,7 +207,7 @@ class Counts(Table):
 
     Attributes:
         expected: entries that were to be read.
-        processed: that were read.
+        processed: number of events that were read.
         selected: that passed all cuts and were scored.
         normal: of these, events that the ensemble does not flag.
         anomalous: events that it flags.

@@ -117,7 +117,7 @@ class RunFindings(Findings):
     """What a run finds.
 
     Attributes:
-        sample: that was read.
+        sample: the sample that was read.
         engine: of the event loops.
         entries: of the sample that were read, half-open.
         plan: of the batch that the run is a part of, or None.
@@ -167,7 +167,7 @@ class EvaluationFindings(Findings):
 
     Attributes:
         sample: that was evaluated, or a header for two that were.
-        samples: that were evaluated.
+        samples: the samples that were evaluated.
         part: C++ condition that the events had to fulfil beyond the cuts; None for all events.
         detectors: by name.
     """
@@ -184,7 +184,7 @@ class Ending(Table):
 
     Attributes:
         latent: for each set of points in latent.csv, the fractions of the variance that PCA's axes carry.
-        figures: that were drawn.
+        figures: the figures that were drawn.
         timings: seconds of each stage, and their total.
     """
 

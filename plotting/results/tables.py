@@ -35,7 +35,7 @@ class AnomalyRow:
 
     Attributes:
         place: among them, from 1.
-        sample: its name.
+        sample: name of the sample.
         ids: run, luminosityBlock and event.
         values: a number for each column in `AnomalyColumns.values`, as text that reads back as the same float32.
         why: what made the event anomalous, in a line.
@@ -173,8 +173,8 @@ class Projection:
     """Events in two dimensions.
 
     Attributes:
-        method: of the projection.
-        space: that was projected.
+        method: how it was projected.
+        space: what was projected.
         points: shape (n, 2).
         explained: for PCA, the fraction of the variance along each axis; otherwise empty.
     """

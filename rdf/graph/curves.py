@@ -48,8 +48,8 @@ def write_curves(
 
     Args:
         path: file to write, with the directories roc/, significance/ and scores/.
-        curves: by detector.
-        scores: by detector, each of shape (events,).
+        curves: detector -> what its score achieves.
+        scores: detector -> scores, shape (events,).
         labels: 1 for signal and 0 for background, shape (events,).
         provenance: of the events.
 

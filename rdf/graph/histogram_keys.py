@@ -147,7 +147,7 @@ class CurveKey:
 
     Attributes:
         kind: what it shows.
-        detector: whose, or "ensemble".
+        detector: name of the detector, or "ensemble".
     """
 
     kind: CurveKind

@@ -154,8 +154,8 @@ def book_histograms(
     Args:
         read: node of all events, with `recorded_event`.
         selected: node of the scored events.
-        fields: of the scored events.
-        plan: which histograms.
+        fields: fields of the scored events.
+        plan: the histograms to be booked.
         slots: of the event loop.
         stopwatch: of the event loop, or None.
     """

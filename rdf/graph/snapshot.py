@@ -95,7 +95,7 @@ class Snapshot:
     """Columns that an event loop will collect.
 
     Attributes:
-        rows: which.
+        rows: columns and choice of the rows.
         collector: the C++ object that collects; it has to live as long as the loop runs.
         booked: what the event loop has to run.
     """

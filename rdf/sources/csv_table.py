@@ -40,7 +40,7 @@ class _Form:
     """How a table is written.
 
     Attributes:
-        separator: of its fields.
+        separator: the character between two fields.
         names: of its columns, in their order; what the schema does not list has a name that no column can have.
         named: whether its first line names them; otherwise it is an event.
         lines: that stand before the first event.
