@@ -18,8 +18,11 @@ run: .installed-run  ## the main job on sample cms2010b (more options: ARGS='...
 	$(RUN) -m analysis.run --sample cms2010b --allow-simulated $(ARGS)
 
 # Files in their order: the long ones, whose tests run whole programs, come early, and the short ones fill the end.
-# Threads that wait leave the cores to the programs that tests start, which find modules compiled by earlier ones.
-PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_WAIT_POLICY=passive $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Threads that wait leave the cores to the programs that tests start, which find modules compiled by earlier ones. Tests
+# of pools and watches wait for much of their time: there is one process more than there are cores.
+WORKERS = $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))
+PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_WAIT_POLICY=passive \
+  $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: .installed-dev  ## all tests
 	$(PYTEST)

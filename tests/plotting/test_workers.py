@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -48,10 +49,23 @@ def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture
 def folder(run_folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run_folder, tmp_path / "run"))
+    """A run of one feature: few figures."""
+    folder = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    record = json.loads((folder / "run.json").read_text())
+    few = {"features": record["features"][:1], "observables": []}
+    (folder / "run.json").write_text(json.dumps(record | few))
+    return folder
 
 
-def test_one_process_and_two_draw_the_same_bytes_in_the_same_order(folder: Path, results: Results) -> None:
+@pytest.fixture
+def few_results(folder: Path) -> Results:
+    return read_results(folder)
+
+
+def test_one_process_and_two_draw_the_same_bytes_in_the_same_order(
+    run_folder: Path, results: Results, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(run_folder, tmp_path / "whole"))
     names = [name for name, _ in list_figures(results)]
     drawn = []
     for number in (1, 2):
@@ -73,11 +87,11 @@ def test_processes_draw_one_folder_after_another(folder: Path, evaluation_folder
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_an_error_in_a_process_is_that_of_the_caller(folder: Path, results: Results) -> None:
+def test_an_error_in_a_process_is_that_of_the_caller(folder: Path, few_results: Results) -> None:
     (folder / "figures").write_text("a file is in the way")
     with Workers(2) as workers:
         assert draw_figures(folder, lambda _: pytest.fail("drew a figure"), workers) == []
-        assert set(workers.failed) == {name for name, _ in list_figures(results)}
+        assert set(workers.failed) == {name for name, _ in list_figures(few_results)}
         assert workers.drawn == []
     assert all(reason.startswith(f"{folder / 'figures'}: cannot write") for reason in workers.failed.values())
     (folder / "histograms.root").write_bytes((folder / "histograms.root").read_bytes()[:200])
@@ -90,9 +104,9 @@ def test_an_error_in_a_process_is_that_of_the_caller(folder: Path, results: Resu
 
 @pytest.mark.parametrize(("killed", "after"), [(1, 0), (1, 1), (2, 1)])
 def test_a_process_that_is_killed_leaves_its_figure_to_be_named_and_the_others_to_the_rest(
-    folder: Path, results: Results, killed: int, after: int
+    folder: Path, few_results: Results, killed: int, after: int
 ) -> None:
-    names = [name for name, _ in list_figures(results)]
+    names = [name for name, _ in list_figures(few_results)]
     others = set(children(os.getpid()))
     told: list[str] = []
     with Workers(2) as workers:
