@@ -7,7 +7,7 @@ ARGS ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench lint
+.PHONY: help install run test check quick-tests bench lint
 
 help:      ## print this
 	@sed -n 's/^\([a-z]*\): .*## /make \1	/p' $(MAKEFILE_LIST)
@@ -27,8 +27,13 @@ PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_WAIT_POLICY=passive \
 test: .installed-dev  ## all tests
 	$(PYTEST)
 
-check: lint  ## lint, types, and the tests that need no compiler, network, browser, screen or pool: for every save
-	$(PYTEST) -m 'not (compiler or network or browser or screen or pool)'
+check: .installed-dev  ## lint, types, and the tests that need no compiler, network, browser, screen or pool: for every save
+	@$(MAKE) --no-print-directory --jobs 2 lint quick-tests
+
+# Nothing in tests/macros goes without a compiler, and to import it takes one. No test waits: a process for each core.
+quick-tests: WORKERS = $(shell nproc)
+quick-tests:
+	$(PYTEST) --ignore tests/macros -m 'not (compiler or network or browser or screen or pool)'
 
 bench: .installed-dev  ## the benchmarks, in less than 15 minutes: tables on the console, output/benchmarks.json
 	$(RUN) -m tests.benchmarks
