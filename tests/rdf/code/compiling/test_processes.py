@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rdf.code.library import compile_library
@@ -80,11 +81,15 @@ def test_a_process_that_is_killed_while_it_compiles_does_not_stop_the_next(
     (tmp_path / "go").touch()
     process = started(tmp_path, 0)
     wait_for((tmp_path / "called").exists)
+    compiler = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert kept(cache) == []
     slow.unlink()
+    # The compiler, which nobody waits for any more, goes on, and writes to its folder until it ends.
+    _, working = psutil.wait_procs(compiler, timeout=60)
+    assert working == []
     # What a process leaves that is killed while it writes the entry.
     cache.mkdir(parents=True, exist_ok=True)
     (cache / ".of_another.so.1.partial").write_bytes(b"\x7fELF")
