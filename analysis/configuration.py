@@ -15,7 +15,7 @@ from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.faults import first_fault
 from rdf.printable import shortened
-from rdf.schema.tables import Definitions, Selection
+from rdf.schema.tables import Cuts, Definitions, Selection
 from rdf.schema.variations import VARIATIONS
 from rdf.yaml_tables import TableError, parse_table
 
@@ -55,6 +55,10 @@ class AnalysisConfiguration(BaseModel):
     )
     objects: Selection = Field(
         default_factory=dict, description="which objects count, {jet: {pt: 30, eta: 2.4}} (default: the schema's)"
+    )
+    select: Cuts = Field(
+        default_factory=dict,
+        description='events that are used, {cut: "mll > 60 && mll < 120", ...}: each cut a line of the cutflow',
     )
     train_events: int | None = Field(
         TRAIN_EVENTS, ge=1, description="number of events to train on, drawn at random, or all (default: 100000)"
@@ -102,7 +106,7 @@ class AnalysisConfiguration(BaseModel):
             raise ValueError("name a feature set, or one feature or more, each once")
         return value
 
-    @field_validator("define", "objects", mode="before")
+    @field_validator("define", "objects", "select", mode="before")
     @classmethod
     def _read_table(cls, value: Any) -> Any:
         return _as_table(value) if isinstance(value, str) else value

@@ -38,7 +38,14 @@ _METAVARS = {
     "detectors": "A,B",
 }
 _METAVARS |= dict.fromkeys(("sample", "background", "signal"), "NAME|FILE")
-_METAVARS |= {"features": "SET|A,B", "define": "TABLE", "objects": "TABLE", "vary": "A,B|TABLE", "threshold": "TABLE"}
+_METAVARS |= {
+    "features": "SET|A,B",
+    "define": "TABLE",
+    "objects": "TABLE",
+    "select": "TABLE",
+    "vary": "A,B|TABLE",
+    "threshold": "TABLE",
+}
 _METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS"}
 _METAVARS |= {
     "trusted_sha256": "SHA256",

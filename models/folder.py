@@ -104,6 +104,7 @@ class Columns(Table):
         schema_sha256: of what that schema's quantities are.
         define: columns of the user's own, as configured.
         objects: which objects counted, by kind.
+        select: cuts that events had to pass, in order, by name; models of earlier versions have none.
         features: in the order of the networks' inputs.
         observables: columns that are recorded and drawn beside them.
         plane: columns in which events are drawn; None where there is a single feature.
@@ -113,6 +114,7 @@ class Columns(Table):
     schema_sha256: str
     define: dict[str, dict[str, Any]]
     objects: dict[str, dict[str, Any]]
+    select: dict[str, str] = Field(default_factory=dict)
     features: list[str]
     observables: list[str]
     plane: tuple[str, str] | None

@@ -37,6 +37,7 @@ from plotting.results.tables import (
 )
 from rdf.errors import NoEvents
 from rdf.graph.anomaly_order import anomaly_key, anomaly_order
+from rdf.schema.tables import FINITE
 
 
 def merge_parts(
@@ -88,12 +89,18 @@ def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: st
     models = parts[0].folder / "models"
     copy_model_folder(read_model_folder(models), models, staging / "models")
     if not record.counts.selected and not as_part:
-        raise NoEvents(f"{output}: no event has finite features in any part; check the sample")
+        raise NoEvents(f"{output}: no event {_missed(record)} in any part; check the sample")
     record = _merge_root_files(parts, staging, record, as_part)
     _merge_anomalies(parts, staging, record.ensemble)
     _merge_objects(parts, staging, record.ensemble)
     write_record(staging, record)
     write_checksums(staging)
+
+
+def _missed(record: RunRecord) -> str:
+    """Say what no event of a result has done."""
+    cut = next((cut.name for cut in record.cutflow if not cut.events), FINITE)
+    return "has finite features" if cut == FINITE else f"passes the cut {cut!r}"
 
 
 def _merged_record(parts: Sequence[Part], output: Path, command: str) -> RunRecord:

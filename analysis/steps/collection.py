@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from rdf.code.library import graph_library
 from rdf.errors import NoEvents
 from rdf.graph.fields import LABEL
 from rdf.schema.quantities import ID_QUANTITIES
+
+if TYPE_CHECKING:
+    from rdf.graph.selection import Cut
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | N
     graph_library("scores")  # the second event loop's, compiled during the training
     ids, values = rows.arrays()
     if not len(values):
-        raise NoEvents(f"{sample.data.title}: no event {graph.conditions} is left to train on; check the sample")
+        why = graph.lost_events(_cutflow(sample), f"no event {graph.conditions} is left to train on")
+        raise NoEvents(f"{sample.data.title}: {why}; check the sample")
     first, width = int(graph.labelled), len(graph.recipe.features)
     return TrainingRows(
         ids=ids[:, -len(ID_QUANTITIES) :],
@@ -84,3 +89,14 @@ def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | N
         observables=values[:, first + width :],
         sample=sample.training_sample(rows.seen),
     )
+
+
+def _cutflow(sample: PreparedSample) -> list[Cut]:
+    """Run an event loop in this process that counts the events after each cut: none is left, and the user asks why."""
+    from rdf.execution.event_loop import EventLoop, use_threads
+
+    use_threads(sample.threads)
+    loop = EventLoop(sample.source, sample.entries)
+    cutflow = sample.graph.book_cutflow(loop)
+    loop.run([cutflow.booked])
+    return cutflow.cuts()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from analysis.steps.compilation import Compiled
     from rdf.execution.event_loop import Pass
     from rdf.graph.histograms import HistogramPlan
+    from rdf.graph.selection import Cut, Cutflow
     from rdf.sources.source import Source
 
 
@@ -56,10 +57,33 @@ class EventGraph:
         """What an event has to fulfil to be used, in words."""
         return "with finite features" if self.event_filter is None else f"with finite features and {self.event_filter}"
 
+    def lost_events(self, cuts: Sequence[Cut], otherwise: str) -> str:
+        """Return why no event is left.
+
+        Args:
+            cuts: the cutflow.
+            otherwise: what is said where no cut of the user's took the last event.
+        """
+        from rdf.graph.selection import emptying_cut
+
+        found = emptying_cut(cuts)
+        if found is None or found[0].name not in self.recipe.select:
+            return otherwise
+        cut, events = found
+        return (
+            f"no event passes the cut {cut.name!r}, {self.recipe.select[cut.name]!r}, to which {events:,} events came "
+            "(--select)"
+        )
+
     @property
     def _values(self) -> tuple[str, ...]:
         """Columns that an event keeps side by side, the features first."""
         return (*self.recipe.features, *self.recipe.observables)
+
+    @property
+    def _cuts(self) -> tuple[str, ...]:
+        """Names of the cuts on events, in order."""
+        return tuple(self.recipe.select)
 
     @property
     def recorded(self) -> tuple[str, ...]:
@@ -93,7 +117,7 @@ class EventGraph:
         from rdf.schema.columns import rounded
 
         types = {**self.source.head_types, **scales(self.vary)}
-        compile_columns(rounded(self._defined, self._values), self._wanted, self._values, types)
+        compile_columns(rounded(self._defined, self._values), self._wanted, self._values, self._cuts, types)
 
     def check_columns(self) -> None:
         """Define the columns on a graph that is not run, so that an expression that is wrong is an error."""
@@ -102,14 +126,14 @@ class EventGraph:
         self._define_columns(Pass(self.source.open()))
 
     def _define_columns(self, over: Pass) -> RNode:
-        """Define all columns of an event."""
+        """Apply the cuts on events, and define all columns of those that pass."""
         from rdf.code.columns import define_columns
         from rdf.graph.variations import vary_scales
         from rdf.schema.columns import rounded
 
         events = vary_scales(over.events, self.vary)
         columns = rounded(self._defined, self._values)
-        return define_columns(events, columns, self._wanted, self._values, over.stopwatch)
+        return define_columns(events, columns, self._wanted, self._values, over.stopwatch, self._cuts)
 
     def _select(self, events: RNode) -> RNode:
         """Keep the events whose features are finite and which pass the event filter, if there is one."""
@@ -131,6 +155,12 @@ class EventGraph:
         selected = self._select(self._define_columns(over))
         rows = book_snapshot(selected, Fields(self._values), self.recorded, slots, limit, self.seed)
         return BookedCollection(over, rows)
+
+    def book_cutflow(self, over: Pass) -> Cutflow:
+        """Book nothing but the counting of the events that pass each cut."""
+        from rdf.graph.selection import book_cutflow
+
+        return book_cutflow(self._select(self._define_columns(over)))
 
     def book_scores(self, over: Pass, compiled: Compiled, slots: int) -> BookedScores:
         """Book what detectors say of all events, to be kept in memory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,10 +17,10 @@ from models.folder import MODELS_JSON, ModelFolder, read_model_folder
 from rdf.faults import first_fault
 from rdf.schema.expressions import outside_grammar
 from rdf.schema.model import Schema
-from rdf.schema.tables import Definitions, Selection
+from rdf.schema.tables import Cuts, Definitions, Selection
 
 OF_TRAINING = (
-    *("features", "define", "objects", "train_events", "train_on", "folds"),
+    *("features", "define", "objects", "select", "train_events", "train_on", "folds"),
     *("threshold", "autoencoder", "settings"),
 )
 """Keys that models bring with them."""
@@ -89,7 +90,8 @@ def check_expressions(
         file_columns: columns of the sample's files; None where they are not known yet.
         schema_columns: columns that the schema defines.
     """
-    found = outside_grammar(*definitions_and_objects(models, configuration), file_columns, schema_columns)
+    said = expressions_of(models, configuration)
+    found = outside_grammar(said.define, said.objects, file_columns, schema_columns, said.select)
     if not found:
         return
     try:
@@ -113,12 +115,28 @@ def _models_json(configuration: AnalysisConfiguration) -> Path:
     return (configuration.models or Path()) / MODELS_JSON
 
 
-def definitions_and_objects(models: ModelFolder, configuration: AnalysisConfiguration) -> tuple[Definitions, Selection]:
-    """Return the columns that models define, and their selection of objects."""
+@dataclass(frozen=True)
+class Expressions:
+    """What a configuration, or models, say in C++.
+
+    Attributes:
+        define: columns that are defined.
+        objects: which objects count, by kind.
+        select: cuts on events, by name.
+    """
+
+    define: Definitions
+    objects: Selection
+    select: Cuts
+
+
+def expressions_of(models: ModelFolder, configuration: AnalysisConfiguration) -> Expressions:
+    """Return the columns that models define, and their selections of objects and events."""
     try:
-        return (
+        return Expressions(
             TypeAdapter(Definitions).validate_python(models.define),
             TypeAdapter(Selection).validate_python(models.objects),
+            TypeAdapter(Cuts).validate_python(models.select),
         )
     except ValidationError as error:
         fault = first_fault(error)

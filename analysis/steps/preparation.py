@@ -17,7 +17,7 @@ from analysis.errors import ConfigurationError, DataError
 from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
 from analysis.steps.event_graph import EventGraph
-from analysis.steps.given_models import check_expressions, check_schema, definitions_and_objects
+from analysis.steps.given_models import Expressions, check_expressions, check_schema, expressions_of
 from analysis.steps.prepared import PreparedSample
 from models.folder import Columns, ModelFolder
 from rdf.cache import cache_folder
@@ -25,7 +25,6 @@ from rdf.code.library import graph_library
 from rdf.errors import ExecutionError, SchemaError, SourceError
 from rdf.schema.features import choose_features, first_plane
 from rdf.schema.model import Schema, load_schema
-from rdf.schema.tables import Definitions, Selection
 from rdf.schema.variations import check_variations
 
 if TYPE_CHECKING:
@@ -149,15 +148,15 @@ class _Settled:
 
 def _settle(request: _Request, source: Source) -> _Settled:
     """Settle which columns are computed: by the configuration, or as they were for the models to score with."""
-    from rdf.schema.columns import needed_columns, physics_columns
+    from rdf.schema.columns import cut_column, needed_columns, physics_columns
 
     configuration, schema, models = request.configuration, request.schema, request.models
-    define, selection, warnings = _definitions_and_selection(request, source)
-    columns = physics_columns(schema, source.available, selection, define, configuration.vary)
+    said, warnings = _expressions(request, source)
+    columns = physics_columns(schema, source.available, said.objects, said.define, configuration.vary, said.select)
     wanted = tuple(models.features) if models else configuration.features
     if wanted is None and request.data.features:
         schema = schema.model_copy(update={"features": (request.data.features, *schema.features)})
-    choice = choose_features(wanted, schema, define, columns)
+    choice = choose_features(wanted, schema, said.define, columns)
     recipe: Columns
     if models:
         recipe, left_out = _available(models, columns)
@@ -169,13 +168,15 @@ def _settle(request: _Request, source: Source) -> _Settled:
         recipe = Columns(
             schema=schema.name,
             schema_sha256=schema.meaning(),
-            define={name: definition.model_dump() for name, definition in define.items()},
-            objects={kind: which.model_dump() for kind, which in selection.items()},
+            define={name: definition.model_dump() for name, definition in said.define.items()},
+            objects={kind: which.model_dump() for kind, which in said.objects.items()},
+            select=said.select,
             features=list(choice.chosen.features),
             observables=list(choice.chosen.observables),
             plane=choice.chosen.plane,
         )
-    check_variations(configuration.vary, needed_columns(columns, (*recipe.features, *recipe.observables)))
+    used = (*recipe.features, *recipe.observables, *map(cut_column, recipe.select))
+    check_variations(configuration.vary, needed_columns(columns, used))
     graph = EventGraph(
         source=source,
         columns=columns,
@@ -188,8 +189,8 @@ def _settle(request: _Request, source: Source) -> _Settled:
     return _Settled(graph, choice.left_out, tuple(warnings))
 
 
-def _definitions_and_selection(request: _Request, source: Source) -> tuple[Definitions, Selection, list[str]]:
-    """Return the columns that are defined, the objects that count, and warnings about conditions that are dropped."""
+def _expressions(request: _Request, source: Source) -> tuple[Expressions, list[str]]:
+    """Return definitions, objects and cuts that count, and warnings about conditions that are dropped."""
     from rdf.schema.object_selection import check_conditions, dropped_conditions, effective_selection
 
     configuration, schema = request.configuration, request.schema
@@ -197,15 +198,16 @@ def _definitions_and_selection(request: _Request, source: Source) -> tuple[Defin
         # Whether the file has all columns of the schema is said elsewhere.
         named = source.available.columns | source.available.partly | schema.columns.keys()
         check_expressions(models, configuration, named, schema.define)
-        define, selection = definitions_and_objects(models, configuration)
-        check_conditions(schema, source.available, selection)
-        return define, selection, []
+        said = expressions_of(models, configuration)
+        check_conditions(schema, source.available, said.objects)
+        return said, []
     warnings = [
         f"{kind}s are selected without {where!r}, which schema {schema.name} demands: the sample has no column "
         f"{missing!r}; set a condition of your own with --objects"
         for kind, (where, missing) in dropped_conditions(schema, source.available, configuration.objects).items()
     ]
-    return configuration.define, effective_selection(schema, source.available, configuration.objects), warnings
+    objects = effective_selection(schema, source.available, configuration.objects)
+    return Expressions(configuration.define, objects, configuration.select), warnings
 
 
 def _available(models: ModelFolder, columns: Collection[str]) -> tuple[ModelFolder, tuple[str, ...]]:

@@ -37,6 +37,15 @@ Row<N, std::decay_t<Members>...> make_row(const std::array<float, N> &values, co
    return {values, event, {std::forward<Members>(members)...}};
 }
 
+// Whether an event passes a cut, by the value of the cut's expression: NaN, which stands for what an event does not have,
+// passes none.
+template <typename Value>
+bool passes(const Value &value)
+{
+   static_assert(std::is_arithmetic_v<Value>, "a cut is true or false for an event; write Any(...) or All(...) of an array");
+   return value == value && value != Value{};
+}
+
 // A function of columns as what each slot has one of; the results of a row are its event, its values and its members. Slots
 // do not share a cache line.
 template <auto function>
@@ -70,20 +79,21 @@ public:
    }
 };
 
-template <typename... Read, recorded::Objects (*function)(const Read &...)>
+// The one result of another function: an event's objects, or the number of cuts that it passed.
+template <typename Value, typename... Read, Value (*function)(const Read &...)>
 class alignas(64) Computed<function> final : public recorded::Computation {
-   recorded::Objects fObjects;
+   Value fValue{};
 
    template <std::size_t... I>
    void call(const void *const *read, std::index_sequence<I...>)
    {
-      fObjects = function(*static_cast<const Read *>(read[I])...);
+      fValue = function(*static_cast<const Read *>(read[I])...);
    }
 
 public:
    void compute(const void *const *read) override { call(read, std::index_sequence_for<Read...>{}); }
    std::vector<const std::type_info *> read_types() const override { return {&typeid(Read)...}; }
-   std::vector<Result> results() const override { return {{&typeid(fObjects), &fObjects}}; }
+   std::vector<Result> results() const override { return {{&typeid(fValue), &fValue}}; }
 };
 
 } // namespace columns

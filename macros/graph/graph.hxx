@@ -94,6 +94,10 @@ public:
    std::vector<unsigned long long> passed() const;
 };
 
+// Keep events that passed the cuts before this one, and this one: cuts are counted from 0. Reads the column of the number
+// of cuts that an event passed one after the other.
+RNode select_passed(RNode events, unsigned int cut, const std::string &passed, const std::string &name);
+
 // Keep events whose first `features` values are all finite.
 RNode select_finite(RNode events, unsigned int features, const std::string &name);
 

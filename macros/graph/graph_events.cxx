@@ -116,6 +116,11 @@ stopwatch::Stopwatch *EventLoop::get_stopwatch() const
    return &fState->stage_times;
 }
 
+RNode select_passed(RNode events, unsigned int cut, const std::string &passed, const std::string &name)
+{
+   return events.Filter([cut](unsigned int cuts) { return cuts > cut; }, {passed}, name);
+}
+
 RNode select_finite(RNode events, unsigned int features, const std::string &name)
 {
    const auto finite = [features](const recorded::Event &event) {

@@ -12,7 +12,7 @@ from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.code.library import Library, compile_library, graph_library
 from rdf.errors import CompileError, SchemaError, near_names
-from rdf.schema.columns import DEFINED, OF_GRAPH, STATED, named_columns, needed_columns, own_name
+from rdf.schema.columns import CUT, DEFINED, OF_GRAPH, STATED, cut_column, named_columns, needed_columns, own_name
 from rdf.schema.displayed_objects import OBJECTS
 from rdf.schema.names import rename
 from rdf.schema.physics import FLAVOURS
@@ -21,15 +21,24 @@ from rdf.schema.quantities import ALIASED, ID_QUANTITIES, SOURCE_ROW
 _EVENT = "recorded_event"
 """Column of what names an event and of its float32 columns side by side."""
 
+_PASSED = "recorded_passed"
+"""Column of the number of cuts that an event passes, one after the other."""
+
 
 def define_columns(
-    events: RNode, columns: Mapping[str, str], wanted: Sequence[str], values: Sequence[str] = (), stopwatch: Any = None
+    events: RNode,
+    columns: Mapping[str, str],
+    wanted: Sequence[str],
+    values: Sequence[str] = (),
+    stopwatch: Any = None,
+    cuts: Sequence[str] = (),
 ) -> RNode:
-    """Define the columns that are wanted; what they are made of is computed with them, other columns cost nothing.
+    """Apply the cuts, and define the columns that are wanted; columns that nothing is made of cost nothing.
 
-    All of it is one C++ function of the file's columns, compiled once and kept, whose local variables are the columns;
-    but `recorded_objects` has a function of its own, which only events run in which it is looked at. What calls them in
-    the graph is macros/graph/graph_columns.cxx.
+    All columns are one C++ function of the file's columns, compiled once and kept, whose local variables are the
+    columns; but `recorded_objects` has a function of its own, which only events run in which it is looked at. The cuts
+    have one too, which ends at the first cut that an event does not pass: no other column of such an event is computed.
+    What calls them in the graph is macros/graph/graph_columns.cxx.
 
     Args:
         events: head of a graph; has the scales that are varied.
@@ -39,15 +48,16 @@ def define_columns(
             label that are wanted they make the column `recorded_event`, which selections, detectors and histograms
             read.
         stopwatch: the event loop's stopwatch, or None.
+        cuts: names of the cuts that events have to pass, in their order.
 
     Raises:
         SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
     """
-    needed = needed_columns(columns, (*wanted, *values))
+    needed = needed_columns(columns, (*wanted, *values, *map(cut_column, cuts)))
     head = _Head(frozenset(str(column) for column in events.GetColumnNames()))
     known = head.known
     types = {name: str(events.GetColumnType(head.column(name))) for name in _read(needed, known, values)}
-    compiled = _compiled(columns, wanted, values, head, types)
+    compiled = _compiled(columns, wanted, values, cuts, head, types)
     graph_library("columns").load()
     try:
         compiled.library.load()
@@ -67,21 +77,29 @@ def define_columns(
         events = ROOT.graph.define_columns(
             events, make, function.read, function.names, there, stopwatch or ROOT.nullptr
         )
+        if function.names == (_PASSED,):
+            graph_library("events").load()
+            for i, name in enumerate(cuts):
+                events = ROOT.graph.select_passed(events, i, _PASSED, name)
     return events
 
 
 def compile_columns(
-    columns: Mapping[str, str], wanted: Sequence[str], values: Sequence[str], types: Mapping[str, str]
+    columns: Mapping[str, str],
+    wanted: Sequence[str],
+    values: Sequence[str],
+    cuts: Sequence[str],
+    types: Mapping[str, str],
 ) -> None:
     """Have what `define_columns` will need compiled, while the caller does something else.
 
     Args:
-        columns, wanted, values: as there.
+        columns, wanted, values, cuts: as there.
         types: every column that there will be in the graph, with its C++ type.
     """
     graph_library("columns")
     kinds = {name.removeprefix(ALIASED): kind for name, kind in types.items()}
-    _compiled(columns, wanted, values, _Head(frozenset(types)), kinds)
+    _compiled(columns, wanted, values, cuts, _Head(frozenset(types)), kinds)
 
 
 @dataclass(frozen=True)
@@ -138,11 +156,19 @@ def _compiled(
     columns: Mapping[str, str],
     wanted: Sequence[str],
     values: Sequence[str],
+    cuts: Sequence[str],
     head: _Head,
     types: Mapping[str, str],
 ) -> _Compiled:
-    """Return columns as C++ that is compiled; the objects first, since columns may take the place of the file's."""
+    """Return columns as C++ that is compiled.
+
+    Cuts and objects stand first: they read columns of the file whose place the columns that follow may take.
+    """
     functions = []
+    if cuts:
+        needed = needed_columns(columns, [cut_column(name) for name in cuts])
+        read = {name: types[name] for name in _read(needed, head.known, ())}
+        functions.append(_function("unsigned int", *_cuts_body(needed, read, cuts), read, (_PASSED,), head))
     if OBJECTS in wanted:
         needed = needed_columns(columns, (OBJECTS,))
         read = {name: types[name] for name in _read(needed, head.known, ())}
@@ -219,26 +245,40 @@ def _row_body(
         members: columns that are wanted as what they are.
         values: columns that are wanted as float32.
     """
-    statements, local = _statements(needed, read)
+    made, local = _statements(needed, read)
     row = local.get(SOURCE_ROW, "0")
     ids = [local[name] if name in members else "0" for name in ID_QUANTITIES]
     label = local["label"] if "label" in members else "-1"
     event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr}}"
     array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
-    made = ", ".join([array, event, *(local[name] for name in members)])
-    return statements, f'#line 1 "row"\n   return columns::make_row({made});'
+    row = ", ".join([array, event, *(local[name] for name in members)])
+    return "".join(made.values()), f'#line 1 "row"\n   return columns::make_row({row});'
 
 
 def _objects_body(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, str]:
     """Return the C++ that computes an event's objects."""
-    statements, local = _statements(needed, read)
-    return statements, f'#line 1 "objects"\n   return {local[OBJECTS]};'
+    made, local = _statements(needed, read)
+    return "".join(made.values()), f'#line 1 "objects"\n   return {local[OBJECTS]};'
 
 
-def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Return the C++ that computes columns, and how it calls them and the columns that are read."""
-    read_names, made = {name: f"file_{name}" for name in read}, dict[str, str]()
+def _cuts_body(needed: Mapping[str, str], read: Mapping[str, str], cuts: Sequence[str]) -> tuple[str, str]:
+    """Return the C++ that counts the cuts which an event passes; a column is computed when the first cut needs it."""
+    waiting, local = _statements(needed, read)
     statements = []
+    for i, cut in enumerate(cuts):
+        column = cut_column(cut)
+        for name in needed_columns(needed, (column,)):
+            if name in waiting:
+                statements.append(waiting.pop(name))
+        test = f"if (!columns::passes({local[column]}))\n      return {i};\n"
+        statements.append(f'#line 1 "{_PLACE}{column}"\n   {test}')
+    return "".join(statements), f"   return {len(cuts)};"
+
+
+def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the C++ that computes each column, in order, and how it calls them and the columns that are read."""
+    read_names, made = {name: f"file_{name}" for name in read}, dict[str, str]()
+    statements: dict[str, str] = {}
     for name, expression in needed.items():
         # In a definition a name is that of a column made before, else of one that is read.
         local = read_names if name.startswith(STATED) else read_names | made
@@ -250,9 +290,9 @@ def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str
         elif name.startswith((STATED, DEFINED)):
             views = ", ".join(f"{column} = checked::view({column})" for column in sorted(local.values()))
             value = f"checked::evaluate([{views}] {{ namespace ROOT = checked::root; return {value}; }})"
-        statements.append(f'#line 1 "{_PLACE}{name}"\n   const {kind} column_{name} = {value};\n')
+        statements[name] = f'#line 1 "{_PLACE}{name}"\n   const {kind} column_{name} = {value};\n'
         made[name] = f"column_{name}"
-    return "".join(statements), read_names | made
+    return statements, read_names | made
 
 
 def _parameters(read: Mapping[str, str]) -> str:
@@ -262,6 +302,8 @@ def _parameters(read: Mapping[str, str]) -> str:
 
 def _origin(name: str, needed: Mapping[str, str]) -> str:
     """Say where the expression of a column comes from, and what it is."""
+    if name.startswith(CUT):
+        return f"select {name.removeprefix(CUT)!r}, {needed[name]!r}"
     own = own_name(name)
     if own.endswith("_order") or (name.startswith(STATED) and own.endswith("_where")):
         kind = own.rpartition("_")[0]

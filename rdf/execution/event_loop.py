@@ -11,7 +11,7 @@ from rdf import RNode
 from rdf.code.interpreter import ROOT, first_reason
 from rdf.code.library import graph_library
 from rdf.errors import EventLoopFailed, Interrupted, LostEvents, SourceError
-from rdf.graph.selection import ALL
+from rdf.schema.tables import ALL
 from rdf.sources.source import Source
 
 Progress = Callable[[int, int], None]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.code.library import graph_library
-
-ALL, FINITE = "all", "finite"
-"""First and last cut: every event read, and every event whose features are all finite."""
+from rdf.schema.tables import FINITE
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,11 @@ class Cut:
 
     name: str
     events: int
+
+
+def emptying_cut(cuts: Sequence[Cut]) -> tuple[Cut, int] | None:
+    """Return the first cut that no event passed, and how many events came to it; None if events are left."""
+    return next(((cut, before.events) for before, cut in pairwise(cuts) if not cut.events), None)
 
 
 def select_finite(events: RNode, features: int) -> RNode:

@@ -18,8 +18,9 @@ from rdf.schema.tables import Available, Definition, Objects, Quantity
 from rdf.schema.variations import VARIATIONS
 
 STATED, DEFINED = "stated_", "defined_"
+CUT = f"{DEFINED}cut__"
 """Begin the names of columns whose expressions others wrote: those of a schema's quantities and of conditions on
-objects, which are over the file's columns; and those of definitions, which are over ours too."""
+objects, which are over the file's columns; and those of definitions and cuts, which are over ours too."""
 
 _IDENTIFIERS: Mapping[str, str] = {
     "run": "identifiers::as_run",
@@ -45,6 +46,7 @@ def physics_columns(
     selection: Mapping[str, Objects],
     definitions: Mapping[str, Definition],
     varied: Collection[str] = (),
+    cuts: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return every column that a sample can have, with the expression that gives it, each after what it is made of.
 
@@ -54,11 +56,14 @@ def physics_columns(
         selection: kind of object -> which of them count.
         definitions: the user's own columns.
         varied: names of the variations.
+        cuts: name of a cut on events -> its expression; its column is `cut_column(name)`.
 
     Raises:
         SchemaError: a definition has the name of something else, or an expression is made of what not all files have.
     """
-    for expression in [d.expression for d in definitions.values()] + [o.where or "" for o in selection.values()]:
+    cuts = cuts or {}
+    conditions = (o.where or "" for o in selection.values())
+    for expression in (*(d.expression for d in definitions.values()), *conditions, *cuts.values()):
         if partly := sorted(names_in(expression) & available.partly):
             raise SchemaError(
                 f"{expression!r}: not every file of the sample has {partly[0]!r}; analyse them separately"
@@ -86,7 +91,12 @@ def physics_columns(
         if name in columns or name in _MADE_OF or RESERVED.fullmatch(name):
             raise SchemaError(f"define {name!r}: there is a column of that name already; choose another")
         columns = _with_definition(columns, name, definition)
-    return columns
+    return columns | {cut_column(name): expression for name, expression in cuts.items()}
+
+
+def cut_column(name: str) -> str:
+    """Return the column that has the value of a cut's expression."""
+    return f"{CUT}{name}"
 
 
 def _with_definition(columns: Mapping[str, str], name: str, definition: Definition) -> dict[str, str]:

@@ -283,6 +283,7 @@ def outside_grammar(
     selection: Mapping[str, Objects],
     file_columns: Collection[str] | None = None,
     schema_columns: Collection[str] = (),
+    cuts: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Return what in models is not of the grammar: each expression, with the reason; in ASCII that can be printed.
 
@@ -291,7 +292,9 @@ def outside_grammar(
         selection: their conditions on objects.
         file_columns: names of the file's columns; None where they are not known yet, and any name may be a column's.
         schema_columns: columns that the schema defines.
+        cuts: their cuts on events.
     """
+    cuts = cuts or {}
     made = {*CANONICAL, *PHYSICS, *INTERMEDIATE, *schema_columns}
     found = []
     for name, definition in definitions.items():
@@ -301,8 +304,12 @@ def outside_grammar(
         found += _fault(f"define {name!a}", definition.expression, columns)
     for kind, objects in selection.items():
         found += _fault(f"objects.{kind}.where", objects.where, file_columns) if objects.where else []
-    if len(definitions) > EXPRESSIONS:
-        found.append(f"define: {len(definitions)} columns, {EXPRESSIONS} are allowed")
+    for name, expression in cuts.items():
+        columns = None if file_columns is None else {*file_columns, *made, *definitions}
+        found += _fault(f"select {name!a}", expression, columns)
+    for key, number in (("define", len(definitions)), ("select", len(cuts))):
+        if number > EXPRESSIONS:
+            found.append(f"{key}: {number} {'columns' if key == 'define' else 'cuts'}, {EXPRESSIONS} are allowed")
     return found
 
 

@@ -132,6 +132,22 @@ Definitions = dict[Name, Annotated[Definition, BeforeValidator(_as_definition)]]
 """Name of a column -> what it is."""
 
 
+def _free_name(name: str) -> str:
+    if name in (ALL, FINITE):
+        raise ValueError(f"{name!r} is a cut of every cutflow; choose another name")
+    return name
+
+
+ALL, FINITE = "all", "finite"
+"""First and last cut of every cutflow: every event read, and every event whose features are all finite."""
+
+Cuts = dict[
+    Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60), AfterValidator(_free_name)],
+    Annotated[str, Field(min_length=1)],
+]
+"""Name of a cut -> C++ expression that is true for the events that pass, over what definitions are over; in order."""
+
+
 @dataclass(frozen=True)
 class Available:
     """What files offer of a schema.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,16 @@ def atlas2025_objects(path: Path) -> Events:
         return selected(_atlas_events(file["analysis"], energy="e", met="met", gev=1.0), EVERY_OBJECT)
 
 
-def nanoaod_objects(path: Path) -> Events:
-    """The objects of CMS NanoAOD that count, by falling pT."""
+def nanoaod_objects(path: Path, jes: float = 1.0) -> Events:
+    """The objects of CMS NanoAOD that count, by falling pT, where all energies of jets are multiplied by a number."""
     with uproot.open(path) as file:
-        return selected(_nanoaod_events(file["Events"]), NANOAOD)
+        events = _nanoaod_events(file["Events"])
+    if events.jets is not None:
+        jets = events.jets
+        kept = {"id": jets.id} if "id" in jets.fields else {}
+        scaled = vectors(pt=jets.pt * jes, eta=jets.eta, phi=jets.phi, mass=jets.mass * jes, **kept)
+        events = replace(events, jets=scaled)
+    return selected(events, NANOAOD)
 
 
 def _atlas_events(tree: Any, energy: str, met: str, gev: float) -> Events:

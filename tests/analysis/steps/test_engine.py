@@ -61,6 +61,7 @@ def local(sample: Path) -> Path:
     """The results of a run in one process, with scales varied."""
     folder = sample.parent / "local"
     detectors = ("--detectors", "isolation_forest,elliptic_envelope", "--train-events", 2000)
+    detectors += ("--select", "{jets: n_jets >= 2, high: 'HT > 120 && Jet_pt[0] > 60'}")
     run_here("--sample", sample, *detectors, "--vary", "jes,met", "--threads", 2, "--output", folder)
     return folder
 
@@ -170,6 +171,7 @@ def write_lines(path: Path, kind: str) -> None:
 def test_training_on_what_workers_collect(scheduler: str, sample: Path, local: Path, tmp_path: Path) -> None:
     """The draw of training events does not depend on who draws them: the models are the same."""
     options = ("--detectors", "elliptic_envelope", "--train-events", 2000, "--engine", "dask", "--cluster", scheduler)
+    options += ("--select", "{jets: n_jets >= 2, high: 'HT > 120 && Jet_pt[0] > 60'}")
     run_here("--sample", sample, *options, "--output", tmp_path)
     ours, theirs = (json.loads((folder / "models" / "models.json").read_text()) for folder in (tmp_path, local))
     assert ours["detectors"]["elliptic_envelope"] == theirs["detectors"]["elliptic_envelope"]

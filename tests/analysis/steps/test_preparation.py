@@ -37,6 +37,7 @@ OTHERS: dict[str, Any] = {
     "features": "razor",
     "define": {"x": {"expression": "MR / 2"}},
     "objects": {"jet": {"pt": 40}},
+    "select": {"jets": "n_jets >= 2"},
     "train_events": 1000,
     "train_on": "background",
     "folds": 2,

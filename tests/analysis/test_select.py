@@ -1,0 +1,144 @@
+"""Cuts on events by a run: what passes, what travels with the models, what merges, and how what is wrong is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from numpy.typing import NDArray
+
+from analysis.configuration import RunConfiguration
+from analysis.errors import ConfigurationError
+from analysis.options import load_configuration
+from analysis.output.merging import merge_parts
+from analysis.run import run
+from rdf.errors import NoEvents, SchemaError
+from tests.analysis.same_results import assert_same_results, scored_events
+from tests.models.trained import write_table
+from tests.rdf import reference
+
+pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("apart")]
+
+SELECT = {"trigger": "HLT_PFJet40 || HLT_IsoMu20", "jets": "n_jets >= 4 && Jet_pt[3] > 30", "hard": "HT > 250"}
+
+
+@pytest.fixture(scope="module")
+def path(opendata: Path) -> Path:
+    return opendata / "cmsnano" / "nanoAOD_2015_CMS_Open_Data_ttbar.root"
+
+
+def start(sample: Path, output: Path, **options: Any) -> Path:
+    given = {"sample": str(sample), "schema": "cms_nanoaod", "output": str(output), **options}
+    run(load_configuration(RunConfiguration, given, None), "test")
+    return output
+
+
+@pytest.fixture(scope="module")
+def selected(apart: None, path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a run with cuts."""
+    folder = tmp_path_factory.mktemp("select") / "run"
+    return start(path, folder, select=SELECT, features=["HT", "MET"], detectors="isolation_forest", vary="jes")
+
+
+def by_awkward_arrays(path: Path, scale: float = 1.0) -> list[NDArray[np.bool_]]:
+    """Which events are left after each cut, with the energies of the jets that count scaled."""
+    with uproot.open(path) as file:
+        tree = file["Events"]
+        trigger = tree["HLT_PFJet40"].array(library="np") | tree["HLT_IsoMu20"].array(library="np")
+        fourth = ak.fill_none(ak.pad_none(tree["Jet_pt"].array(), 4)[:, 3], np.nan).to_numpy()
+    jets = reference.nanoaod_objects(path, scale).jets
+    after = [np.ones(len(trigger), bool), trigger]
+    after.append(after[-1] & (ak.num(jets).to_numpy() >= 4) & (fourth > 30))
+    after.append(after[-1] & (ak.sum(jets.pt, axis=1).to_numpy() > 250))
+    return after
+
+
+def test_the_events_that_pass_are_those_of_awkward_arrays(selected: Path, path: Path) -> None:
+    after = by_awkward_arrays(path)
+    record = json.loads((selected / "run.json").read_text())
+    counts = [int(events.sum()) for events in after]
+    assert 0 < counts[3] < counts[2] < counts[1] < counts[0]
+    names = ["all", *SELECT, "finite"]
+    assert record["cutflow"] == [{"name": n, "events": e} for n, e in zip(names, [*counts, counts[-1]], strict=True)]
+    with uproot.open(path) as file:
+        numbers = file["Events"]["event"].array(library="np")
+    assert scored_events(selected)["event"].tolist() == sorted(numbers[after[-1]].tolist())
+    with uproot.open(selected / "histograms.root") as file:
+        assert file["cutflow/cutflow"].values().tolist() == [*counts, counts[-1]]
+        assert file["cutflow/cutflow"].axis().labels() == names
+    assert record["configuration"]["select"] == SELECT
+    assert json.loads((selected / "models" / "models.json").read_text())["select"] == SELECT
+
+
+def test_a_varied_scale_moves_events_over_the_cuts(selected: Path, path: Path) -> None:
+    with uproot.open(selected / "histograms.root") as file:
+        for direction, scale in (("up", 1.03), ("down", 0.97)):
+            passed = by_awkward_arrays(path, scale)[-1]
+            assert file[f"variations/jes_{direction}/features/HT"].values(flow=True).sum() == passed.sum()
+        assert file["features/HT"].values(flow=True).sum() == by_awkward_arrays(path)[-1].sum()
+        sums = {file[f"variations/jes_{name}/features/HT"].values(flow=True).sum() for name in ("up", "down")}
+    assert len(sums) == 2
+
+
+def test_cuts_travel_with_the_models_and_parts_merge(selected: Path, path: Path, tmp_path: Path) -> None:
+    models = str(selected / "models")
+    whole = start(path, tmp_path / "whole", models=models)
+    np.testing.assert_equal(scored_events(whole), scored_events(selected))
+    parts = [
+        start(path, tmp_path / f"part{first}", models=models, entries=[first, last])
+        for first, last in ((0, 3), (3, 120), (120, 200))
+    ]
+    merge_parts(parts, tmp_path / "merged", "test")
+    assert_same_results(tmp_path / "merged", whole, at_least=10)
+    cutflows = [json.loads((folder / "run.json").read_text())["cutflow"] for folder in (tmp_path / "merged", whole)]
+    assert cutflows[0] == cutflows[1]
+
+
+def test_the_cut_that_took_the_last_event_is_named(path: Path, tmp_path: Path, selected: Path) -> None:
+    cuts = {"jets": "n_jets >= 4", "huge": "HT > 1e5", "more": "MET > 0"}
+    with pytest.raises(NoEvents, match=r"no event passes the cut 'huge', 'HT > 1e5', to which \d+ events came") as said:
+        start(path, tmp_path / "out", select=cuts, detectors="isolation_forest")
+    assert len(str(said.value).splitlines()) == 1
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("select", "message"),
+    [
+        ({"all": "HT > 1"}, "'all' is a cut of every cutflow"),
+        ({"finite": "HT > 1"}, "'finite' is a cut of every cutflow"),
+        ({"two words": "HT > 1"}, "select"),
+        ({"x": ""}, "select"),
+        ({"x": 3}, "select"),
+        ("HT > 300", "is not of the form"),
+        ("{x: HT > 300", "is not of the form"),
+    ],
+)
+def test_what_is_no_table_of_cuts_is_a_bad_configuration(select: object, message: str, path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        load_configuration(RunConfiguration, {"sample": str(path), "schema": "cms_nanoaod", "select": select}, None)
+
+
+def test_a_branch_that_no_file_has_is_told_with_near_names(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"select 'it', 'HLT_IsoMu21': .*did you mean HLT_IsoMu2"):
+        start(path, tmp_path / "out", select={"it": "HLT_IsoMu21"}, detectors="isolation_forest")
+
+
+def test_cuts_of_a_stranger_are_formulas(selected: Path, path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for file in (selected / "models").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    table = json.loads((folder / "models.json").read_text())
+    for select, message in (
+        ({"x": '[]{ gSystem->Exec("true"); return true; }()'}, "select 'x': "),
+        ({'x", 0); evil("': "HT > 1"}, "select"),
+    ):
+        write_table(folder / "models.json", {**table, "select": select})
+        with pytest.raises(ConfigurationError, match=message):
+            start(path, tmp_path / "out", models=str(folder))
