@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -132,16 +133,21 @@ class Expressions:
 
 def expressions_of(models: ModelFolder, configuration: AnalysisConfiguration) -> Expressions:
     """Return the columns that models define, and their selections of objects and events."""
+    return Expressions(
+        _checked(Definitions, "define", models.define, configuration),
+        _checked(Selection, "objects", models.objects, configuration),
+        _checked(Cuts, "select", models.select, configuration),
+    )
+
+
+def _checked(kind: Any, key: str, table: Mapping[str, Any], configuration: AnalysisConfiguration) -> Any:
+    """Return what a key of models.json says, which has to be of a kind."""
     try:
-        return Expressions(
-            TypeAdapter(Definitions).validate_python(models.define),
-            TypeAdapter(Selection).validate_python(models.objects),
-            TypeAdapter(Cuts).validate_python(models.select),
-        )
+        return TypeAdapter(kind).validate_python(table)
     except ValidationError as error:
         fault = first_fault(error)
         raise ConfigurationError(
-            f"{_models_json(configuration)}: {fault.key!a}: {fault.reason}; train again"
+            f"{_models_json(configuration)}: {f'{key}.{fault.key}'!a}: {fault.reason}; train again"
         ) from error
 
 

@@ -79,9 +79,9 @@ public:
    }
 };
 
-// The one result of another function: an event's objects, or the number of cuts that it passed.
-template <typename Value, typename... Read, Value (*function)(const Read &...)>
-class alignas(64) Computed<function> final : public recorded::Computation {
+// A function of columns with one result.
+template <typename Value, auto function, typename... Read>
+class alignas(64) Single : public recorded::Computation {
    Value fValue{};
 
    template <std::size_t... I>
@@ -94,6 +94,16 @@ public:
    void compute(const void *const *read) override { call(read, std::index_sequence_for<Read...>{}); }
    std::vector<const std::type_info *> read_types() const override { return {&typeid(Read)...}; }
    std::vector<Result> results() const override { return {{&typeid(fValue), &fValue}}; }
+};
+
+// An event's objects.
+template <typename... Read, recorded::Objects (*function)(const Read &...)>
+class Computed<function> final : public Single<recorded::Objects, function, Read...> {
+};
+
+// The number of cuts that an event passes, one after the other.
+template <typename... Read, unsigned int (*function)(const Read &...)>
+class Computed<function> final : public Single<unsigned int, function, Read...> {
 };
 
 } // namespace columns

@@ -24,7 +24,7 @@ from tests.rdf import reference
 
 pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("apart")]
 
-SELECT = {"trigger": "HLT_PFJet40 || HLT_IsoMu20", "jets": "n_jets >= 4 && Jet_pt[3] > 30", "hard": "HT > 250"}
+SELECT = {"vertices": "PV_npvsGood >= 6", "jets": "n_jets >= 2 && Jet_pt[1] > 30", "hard": "HT > 150"}
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,12 @@ def by_awkward_arrays(path: Path, scale: float = 1.0) -> list[NDArray[np.bool_]]
     """Which events are left after each cut, with the energies of the jets that count scaled."""
     with uproot.open(path) as file:
         tree = file["Events"]
-        trigger = tree["HLT_PFJet40"].array(library="np") | tree["HLT_IsoMu20"].array(library="np")
-        fourth = ak.fill_none(ak.pad_none(tree["Jet_pt"].array(), 4)[:, 3], np.nan).to_numpy()
+        vertices = tree["PV_npvsGood"].array(library="np") >= 6
+        second = ak.fill_none(ak.pad_none(tree["Jet_pt"].array(), 2)[:, 1], np.nan).to_numpy()
     jets = reference.nanoaod_objects(path, scale).jets
-    after = [np.ones(len(trigger), bool), trigger]
-    after.append(after[-1] & (ak.num(jets).to_numpy() >= 4) & (fourth > 30))
-    after.append(after[-1] & (ak.sum(jets.pt, axis=1).to_numpy() > 250))
+    after = [np.ones(len(vertices), bool), vertices]
+    after.append(after[-1] & (ak.num(jets).to_numpy() >= 2) & (second > 30))
+    after.append(after[-1] & (ak.sum(jets.pt, axis=1).to_numpy() > 150))
     return after
 
 
@@ -100,7 +100,7 @@ def test_cuts_travel_with_the_models_and_parts_merge(selected: Path, path: Path,
 
 
 def test_the_cut_that_took_the_last_event_is_named(path: Path, tmp_path: Path, selected: Path) -> None:
-    cuts = {"jets": "n_jets >= 4", "huge": "HT > 1e5", "more": "MET > 0"}
+    cuts = {"jets": "n_jets >= 2", "huge": "HT > 1e5", "more": "MET > 0"}
     with pytest.raises(NoEvents, match=r"no event passes the cut 'huge', 'HT > 1e5', to which \d+ events came") as said:
         start(path, tmp_path / "out", select=cuts, detectors="isolation_forest")
     assert len(str(said.value).splitlines()) == 1

@@ -128,6 +128,7 @@ def made(apart: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulate.main(["qcd", "--events", "4000", "--seed", "99", "-o", str(folder / "training.root")])
     options = {"sample": str(folder / "training.root"), "schema": "cms_nanoaod", "threads": 1}
     options |= {"output": str(folder / "trained"), "detectors": "isolation_forest,elliptic_envelope"}
+    options |= {"select": {"jets": "n_jets >= 2 && Jet_pt[1] > 25", "hard": "HT > 100"}}
     run(load_configuration(RunConfiguration, options, None), "test")
     return folder
 

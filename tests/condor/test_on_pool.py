@@ -62,6 +62,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     file.write_text(f"title: squarks among QCD\nschema: cms_nanoaod\nsimulated: true\nfiles:\n{files}")
     sample = Sample(file, folder / "local")
     train = {"detectors": "isolation_forest,elliptic_envelope", "train_events": 2000}
+    train["select"] = {"jets": "n_jets >= 2 && Jet_pt[1] > 25", "hard": "HT > 100"}
     score(sample, sample.local, threads=2, **train)
     return sample
 
