@@ -94,6 +94,7 @@ class BatchInput:
                 (folder / "schema").mkdir(exist_ok=True)
                 (folder / name).write_text(self.schema, encoding="utf-8")
                 keys["schema"] = name
+            keys["triggers"] = list(self.data.triggers) or None
             given = {key: value for key, value in keys.items() if value is not None}
             path.write_text(table_text(given), encoding="utf-8")
         except TableError as error:

@@ -16,6 +16,7 @@ from models.thresholds import ThresholdRule
 from rdf.faults import first_fault
 from rdf.printable import shortened
 from rdf.schema.tables import Cuts, Definitions, Selection
+from rdf.schema.triggers import Trigger
 from rdf.schema.variations import VARIATIONS
 from rdf.yaml_tables import TableError, parse_table
 
@@ -59,6 +60,11 @@ class AnalysisConfiguration(BaseModel):
     select: Cuts = Field(
         default_factory=dict,
         description='events that are used, {cut: "mll > 60 && mll < 120", ...}: each cut a line of the cutflow',
+    )
+    triggers: tuple[Trigger, ...] = Field(
+        (),
+        description="triggers of which one has to have fired, A,B; * and ? are wildcards, !C must not have fired "
+        "(default: those of the sample file)",
     )
     train_events: int | None = Field(
         TRAIN_EVENTS, ge=1, description="number of events to train on, drawn at random, or all (default: 100000)"
@@ -110,6 +116,11 @@ class AnalysisConfiguration(BaseModel):
     @classmethod
     def _read_table(cls, value: Any) -> Any:
         return _as_table(value) if isinstance(value, str) else value
+
+    @field_validator("triggers", mode="before")
+    @classmethod
+    def _split_triggers(cls, value: Any) -> Any:
+        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
     @field_validator("detectors", mode="before")
     @classmethod

@@ -43,6 +43,7 @@ _METAVARS |= {
     "define": "TABLE",
     "objects": "TABLE",
     "select": "TABLE",
+    "triggers": "A,B",
     "vary": "A,B|TABLE",
     "threshold": "TABLE",
 }

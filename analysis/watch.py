@@ -118,6 +118,7 @@ def _described(configuration: WatchConfiguration, models: ModelFolder) -> tuple[
         "schema": configuration.schema_name if configuration.replay else schema,
         "models": configuration.models,
         "detectors": configuration.detectors,
+        "triggers": configuration.triggers,
         "threads": configuration.threads,
         "trusted_sha256": trusted_sha256(models, configuration),
     }

@@ -44,7 +44,8 @@ USES: Mapping[str, tuple[str, ...]] = {
     "analysis.options": ("analysis.configuration", "analysis.errors"),
     "analysis.console": ("analysis.errors", "models.errors", "plotting.errors", "plotting.results"),
     "analysis.samples": (
-        *("analysis.configuration", "analysis.console", "analysis.errors", "plotting.results", "rdf.sources"),
+        *("analysis.configuration", "analysis.console", "analysis.errors", "plotting.results"),
+        *("rdf.schema", "rdf.sources"),
     ),
     "analysis.output": (
         *("analysis.configuration", "analysis.console", "analysis.errors", "analysis.samples"),

@@ -57,6 +57,7 @@ class RunInput:
         files: in order; none where events are yet to be simulated.
         tree: name of the tree in place of the schema's.
         features: feature set in place of the schema's first choice.
+        triggers: of which one has to have fired.
         simulated: whether the events are simulated: as published, or in place of what was published.
         doi: of the published data, like what follows.
         record: number of the record on the CERN Open Data portal.
@@ -74,6 +75,7 @@ class RunInput:
     files: tuple[InputFile, ...]
     tree: str | None = None
     features: str | None = None
+    triggers: tuple[str, ...] = ()
     simulated: bool = False
     doi: str | None = None
     record: int | None = None
@@ -165,11 +167,14 @@ def _agreed_schema(sample: Sample, schema_name: str | None) -> str:
 
 def _run_input(sample: Sample, schema_name: str, files: Sequence[InputFile], stand_in: str | None = None) -> RunInput:
     keys = ("name", "title", "tree", "features", "doi", "record", "licence", "energy", "luminosity", "events")
+    # What stands in for events has no triggers.
+    triggers = sample.triggers if stand_in is None else ()
     return RunInput(
         schema_name=schema_name,
         files=tuple(files),
         simulated=sample.simulated or stand_in is not None,
         simulation=stand_in,
+        triggers=triggers,
         **{key: getattr(sample, key) for key in keys},
     )
 

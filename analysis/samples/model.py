@@ -20,6 +20,7 @@ from pydantic import (
 
 from analysis.errors import ConfigurationError, DataError
 from rdf.printable import shortened
+from rdf.schema.triggers import Trigger
 from rdf.yaml_tables import TableError, read_table
 
 LISTED_FAULTS = 5
@@ -131,6 +132,7 @@ class Sample(_Entry):
         luminosity: integrated luminosity in 1/fb, None where unknown.
         events: in all files, None where unknown.
         features: feature set, where the schema's first choice does not suit the sample.
+        triggers: of which one has to have fired, as `--triggers` has them.
         simulated: whether what is published are simulated events.
         simulation: name of the embedded generator that may stand in for real events.
         stand_in: name of the generator whose events `files` hold, in place of the published ones.
@@ -153,6 +155,7 @@ class Sample(_Entry):
     events: PositiveInt | None = None
     simulated: bool = False
     features: str | None = None
+    triggers: tuple[Trigger, ...] = ()
     simulation: str | None = None
     stand_in: str | None = None
     access: Literal["fetch", "stream"] = "fetch"

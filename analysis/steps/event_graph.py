@@ -12,6 +12,7 @@ from analysis.steps.bookings import BookedCollection, BookedScores, BookedScorin
 from models.folder import Columns, ModelFolder
 from rdf import RNode
 from rdf.graph.fields import ENSEMBLE, LABEL, Fields
+from rdf.printable import shortened
 from rdf.schema.displayed_objects import OBJECTS, ObjectAttributes, object_attributes
 from rdf.schema.features import Feature
 from rdf.schema.quantities import ID_QUANTITIES
@@ -36,6 +37,7 @@ class EventGraph:
         described: how each column is written.
         vary: scale -> its relative size, of the systematic variations.
         seed: of random draws.
+        cuts: on events, by name and in order: that of triggers, and those of the recipe.
         event_filter: C++ condition that an event has to fulfil beyond the cuts, or None.
     """
 
@@ -45,6 +47,7 @@ class EventGraph:
     described: Mapping[str, Feature]
     vary: Mapping[str, float]
     seed: int
+    cuts: Mapping[str, str]
     event_filter: str | None = None
 
     @property
@@ -67,12 +70,11 @@ class EventGraph:
         from rdf.graph.selection import emptying_cut
 
         found = emptying_cut(cuts)
-        if found is None or found[0].name not in self.recipe.select:
+        if found is None or found[0].name not in self.cuts:
             return otherwise
         cut, events = found
         return (
-            f"no event passes the cut {cut.name!r}, {self.recipe.select[cut.name]!r}, to which {events:,} events came "
-            "(--select)"
+            f"no event passes the cut {cut.name!r}, {shortened(self.cuts[cut.name])!r}, to which {events:,} events came"
         )
 
     @property
@@ -83,7 +85,7 @@ class EventGraph:
     @property
     def _cuts(self) -> tuple[str, ...]:
         """Names of the cuts on events, in order."""
-        return tuple(self.recipe.select)
+        return tuple(self.cuts)
 
     @property
     def recorded(self) -> tuple[str, ...]:

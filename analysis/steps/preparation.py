@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from rdf.code.library import graph_library
 from rdf.errors import ExecutionError, SchemaError, SourceError
 from rdf.schema.features import choose_features, first_plane
 from rdf.schema.model import Schema, load_schema
+from rdf.schema.triggers import TRIGGERS, trigger_cut
 from rdf.schema.variations import check_variations
 
 if TYPE_CHECKING:
@@ -152,7 +153,9 @@ def _settle(request: _Request, source: Source) -> _Settled:
 
     configuration, schema, models = request.configuration, request.schema, request.models
     said, warnings = _expressions(request, source)
-    columns = physics_columns(schema, source.available, said.objects, said.define, configuration.vary, said.select)
+    cuts, told = _cuts(request, source, said.select)
+    warnings += told
+    columns = physics_columns(schema, source.available, said.objects, said.define, configuration.vary, cuts)
     wanted = tuple(models.features) if models else configuration.features
     if wanted is None and request.data.features:
         schema = schema.model_copy(update={"features": (request.data.features, *schema.features)})
@@ -175,7 +178,7 @@ def _settle(request: _Request, source: Source) -> _Settled:
             observables=list(choice.chosen.observables),
             plane=choice.chosen.plane,
         )
-    used = (*recipe.features, *recipe.observables, *map(cut_column, recipe.select))
+    used = (*recipe.features, *recipe.observables, *map(cut_column, cuts))
     check_variations(configuration.vary, needed_columns(columns, used))
     graph = EventGraph(
         source=source,
@@ -184,6 +187,7 @@ def _settle(request: _Request, source: Source) -> _Settled:
         described=choice.described,
         vary=configuration.vary,
         seed=configuration.seed,
+        cuts=cuts,
         event_filter=request.event_filter,
     )
     return _Settled(graph, choice.left_out, tuple(warnings))
@@ -208,6 +212,18 @@ def _expressions(request: _Request, source: Source) -> tuple[Expressions, list[s
     ]
     objects = effective_selection(schema, source.available, configuration.objects)
     return Expressions(configuration.define, objects, configuration.select), warnings
+
+
+def _cuts(request: _Request, source: Source, select: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return all cuts on events, that of the triggers first, and warnings about triggers that the files lack."""
+    triggers = request.configuration.triggers or request.data.triggers
+    if not triggers:
+        return dict(select), []
+    if TRIGGERS in select:
+        raise ConfigurationError(f"select: with triggers there is a cut {TRIGGERS!r} already; choose another name")
+    found = trigger_cut(triggers, source.available.columns | source.available.partly)
+    lacking = [f"no trigger {', '.join(found.missing)}: the sample has no such column"] if found.missing else []
+    return {TRIGGERS: found.expression, **select}, lacking
 
 
 def _available(models: ModelFolder, columns: Collection[str]) -> tuple[ModelFolder, tuple[str, ...]]:

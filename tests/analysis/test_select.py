@@ -10,8 +10,10 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+import yaml
 from numpy.typing import NDArray
 
+from analysis.batch import inspect_sample
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError
 from analysis.options import load_configuration
@@ -99,9 +101,72 @@ def test_cuts_travel_with_the_models_and_parts_merge(selected: Path, path: Path,
     assert cutflows[0] == cutflows[1]
 
 
+TRIGGERS = ["HLT_PFJet*", "HLT_AK4PFJet30", "HLT_Nonsense", "!HLT_Mu8*", "!HLT_Ele9999"]
+
+
+def fired(path: Path) -> NDArray[np.bool_]:
+    """In which events a jet trigger has fired and no muon trigger of 8 GeV."""
+    with uproot.open(path) as file:
+        tree = file["Events"]
+        names = list(tree.keys())
+        jets = [name for name in names if name.startswith("HLT_PFJet") or name == "HLT_AK4PFJet30"]
+        muons = [name for name in names if name.startswith("HLT_Mu8")]
+        assert len(jets) > 5
+        assert len(muons) > 2
+        of_jets, of_muons = (np.any([tree[n].array(library="np") for n in names], axis=0) for names in (jets, muons))
+    return of_jets & ~of_muons
+
+
+def test_triggers_are_the_first_cut(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = {"features": ["HT", "MET"], "detectors": "isolation_forest", "select": {"hard": "HT > 100"}}
+    results = start(path, tmp_path / "run", triggers=TRIGGERS, **options)
+    passed = fired(path)
+    hard = passed & (ak.sum(reference.nanoaod_objects(path).jets.pt, axis=1).to_numpy() > 100)
+    record = json.loads((results / "run.json").read_text())
+    counts = [200, int(passed.sum()), int(hard.sum()), int(hard.sum())]
+    assert counts[0] > counts[1] > counts[2] > 0
+    assert [cut["events"] for cut in record["cutflow"]] == counts
+    assert [cut["name"] for cut in record["cutflow"]] == ["all", "triggers", "hard", "finite"]
+    with uproot.open(path) as file:
+        numbers = file["Events"]["event"].array(library="np")
+    assert scored_events(results)["event"].tolist() == sorted(numbers[hard].tolist())
+    lacking = "no trigger HLT_Nonsense, !HLT_Ele9999: the sample has no such column"
+    assert lacking in record["warnings"]
+    assert f"warning: {lacking}" in capsys.readouterr().err
+
+
+def test_a_sample_carries_its_triggers_and_so_do_its_batch_jobs(path: Path, tmp_path: Path, selected: Path) -> None:
+    sample = tmp_path / "jets.yaml"
+    keys = {"schema": "cms_nanoaod", "triggers": TRIGGERS, "files": [{"path": str(path)}]}
+    sample.write_text(yaml.safe_dump(keys))
+    models = str(selected / "models")
+    whole = start(sample, tmp_path / "whole", models=models, schema=None)
+    assert 0 < json.loads((whole / "run.json").read_text())["cutflow"][1]["events"] == fired(path).sum() < 200
+    configuration = load_configuration(RunConfiguration, {"sample": str(sample), "models": models}, None)
+    (tmp_path / "batch").mkdir()
+    of_jobs = inspect_sample(configuration).write(tmp_path / "batch")
+    parts = [
+        start(of_jobs, tmp_path / f"part{first}", models=models, schema=None, entries=[first, last])
+        for first, last in ((0, 90), (90, 200))
+    ]
+    merge_parts(parts, tmp_path / "merged", "test")
+    assert_same_results(tmp_path / "merged", whole, at_least=1)
+
+
+def test_a_trigger_that_no_file_has_ends_in_one_line(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"triggers: the sample has no HLT_PFJett40; did you mean HLT_PFJet40"):
+        start(path, tmp_path / "out", triggers="HLT_PFJett40", detectors="isolation_forest")
+    with pytest.raises(ConfigurationError, match="there is a cut 'triggers' already"):
+        start(path, tmp_path / "out", triggers="HLT_PFJet40", select={"triggers": "HT > 1"})
+    with pytest.raises(ConfigurationError, match="triggers"):
+        start(path, tmp_path / "out", triggers="HLT_PFJet40 || true")
+
+
 def test_the_cut_that_took_the_last_event_is_named(path: Path, tmp_path: Path, selected: Path) -> None:
     cuts = {"jets": "n_jets >= 2", "huge": "HT > 1e5", "more": "MET > 0"}
-    with pytest.raises(NoEvents, match=r"no event passes the cut 'huge', 'HT > 1e5', to which \d+ events came") as said:
+    with pytest.raises(
+        NoEvents, match=r"no event passes the cut 'huge', 'HT > 1e5', to which \d+ events came; check"
+    ) as said:
         start(path, tmp_path / "out", select=cuts, detectors="isolation_forest")
     assert len(str(said.value).splitlines()) == 1
     assert not list((tmp_path / "out").iterdir())

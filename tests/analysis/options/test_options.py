@@ -36,6 +36,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "objects": {"jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId[0] >= 2"}},
     "select": {"window": "mll > 60 && mll < 120", "trigger": "HLT_IsoMu24"},
+    "triggers": ("HLT_IsoMu24", "!HLT_Ele*"),
     "train_events": 5000,
     "train_on": "background",
     "threshold": {"isolation_forest": {"sigma": 3.0}, "mlp": {"score": 0.9}},
@@ -106,6 +107,7 @@ def test_defaults_are_those_of_the_help() -> None:
         "define": {},
         "objects": {},
         "select": {},
+        "triggers": (),
         "train_events": 100_000,
         "train_on": "all",
         "threshold": {},
@@ -161,7 +163,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
         f"--trust-models --trusted-sha256 {64 * 'f'} "
         """--define '{hardness: HT / MR, leading: {expression: "jet_pt[0]", title: "p_{T}^{j1}", unit: GeV}}' """
         """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
-        "--select '{window: mll > 60 && mll < 120, trigger: HLT_IsoMu24}' "
+        "--select '{window: mll > 60 && mll < 120, trigger: HLT_IsoMu24}' --triggers 'HLT_IsoMu24,!HLT_Ele*' "
         "--train-events 5000 --train-on background --folds 2 "
         "--threshold '{isolation_forest: {sigma: 3}, mlp: {score: 0.9}}' "
         "--autoencoder '{preset: compact, layers: [16, 8], latent: 3, activation: elu, dropout: 0.1, "
@@ -201,6 +203,7 @@ objects:
 select:
   window: mll > 60 && mll < 120
   trigger: HLT_IsoMu24
+triggers: [HLT_IsoMu24, "!HLT_Ele*"]
 train_events: 5000
 train_on: background
 folds: 2
