@@ -24,7 +24,7 @@ def code_archive() -> bytes:
     root = Path(__file__).resolve().parents[2]
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*")) if path.suffix in ENDINGS]
     contents = {str(path.relative_to(root)): path.read_bytes() for path in files}
-    return _archive({**contents, COMMIT_NOTE: json.dumps(as_table(git_commit())).encode()})
+    return archive({**contents, COMMIT_NOTE: json.dumps(as_table(git_commit())).encode()})
 
 
 def cache_archive(libraries: Iterable[Path]) -> bytes:
@@ -32,15 +32,15 @@ def cache_archive(libraries: Iterable[Path]) -> bytes:
 
     They are named by all that they depend on: a machine for which they are not made compiles its own.
     """
-    return _archive({f"{APPLICATION}/compiled/{path.name}": path.read_bytes() for path in libraries})
+    return archive({f"{APPLICATION}/compiled/{path.name}": path.read_bytes() for path in libraries})
 
 
-def _archive(files: Mapping[str, bytes]) -> bytes:
+def archive(files: Mapping[str, bytes]) -> bytes:
     """Return an archive whose bytes depend on names and contents only: a worker tells by them what it has already."""
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    with tarfile.open(fileobj=made, mode="w") as tar:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
+            tar.addfile(entry, io.BytesIO(content))
     return gzip.compress(made.getvalue(), mtime=0)
