@@ -59,12 +59,12 @@ class AnalysisConfiguration(BaseModel):
     )
     select: Cuts = Field(
         default_factory=dict,
-        description='events that are used, {cut: "mll > 60 && mll < 120", ...}: each cut a line of the cutflow',
+        description='cuts on events, {name: "mll > 60 && mll < 120", ...}; each cut is a line of the cutflow',
     )
     triggers: tuple[Trigger, ...] = Field(
         (),
-        description="triggers of which one has to have fired, A,B; * and ? are wildcards, !C must not have fired "
-        "(default: those of the sample file)",
+        description="triggers A,B: events in which at least one of them has fired are used; * and ? are wildcards, "
+        "and !C names a trigger that must not have fired (default: the triggers of the sample file)",
     )
     train_events: int | None = Field(
         TRAIN_EVENTS, ge=1, description="number of events to train on, drawn at random, or all (default: 100000)"

@@ -175,7 +175,7 @@ def _of_sample(configuration: AnalysisConfiguration, sample: str, **changes: Any
 
 
 def _events_to_test(models: ModelFolder | None, inputs: Sequence[RunInput]) -> str | None:
-    """Return the condition on the events to test, those that the models were not trained on; None for all events."""
+    """Return the condition that selects events which the models were not trained on; None if all are tested."""
     if models is None:
         return TEST_HALF
     if models.training.folds > 1 or not any(_was_read(sample, inputs) for sample in models.training.samples):

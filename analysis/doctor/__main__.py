@@ -1,4 +1,4 @@
-"""Says what ROOT and this toolkit need, which of these things this machine lacks, why, and which command mends it.
+"""The doctor: what ROOT and this toolkit need, what of it this machine lacks, and which commands install that.
 
 `--mend` sees to the operating system's part alone and works with nothing but Python, so every import of another
 package is inside the function that needs it.

@@ -57,7 +57,7 @@ class RunInput:
         files: in order; none where events are yet to be simulated.
         tree: name of the tree in place of the schema's.
         features: feature set in place of the schema's first choice.
-        triggers: of which one has to have fired.
+        triggers: triggers of the sample, of which at least one has to have fired unless `--triggers` names others.
         simulated: whether the events are simulated: as published, or in place of what was published.
         doi: of the published data, like what follows.
         record: number of the record on the CERN Open Data portal.
@@ -98,6 +98,7 @@ class RunInput:
             title=shown.title,
             files=tuple(file.describe() for file in self.files),
             tree=self.tree,
+            triggers=self.triggers,
             simulated=self.simulated,
             doi=shown.doi,
             record=shown.record,
@@ -167,7 +168,7 @@ def _agreed_schema(sample: Sample, schema_name: str | None) -> str:
 
 def _run_input(sample: Sample, schema_name: str, files: Sequence[InputFile], stand_in: str | None = None) -> RunInput:
     keys = ("name", "title", "tree", "features", "doi", "record", "licence", "energy", "luminosity", "events")
-    # What stands in for events has no triggers.
+    # Simulated events that stand in for data have no columns of triggers.
     triggers = sample.triggers if stand_in is None else ()
     return RunInput(
         schema_name=schema_name,

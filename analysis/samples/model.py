@@ -132,7 +132,7 @@ class Sample(_Entry):
         luminosity: integrated luminosity in 1/fb, None where unknown.
         events: in all files, None where unknown.
         features: feature set, where the schema's first choice does not suit the sample.
-        triggers: of which one has to have fired, as `--triggers` has them.
+        triggers: triggers of which at least one has to have fired, in the form that `--triggers` takes.
         simulated: whether what is published are simulated events.
         simulation: name of the embedded generator that may stand in for real events.
         stand_in: name of the generator whose events `files` hold, in place of the published ones.

@@ -79,7 +79,7 @@ def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | N
     graph_library("scores")  # the second event loop's, compiled during the training
     ids, values = rows.arrays()
     if not len(values):
-        why = graph.lost_events(_cutflow(sample), f"no event {graph.conditions} is left to train on")
+        why = graph.explain_no_events(_cutflow(sample), f"no event {graph.conditions} is left to train on")
         raise NoEvents(f"{sample.data.title}: {why}; check the sample")
     first, width = int(graph.labelled), len(graph.recipe.features)
     return TrainingRows(
@@ -92,7 +92,7 @@ def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | N
 
 
 def _cutflow(sample: PreparedSample) -> list[Cut]:
-    """Run an event loop in this process that counts the events after each cut: none is left, and the user asks why."""
+    """Run an event loop in this process that counts the events after each cut, to tell which cut took the last one."""
     from rdf.execution.event_loop import EventLoop, use_threads
 
     use_threads(sample.threads)

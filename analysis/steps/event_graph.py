@@ -60,12 +60,12 @@ class EventGraph:
         """What an event has to fulfil to be used, in words."""
         return "with finite features" if self.event_filter is None else f"with finite features and {self.event_filter}"
 
-    def lost_events(self, cuts: Sequence[Cut], otherwise: str) -> str:
-        """Return why no event is left.
+    def explain_no_events(self, cuts: Sequence[Cut], otherwise: str) -> str:
+        """Return the reason for which no event is left, as an error states it.
 
         Args:
             cuts: the cutflow.
-            otherwise: what is said where no cut of the user's took the last event.
+            otherwise: the reason where no cut that was asked for took the last event.
         """
         from rdf.graph.selection import emptying_cut
 
@@ -128,7 +128,7 @@ class EventGraph:
         self._define_columns(Pass(self.source.open()))
 
     def _define_columns(self, over: Pass) -> RNode:
-        """Apply the cuts on events, and define all columns of those that pass."""
+        """Apply the cuts, and define all columns of the events that pass them."""
         from rdf.code.columns import define_columns
         from rdf.graph.variations import vary_scales
         from rdf.schema.columns import rounded

@@ -85,6 +85,7 @@ class Sample(SampleHeader):
         schema: name of the schema.
         simulation: generator of the events that stand in for published ones; None where nothing stands in.
         stands_in_for: the published sample; None where nothing stands in.
+        triggers: triggers of the sample file, of which at least one has to have fired unless `--triggers` names others.
     """
 
     files: tuple[File, ...]
@@ -94,6 +95,7 @@ class Sample(SampleHeader):
     schema: str
     simulation: str | None = None
     stands_in_for: Published | None = None
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

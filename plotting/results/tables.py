@@ -60,7 +60,7 @@ class AnomalyRow:
 
 @dataclass(frozen=True)
 class AnomalyColumns:
-    """The columns of anomalies.csv beside those that every such file has.
+    """The columns of anomalies.csv that depend on the run; the others are the same in every such file.
 
     Attributes:
         values: columns of events.root after those that name the event.

@@ -38,7 +38,7 @@ class Shipped(WorkerPlugin):  # type: ignore[misc]
         folder = Path(worker.local_directory) / "anomaly-search"
         unpacked = folder / f"code-{hashlib.sha256(self._archives['code']).hexdigest()[:16]}"
         if any(other != unpacked for other in folder.glob("code-*")):
-            raise RuntimeError("a worker has loaded an older or newer version of the toolkit; restart the workers")
+            raise RuntimeError("a worker has loaded another version of the toolkit and has to be restarted")
         if not unpacked.exists():
             draft = folder / "draft"
             with tarfile.open(fileobj=io.BytesIO(self._archives["code"])) as archive:

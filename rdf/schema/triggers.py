@@ -16,7 +16,8 @@ TRIGGERS = "triggers"
 """Name of the cut."""
 
 Trigger = Annotated[str, Field(pattern=r"^!?[A-Za-z_*?][A-Za-z0-9_*?]*$")]
-"""Column of a trigger, in which `*` stands for any characters and `?` for one; `!` begins one that must not fire."""
+"""Column of a trigger, in which `*` stands for any characters and `?` for one character; a `!` before it marks a
+trigger that must not have fired."""
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,10 @@ def fired(path: Path) -> NDArray[np.bool_]:
         muons = [name for name in names if name.startswith("HLT_Mu8")]
         assert len(jets) > 5
         assert len(muons) > 2
-        of_jets, of_muons = (np.any([tree[n].array(library="np") for n in names], axis=0) for names in (jets, muons))
-    return of_jets & ~of_muons
+        jets_fired, muons_fired = (
+            np.any([tree[n].array(library="np") for n in names], axis=0) for names in (jets, muons)
+        )
+    return jets_fired & ~muons_fired
 
 
 def test_triggers_are_the_first_cut(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,9 +146,10 @@ def test_a_sample_carries_its_triggers_and_so_do_its_batch_jobs(path: Path, tmp_
     assert 0 < json.loads((whole / "run.json").read_text())["cutflow"][1]["events"] == fired(path).sum() < 200
     configuration = load_configuration(RunConfiguration, {"sample": str(sample), "models": models}, None)
     (tmp_path / "batch").mkdir()
-    of_jobs = inspect_sample(configuration).write(tmp_path / "batch")
+    sample_of_jobs = inspect_sample(configuration).write(tmp_path / "batch")
+    assert json.loads((whole / "run.json").read_text())["sample"]["triggers"] == TRIGGERS
     parts = [
-        start(of_jobs, tmp_path / f"part{first}", models=models, schema=None, entries=[first, last])
+        start(sample_of_jobs, tmp_path / f"part{first}", models=models, schema=None, entries=[first, last])
         for first, last in ((0, 90), (90, 200))
     ]
     merge_parts(parts, tmp_path / "merged", "test")

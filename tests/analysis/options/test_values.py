@@ -145,7 +145,7 @@ def test_dates_are_text(tmp_path: Path, date: str) -> None:
 
 @pytest.mark.parametrize("written", ["1e-3", "1.0e-3", "0.001", "1E-3", "+1e-3"])
 def test_numbers_may_be_written_with_an_exponent(tmp_path: Path, written: str) -> None:
-    """YAML 1.1 takes some of these for text."""
+    """YAML 1.1 reads some of these numbers as text."""
     assert (
         configured(tmp_path, f"sample: s\nautoencoder: {{learning_rate: {written}}}\n").autoencoder.learning_rate
         == 1e-3

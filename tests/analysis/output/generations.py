@@ -31,7 +31,7 @@ def publish_results(folder: Path, generation: str = "old") -> Path:
 
 
 def draw(folder: Path, generation: str = "old") -> None:
-    """Put a figure and the pages into a folder, as those who draw do."""
+    """Write a figure and the pages into a folder, as the drawing processes do."""
     (folder / "figures").mkdir(exist_ok=True)
     for name in ("figures/feature_MR.png", "report.html", "browse.html"):
         draft = draft_of(folder / name)

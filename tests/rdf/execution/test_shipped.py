@@ -50,5 +50,5 @@ def test_a_second_run_adds_libraries_and_writes_over_none(worker: SimpleNamespac
 
 def test_other_code_is_refused(worker: SimpleNamespace) -> None:
     shipped({"package_of_the_test/__init__.py": b"answer = 42\n"}, {}).setup(worker)
-    with pytest.raises(RuntimeError, match="an older or newer version of the toolkit; restart the workers"):
+    with pytest.raises(RuntimeError, match="another version of the toolkit and has to be restarted"):
         shipped({"package_of_the_test/__init__.py": b"answer = 43\n"}, {}).setup(worker)
