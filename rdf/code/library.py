@@ -144,7 +144,8 @@ def loaded_libraries() -> list[Path]:
         maps = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
     except OSError:
         return []
-    mapped = {Path(fields[5]) for line in maps if len(fields := line.split(maxsplit=5)) == 6}
+    # A process that compiled the same at the same time has put its library in the place of the one that is loaded.
+    mapped = {Path(f[5].removesuffix(" (deleted)")) for line in maps if len(f := line.split(maxsplit=5)) == 6}
     return sorted(path for path in mapped if path.parent == folder and is_own(path))
 
 
