@@ -210,6 +210,13 @@ class RunConfiguration(AnalysisConfiguration):
         description="of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the "
         "address of a scheduler that runs already, tcp://HOST:PORT",
     )
+    skim: bool = Field(
+        False, description="write all branches of the flagged events to skim.root, as a tree like the sample's"
+    )
+    friend: bool = Field(
+        False,
+        description="write the scores of all entries, in the order of the sample, to scores.root: a friend of its tree",
+    )
     plan: str | None = Field(
         None, min_length=1, description="for batch jobs: the plan that this part belongs to, noted in run.json"
     )
@@ -248,6 +255,17 @@ class RunConfiguration(AnalysisConfiguration):
                 raise ValueError(f"--cluster {self.cluster} is for --engine dask; add it")
         elif self.entries or self.max_events:
             raise ValueError("--engine dask reads all events; leave out --entries and --max-events")
+        elif self.skim or self.friend:
+            raise ValueError(
+                "--engine dask does not know the places of events in the sample; leave out --skim and --friend, or use "
+                "python -m condor"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_friend(self) -> Self:
+        if self.friend and self.max_events:
+            raise ValueError("--friend has a row for every entry of the sample; leave out --max-events")
         return self
 
     @field_validator("entries", mode="before")

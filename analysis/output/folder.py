@@ -20,9 +20,9 @@ from models.folder import file_sha256
 from plotting.results.checksums import CHECKSUMS, DRAWN, PUBLISHING, list_text, read_list
 from plotting.results.metrics import METRICS_JSON
 from plotting.results.objects import OBJECTS_JSON
-from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT, HISTOGRAMS_ROOT
+from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT, HISTOGRAMS_ROOT, SCORES_ROOT, SKIM_ROOT
 from plotting.results.run_record import RUN_JSON, AnyRecord, AnyVersion, recognise, record_text
-from plotting.results.tables import ANOMALIES_CSV, LATENT_CSV
+from plotting.results.tables import ANOMALIES_CSV, LATENT_CSV, PICK_TXT
 from rdf.disk import require_room
 from rdf.drafts import is_draft, remove_orphans
 from rdf.local_files import LONGEST_OUTPUT, odd_in_output, too_long_for_output
@@ -34,6 +34,7 @@ RESULT_FOLDERS = {"models": (".onnx", ".json"), "figures": (".png", ".pdf")}
 """Folders that a run replaces as a whole, with the endings of the files that it writes there."""
 RESULT_FILES = (
     *(HISTOGRAMS_ROOT, EVENTS_ROOT, ANOMALIES_CSV, OBJECTS_JSON, LATENT_CSV),
+    *(PICK_TXT, SKIM_ROOT, SCORES_ROOT),
     *(METRICS_JSON, CURVES_ROOT),
 )
 """Files that runs and evaluations write beside run.json."""

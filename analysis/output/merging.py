@@ -17,6 +17,7 @@ from analysis.console.program import error_console
 from analysis.console.progress import progress_bar
 from analysis.errors import DamagedPart
 from analysis.output.checksums import merged_file
+from analysis.output.entries import join_entries
 from analysis.output.findings import TOP_EVENTS, agreement, means, variations
 from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
 from analysis.output.objects import DISPLAYED, write_objects
@@ -26,7 +27,7 @@ from models.folder import copy_model_folder, read_model_folder
 from plotting.errors import UnreadableResult
 from plotting.results.objects import OBJECTS_JSON, EventObjects, event_table, read_objects
 from plotting.results.record_tables import Counts, Figures, File, Merged
-from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
+from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT, SCORES_ROOT, SKIM_ROOT
 from plotting.results.run_record import RUN_JSON, RunRecord, as_table
 from plotting.results.tables import (
     ANOMALIES_CSV,
@@ -84,7 +85,8 @@ def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: st
     Raises:
         NoEvents, DamagedPart, OutputFolderError: as `merge_parts` says.
     """
-    check_room(staging, sum((part.folder / EVENTS_ROOT).stat().st_size for part in parts) + OTHER_RESULTS_BYTES)
+    copied = [part.folder / name for part in parts for name in (EVENTS_ROOT, SKIM_ROOT, SCORES_ROOT)]
+    check_room(staging, sum(file.stat().st_size for file in copied if file.is_file()) + OTHER_RESULTS_BYTES)
     record = _merged_record(parts, output, command)
     models = parts[0].folder / "models"
     copy_model_folder(read_model_folder(models), models, staging / "models")
@@ -193,6 +195,8 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, a
             raise DamagedPart(
                 f"part {part.folder}: {EVENTS_ROOT} holds {events} events, {RUN_JSON} says {selected}; {REMEDY}"
             )
+    folders = [part.folder for part in parts]
+    join_entries(folders, staging, provenance, record.counts.anomalous, record.entries)
     filled = complete(total)
     kept = remainders(total) if as_part else {}
     write_histograms(staging / HISTOGRAMS_ROOT, filled | kept, provenance)

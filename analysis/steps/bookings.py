@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rdf.graph.histograms import Histograms
     from rdf.graph.objects import CollectedObjects, TopObjects
     from rdf.graph.selection import Cut, Cutflow
-    from rdf.graph.snapshot import Collected, Snapshot
+    from rdf.graph.snapshot import BookedEntries, Collected, Entries, Snapshot
     from rdf.provenance import Provenance
 
 
@@ -85,6 +85,7 @@ class BookedScoring:
         objects: objects of the first of these, or None where there are none to show.
         histograms: of all kinds.
         cutflow: of the graph.
+        entries: places of events in the sample, or None where they are not asked for.
     """
 
     over: Pass
@@ -95,11 +96,12 @@ class BookedScoring:
     objects: TopObjects | None
     histograms: Histograms
     cutflow: Cutflow
+    entries: BookedEntries | None = None
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
-        objects = [self.objects.booked] if self.objects else []
-        return [self.written, self.top.booked, *objects, *self.histograms.results(), self.cutflow.booked]
+        more = [booking.booked for booking in (self.objects, self.entries) if booking]
+        return [self.written, self.top.booked, *more, *self.histograms.results(), self.cutflow.booked]
 
     def found(self) -> Found:
         """Return what was found, after the loop."""
@@ -115,6 +117,7 @@ class BookedScoring:
             self.objects.collected() if self.objects else None,
             self.over.processed,
             self.over.stage_seconds(self.detectors),
+            self.entries.collected() if self.entries else None,
         )
 
 
@@ -131,6 +134,7 @@ class Found:
         objects: objects of the first of these, or None where there are none to show.
         processed: number of events.
         stage_seconds: where their time went, as `rdf.execution.event_loop.Pass` says.
+        entries: places of events in the sample, or None where they were not asked for.
     """
 
     files: Mapping[int, Path]
@@ -141,6 +145,7 @@ class Found:
     objects: CollectedObjects | None
     processed: int
     stage_seconds: Mapping[str, float]
+    entries: Entries | None = None
 
     def merged(self, other: Self) -> Self:
         """Return what one pass over both parts would have found."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar
+from analysis.output.entries import compile_writers
 from analysis.output.folder import check_space
 from analysis.steps.bookings import ScoredFile
 from plotting.results.record_tables import DaskEngine, LocalEngine
@@ -67,10 +68,11 @@ class Local:
         from rdf.execution.event_loop import EventLoop
 
         slots = self.start_threads(sample.threads)
+        compile_writers(sample.configuration.skim, sample.configuration.friend)
         with sample.timings.stage("jit"):
-            loop = EventLoop(sample.source, sample.entries)
+            loop = EventLoop(sample.source, sample.entries, with_entries=sample.places is not None)
             file = ScoredFile(sample.staging / EVENTS_ROOT, sample.provenance)
-            booked = sample.graph.book_scoring(loop, models, compiled, slots, file)
+            booked = sample.graph.book_scoring(loop, models, compiled, slots, file, places=sample.places)
         with progress_bar(error_console(), "scoring", "events") as move:
 
             def check_and_move(done: int, total: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from analysis.output.findings import TOP_EVENTS
 from analysis.output.objects import DISPLAYED
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from rdf.graph.histograms import HistogramPlan
     from rdf.graph.selection import Cut, Cutflow
     from rdf.sources.source import Source
+
+
+Places = Literal["all", "flagged"]
+"""Events whose places in the sample are wanted: all scored events with their scores, or the flagged ones."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,14 @@ class EventGraph:
         return define_scores(selected, compiled.detectors, compiled.ensemble, compiled.folds, over.stopwatch)
 
     def book_scoring(
-        self, over: Pass, models: ModelFolder, compiled: Compiled, slots: int, file: ScoredFile
+        self,
+        over: Pass,
+        models: ModelFolder,
+        compiled: Compiled,
+        slots: int,
+        file: ScoredFile,
+        *,
+        places: Places | None = None,
     ) -> BookedScoring:
         """Book all that is found in scored events.
 
@@ -197,12 +208,14 @@ class EventGraph:
             compiled: the detectors.
             slots: of the pass.
             file: that the scored events are written to.
+            places: events whose places in the sample are wanted, and kept in memory; the pass has to know them.
         """
         from rdf.graph.events import book_events
         from rdf.graph.histograms import book_histograms
         from rdf.graph.objects import book_top_objects
+        from rdf.graph.scoring import event_columns
         from rdf.graph.selection import book_cutflow
-        from rdf.graph.snapshot import book_top_events
+        from rdf.graph.snapshot import book_entries, book_top_events
 
         names, columns = tuple(compiled.detectors), self.written(compiled)
         fields = Fields(self._values, names)
@@ -211,6 +224,7 @@ class EventGraph:
         # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
         key = (ENSEMBLE, *(f"score_{name}" for name in compiled.ensemble.detectors))
         objects = self._objects
+        kept = event_columns((), names, compiled.folds) if places == "all" else None
         return BookedScoring(
             over=over,
             file=file,
@@ -222,6 +236,7 @@ class EventGraph:
                 events, scored, fields, self._histograms(models, compiled), slots, over.stopwatch
             ),
             cutflow=book_cutflow(scored),
+            entries=book_entries(scored, fields, self.source.entry_column, slots, kept) if places else None,
         )
 
     def _histograms(self, models: ModelFolder, compiled: Compiled) -> HistogramPlan:

@@ -12,7 +12,7 @@ from analysis.output.checksums import Checksums
 from analysis.output.provenance import git_commit
 from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
-from analysis.steps.event_graph import EventGraph
+from analysis.steps.event_graph import EventGraph, Places
 from models.folder import TrainingSample
 from plotting.results.run_record import as_table
 from rdf.schema.quantities import ID_QUANTITIES
@@ -68,6 +68,11 @@ class PreparedSample:
         """The entries that are read, counted from the first of the sample, whatever files are open."""
         first, last = self.entries
         return self.source.skipped + first, self.source.skipped + last
+
+    @property
+    def places(self) -> Places | None:
+        """Events whose places in the sample are wanted."""
+        return "all" if self.configuration.friend else "flagged" if self.configuration.skim else None
 
     @property
     def read_files(self) -> tuple[InputFile, ...]:

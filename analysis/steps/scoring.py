@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
+from analysis.output.entries import write_friend, write_picks, write_skim
 from analysis.output.findings import write_anomalies
 from analysis.output.objects import described, write_objects
 from analysis.steps.compilation import Compiled
@@ -21,6 +23,9 @@ from plotting.results.record_tables import Cut
 from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RunFindings
 from rdf.errors import NoEvents
+
+if TYPE_CHECKING:
+    from rdf.graph.snapshot import Entries
 
 
 @dataclass(frozen=True)
@@ -89,4 +94,24 @@ def score_sample(sample: PreparedSample, engine: Engine, models: ModelFolder, co
     if found.objects:
         write_objects(sample.staging, described(found.objects))
 
+    write_picks(sample.staging, sample.source)
+    if found.entries is not None:
+        sample = _write_entries(sample, found.entries)
     return run_findings(sample, engine.describe(), models, compiled, found, filled)
+
+
+def _write_entries(sample: PreparedSample, entries: Entries) -> PreparedSample:
+    """Write what goes by the places of events in the sample, and return the sample with what is to be said of it."""
+    left_out: tuple[str, ...] = ()
+    with sample.timings.stage("skim"):
+        if sample.configuration.friend:
+            write_friend(sample.staging, sample.source, sample.entries_of_sample, entries, sample.provenance)
+        if sample.configuration.skim:
+            size = sum(file.size or 0 for file in sample.data.files)
+            with progress_bar(error_console(), "copying flagged events", "events") as move:
+                left_out = write_skim(sample.staging, sample.source, size, entries, sample.provenance, move)
+    if not left_out:
+        return sample
+    warning = f"skim.root is without {', '.join(left_out)}: not every file has them in the same way"
+    error_console().print(f"warning: {warning}", highlight=False, soft_wrap=True, markup=False)
+    return replace(sample, warnings=(*sample.warnings, warning))

@@ -37,7 +37,7 @@ RNode open(const std::string &tree, const Names &files);
 // Throw where the header of a basket of a TTree's columns is damaged, and say which; see baskets.hxx.
 void check_baskets(const std::string &file, const std::string &tree, const Names &columns);
 
-// Number the entries of a sample whose events have no numbers: define `column` of them, see entry_numbers.hxx.
+// Number the entries of a sample: define `column` of them, see entry_numbers.hxx.
 RNode number_entries(RNode head, const Names &files, const std::vector<unsigned long long> &first,
                      const std::string &column);
 
@@ -134,6 +134,24 @@ public:
    unsigned long long size() const;
    void copy(std::uint64_t *ids, float *values) const;
 };
+
+// The numbers of entries, and fields of their events, collected in memory: of the events that the ensemble flags, or of all.
+class Entries {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   Entries(unsigned int slots, const Fields &fields, bool flagged);
+   // entry: column with the number of an entry.
+   RResultHandle book(RNode events, const std::string &entry);
+   unsigned long long size() const;
+   void copy(std::uint64_t *entries, float *values) const;
+};
+
+// Write run:luminosityBlock:event of the events of an RNTuple that the ensemble flags, by rising numbers, a line each; or
+// run:event, where blocks are not known. Returns the number of lines.
+unsigned long long write_picks(const std::string &table, const std::string &events, const std::string &path,
+                               bool with_blocks);
 
 // The objects of the `size` events whose `key` fields are the greatest. Objects of other events are not even read.
 class TopObjects {

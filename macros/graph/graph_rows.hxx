@@ -1,4 +1,4 @@
-// Rows, as the graph fills them; see graph.hxx.
+// Rows, and numbers of entries, as the graph fills them; see graph.hxx.
 #pragma once
 
 #include "graph/fields.hxx"
@@ -67,6 +67,54 @@ public:
    void Finalize() { *fDone = true; }
    std::shared_ptr<bool> GetResultPtr() const { return fDone; }
    std::string GetActionName() const { return "CollectRows"; }
+};
+
+struct Entries::State {
+   Fields fields;
+   bool flagged;
+   rows::AllRows rows;
+   struct alignas(64) Slot {
+      rows::Ids ids{0};
+      rows::Values values;
+   };
+   std::vector<Slot> slots;
+
+   State(unsigned int n_slots, const Fields &of_event, bool only_flagged)
+      : fields(of_event), flagged(only_flagged), rows(n_slots, 1, of_event.size()), slots(n_slots)
+   {
+   }
+
+   void add(unsigned int slot, std::uint64_t entry, const recorded::Event &event, const scoring::Scores &scores)
+   {
+      auto &[ids, values] = slots[slot];
+      ids[0] = entry;
+      values.clear();
+      for (const auto &field : fields)
+         values.push_back(field.of(event, scores));
+      rows.add(slot, ids, values);
+   }
+};
+
+// Hands entries to Entries.
+template <typename State>
+class CollectEntries : public ROOT::Detail::RDF::RActionImpl<CollectEntries<State>> {
+   std::shared_ptr<State> fState;
+   std::shared_ptr<bool> fDone = std::make_shared<bool>(false);
+
+public:
+   using Result_t = bool;
+   explicit CollectEntries(std::shared_ptr<State> state) : fState(std::move(state)) {}
+   CollectEntries(CollectEntries &&) = default;
+   void Initialize() {}
+   void InitTask(TTreeReader *, unsigned int) {}
+   void Exec(unsigned int slot, unsigned long long entry, const recorded::Event &event, const scoring::Scores &scores)
+   {
+      if (!fState->flagged || scores.flagged)
+         fState->add(slot, entry, event, scores);
+   }
+   void Finalize() { *fDone = true; }
+   std::shared_ptr<bool> GetResultPtr() const { return fDone; }
+   std::string GetActionName() const { return "CollectEntries"; }
 };
 
 } // namespace graph

@@ -5,8 +5,13 @@
 #include "graph/graph_rows.hxx"
 
 #include <ROOT/RDFHelpers.hxx>
+#include <ROOT/RNTupleReader.hxx>
+#include <ROOT/RNTupleView.hxx>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -94,6 +99,53 @@ std::vector<unsigned long long> NonFinite::counts() const
 RResultHandle Rows::book_scored(RNode events)
 {
    return events.Book<recorded::Event, scoring::Scores>(CollectRows<State, scoring::Scores>(fState), {kEvent, kScores});
+}
+
+Entries::Entries(unsigned int slots, const Fields &fields, bool flagged)
+   : fState(std::make_shared<State>(slots, fields, flagged))
+{
+}
+
+RResultHandle Entries::book(RNode events, const std::string &entry)
+{
+   return events.Book<unsigned long long, recorded::Event, scoring::Scores>(CollectEntries<State>(fState),
+                                                                            {entry, kEvent, kScores});
+}
+
+unsigned long long Entries::size() const
+{
+   return fState->rows.size();
+}
+
+void Entries::copy(std::uint64_t *entries, float *values) const
+{
+   fState->rows.copy(entries, values);
+}
+
+unsigned long long
+write_picks(const std::string &table, const std::string &events, const std::string &path, bool with_blocks)
+{
+   const auto reader = ROOT::RNTupleReader::Open(table, events);
+   auto run = reader->GetView<std::uint32_t>("run");
+   auto block = reader->GetView<std::uint32_t>("luminosityBlock");
+   auto event = reader->GetView<std::uint64_t>("event");
+   auto flagged = reader->GetView<bool>("flag_ensemble");
+   std::vector<std::array<std::uint64_t, 3>> picked;
+   for (const auto i : *reader)
+      if (flagged(i))
+         picked.push_back({run(i), with_blocks ? block(i) : 0, event(i)});
+   std::sort(picked.begin(), picked.end());
+   std::ofstream file(path);
+   for (const auto &[of_run, of_block, of_event] : picked) {
+      file << of_run << ':';
+      if (with_blocks)
+         file << of_block << ':';
+      file << of_event << '\n';
+   }
+   file.close();
+   if (!file)
+      throw std::runtime_error("cannot be written whole");
+   return picked.size();
 }
 
 struct TopObjects::State {

@@ -6,6 +6,7 @@
 #include <ROOT/RNTupleModel.hxx>
 #include <ROOT/RNTupleWriter.hxx>
 #include <ROOT/RVec.hxx>
+#include <TDirectory.h>
 
 #include <array>
 #include <cstddef>
@@ -34,10 +35,8 @@ class TableWriter {
    std::unique_ptr<ROOT::RNTupleWriter> fWriter;
    std::unique_ptr<ROOT::REntry> fRow;
 
-public:
-   // names and types of the columns: numbers of at most 8 bytes, or ROOT::RVec of such, in C++ as RNTuple spells them.
-   TableWriter(const std::string &path, const std::string &table, const std::vector<std::string> &names,
-               const std::vector<std::string> &types)
+   std::unique_ptr<ROOT::RNTupleModel> make_model(const std::vector<std::string> &names,
+                                                  const std::vector<std::string> &types)
    {
       auto model = ROOT::RNTupleModel::CreateBare();
       for (std::size_t i = 0; i < names.size(); ++i) {
@@ -48,12 +47,32 @@ public:
          fVectors += fColumns.back()->is_vector;
          model->AddField(std::move(field));
       }
-      fWriter = ROOT::RNTupleWriter::Recreate(std::move(model), table, path);
+      return model;
+   }
+
+   void bind(const std::vector<std::string> &names)
+   {
       fRow = fWriter->GetModel().CreateBareEntry();
       for (std::size_t i = 0; i < names.size(); ++i) {
          auto &column = *fColumns[i];
          fRow->BindRawPtr<void>(names[i], column.is_vector ? static_cast<void *>(&column.vector) : column.number.data());
       }
+   }
+
+public:
+   // names and types of the columns: numbers of at most 8 bytes, or ROOT::RVec of such, in C++ as RNTuple spells them.
+   TableWriter(const std::string &path, const std::string &table, const std::vector<std::string> &names,
+               const std::vector<std::string> &types)
+      : fWriter(ROOT::RNTupleWriter::Recreate(make_model(names, types), table, path))
+   {
+      bind(names);
+   }
+   // In a file that is there already.
+   TableWriter(TDirectory &target, const std::string &table, const std::vector<std::string> &names,
+               const std::vector<std::string> &types)
+      : fWriter(ROOT::RNTupleWriter::Append(make_model(names, types), table, target))
+   {
+      bind(names);
    }
 
    // addresses: of the first number of each column, in the order of the names; those of `rows` rows lie behind each.

@@ -15,6 +15,8 @@ from plotting.errors import UnreadableResult
 from plotting.results.cells import escaped, unescaped
 from plotting.results.moments import FloatArray
 
+PICK_TXT = "pick.txt"
+"""run:luminosityBlock:event of each flagged event, a line each."""
 ANOMALIES_CSV = "anomalies.csv"
 LATENT_CSV = "latent.csv"
 

@@ -106,10 +106,16 @@ class EventLoop(Pass):
         expected: number of events that the loop has to process.
     """
 
-    def __init__(self, source: Source, entries: tuple[int, int]) -> None:
-        """Open the source. A half-open range of its entries is read; `Pass` says what such a range can be."""
+    def __init__(self, source: Source, entries: tuple[int, int], with_entries: bool = False) -> None:
+        """Open the source. A half-open range of its entries is read; `Pass` says what such a range can be.
+
+        Args:
+            source: to open.
+            entries: the range.
+            with_entries: whether the graph is to have the column `source.entry_column`.
+        """
         graph_library("events").load()
-        super().__init__(source.open(), None if entries == (0, source.events) else entries)
+        super().__init__(source.open(with_entries), None if entries == (0, source.events) else entries)
         self.expected = entries[1] - entries[0]
         self._source = source
 

@@ -6,7 +6,7 @@ an error where something is booked, and not a wrong number in a figure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -32,6 +32,13 @@ class Kind(IntEnum):
     VOTES = 6
     ENSEMBLE = 7
     ENSEMBLE_FLAG = 8
+
+
+TYPES: Mapping[Kind, str] = {
+    **dict.fromkeys((Kind.LABEL, Kind.FOLD, Kind.VOTES), "int32"),
+    **dict.fromkeys((Kind.FLAG, Kind.ENSEMBLE_FLAG), "bool"),
+}
+"""Type of a kind of numbers in files; float32 where there is none."""
 
 
 @dataclass(frozen=True)

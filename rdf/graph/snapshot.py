@@ -1,4 +1,4 @@
-"""Snapshot: columns of the selected events as numpy arrays, for training and for the list of the most anomalous."""
+"""Snapshot: columns of the selected events as numpy arrays, for training, lists and what goes by places in a sample."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rdf import RNode
 from rdf.code.interpreter import ROOT
-from rdf.graph.fields import Field, Fields, cpp_fields
+from rdf.graph.fields import ENSEMBLE_FLAG, Field, Fields, cpp_fields
 from rdf.graph.scoring import SCORES
 from rdf.schema.quantities import ID_QUANTITIES, SOURCE_ROW
 
@@ -158,3 +158,64 @@ def book_top_events(
     """
     names = (*key, *values)
     return _book(events, Rows(tuple(ID_QUANTITIES), names, fields.of(names), size, len(key)), slots)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Scored events by their places in the sample.
+
+    Attributes:
+        numbers: places, rising, shape (events,).
+        names: of the columns that are kept.
+        values: of these, shape (events, columns), float32.
+    """
+
+    numbers: npt.NDArray[np.uint64]
+    names: tuple[str, ...]
+    values: npt.NDArray[np.float32]
+
+    @property
+    def flagged(self) -> npt.NDArray[np.uint64]:
+        """Places of the events that the ensemble flags."""
+        return self.numbers[self.values[:, self.names.index(ENSEMBLE_FLAG)] > 0]
+
+
+@dataclass(frozen=True)
+class BookedEntries:
+    """Places of events that an event loop will collect.
+
+    Attributes:
+        names: of the columns that are kept.
+        collector: the C++ object that collects; it has to live as long as the loop runs.
+        booked: what the event loop has to run.
+    """
+
+    names: tuple[str, ...]
+    collector: Any
+    booked: Any
+
+    def collected(self) -> Entries:
+        """Return what there is after the loop."""
+        size = int(self.collector.size())
+        numbers, values = np.empty(size, np.uint64), np.empty((size, len(self.names)), np.float32)
+        if size:
+            self.collector.copy(numbers, values.reshape(-1))
+        order = np.argsort(numbers)
+        return Entries(numbers[order], self.names, values[order])
+
+
+def book_entries(
+    scored: RNode, fields: Fields, column: str, slots: int, names: Sequence[str] | None = None
+) -> BookedEntries:
+    """Book the places of events in the sample, which are held in memory.
+
+    Args:
+        scored: node with `recorded_event` and `recorded_scores`.
+        fields: of the graph's events.
+        column: has the place.
+        slots: of the event loop.
+        names: columns that are kept of each event, `flag_ensemble` among them; None for the flagged events alone.
+    """
+    kept = tuple(names or (ENSEMBLE_FLAG,))
+    collector = ROOT.graph.Entries(slots, cpp_fields(fields.of(kept)), names is None)
+    return BookedEntries(kept, collector, collector.book(scored, column))

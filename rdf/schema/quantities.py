@@ -56,3 +56,6 @@ ALIASED = "aliased_"
 
 SOURCE_ROW = "source_row"
 """Column that a converted table gains: the number of the row in the file as published, from 0."""
+
+ENTRY = "recorded_entry"
+"""Column of a graph that has the place of an event in the sample, from 0."""

@@ -74,7 +74,7 @@ def simulate(generator: str, schema: Schema, events: int, seed: int, cache: Path
 class _Blank(Source):
     """No files: entries to be filled."""
 
-    def open(self) -> RNode:
+    def open(self, with_entries: bool = False) -> RNode:  # noqa: ARG002 - as all sources
         return ROOT.RDataFrame(self.events)
 
 

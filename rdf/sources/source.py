@@ -16,7 +16,7 @@ from rdf.errors import MissingColumn, NoEvents, SchemaError, SourceError, Unread
 from rdf.local_files import LocalFiles, is_address
 from rdf.provenance import SIMULATED
 from rdf.schema.model import Schema
-from rdf.schema.quantities import ALIASED, SOURCE_ROW
+from rdf.schema.quantities import ALIASED, ENTRY, SOURCE_ROW
 from rdf.schema.tables import Available
 from rdf.sources.formats import is_root, other_format
 from rdf.sources.tabular import Progress, convert, is_table
@@ -76,8 +76,11 @@ class Source:
         """Number of events in all files."""
         return sum(self.entries)
 
-    def open(self) -> RNode:
+    def open(self, with_entries: bool = False) -> RNode:
         """Return the head of a new graph over all events; where these have no numbers, with `source_row` for them.
+
+        Args:
+            with_entries: whether the graph is to have the column `entry_column`.
 
         Raises:
             UnreadableFile: a TTree is damaged in a way by which ROOT would crash, or read nonsense.
@@ -86,9 +89,14 @@ class Source:
         columns = [self.aliases.get(name, name) for name in self.types]
         for file, path in zip(self.files, self.paths, strict=True):
             if not is_address(file):  # over a network each basket would be a request
-                with _reading(file, self.local):
+                with reading(file, self.local):
                     ROOT.graph.check_baskets(path, self.tree, columns)
-        return self.numbered(ROOT.graph.open(self.tree, self.paths))
+        return self.numbered(ROOT.graph.open(self.tree, self.paths), with_entries)
+
+    @property
+    def entry_column(self) -> str:
+        """Column of a graph that has the place of an event in the sample, if the graph was asked for it."""
+        return SOURCE_ROW if self.needs_numbers else ENTRY
 
     @property
     def needs_numbers(self) -> bool:
@@ -98,16 +106,21 @@ class Source:
             converted and len(self.files) == 1 and not self.skipped
         )
 
-    def numbered(self, head: RNode) -> RNode:
-        """Return the head of a graph over these files, with aliases, and `source_row` where it names the events."""
+    def numbered(self, head: RNode, with_entries: bool = False) -> RNode:
+        """Return the head of a graph over these files, with aliases, and `source_row` where it names the events.
+
+        Args:
+            head: of the graph.
+            with_entries: whether the graph is to have the column `entry_column`.
+        """
         graph_library("events").load()
         for name, stored in self.aliases.items():
             head = head.Alias(f"{ALIASED}{name}", stored)
-        if not self.needs_numbers:
+        if not self.needs_numbers and not with_entries:
             return head
         first = [self.skipped + sum(self.entries[:i]) for i in range(len(self.files))]
         trees = [f"{path}/{self.tree}" for path in self.paths]
-        return ROOT.graph.number_entries(ROOT.RDF.AsRNode(head), trees, first, SOURCE_ROW)
+        return ROOT.graph.number_entries(ROOT.RDF.AsRNode(head), trees, first, self.entry_column)
 
 
 def open_source(
@@ -230,7 +243,7 @@ def _find_tree(path: str, tree: str, local: LocalFiles) -> _Tree:
         if not is_root(Path(path)):
             raise other_format(Path(path), "a ROOT file") from error
         raise UnreadableFile(f"{path} is not a whole ROOT file ({reason}); delete it and get it again") from error
-    with _reading(path, local), file:
+    with reading(path, local), file:
         simulated = bool(file.GetKey(SIMULATED))
         directory, _, name = tree.rpartition("/")
         folder = file.GetDirectory(directory) if directory else file
@@ -269,7 +282,7 @@ def _is_ttree(kind: str) -> bool:
 
 
 @contextmanager
-def _reading(file: str, local: LocalFiles) -> Iterator[None]:
+def reading(file: str, local: LocalFiles) -> Iterator[None]:
     """Turn whatever ROOT says or throws while it reads a file into one line about that file."""
     include_kernels("sources/read_errors")
     sentry = ROOT.read_errors.Sentry()
@@ -287,7 +300,7 @@ def _reading(file: str, local: LocalFiles) -> Iterator[None]:
 
 def _available(file: str, schema: Schema, local: LocalFiles) -> tuple[Available, dict[str, str]]:
     """Find out what a file offers of the schema, and the types of its columns; refuse columns of another kind."""
-    with _reading(file, local):
+    with reading(file, local):
         # And not the compiled graph's, which may not be ready yet.
         events = ROOT.RDataFrame(schema.tree, local.path_of(file))
         stored = {str(name) for name in events.GetColumnNames()}
@@ -353,7 +366,7 @@ def _unlike_branches(
 def _branch_types(file: str, tree: str, local: LocalFiles) -> dict[str, str]:
     """Return for each branch of a TTree how it is stored: the type and, for an array, what counts its elements."""
     types = {}
-    with _reading(file, local), ROOT.TFile.Open(local.path_of(file)) as opened:
+    with reading(file, local), ROOT.TFile.Open(local.path_of(file)) as opened:
         for leaf in opened.Get(tree).GetListOfLeaves():
             counter = leaf.GetLeafCount()
             counted = f" counted by {counter.GetName()}" if counter else ""

@@ -94,7 +94,7 @@ def scores_seconds(path: Path, detectors: Compiled, threads: int = 1) -> float:
 class _InMemory(Source):
     """No file: numbered entries."""
 
-    def open(self) -> RNode:
+    def open(self, with_entries: bool = False) -> RNode:  # noqa: ARG002 - as all sources
         """Return a graph over the entries' numbers."""
         return ROOT.RDF.AsRNode(ROOT.RDataFrame(self.events))
 
