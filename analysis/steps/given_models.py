@@ -15,10 +15,12 @@ from analysis.errors import ConfigurationError
 from analysis.steps.own_models import NoNotes, are_own
 from models.detectors.registry import require_known
 from models.folder import MODELS_JSON, ModelFolder, read_model_folder
+from rdf.errors import SchemaError
 from rdf.faults import first_fault
 from rdf.schema.expressions import outside_grammar
-from rdf.schema.model import Schema
-from rdf.schema.tables import Cuts, Definitions, Selection
+from rdf.schema.model import Schema, load_schema
+from rdf.schema.other_schema import OtherSchema
+from rdf.schema.tables import Available, Cuts, Definitions, Selection
 
 OF_TRAINING = (
     *("features", "define", "objects", "select", "train_events", "train_on", "folds"),
@@ -152,18 +154,70 @@ def _checked(kind: Any, key: str, table: Mapping[str, Any], configuration: Analy
 
 
 def check_schema(models: ModelFolder, schema: Schema, configuration: RunConfiguration) -> None:
-    """Refuse models that were trained on another schema.
+    """Refuse models that were trained on another schema, unless all that they need is canonical.
 
     Raises:
-        ConfigurationError: they were.
+        ConfigurationError: they were; says what does not carry over.
     """
     if models.schema_name != schema.name:
-        raise ConfigurationError(
-            f"--models: {configuration.models} was trained on the schema {models.schema_name}, the sample has the "
-            f"schema {schema.name}; name models of that schema, or train"
-        )
+        check_other(other_schema(models, schema, None, configuration), models, configuration)
+        return
     if models.schema_sha256 != schema.meaning():
         raise ConfigurationError(
             f"--models: {configuration.models} was trained on another schema of the name {schema.name}, with other "
             "quantities; train again"
         )
+
+
+def other_schema(
+    models: ModelFolder, schema: Schema, available: Available | None, configuration: RunConfiguration
+) -> OtherSchema:
+    """Return what models ask of a sample of another schema than that of their training.
+
+    Args:
+        models: that are to score.
+        schema: of the sample.
+        available: what the sample offers of it; None where it is not open.
+        configuration: names the models.
+
+    Raises:
+        ConfigurationError: the schema of the training is not known here.
+    """
+    trained: Schema | None = None
+    with suppress(SchemaError):
+        trained = load_schema(models.schema_name)
+    if trained is None or trained.meaning() != models.schema_sha256:
+        raise _of_another(models, schema, configuration, f"this version knows no schema {models.schema_name} like that")
+    said = expressions_of(models, configuration)
+    return OtherSchema(trained, schema, available, said.define, said.objects, said.select)
+
+
+def check_other(other: OtherSchema, models: ModelFolder, configuration: RunConfiguration) -> None:
+    """Refuse models whose features or cuts do not mean the same in the schema of a sample.
+
+    Raises:
+        ConfigurationError: names what does not.
+    """
+    if reasons := other.reasons(models.features):
+        more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+        raise _of_another(models, other.schema, configuration, "; ".join(reasons[:_SHOWN]) + more)
+
+
+def _of_another(
+    models: ModelFolder, schema: Schema, configuration: RunConfiguration, reason: str
+) -> ConfigurationError:
+    return ConfigurationError(
+        f"--models: {configuration.models} was trained on the schema {models.schema_name}, the sample has the schema "
+        f"{schema.name}, and {reason}; name models of that schema, or train"
+    )
+
+
+def carried_over(other: OtherSchema, models: ModelFolder) -> str:
+    """Return the sentence by which results say that the models were trained on another schema."""
+    conditions = [f"{kind}s by {o.where}" for kind, o in other.selection().items() if o.where]
+    identified = f", and identified as {other.schema.name} says: {', '.join(conditions)}" if conditions else ""
+    return (
+        f"the models were trained on the schema {other.trained.name}, the sample has the schema {other.schema.name}: "
+        f"{', '.join(models.features)} are canonical and made in the same way; objects are selected by pT and eta as "
+        f"in the training{identified}"
+    )

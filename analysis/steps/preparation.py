@@ -17,7 +17,15 @@ from analysis.errors import ConfigurationError, DataError
 from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
 from analysis.steps.event_graph import EventGraph
-from analysis.steps.given_models import Expressions, check_expressions, check_schema, expressions_of
+from analysis.steps.given_models import (
+    Expressions,
+    carried_over,
+    check_expressions,
+    check_other,
+    check_schema,
+    expressions_of,
+    other_schema,
+)
 from analysis.steps.prepared import PreparedSample
 from models.folder import Columns, ModelFolder
 from rdf.cache import cache_folder
@@ -162,7 +170,10 @@ def _settle(request: _Request, source: Source) -> _Settled:
     choice = choose_features(wanted, schema, said.define, columns)
     recipe: Columns
     if models:
-        recipe, left_out = _available(models, columns)
+        recipe, left_out = _available(models, columns, _not_alike(request, source))
+        if models.schema_name != schema.name:
+            objects = {kind: which.model_dump() for kind, which in said.objects.items()}
+            recipe = recipe.model_copy(update={"objects": objects})
         choice = replace(choice, left_out=left_out)
         if left_out:
             warnings.append(f"not recorded: {', '.join(left_out)}; the sample does not have what they are made of")
@@ -198,20 +209,31 @@ def _expressions(request: _Request, source: Source) -> tuple[Expressions, list[s
     from rdf.schema.object_selection import check_conditions, dropped_conditions, effective_selection
 
     configuration, schema = request.configuration, request.schema
-    if models := request.models:
+    if (models := request.models) and models.schema_name != schema.name:
+        other = other_schema(models, schema, source.available, configuration)
+        check_other(other, models, configuration)
+        said = replace(expressions_of(models, configuration), objects=other.selection())
+        return said, [carried_over(other, models), *_without_conditions(other.dropped(), schema)]
+    if models:
         # Whether the file has all columns of the schema is said elsewhere.
         named = source.available.columns | source.available.partly | schema.columns.keys()
         check_expressions(models, configuration, named, schema.define)
         said = expressions_of(models, configuration)
         check_conditions(schema, source.available, said.objects)
         return said, []
-    warnings = [
-        f"{kind}s are selected without {where!r}, which schema {schema.name} demands: the sample has no column "
-        f"{missing!r}; set a condition of your own with --objects"
-        for kind, (where, missing) in dropped_conditions(schema, source.available, configuration.objects).items()
-    ]
+    dropped = dropped_conditions(schema, source.available, configuration.objects)
+    warnings = _without_conditions(dropped, schema)
     objects = effective_selection(schema, source.available, configuration.objects)
     return Expressions(configuration.define, objects, configuration.select), warnings
+
+
+def _without_conditions(dropped: Mapping[str, tuple[str, str]], schema: Schema) -> list[str]:
+    """Say which conditions of a schema on objects do not count: kind of object -> condition, and column that lacks."""
+    return [
+        f"{kind}s are selected without {where!r}, which schema {schema.name} demands: the sample has no column "
+        f"{missing!r}; set a condition of your own with --objects"
+        for kind, (where, missing) in dropped.items()
+    ]
 
 
 def _cuts(request: _Request, source: Source, select: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -226,11 +248,23 @@ def _cuts(request: _Request, source: Source, select: Mapping[str, str]) -> tuple
     return {TRIGGERS: found.expression, **select}, lacking
 
 
-def _available(models: ModelFolder, columns: Collection[str]) -> tuple[ModelFolder, tuple[str, ...]]:
-    """Return the models' columns without the observables that the sample has not, and these."""
-    left_out = tuple(name for name in models.observables if name not in columns)
-    observables = [name for name in models.observables if name in columns]
-    has_plane = models.plane is not None and set(models.plane) <= set(columns)
+def _not_alike(request: _Request, source: Source) -> frozenset[str]:
+    """Return the observables that mean something else in the sample's schema than in that of the models' training."""
+    models, schema = request.models, request.schema
+    if models is None or models.schema_name == schema.name:
+        return frozenset()
+    other = other_schema(models, schema, source.available, request.configuration)
+    return frozenset(name for name in models.observables if other.differences(name))
+
+
+def _available(
+    models: ModelFolder, columns: Collection[str], not_alike: Collection[str]
+) -> tuple[ModelFolder, tuple[str, ...]]:
+    """Return the models' columns without the observables that the sample has not, or has otherwise, and these."""
+    has = {*columns} - {*not_alike}
+    left_out = tuple(name for name in models.observables if name not in has)
+    observables = [name for name in models.observables if name in has]
+    has_plane = models.plane is not None and set(models.plane) <= has
     plane = models.plane if has_plane else first_plane(models.features)
     return models.model_copy(update={"observables": observables, "plane": plane}), left_out
 

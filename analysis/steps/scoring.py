@@ -23,6 +23,7 @@ from plotting.results.record_tables import Cut
 from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RunFindings
 from rdf.errors import NoEvents
+from rdf.schema.quantities import ID_QUANTITIES
 
 if TYPE_CHECKING:
     from rdf.graph.snapshot import Entries
@@ -34,10 +35,12 @@ class ScoredColumns:
 
     Attributes:
         columns: name -> values, shape (events,), float32; in the order of the event numbers or the published rows.
+        ids: run, luminosityBlock and event of each, shape (events, 3).
         cutflow: name of each cut, and the events that passed it.
     """
 
     columns: Mapping[str, npt.NDArray[np.float32]]
+    ids: npt.NDArray[np.uint64]
     cutflow: tuple[Cut, ...]
 
 
@@ -57,11 +60,13 @@ def collect_scores(sample: PreparedSample, compiled: Compiled) -> ScoredColumns:
         took = loop.run(booked.results(), move)
     sample.timings.add("jit", took.jit_seconds)
     sample.timings.add("scoring_loop", took.loop_seconds)
-    _, values = booked.snapshot.collected().arrays()
+    ids, values = booked.snapshot.collected().arrays()
     if not len(values):
         why = sample.graph.explain_no_events(booked.cutflow.cuts(), f"no event {sample.graph.conditions}")
         raise NoEvents(f"{sample.data.title}: {why}, nothing was scored; check the sample")
-    return ScoredColumns(dict(zip(booked.columns, values.T, strict=True)), recorded_cutflow(booked.cutflow.cuts()))
+    cutflow = recorded_cutflow(booked.cutflow.cuts())
+    columns = dict(zip(booked.columns, values.T, strict=True))
+    return ScoredColumns(columns, ids[:, -len(ID_QUANTITIES) :], cutflow)  # a row's number may stand before
 
 
 def score_sample(sample: PreparedSample, engine: Engine, models: ModelFolder, compiled: Compiled) -> RunFindings:

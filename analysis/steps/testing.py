@@ -23,13 +23,14 @@ from analysis.steps.scoring import ScoredColumns, collect_scores
 from models.folder import ModelFolder
 from plotting.results.metrics import Confusion, DetectorMetrics, LargestImprovement, Metric
 from plotting.results.record_tables import TestedSample
-from plotting.results.root_file import CURVES_ROOT
+from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT
 from plotting.results.run_record import as_table
-from rdf.graph.fields import LABEL
+from rdf.graph.fields import LABEL, TYPES, score_fields
 
 if TYPE_CHECKING:
     from models.importance import Drop
     from models.metrics import Estimate, FiguresOfMerit
+    from rdf.provenance import Provenance
 
 ENSEMBLE = "ensemble"
 
@@ -43,11 +44,13 @@ class Tested:
     Attributes:
         columns: name -> values, shape (events,).
         labels: 1 for signal and 0 for background, shape (events,).
+        ids: run, luminosityBlock and event, shape (events, 3).
         samples: what they were taken from, each with its cutflow.
     """
 
     columns: Mapping[str, Values]
     labels: npt.NDArray[np.int8]
+    ids: npt.NDArray[np.uint64]
     samples: tuple[TestedSample, ...]
 
 
@@ -73,6 +76,7 @@ def score_samples(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tes
     return Tested(
         {name: np.concatenate([part.columns[name] for part in scored]) for name in names},
         labels.astype(np.int8),
+        np.concatenate([part.ids for part in scored]),
         tuple(
             TestedSample.of(sample.data.describe(), part.cutflow) for sample, part in zip(prepared, scored, strict=True)
         ),
@@ -135,7 +139,28 @@ def write_metrics(
     provenance = Provenance(json.dumps(origin), simulated)
     drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
     write_curves(staging / CURVES_ROOT, drawn, scores, tested.labels, provenance)
+    _write_events(staging / EVENTS_ROOT, tested, tuple(compiled.detectors), provenance)
     return metrics
+
+
+def _write_events(path: Path, tested: Tested, detectors: Sequence[str], provenance: Provenance) -> None:
+    """Write what the detectors say of each event, beside its label and features, as a run does."""
+    from rdf.graph.events import TABLE, write_columns
+
+    fields = score_fields(detectors)
+    kinds = {name: TYPES.get(fields[name].kind, "float32") if name in fields else "float32" for name in tested.columns}
+    write_columns(
+        path,
+        TABLE,
+        {
+            "run": tested.ids[:, 0].astype(np.uint32),
+            "luminosityBlock": tested.ids[:, 1].astype(np.uint32),
+            "event": tested.ids[:, 2],
+            LABEL: tested.labels.astype(np.int32),
+            **{name: values.astype(kinds[name]) for name, values in tested.columns.items()},
+        },
+        provenance,
+    )
 
 
 def _recorded(found: FiguresOfMerit, threshold: float | None, importance: dict[str, Metric] | None) -> DetectorMetrics:

@@ -46,25 +46,8 @@ class _Opened:
             raise MissingResult(f"{path}: not there; {REMEDY}")
         return path
 
-
-@dataclass(frozen=True)
-class RunResults(_Opened):
-    """The results of a run.
-
-    Attributes:
-        folder: the output folder.
-        record: run.json.
-    """
-
-    record: RunRecord
-
-    @property
-    def models(self) -> Path:
-        """The folder of the models that scored."""
-        return self.folder / "models"
-
     def events(self, *columns: str) -> dict[str, npt.NDArray[Any]]:
-        """Read columns of events.root, one row an event that passed the cuts, in no order.
+        """Read columns of events.root, one row an event that passed the cuts and was scored, in no order.
 
         Args:
             columns: names such as "MR", "score_ensemble" or "event"; all columns by default.
@@ -84,6 +67,23 @@ class RunResults(_Opened):
                     raise UnreadableResult(f"{path}: has no column {name!r}; {near_names(name, known)}")
             arrays = table.arrays(list(columns or known), library="np")
             return {name: np.asarray(arrays[name]) for name in columns or known}
+
+
+@dataclass(frozen=True)
+class RunResults(_Opened):
+    """The results of a run.
+
+    Attributes:
+        folder: the output folder.
+        record: run.json.
+    """
+
+    record: RunRecord
+
+    @property
+    def models(self) -> Path:
+        """The folder of the models that scored."""
+        return self.folder / "models"
 
     @cached_property
     def histogram_keys(self) -> tuple[HistogramKey, ...]:

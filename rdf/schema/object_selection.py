@@ -19,7 +19,7 @@ def effective_selection(schema: Schema, available: Available, configured: Mappin
         SchemaError: the configuration selects objects that the sample does not have.
     """
     for kind in configured:
-        if not _has_objects(available, kind):
+        if not has_objects(available, kind):
             raise SchemaError(f"--objects: the sample has no {kind}s; leave them out")
     dropped = dropped_conditions(schema, available, configured)
     selection: dict[str, Objects] = {}
@@ -49,12 +49,12 @@ def dropped_conditions(
     for kind, objects in schema.objects.items():
         replaced = kind in configured and "where" in configured[kind].model_fields_set
         missing = schema.used_columns(objects.where or "") - available.columns
-        if objects.where and missing and not replaced and _has_objects(available, kind):
+        if objects.where and missing and not replaced and has_objects(available, kind):
             dropped[kind] = (objects.where, min(missing))
     return dropped
 
 
-def _has_objects(available: Available, kind: str) -> bool:
+def has_objects(available: Available, kind: str) -> bool:
     """Say whether a sample has objects of a kind; electrons and muons may be held together as leptons."""
     held = {name.partition("_")[0] for name in available.quantities}
     return bool(held & ({kind, "lepton"} if kind in FLAVOURS else {kind}))
