@@ -119,8 +119,10 @@ class Source:
         if not self.needs_numbers and not with_entries:
             return head
         first = [self.skipped + sum(self.entries[:i]) for i in range(len(self.files))]
-        trees = [f"{path}/{self.tree}" for path in self.paths]
-        return ROOT.graph.number_entries(ROOT.RDF.AsRNode(head), trees, first, self.entry_column)
+        # Of an address RDataFrame names what is before its options, where that is a TTree.
+        without_options = [path.partition("?")[0] if is_address(path) else path for path in self.paths]
+        trees = [f"{path}/{self.tree}" for path in (*self.paths, *without_options)]
+        return ROOT.graph.number_entries(ROOT.RDF.AsRNode(head), trees, 2 * first, self.entry_column)
 
 
 def open_source(

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uproot
 
 from rdf.code.columns import define_columns
 from rdf.errors import UnreadableFile
-from rdf.execution.event_loop import use_threads
+from rdf.execution.event_loop import EventLoop, use_threads
+from rdf.provenance import Provenance
 from rdf.schema.columns import physics_columns
 from rdf.schema.model import load_schema
+from rdf.sources.skim import write_skim
 from rdf.sources.source import open_source
 from tests.rdf.trees import NANOAOD_KINDS, WRITERS, nanoaod
 
@@ -80,6 +83,21 @@ def test_columns_are_those_of_the_local_file(kind: str, served: tuple[Path, str]
         columns.append(define_columns(source.open(), made, wanted).AsNumpy(list(wanted)))
     for name in wanted:
         np.testing.assert_array_equal(columns[1][name], columns[0][name], err_msg=name)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_events_are_taken_out_of_a_file_that_is_read_from_afar(
+    kind: str, served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    use_threads(1)
+    source = open_source([f"{address}/{kind}.root?remote=1"], load_schema("cms_nanoaod"), folder, [None])
+    places = EventLoop(source, (0, EVENTS), with_entries=True).events.AsNumpy([source.entry_column, "event"])
+    np.testing.assert_array_equal(places[source.entry_column], places["event"])  # made with numbers from 0
+    chosen = [0, 5, EVENTS - 1]
+    write_skim(source, np.array(chosen, dtype=np.uint64), tmp_path / "skim.root", Provenance("{}", simulated=False))
+    with uproot.open(tmp_path / "skim.root") as skim, uproot.open(folder / f"{kind}.root") as file:
+        assert skim["Events"].arrays().to_list() == file["Events"].arrays()[chosen].to_list()
 
 
 def test_a_file_that_the_server_does_not_have(served: tuple[Path, str]) -> None:
