@@ -34,6 +34,7 @@ from analysis.evaluate import evaluate
 from analysis.options import load_configuration
 from analysis.run import run
 from analysis.simulate import main as simulate
+from plotting.results.opened import open_results
 from tests.analysis.published import read_json, read_labelled_higgs
 
 pytestmark = pytest.mark.compiler
@@ -122,6 +123,26 @@ def test_the_forest_learns_background_only(two_trees: Path, higgs: tuple[Feature
     assert (record["training"]["part"], record["training"]["train_on"]) == ("event % 2 == 0", "background")
     assert record["training"]["events"] == np.count_nonzero(training)
     assert [cut["events"] for sample in record["samples"] for cut in sample["cutflow"]] == [10_000, 10_000, 5_000] * 2
+
+
+def test_the_scores_of_single_events_are_left(
+    two_trees: Path, higgs: tuple[Features, Labels, NDArray[np.bool_]]
+) -> None:
+    X, labels, training = higgs
+    results = open_results(two_trees)
+    events, metrics = results.events(), read_json(two_trees / "metrics.json")
+    features = [feature.name for feature in results.record.features]
+    assert list(events)[:4] == ["run", "luminosityBlock", "event", "label"]
+    np.testing.assert_array_equal(events["label"], labels[~training])
+    np.testing.assert_array_equal(np.stack([events[name] for name in features], axis=1), X[~training])
+    assert events["event"].tolist() == 2 * list(range(1, 10_000, 2))  # their places in the trees
+    for name in ("decision_tree", "mlp", "isolation_forest"):
+        auc = roc_auc_score(events["label"], events[f"score_{name}"])
+        assert metrics[name]["auc"]["value"] == pytest.approx(auc, abs=1e-9)
+        confusion = metrics[name]["confusion"]
+        assert events[f"flag_{name}"].dtype == np.bool_
+        assert events[f"flag_{name}"].sum() == confusion["true_positive"] + confusion["false_positive"]
+    assert any(line.endswith("  events.root") for line in (two_trees / "SHA256SUMS").read_text().splitlines())
 
 
 def test_a_sample_with_labels(apart: None, opendata: Path, tmp_path: Path) -> None:
@@ -216,6 +237,16 @@ def spoilt(opendata: Path, path: Path, label: str | None) -> Path:
         ({"background": "higgs_background", "signal": "lhco_test"}, 2, "--signal: its schema is lhco, that of the"),
         ({"sample": "{one kind}"}, 3, "all 200 events are background; an evaluation needs both kinds"),
         ({"sample": "{one kind}", "detectors": "decision_tree"}, 3, "have labels 0 only; take a sample with labels"),
+        (
+            {"sample": "{one kind}", "select": "{hard: jet_1_ptt > 1}"},
+            2,
+            r"select 'hard', 'jet_1_ptt > 1': .*did you mean jet_1_pt",
+        ),
+        (
+            {"sample": "{one kind}", "select": "{any: jet_1_pt > 0, hard: jet_1_pt > 1e6}"},
+            3,
+            r"no event passes the cut 'hard', 'jet_1_pt > 1e6', to which \d+ events came",
+        ),
         ({"sample": "{label 2}"}, 3, " events have a label that is neither 0 nor 1; mend the labels, or list"),
         ({"sample": "{label 2}", "train_events": "all"}, 3, "label that is neither 0 nor 1"),
         (

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +29,7 @@ from rdf.errors import NoEvents, SchemaError
 from tests.analysis.same_results import assert_same_results, scored_events
 from tests.models.trained import write_table
 from tests.rdf import reference
+from tests.rdf.trees import NANOAOD_KINDS, nanoaod, write_ttree
 
 pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("apart")]
 
@@ -173,6 +180,51 @@ def test_the_cut_that_took_the_last_event_is_named(path: Path, tmp_path: Path, s
         start(path, tmp_path / "out", select=cuts, detectors="isolation_forest")
     assert len(str(said.value).splitlines()) == 1
     assert not list((tmp_path / "out").iterdir())
+
+
+def other_file(path: Path, **columns: NDArray[np.int32]) -> Path:
+    """Twenty made-up events of NanoAOD, with these branches besides."""
+    kinds = {**NANOAOD_KINDS, **dict.fromkeys(columns, "int32")}
+    return write_ttree(path, "Events", {**nanoaod(20, 1), **columns}, kinds)
+
+
+VERTICES = "no event passes the cut 'vertices', 'PV_npvsGood >= 6', to which 20 events came"
+NO_BRANCH = r"select 'vertices', 'PV_npvsGood >= 6': .*did you mean PV_npvsGod"
+
+
+def test_cuts_of_models_are_told_of_alike_in_runs_and_batches(selected: Path, tmp_path: Path) -> None:
+    models = str(selected / "models")
+    none = other_file(tmp_path / "none.root", PV_npvsGood=np.full(20, 3))
+    with pytest.raises(NoEvents, match=VERTICES):
+        start(none, tmp_path / "out", models=models)
+    parts = [start(none, tmp_path / f"part{i}", models=models, entries=[i, i + 10]) for i in (0, 10)]
+    with pytest.raises(NoEvents, match="no event passes the cut 'vertices' in any part"):
+        merge_parts(parts, tmp_path / "merged", "test")
+    lacking = other_file(tmp_path / "lacking.root", PV_npvsGod=np.full(20, 9))
+    with pytest.raises(SchemaError, match=NO_BRANCH):
+        start(lacking, tmp_path / "out", models=models)
+    given = {"sample": str(lacking), "schema": "cms_nanoaod", "models": models}
+    with pytest.raises(SchemaError, match=NO_BRANCH):
+        inspect_sample(load_configuration(RunConfiguration, given, None))
+
+
+def test_a_watch_sets_a_file_aside_that_lacks_the_branch_of_a_cut(selected: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    other_file(tmp_path / "in" / "a.root", PV_npvsGood=np.full(20, 3))
+    other_file(tmp_path / "in" / "b.root", PV_npvsGod=np.full(20, 9))
+    output = tmp_path / "out"
+    command = [*("-m", "analysis.watch", str(tmp_path / "in")), *("--models", str(selected / "models"))]
+    with subprocess.Popen([sys.executable, *command, "--output", str(output), "--settle", "0"]) as watch:
+        until = time.monotonic() + 100
+        while not ((output / "set_aside.csv").exists() and [*output.glob("parts/*/run.json")]):
+            assert time.monotonic() < until, "in vain"
+            time.sleep(0.05)
+        watch.send_signal(signal.SIGINT)
+    (row,) = csv.DictReader((output / "set_aside.csv").read_text().splitlines())
+    assert row["file"].endswith("b.root")
+    assert re.search(NO_BRANCH, row["reason"])
+    (part,) = output.glob("parts/*/run.json")
+    assert [cut["events"] for cut in json.loads(part.read_text())["cutflow"]] == [20, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
