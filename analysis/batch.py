@@ -14,6 +14,7 @@ from typing import Any
 
 from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, OutputFolderError
+from analysis.output.entries import compile_writers
 from analysis.output.timings import Timings
 from analysis.samples import Original
 from analysis.samples.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
@@ -148,6 +149,8 @@ def inspect_sample(configuration: RunConfiguration) -> BatchInput:
         compiled = compile_models(models, staging / "models", 1, configuration.detectors, timings)
         with suppress(NoEvents):  # the first event need not pass the cuts
             collect_scores(replace(prepared, entries=(0, 1)), compiled)
+        for library in compile_writers(configuration.skim, configuration.friend):
+            library.load()
     files = tuple(
         _as_read(file, tree, events)
         for file, tree, events in zip(prepared.data.files, prepared.source.files, prepared.source.entries, strict=True)

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from analysis.console.program import output_console
 from plotting.results.record_tables import Counts, Cut, DaskEngine, most_different
-from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
+from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT, SCORES_ROOT, SKIM_ROOT
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
-from plotting.results.tables import ANOMALIES_CSV, IDS, WHY, read_rows
+from plotting.results.tables import ANOMALIES_CSV, IDS, PICK_TXT, WHY, read_rows
 
 MEANS = 8
 """Features whose means are printed: those that differ most."""
@@ -68,6 +68,9 @@ def print_summary(folder: Path) -> None:
     table.add_row("time", f"{timings['total']:.1f} s: {_shares(compilation | stages, timings['total'])}")
     table.add_row("histograms", f"{folder / HISTOGRAMS_ROOT} (python -m plotting browse {folder} opens a TBrowser)")
     table.add_row("events", f"{folder / EVENTS_ROOT}; the most unusual in {folder / ANOMALIES_CSV}")
+    left = {PICK_TXT: "numbers", SKIM_ROOT: "all branches", SCORES_ROOT: "scores of all entries"}
+    if taken := [f"{what} in {folder / name}" for name, what in left.items() if (folder / name).is_file()]:
+        table.add_row("to take", f"of the flagged events {', '.join(taken)}")
     drawn = f"{folder / 'figures'}; on one page: {folder / 'report.html'}"
     table.add_row("figures", drawn if (folder / "figures").is_dir() else f"python -m plotting {folder} draws them")
     simulated = run.training.simulated

@@ -18,6 +18,7 @@ from plotting.results.tables import PICK_TXT
 from rdf.graph.fields import FOLD, TYPES, VOTES, score_fields
 
 if TYPE_CHECKING:
+    from rdf.code.library import Library
     from rdf.graph.snapshot import Entries
     from rdf.provenance import Provenance
     from rdf.sources.source import Source
@@ -29,16 +30,12 @@ NONE = -1
 """Votes and fold of an event that has no scores."""
 
 
-def compile_writers(skim: bool, friend: bool) -> None:
-    """Have what writes skim.root and scores.root compiled beside the event loop."""
-    if skim:
-        from rdf.sources.skim import compile_skim
+def compile_writers(skim: bool, friend: bool) -> list[Library]:
+    """Have what writes skim.root and scores.root compiled, which takes a while, before it is needed."""
+    from rdf.graph.events import compile_writer
+    from rdf.sources.skim import compile_skim
 
-        compile_skim()
-    if friend:
-        from rdf.graph.events import compile_writer
-
-        compile_writer()
+    return [compile() for wanted, compile in ((skim, compile_skim), (friend, compile_writer)) if wanted]
 
 
 def write_picks(staging: Path, source: Source) -> None:

@@ -102,8 +102,8 @@ def join_trees(parts: Sequence[Path], target: Path, provenance: Provenance) -> i
 
 def compile_skim() -> Library:
     """Have what copies entries compiled, which takes a while, before it is needed."""
-    interface = f'#include "{MACROS / "graph/skim.hxx"}"'
-    return compile_library('#include "graph/skim.cxx"\n', "macros/graph/skim.cxx", interface)
+    interface = f'#include "{MACROS / "sources/skim.hxx"}"'
+    return compile_library('#include "sources/skim.cxx"\n', "macros/sources/skim.cxx", interface)
 
 
 @contextmanager

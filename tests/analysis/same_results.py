@@ -39,5 +39,6 @@ def assert_same_results(found: Path, expected: Path, at_least: int) -> None:
                     getattr(one[key], of_bins)(flow=True), getattr(other[key], of_bins)(flow=True), err_msg=key
                 )
     assert (found / "anomalies.csv").read_bytes() == (expected / "anomalies.csv").read_bytes()
-    objects = [folder / "objects.json" for folder in (found, expected)]
-    assert len({path.read_bytes() if path.exists() else None for path in objects}) == 1
+    for name in ("objects.json", "pick.txt"):
+        files = [folder / name for folder in (found, expected)]
+        assert len({path.read_bytes() if path.exists() else None for path in files}) == 1

@@ -1,5 +1,5 @@
 // Entries of trees copied whole.
-#include "graph/skim.hxx"
+#include "sources/skim.hxx"
 
 #include "sources/baskets.hxx"
 
