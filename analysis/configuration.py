@@ -262,12 +262,6 @@ class RunConfiguration(AnalysisConfiguration):
             )
         return self
 
-    @model_validator(mode="after")
-    def _check_friend(self) -> Self:
-        if self.friend and self.max_events:
-            raise ValueError("--friend has a row for every entry of the sample; leave out --max-events")
-        return self
-
     @field_validator("entries", mode="before")
     @classmethod
     def _split_entries(cls, value: Any) -> Any:

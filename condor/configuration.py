@@ -62,6 +62,8 @@ class BatchConfiguration(RunConfiguration):
     def _enough(self) -> Self:
         if (self.jobs is None) == (self.events_per_job is None):
             raise ValueError("say either how many jobs there are to be (--jobs) or how large (--events-per-job)")
+        if self.friend and self.max_events:
+            raise ValueError("--friend has a row for every entry of the sample; leave out --max-events")
         return self
 
     @field_validator("python")

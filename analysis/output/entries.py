@@ -84,16 +84,16 @@ _BYTES_PER_BYTE = 2
 
 
 def write_friend(
-    staging: Path, source: Source, wanted: tuple[int, int], entries: Entries, provenance: Provenance
+    staging: Path, source: Source, rows: tuple[int, int], entries: Entries, provenance: Provenance
 ) -> None:
     """Write what the detectors say of each entry, in the order of the sample, to scores.root.
 
-    Entries that did not pass the cuts have `selected` false, NaN for scores and ranks, and no flags.
+    Entries that were not read or did not pass the cuts have `selected` false, NaN for scores and ranks, and no flags.
 
     Args:
         staging: folder for the file.
         source: the trees, which the friend is of the kind of.
-        wanted: entries of the sample that were read, half-open.
+        rows: entries of the sample that the friend has, half-open.
         entries: scored events, by their places in the sample, with all that the detectors say of them.
         provenance: of the file.
 
@@ -103,17 +103,17 @@ def write_friend(
     from rdf.graph.events import write_columns
     from rdf.sources.skim import is_ntuple
 
-    first, last = wanted
+    first, last = rows
     check_room(staging, (last - first) * 4 * (1 + len(entries.names)) + OTHER_RESULTS_BYTES)
-    rows = entries.numbers - np.uint64(first)
+    places = entries.numbers - np.uint64(first)
     columns = {SELECTED: np.zeros(last - first, bool)}
-    columns[SELECTED][rows] = True
+    columns[SELECTED][places] = True
     kinds = {name: field.kind for name, field in score_fields(_detectors(entries.names)).items()}
     for i, name in enumerate(entries.names):
         kind = np.dtype(TYPES.get(kinds[name], "float32"))
         absent: Any = NONE if name in (VOTES, FOLD) else np.nan if kind.kind == "f" else False
         values: npt.NDArray[Any] = np.full(last - first, absent, kind)
-        values[rows] = entries.values[:, i].astype(kind)
+        values[places] = entries.values[:, i].astype(kind)
         columns[name] = values
     write_columns(staging / SCORES_ROOT, SCORES, columns, provenance, as_ttree=not is_ntuple(source))
 

@@ -110,7 +110,10 @@ def _write_entries(sample: PreparedSample, entries: Entries) -> PreparedSample:
     left_out: tuple[str, ...] = ()
     with sample.timings.stage("skim"):
         if sample.configuration.friend:
-            write_friend(sample.staging, sample.source, sample.entries_of_sample, entries, sample.provenance)
+            # A friend has as many entries as the tree, however many are read; that of a part has those of the part.
+            whole = (sample.source.skipped, sample.source.skipped + sample.source.events)
+            rows = sample.entries_of_sample if sample.configuration.entries else whole
+            write_friend(sample.staging, sample.source, rows, entries, sample.provenance)
         if sample.configuration.skim:
             size = sum(file.size or 0 for file in sample.data.files)
             with progress_bar(error_console(), "copying flagged events", "events") as move:

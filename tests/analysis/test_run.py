@@ -36,7 +36,7 @@ ROOM = Path(__file__).resolve().parents[2]
 FEATURES = ("MR", "Rsq", "HT", "MET", "pt1", "pt2", "MET_over_HT", "pt_ratio")
 DETECTORS = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")
 FINAL_NAMES = {"histograms.root", "events.root", "models", "anomalies.csv", "latent.csv", "figures", "run.json"}
-FINAL_NAMES |= {"objects.json", "report.html", "SHA256SUMS", "SHA256SUMS.drawn"}
+FINAL_NAMES |= {"objects.json", "pick.txt", "report.html", "SHA256SUMS", "SHA256SUMS.drawn"}
 FOREST_ONLY = ("--detectors", "isolation_forest")
 WITHOUT_FIGURES = """
 import sys, pytest

@@ -19,6 +19,7 @@ from analysis.options import load_configuration
 from analysis.output.merging import merge_parts
 from analysis.run import run
 from analysis.trained import load_models
+from condor.configuration import BatchConfiguration
 from rdf.code.interpreter import ROOT
 from tests.analysis.same_results import scored_events
 
@@ -163,11 +164,12 @@ def test_a_nanoaod_tree_of_1479_branches(opendata: Path, tmp_path: Path) -> None
 
 def test_an_rntuple_stays_one(opendata: Path, tmp_path: Path) -> None:
     path = opendata / "cmsnano" / "Run2012BC_DoubleMuParked_Muons_1000evts_rntuple_v1-0-0-0.root"
-    results = start(path, tmp_path / "run", schema="cms_nanoaod", skim=True, friend=True)
+    results = start(path, tmp_path / "run", schema="cms_nanoaod", skim=True, friend=True, max_events=600)
     with uproot.open(results / "skim.root") as file:
         assert file.classnames(cycle=False)["Events"] == "ROOT::RNTuple"
     scores, sample = tree_of(results / "scores.root", "scores"), tree_of(path, "Events")
-    assert len(scores) == len(sample) == 1000
+    assert len(scores) == len(sample) == 1000  # as many as in the sample, though some are not read
+    assert not ak.any(scores["selected"][600:])
     assert 0 < ak.sum(scores["flag_ensemble"]) < ak.sum(scores["selected"])
     assert_whole(results / "skim.root", "Events", sample[scores["flag_ensemble"]])
     readers = [ROOT.RNTupleReader.Open("Events", str(file)) for file in (results / "skim.root", path)]
@@ -197,10 +199,9 @@ def test_a_table_leaves_its_columns_and_the_numbers_of_its_rows(opendata: Path, 
 
 def test_what_cannot_be_left_is_refused_before(files: list[Path]) -> None:
     options = {"sample": str(files[0]), "schema": "atlas2020"}
-    with pytest.raises(
-        ConfigurationError, match="--friend has a row for every entry of the sample; leave out --max-ev"
-    ):
-        load_configuration(RunConfiguration, {**options, "friend": True, "max_events": 10}, None)
+    batch = {**options, "models": "m", "jobs": 2, "friend": True, "max_events": 10}
+    with pytest.raises(ConfigurationError, match="--friend has a row for every entry of the sample; leave out --max"):
+        load_configuration(BatchConfiguration, batch, None)
     for key in ("skim", "friend"):
         with pytest.raises(ConfigurationError, match="--engine dask does not know the places of events in the sample"):
             load_configuration(RunConfiguration, {**options, key: True, "engine": "dask"}, None)

@@ -58,6 +58,8 @@ EVERYTHING: dict[str, Any] = {
     "vary": {"jes": 0.02, "met": 0.1},
     "engine": "local",
     "cluster": "local",
+    "skim": True,
+    "friend": True,
     "plan": "muons-7",
     "trusted_sha256": "f" * 64,
     "allow_simulated": True,
@@ -130,6 +132,8 @@ def test_defaults_are_those_of_the_help() -> None:
         "vary": {},
         "engine": "local",
         "cluster": "local",
+        "skim": False,
+        "friend": False,
         "plan": None,
         "trusted_sha256": None,
         "allow_simulated": False,
@@ -159,7 +163,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
     command = (
         "--sample a.csv --schema cms_razor --output out --detectors isolation_forest --threads 2 --max-events 10 "
         "--entries 5:9 --models m --seed 1 --features MR,Rsq --allow-simulated --vary '{jes: 0.02, met: 0.1}' "
-        "--engine local --cluster local --plan muons-7 "
+        "--engine local --cluster local --skim --friend --plan muons-7 "
         f"--trust-models --trusted-sha256 {64 * 'f'} "
         """--define '{hardness: HT / MR, leading: {expression: "jet_pt[0]", title: "p_{T}^{j1}", unit: GeV}}' """
         """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
@@ -229,6 +233,8 @@ vary:
   met: 0.1
 engine: local
 cluster: local
+skim: true
+friend: true
 plan: muons-7
 allow_simulated: true
 """
