@@ -30,7 +30,7 @@ RESULTS = (
     *("run.json", "SHA256SUMS", "SHA256SUMS.drawn", ".publishing", "events.root", "histograms.root", "anomalies.csv"),
     *("objects.json", "latent.csv", "metrics.json", "curves.root", "report.html", "browse.html", "models", "figures"),
     *("figures/thesis.png", "figures/feature_MR.png", "figures/notes.tex", "models/mine.onnx", "models/models.json"),
-    *("models/thesis.txt", "models/code.py", "figures/thesis.pdf"),
+    *("models/thesis.txt", "models/code.py", "figures/thesis.pdf", "pick.txt", "skim.root", "scores.root"),
 )
 
 
