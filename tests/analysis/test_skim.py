@@ -211,7 +211,7 @@ def test_models_of_one_schema_score_a_sample_of_another(
     atlas: Path, opendata: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = opendata / "atlas2025" / "ODEO_FEB2025_v0_exactly4lep_data15_periodD.exactly4lep.root"
-    results = start(path, tmp_path / "run", schema="atlas2025", models=str(atlas / "models"))
+    results = start(path, tmp_path / "run", schema="atlas2025", models=str(atlas / "models"), skim=True)
     warning = "the models were trained on the schema atlas2020, the sample has the schema atlas2025: "
     assert any(said.startswith(warning) for said in json.loads((results / "run.json").read_text())["warnings"])
     assert f"warning: {warning}" in " ".join(capsys.readouterr().err.split())
@@ -225,3 +225,8 @@ def test_models_of_one_schema_score_a_sample_of_another(
     scored = models.score({name: events[name] for name in models.features}).scores["isolation_forest"]
     np.testing.assert_array_equal(scored, events["score_isolation_forest"])
     assert (events["mll"] > 80).all()  # the cut of the models
+    whole = tree_of(path, "analysis")
+    flagged = np.isin(ak.to_numpy(whole["eventNumber"]), flagged_numbers(results)[:, 2])
+    assert flagged.sum() == events["flag_ensemble"].sum() > 10
+    assert_whole(results / "skim.root", "analysis", whole[flagged])
+    assert leaves(results / "skim.root", "analysis")[1] == leaves(path, "analysis")[1]
