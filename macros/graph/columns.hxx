@@ -4,6 +4,7 @@
 // made here are in graph_columns.cxx.
 #pragma once
 
+#include "physics/certified_runs.hxx"
 #include "physics/dilepton.hxx"
 #include "physics/event_shape.hxx"
 #include "physics/identifiers.hxx"
@@ -99,6 +100,11 @@ public:
 // An event's objects.
 template <typename... Read, recorded::Objects (*function)(const Read &...)>
 class Computed<function> final : public Single<recorded::Objects, function, Read...> {
+};
+
+// The run and luminosity block of an event.
+template <typename... Read, unsigned long long (*function)(const Read &...)>
+class Computed<function> final : public Single<unsigned long long, function, Read...> {
 };
 
 // The number of cuts that an event passes, one after the other.

@@ -5,6 +5,7 @@
 
 #include "graph/fields.hxx"
 #include "graph/recorded.hxx"
+#include "physics/certified_runs.hxx"
 #include "scoring/ensemble.hxx"
 #include "execution/stopwatch.hxx"
 
@@ -93,6 +94,10 @@ public:
    Names names() const;
    std::vector<unsigned long long> passed() const;
 };
+
+// Keep events whose luminosity block is certified; `section` is the column of run and block.
+RNode select_certified(RNode events, const certified_runs::CertifiedRuns &list, const std::string &section,
+                       const std::string &name);
 
 // Keep events that passed the cuts before this one, and this one: cuts are counted from 0. Reads the column of the number
 // of cuts that an event passed one after the other.

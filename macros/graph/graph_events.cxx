@@ -116,6 +116,26 @@ stopwatch::Stopwatch *EventLoop::get_stopwatch() const
    return &fState->stage_times;
 }
 
+RNode select_certified(RNode events, const certified_runs::CertifiedRuns &list, const std::string &section,
+                       const std::string &name)
+{
+   struct alignas(64) Slot {
+      certified_runs::Span last;
+   };
+   struct State {
+      certified_runs::CertifiedRuns list;
+      std::vector<Slot> slots;
+   };
+   const auto state = std::make_shared<State>(State{list, std::vector<Slot>(events.GetNSlots())});
+   const auto is_certified = [state](unsigned int slot, unsigned long long place) {
+      auto &last = state->slots[slot].last;
+      if (!last.holds(place))
+         last = state->list.around(place);
+      return last.certified;
+   };
+   return events.Filter(is_certified, {"rdfslot_", section}, name);
+}
+
 RNode select_passed(RNode events, unsigned int cut, const std::string &passed, const std::string &name)
 {
    return events.Filter([cut](unsigned int cuts) { return cuts > cut; }, {passed}, name);

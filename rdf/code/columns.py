@@ -12,6 +12,7 @@ from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.code.library import Library, compile_library, graph_library
 from rdf.errors import CompileError, SchemaError, near_names
+from rdf.schema.certified import CERTIFIED, SECTION, CertifiedRuns
 from rdf.schema.columns import CUT, DEFINED, OF_GRAPH, STATED, cut_column, named_columns, needed_columns, own_name
 from rdf.schema.displayed_objects import OBJECTS
 from rdf.schema.names import rename
@@ -32,12 +33,15 @@ def define_columns(
     values: Sequence[str] = (),
     stopwatch: Any = None,
     cuts: Sequence[str] = (),
+    *,
+    certified: CertifiedRuns | None = None,
 ) -> RNode:
     """Apply the cuts, and define the columns that are wanted; columns that nothing is made of cost nothing.
 
     All columns are one C++ function of the file's columns, compiled once and kept, whose local variables are the
     columns; but `recorded_objects` has a function of its own, which only events run in which it is looked at. The cuts
     have one too, which ends at the first cut that an event does not pass: no other column of such an event is computed.
+    Where there is a list of certified runs, all of this is for events of its luminosity blocks alone.
     What calls them in the graph is macros/graph/graph_columns.cxx.
 
     Args:
@@ -49,6 +53,7 @@ def define_columns(
             read.
         stopwatch: the event loop's stopwatch, or None.
         cuts: names of the cuts that events have to pass, in their order.
+        certified: list of the luminosity blocks whose events count; SECTION is wanted then. None for all.
 
     Raises:
         SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
@@ -77,6 +82,9 @@ def define_columns(
         events = ROOT.graph.define_columns(
             events, make, function.read, function.names, there, stopwatch or ROOT.nullptr
         )
+        if function.names == (SECTION,) and certified is not None:
+            graph_library("events").load()
+            events = ROOT.graph.select_certified(events, _as_list(certified), SECTION, CERTIFIED)
         if function.names == (_PASSED,):
             graph_library("events").load()
             for i, name in enumerate(cuts):
@@ -165,6 +173,10 @@ def _compiled(
     Cuts and objects stand first: they read columns of the file whose place the columns that follow may take.
     """
     functions = []
+    if SECTION in wanted:
+        needed = needed_columns(columns, (SECTION,))
+        read = {name: types[name] for name in _read(needed, head.known, ())}
+        functions.append(_function("unsigned long long", *_body(needed, read, SECTION), read, (SECTION,), head))
     if cuts:
         needed = needed_columns(columns, [cut_column(name) for name in cuts])
         read = {name: types[name] for name in _read(needed, head.known, ())}
@@ -172,8 +184,8 @@ def _compiled(
     if OBJECTS in wanted:
         needed = needed_columns(columns, (OBJECTS,))
         read = {name: types[name] for name in _read(needed, head.known, ())}
-        functions.append(_function("recorded::Objects", *_objects_body(needed, read), read, (OBJECTS,), head))
-    members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS)]
+        functions.append(_function("recorded::Objects", *_body(needed, read, OBJECTS), read, (OBJECTS,), head))
+    members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS, SECTION)]
     if members or values:
         needed = needed_columns(columns, (*members, *values))
         read = {name: types[name] for name in _read(needed, head.known, values)}
@@ -255,10 +267,10 @@ def _row_body(
     return "".join(made.values()), f'#line 1 "row"\n   return columns::make_row({row});'
 
 
-def _objects_body(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[str, str]:
-    """Return the C++ that computes an event's objects."""
+def _body(needed: Mapping[str, str], read: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return the C++ that computes one column."""
     made, local = _statements(needed, read)
-    return "".join(made.values()), f'#line 1 "objects"\n   return {local[OBJECTS]};'
+    return "".join(made.values()), f'#line 1 "{name}"\n   return {local[name]};'
 
 
 def _cuts_body(needed: Mapping[str, str], read: Mapping[str, str], cuts: Sequence[str]) -> tuple[str, str]:
@@ -293,6 +305,11 @@ def _statements(needed: Mapping[str, str], read: Mapping[str, str]) -> tuple[dic
         statements[name] = f'#line 1 "{_PLACE}{name}"\n   const {kind} column_{name} = {value};\n'
         made[name] = f"column_{name}"
     return statements, read_names | made
+
+
+def _as_list(certified: CertifiedRuns) -> Any:
+    """Return a list of certified runs as C++ asks it, see macros/physics/certified_runs.hxx."""
+    return ROOT.certified_runs.CertifiedRuns(*(ROOT.std.vector["unsigned int"](a) for a in certified.arrays()))
 
 
 def _parameters(read: Mapping[str, str]) -> str:

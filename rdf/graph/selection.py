@@ -10,6 +10,7 @@ from typing import Any
 from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.code.library import graph_library
+from rdf.schema.certified import SECTION
 from rdf.schema.tables import FINITE
 
 
@@ -24,6 +25,14 @@ class Cut:
 def emptying_cut(cuts: Sequence[Cut]) -> tuple[Cut, int] | None:
     """Return the first cut that no event passed, and how many events came to it; None if events are left."""
     return next(((cut, before.events) for before, cut in pairwise(cuts) if not cut.events), None)
+
+
+def runs_of(events: RNode) -> tuple[int, int]:
+    """Run a loop in this process, and return the first and the last run of events that have SECTION."""
+    node = ROOT.RDF.AsRNode(events)
+    ends = [getattr(node, end)["unsigned long long"](SECTION) for end in ("Min", "Max")]
+    first, last = (int(end.GetValue()) >> 32 for end in ends)
+    return first, last
 
 
 def select_finite(events: RNode, features: int) -> RNode:

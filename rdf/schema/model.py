@@ -30,7 +30,17 @@ from rdf.printable import shortened
 from rdf.schema.names import RESERVED, names_in
 from rdf.schema.physics import INTERMEDIATE, NOT_NUMBERS, PHYSICS
 from rdf.schema.quantities import CANONICAL, COORDINATES, EXTRAS, IDENTITY, MASSES, OBJECTS, SOURCE_ROW, STORED
-from rdf.schema.tables import Available, ColumnType, Definition, Definitions, FeatureSet, Quantity, Selection, Table
+from rdf.schema.tables import (
+    Available,
+    ColumnType,
+    Definition,
+    Definitions,
+    FeatureSet,
+    Name,
+    Quantity,
+    Selection,
+    Table,
+)
 from rdf.yaml_tables import TableError, read_table
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -81,6 +91,7 @@ class Schema(Table):
             them in their order. In the table of a schema `name: {branch: ..., type: ...}` is an alias, which gives a
             name to a column that is called otherwise in the files.
         objects: which objects count unless the configuration says otherwise.
+        filters: columns of noise filters, true for events to keep, unless the configuration names others.
         feature_sets: sets that only this format has.
         define: physics columns that only this format has. Columns of the file that a feature set names are among them
             as they are, each with its name as title, also where the quantities would make a physics column of that
@@ -96,6 +107,7 @@ class Schema(Table):
     columns: dict[str, ColumnType]
     quantities: dict[str, Quantity]
     objects: Selection = Field(default_factory=dict)
+    filters: tuple[Name, ...] = ()
     feature_sets: dict[str, FeatureSet] = Field(default_factory=dict)
     define: Definitions = Field(default_factory=dict, validate_default=True)
     features: tuple[str, ...] = Field(min_length=1)
@@ -148,6 +160,15 @@ class Schema(Table):
             if quantity.background is not None and name != "label":
                 raise ValueError(f"{name}.background: only label can have it; remove it")
         return quantities
+
+    @field_validator("filters")
+    @classmethod
+    def _known_filters(cls, filters: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        columns: Mapping[str, str] = info.data.get("columns", {})
+        for name in filters:
+            if columns and columns.get(name, "[]").endswith("[]"):
+                raise ValueError(f"{name!r} is no column of one value an event; add `{name}: bool` to the columns")
+        return filters
 
     @field_validator("define")
     @classmethod

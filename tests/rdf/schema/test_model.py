@@ -52,6 +52,7 @@ def test_unknown_schema(schemas: Path) -> None:
             r"key 'quantities': .*unknown canonical quantity 'met_pT'; did you mean met_py, met_px, met_pt",
         ),
         ("MeV", "keV", r"key 'quantities\.met_pt\.unit': .*unknown unit 'keV'; known: MeV, GeV, TeV, rad"),
+        ("features:", "filters: [Flag_a]\nfeatures:", r"key 'filters': 'Flag_a' is no column .*; add `Flag_a: bool`"),
         ("float32", "float16", r"key 'columns\.met': unknown type 'float16'; did you mean float64, float32"),
         ("float32", "'float32[2]'", r"key 'columns\.met': unknown type 'float32\[2\]'"),
         (
