@@ -62,14 +62,16 @@ class BatchInput:
         return tuple(file.events or 0 for file in self.data.files)
 
     def write(self, folder: Path, places: Mapping[str, str] | None = None) -> Path:
-        """Write the files by which a job knows its sample: the sample file, and a schema of the user's own.
+        """Write the files by which a job knows its sample: the sample file, a schema of the user's own, and a
+        list of certified runs.
 
         A job that reads `--sample FILE --entries A:B` opens the trees that hold these entries and no others, checks
         their sizes and numbers of events, and says of the sample in run.json what a run over the sample itself would.
         Checksums are not computed anew: that would have each of many jobs read the whole of a file.
 
         Args:
-            folder: gets `<sample>.yaml`, and `schema/` beside it where there is a schema to be had.
+            folder: gets `<sample>.yaml`, and beside it `schema/` and `certified/` where there is a schema, or a list of
+                certified runs, to be had.
             places: where jobs find a tree, for those that are copied to them: relative to the sample file.
 
         Returns:
@@ -96,6 +98,7 @@ class BatchInput:
                 (folder / name).write_text(self.schema, encoding="utf-8")
                 keys["schema"] = name
             keys["triggers"] = list(self.data.triggers) or None
+            keys["certified"] = _write_list(self.data, folder)
             given = {key: value for key, value in keys.items() if value is not None}
             path.write_text(table_text(given), encoding="utf-8")
         except TableError as error:
@@ -109,6 +112,17 @@ class BatchInput:
 
 _KEPT = ("tree", "doi", "record", "licence", "energy", "luminosity", "events", "features")
 """Attributes of a RunInput that a sample file has under the same names."""
+
+
+def _write_list(data: RunInput, folder: Path) -> dict[str, Any] | None:
+    """Write the list of certified runs, and return what the sample file says of it."""
+    # A list that is not applied is not read either: that there is one is all that a job has to know.
+    if data.certified is None:
+        return {"path": "certified/none"} if data.uncertified else None
+    path = f"certified/{data.certified.name}"
+    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).write_bytes(data.certified.text)
+    return {"path": path, "size": len(data.certified.text), "sha256": data.certified.sha256}
 
 
 def _entry(file: InputFile, place: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.faults import first_fault
 from rdf.printable import shortened
-from rdf.schema.tables import Cuts, Definitions, Selection
+from rdf.schema.tables import Cuts, Definitions, Name, Selection
 from rdf.schema.triggers import Trigger
 from rdf.schema.variations import VARIATIONS
 from rdf.yaml_tables import TableError, parse_table
@@ -61,10 +61,22 @@ class AnalysisConfiguration(BaseModel):
         default_factory=dict,
         description='cuts on events, {name: "mll > 60 && mll < 120", ...}; each cut is a line of the cutflow',
     )
-    triggers: tuple[Trigger, ...] = Field(
-        (),
+    triggers: tuple[Trigger, ...] | None = Field(
+        None,
         description="triggers A,B: events in which at least one of them has fired are used; * and ? are wildcards, "
-        "and !C names a trigger that must not have fired (default: the triggers of the sample file)",
+        "and !C names a trigger that must not have fired; or none (default: the triggers of the sample file)",
+    )
+    filters: tuple[Name, ...] | None = Field(
+        None, description="noise filters A,B: events that pass all of them are used, or none (default: the schema's)"
+    )
+    certified: str | None = Field(
+        None,
+        min_length=1,
+        description="list of certified runs, a file or an address of JSON as CMS publishes it: events of other "
+        "luminosity blocks are dropped (default: the sample's list)",
+    )
+    uncertified: bool = Field(
+        False, description="go on without the sample's list of certified runs; every output says so"
     )
     train_events: int | None = Field(
         TRAIN_EVENTS, ge=1, description="number of events to train on, drawn at random, or all (default: 100000)"
@@ -117,10 +129,18 @@ class AnalysisConfiguration(BaseModel):
     def _read_table(cls, value: Any) -> Any:
         return _as_table(value) if isinstance(value, str) else value
 
-    @field_validator("triggers", mode="before")
+    @field_validator("triggers", "filters", mode="before")
     @classmethod
-    def _split_triggers(cls, value: Any) -> Any:
+    def _split_columns(cls, value: Any) -> Any:
+        if value == "none":
+            return ()
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _certified_or_not(self) -> Self:
+        if self.certified and self.uncertified:
+            raise ValueError("--certified names a list of certified runs, --uncertified goes on without one; choose")
+        return self
 
     @field_validator("detectors", mode="before")
     @classmethod

@@ -294,6 +294,7 @@ def _together(inputs: Sequence[RunInput]) -> Sample | SampleHeader:
         energy=background.energy if background.energy == signal.energy else None,
         luminosity=None,
         simulated=background.simulated or signal.simulated,
+        uncertified=background.uncertified or signal.uncertified,
     )
 
 

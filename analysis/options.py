@@ -44,6 +44,8 @@ _METAVARS |= {
     "objects": "TABLE",
     "select": "TABLE",
     "triggers": "A,B",
+    "filters": "A,B",
+    "certified": "FILE|URL",
     "vary": "A,B|TABLE",
     "threshold": "TABLE",
 }

@@ -28,7 +28,7 @@ from analysis.live.staging import Staging
 from analysis.live.workers import Workers
 from analysis.options import add_options, load_configuration, parse_configuration
 from analysis.output.folder import held_output
-from analysis.samples.inputs import RunInput, inputs_of, resolve_input
+from analysis.samples.inputs import RunInput, inputs_of, resolve_input, with_given_list
 from analysis.steps.given_models import OF_TRAINING, check_schema, read_models, trusted_sha256
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
 from plotting.results.run_record import RUN_JSON
@@ -119,6 +119,9 @@ def _described(configuration: WatchConfiguration, models: ModelFolder) -> tuple[
         "models": configuration.models,
         "detectors": configuration.detectors,
         "triggers": configuration.triggers,
+        "filters": configuration.filters,
+        "certified": configuration.certified,
+        "uncertified": configuration.uncertified,
         "threads": configuration.threads,
         "trusted_sha256": trusted_sha256(models, configuration),
     }
@@ -129,6 +132,7 @@ def _described(configuration: WatchConfiguration, models: ModelFolder) -> tuple[
         check_schema(models, load_schema(schema), run)
         folder = configuration.folder.resolve()
         data = RunInput(name=folder.name or "watched", title=f"files of {folder}", schema_name=schema, files=())
+        data = with_given_list(data, run)
     return run.model_copy(update={"output": configuration.output or Path("output") / data.name}), data
 
 
@@ -159,6 +163,7 @@ def _check_continues(parts: ScoredParts, setup: Setup) -> None:
         "of other detectors (--detectors)": (set(record.detectors), set(chosen) & setup.models.detectors.keys()),
         "of other files": (record.sample.title, described.title),
         "of files of another format (--schema)": (record.sample.schema, described.schema),
+        "by another list of certified runs (--certified)": (record.sample.certified, described.certified),
     }
     for what, (before, now) in same.items():
         if before != now:

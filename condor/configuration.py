@@ -13,7 +13,7 @@ from condor.plan import FAN_IN
 
 OF_THE_BATCH = (
     *("output", "models", "sample", "schema", "entries", "max_events", "plan", "threads", "allow_simulated"),
-    *("trust_models", "trusted_sha256"),
+    *("trust_models", "trusted_sha256", "certified"),
 )
 """Keys of RunConfiguration that a job gets otherwise, or not at all."""
 

@@ -41,6 +41,8 @@ def print_summary(folder: Path) -> None:
     title = Text(f"{sample.title} ({origin})")
     if sample.simulated:
         title = Text("SIMULATED ", style="bold red") + Text(sample.title, style="red")
+    if sample.uncertified:
+        title = Text("UNCERTIFIED RUNS ", style="bold red") + title
     table.add_row("sample", title)
     dropped = counts.processed - counts.selected
     table.add_row("events", f"{counts.processed:,} read, {dropped:,} dropped ({', '.join(_cuts(run.cutflow))})")

@@ -103,10 +103,11 @@ def merge(task: Merging) -> None:
 
 @dataclass(frozen=True)
 class WatchedColumns:
-    """What the files of a watch have to have in common: their columns, and whether their events are simulated."""
+    """What the files of a watch have to have in common: columns, cuts, and whether their events are simulated."""
 
     features: tuple[str, ...]
     observables: tuple[str, ...]
+    cuts: Mapping[str, str]
     simulated: bool
 
     @classmethod
@@ -115,7 +116,7 @@ class WatchedColumns:
         features, observables = (
             tuple(quantity.name for quantity in quantities) for quantities in (record.features, record.observables)
         )
-        return cls(features, observables, record.sample.simulated)
+        return cls(features, observables, record.cuts, record.sample.simulated)
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,9 @@ class Scorer:
         if sample.left_out and (partly := sorted(sample.source.available.partly & known)):
             raise MissingColumn(f"only some files have {partly[0]!r}")
         recipe = sample.graph.recipe
-        found = WatchedColumns(tuple(recipe.features), tuple(recipe.observables), sample.data.simulated)
+        found = WatchedColumns(
+            tuple(recipe.features), tuple(recipe.observables), dict(sample.graph.cuts), sample.data.simulated
+        )
         if task.like is not None and found != task.like:
             _refuse(files[0].path, found, task.like)
         return sample
@@ -251,6 +254,9 @@ def _refuse(path: str, found: WatchedColumns, like: WatchedColumns) -> None:
     if found.simulated != like.simulated:
         says = "says" if found.simulated else "does not say"
         raise MissingColumn(f"{path} {says} that its events are simulated, unlike the files before; {_APART}")
+    if found.cuts != like.cuts:
+        cut = next(n for n in (*found.cuts, *like.cuts) if found.cuts.get(n) != like.cuts.get(n))
+        raise MissingColumn(f"{path} has other columns of the cut {cut!r} than the files before; {_APART}")
     differing = sorted(set(found.observables) ^ set(like.observables))
     has = "has" if differing and differing[0] in found.observables else "lacks"
     raise MissingColumn(f"{path} {has} {differing[0] if differing else 'a column'}, unlike the files before; {_APART}")

@@ -119,7 +119,8 @@ def write_anomalies(
     voting = [name for name in detectors if name in models.ensemble] or detectors
     mean_shares = np.mean([shares(contributions[name]) for name in voting], axis=0)
 
-    sample = f"{data.name} (SIMULATED)" if data.simulated else data.name
+    marks = {"SIMULATED": data.simulated, "UNCERTIFIED": data.uncertified}
+    sample = " ".join([data.name, *(f"({mark})" for mark, holds in marks.items() if holds)])
     rows = []
     for i in range(len(X)):
         run, block, event = map(int, ids[i])

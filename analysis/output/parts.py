@@ -27,9 +27,10 @@ _CHECKSUM = re.compile(r"([0-9a-f]{64})  ((?:models/)?\w[\w.-]*)")
 
 OF_THE_JOB = (
     *("output", "threads", "entries", "plan", "sample", "models", "engine", "cluster"),
-    *("trust_models", "trusted_sha256"),
+    *("trust_models", "trusted_sha256", "certified"),
 )
-"""Keys of a configuration in which parts may differ: which part it is, and where and how a job works."""
+"""Keys of a configuration in which parts may differ: which part it is, and where and how a job works. The
+list of certified runs is compared as what it says."""
 
 
 def _compared(record: RunRecord) -> dict[str, tuple[str, Any]]:
@@ -47,6 +48,7 @@ def _compared(record: RunRecord) -> dict[str, tuple[str, Any]]:
         "left_out": (other_columns, record.left_out),
         "objects": (other_columns, record.objects),
         "define": (other_columns, record.define),
+        "cuts": ("was selected otherwise", record.cuts),
         "ensemble": (otherwise, record.ensemble),
         "min_votes": (otherwise, record.min_votes),
     }

@@ -21,6 +21,7 @@ from analysis.samples import (
     obtain,
     opendata_folder,
 )
+from analysis.samples.certified import list_of_catalogue, place_of_list
 from rdf.cache import close_to_others, named_folder
 
 EPILOG = """\
@@ -66,6 +67,10 @@ def _fetch(names: list[str]) -> int:
             _say(f"{sample.name}: {len(sample.files)} files, {decimal(sample.bytes)}; downloads go to {cache}")
         for path in obtain(sample, opendata, cache, download=True):
             output_console().print(path, soft_wrap=True, highlight=False, markup=False)
+        if sample.certified:
+            list_of_catalogue(sample, opendata, cache)
+            listed = place_of_list(sample.certified, opendata, cache)
+            output_console().print(listed, soft_wrap=True, highlight=False, markup=False)
     return DONE
 
 
@@ -96,7 +101,8 @@ def _row(name: str, at_hand: str, size: str, events: str) -> str:
 def _describe(sample: Sample) -> Text:
     mark = Text("SIMULATED ", style="bold red") if sample.simulated else Text()
     source = sample.doi or sample.origin or sample.page
-    return mark + Text(f"{sample.title}; {source}" if source else sample.title, style="dim")
+    certified = ["certified runs only"] if sample.certified else []
+    return mark + Text("; ".join([sample.title, *([source] if source else []), *certified]), style="dim")
 
 
 def _place(sample: Sample) -> str:

@@ -83,6 +83,31 @@ def fetch_file(file: SampleFile, cache: Path) -> Path:
     return final
 
 
+def receive_small(url: str, most: int) -> bytes:
+    """Download what is small, and of which nobody publishes the size.
+
+    Args:
+        url: its address.
+        most: bytes that it holds, at most; one more is returned where there are more.
+
+    Raises:
+        SampleUnavailable: the server cannot be reached, refuses, or breaks off.
+    """
+    _check_reachable(url)
+    content = b""
+    try:
+        with requests.Session() as session, _get(session, url, {}) as response:
+            if response.status_code != 200:
+                raise SampleUnavailable(f"{url} answers {response.status_code} {response.reason}")
+            for block in response.iter_content(BLOCK):
+                content += block
+                if len(content) > most:
+                    break
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise SampleUnavailable(f"the download of {url} broke off ({type(error).__name__})") from error
+    return content[: most + 1]
+
+
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path, PurePath, PurePosixPath
@@ -14,10 +14,12 @@ from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.console.program import error_console
 from analysis.errors import ChecksumMismatch, ConfigurationError, DataError, SampleUnavailable
 from analysis.samples import Original, Sample, SampleFile
+from analysis.samples.certified import describe_list, given_list, list_of_catalogue, list_of_sample
 from analysis.samples.checks import check
 from analysis.samples.connection import check_streams
 from analysis.samples.named_files import check_exists, find_files, is_file, is_folder, shown, stands_for_several
 from plotting.results import record_tables as recorded
+from rdf.schema.certified import CertifiedRuns
 
 NAMED_BY = "--sample (python -m analysis.samples lists the samples)"
 
@@ -58,6 +60,8 @@ class RunInput:
         tree: name of the tree in place of the schema's.
         features: feature set in place of the schema's first choice.
         triggers: triggers of the sample, of which at least one has to have fired unless `--triggers` names others.
+        certified: list of the runs whose events count; None where all do.
+        uncertified: whether the sample has such a list, which is not applied.
         simulated: whether the events are simulated: as published, or in place of what was published.
         doi: of the published data, like what follows.
         record: number of the record on the CERN Open Data portal.
@@ -76,6 +80,8 @@ class RunInput:
     tree: str | None = None
     features: str | None = None
     triggers: tuple[str, ...] = ()
+    certified: CertifiedRuns | None = None
+    uncertified: bool = False
     simulated: bool = False
     doi: str | None = None
     record: int | None = None
@@ -99,6 +105,8 @@ class RunInput:
             files=tuple(file.describe() for file in self.files),
             tree=self.tree,
             triggers=self.triggers,
+            certified=describe_list(self.certified),
+            uncertified=self.uncertified,
             simulated=self.simulated,
             doi=shown.doi,
             record=shown.record,
@@ -113,9 +121,10 @@ class RunInput:
 
 
 def inputs_of(configuration: AnalysisConfiguration, read: Iterable[RunInput]) -> list[Path]:
-    """Return the files and folders of this machine that a run reads: those of its samples, and its models."""
+    """Return what a run reads on this machine: the files of its samples, its models, a list of certified runs."""
     files = [Path(file.path) for data in read for file in data.files if "://" not in file.path]
-    return [*files, *(path for path in (configuration.models,) if path)]
+    named = [] if "://" in (configuration.certified or "://") else [Path(str(configuration.certified))]
+    return [*files, *named, *(path for path in (configuration.models,) if path)]
 
 
 def resolve_input(configuration: RunConfiguration) -> RunInput:
@@ -123,37 +132,61 @@ def resolve_input(configuration: RunConfiguration) -> RunInput:
 
     Raises:
         UnknownSample, ConfigurationError: no such sample, a file without a schema, or a wrong key in a sample file.
-        DataError: a file does not exist, or the sample cannot be had or is not the published one.
+        DataError: a file does not exist, or the sample, or its list of certified runs, cannot be had or is not the
+            published one.
+        UnreadableFile: the list of certified runs is malformed.
     """
+    return with_given_list(_found(configuration), configuration)
+
+
+def with_given_list(data: RunInput, configuration: AnalysisConfiguration) -> RunInput:
+    """Return the input with the list of certified runs that the user names, if one is named."""
+    # Simulated events that stand in for data are of no run of the list.
+    if configuration.certified is None or data.simulation is not None:
+        return data
+    return replace(data, certified=given_list(configuration.certified))
+
+
+def _found(configuration: RunConfiguration) -> RunInput:
     named, schema_name = configuration.sample, configuration.schema_name
     path = Path(named)
     if path.suffix in SAMPLE_FILES and (is_file(path) or not stands_for_several(named)):
-        return _user_sample(path, schema_name, configuration.entries)
+        return _user_sample(path, configuration)
     if is_file(path):
         return _user_file(path, schema_name)
     if named in samples.catalogue():
-        return _of_catalogue(samples.find_sample(named), schema_name, configuration.allow_simulated)
+        return _of_catalogue(samples.find_sample(named), configuration)
     if "://" in named and "," not in named:
         return _user_address(named, schema_name)
     if stands_for_several(named):
         return _user_files(named, schema_name)
     if path.suffix or len(path.parts) > 1:
         return _user_file(path, schema_name)
-    return _of_catalogue(samples.find_sample(named), schema_name, configuration.allow_simulated)
+    return _of_catalogue(samples.find_sample(named), configuration)
 
 
-def _of_catalogue(sample: Sample, schema_name: str | None, allow_simulated: bool) -> RunInput:
-    schema_name = _agreed_schema(sample, schema_name)
+def _of_catalogue(sample: Sample, configuration: RunConfiguration) -> RunInput:
+    schema_name = _agreed_schema(sample, configuration.schema_name)
     opendata, cache = samples.opendata_folder(), samples.download_folder()
     try:
         sample = samples.list_files(sample, opendata, cache)
         places = samples.obtain(sample, opendata, cache)
     except SampleUnavailable:
-        if not (allow_simulated and sample.simulation):
+        if not (configuration.allow_simulated and sample.simulation):
             raise
         return _run_input(sample, schema_name, (), sample.simulation)
     files = [InputFile(place, file.size, file.sha256) for place, file in zip(places, sample.files, strict=True)]
-    return _run_input(sample, schema_name, files)
+    data = _run_input(sample, schema_name, files)
+    return _with_list(data, sample, configuration, lambda: list_of_catalogue(sample, opendata, cache))
+
+
+def _with_list(
+    data: RunInput, sample: Sample, configuration: AnalysisConfiguration, read: Callable[[], CertifiedRuns]
+) -> RunInput:
+    """Return the input with the sample's list of certified runs, unless the configuration says otherwise."""
+    if sample.certified is None or configuration.certified:
+        return data
+    return replace(data, uncertified=True) if configuration.uncertified else replace(data, certified=read())
 
 
 def _agreed_schema(sample: Sample, schema_name: str | None) -> str:
@@ -220,7 +253,7 @@ def _user_address(url: str, schema_name: str | None) -> RunInput:
     return RunInput(name=path.stem, title=url, schema_name=schema_name, files=(InputFile(url, None, None),))
 
 
-def _user_sample(path: Path, schema_name: str | None, entries: tuple[int, int] | None) -> RunInput:
+def _user_sample(path: Path, configuration: RunConfiguration) -> RunInput:
     """Read a sample file outside the catalogue, in which paths are relative to the file's folder.
 
     Of the files only those are looked at that hold some of the entries, where the sample says which these are.
@@ -239,12 +272,16 @@ def _user_sample(path: Path, schema_name: str | None, entries: tuple[int, int] |
             raise ConfigurationError(f"{path}: {file.url} cannot be read as it is; download it and give its `path`")
     if sample.schema_name and PurePosixPath(sample.schema_name).suffix in SAMPLE_FILES:
         sample = sample.model_copy(update={"schema_name": str(folder / sample.schema_name)})
-    schema_name = _agreed_schema(sample, schema_name)
+    schema_name = _agreed_schema(sample, configuration.schema_name)
     sample = _expanded(sample, folder, path)
-    sample, skipped = _holding(sample, entries)
+    sample, skipped = _holding(sample, configuration.entries)
     files = [_user_part(folder / file.path, file, path) for file in sample.files]
     check_streams(file.url for file in sample.files if file.url)
-    return replace(_run_input(sample, schema_name, files, sample.stand_in), skipped=skipped)
+    data = replace(_run_input(sample, schema_name, files, sample.stand_in), skipped=skipped)
+    certified = sample.certified
+    return (
+        _with_list(data, sample, configuration, lambda: list_of_sample(certified, folder, path)) if certified else data
+    )
 
 
 def _expanded(sample: Sample, folder: Path, named_in: Path) -> Sample:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
@@ -116,6 +117,11 @@ class SampleFile(_Entry):
         return self.download
 
 
+def _as_file(value: Any) -> Any:
+    """Let a path or an address stand for a file."""
+    return {"url" if "://" in value else "path": value} if isinstance(value, str) else value
+
+
 class Sample(_Entry):
     """One sample; `schema_name` is the key `schema` of the YAML file, a name that pydantic keeps.
 
@@ -133,6 +139,7 @@ class Sample(_Entry):
         events: in all files, None where unknown.
         features: feature set, where the schema's first choice does not suit the sample.
         triggers: triggers of which at least one has to have fired, in the form that `--triggers` takes.
+        certified: list of the runs and luminosity blocks whose events count, a file as SampleFile says it; of data.
         simulated: whether what is published are simulated events.
         simulation: name of the embedded generator that may stand in for real events.
         stand_in: name of the generator whose events `files` hold, in place of the published ones.
@@ -156,6 +163,7 @@ class Sample(_Entry):
     simulated: bool = False
     features: str | None = None
     triggers: tuple[Trigger, ...] = ()
+    certified: Annotated[SampleFile, BeforeValidator(_as_file)] | None = None
     simulation: str | None = None
     stand_in: str | None = None
     access: Literal["fetch", "stream"] = "fetch"

@@ -79,7 +79,8 @@ def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | N
     graph_library("scores")  # the second event loop's, compiled during the training
     ids, values = rows.arrays()
     if not len(values):
-        why = graph.explain_no_events(_cutflow(sample), f"no event {graph.conditions} is left to train on")
+        otherwise = f"no event {graph.conditions} is left to train on"
+        why = graph.explain_no_events(_cutflow(sample), otherwise, sample.entries)
         raise NoEvents(f"{sample.data.title}: {why}; check the sample")
     first, width = int(graph.labelled), len(graph.recipe.features)
     return TrainingRows(

@@ -13,6 +13,7 @@ from models.folder import Columns, ModelFolder
 from rdf import RNode
 from rdf.graph.fields import ENSEMBLE, LABEL, Fields
 from rdf.printable import shortened
+from rdf.schema.certified import CERTIFIED, SECTION, SECTION_EXPRESSION, CertifiedRuns
 from rdf.schema.displayed_objects import OBJECTS, ObjectAttributes, object_attributes
 from rdf.schema.features import Feature
 from rdf.schema.quantities import ID_QUANTITIES
@@ -41,8 +42,9 @@ class EventGraph:
         described: how each column is written.
         vary: scale -> its relative size, of the systematic variations.
         seed: of random draws.
-        cuts: on events, by name and in order: that of triggers, and those of the recipe.
+        cuts: on events, by name and in order: those of noise filters and triggers, and those of the recipe.
         event_filter: C++ condition that an event has to fulfil beyond the cuts, or None.
+        certified: list of the luminosity blocks whose events count, before all cuts; None for all.
     """
 
     source: Source
@@ -53,6 +55,7 @@ class EventGraph:
     seed: int
     cuts: Mapping[str, str]
     event_filter: str | None = None
+    certified: CertifiedRuns | None = None
 
     @property
     def labelled(self) -> bool:
@@ -64,21 +67,41 @@ class EventGraph:
         """What an event has to fulfil to be used, in words."""
         return "with finite features" if self.event_filter is None else f"with finite features and {self.event_filter}"
 
-    def explain_no_events(self, cuts: Sequence[Cut], otherwise: str) -> str:
+    def explain_no_events(self, cuts: Sequence[Cut], otherwise: str, entries: tuple[int, int]) -> str:
         """Return the reason for which no event is left, as an error states it.
 
         Args:
             cuts: the cutflow.
             otherwise: the reason where no cut that was asked for took the last event.
+            entries: half-open range of the source's entries that was read.
         """
         from rdf.graph.selection import emptying_cut
 
         found = emptying_cut(cuts)
-        if found is None or found[0].name not in self.cuts:
+        if found is None:
             return otherwise
         cut, events = found
+        if cut.name == CERTIFIED and self.certified:
+            return self._explain_uncertified(self.certified, entries)
+        if cut.name not in self.cuts:
+            return otherwise
         return (
             f"no event passes the cut {cut.name!r}, {shortened(self.cuts[cut.name])!r}, to which {events:,} events came"
+        )
+
+    def _explain_uncertified(self, certified: CertifiedRuns, entries: tuple[int, int]) -> str:
+        """Say why no event is of a luminosity block that is certified: of other runs, or of other blocks."""
+        from rdf.code.columns import define_columns
+        from rdf.execution.event_loop import Pass
+        from rdf.graph.selection import runs_of
+
+        over = Pass(self.source.open(), None if entries == (0, self.source.events) else entries)
+        first, last = runs_of(define_columns(over.events, self._defined, (SECTION,)))
+        listed = any(first <= run <= last for run in certified.blocks)
+        lists = "other luminosity blocks" if listed else f"none of that, but {_named_runs(*certified.span)}"
+        return (
+            f"no event passes the cut {CERTIFIED!r}: the events are of {_named_runs(first, last)}, and "
+            f"{certified.name} lists {lists}; name the list of these runs with --certified, or go on without one"
         )
 
     @property
@@ -105,7 +128,8 @@ class EventGraph:
     @property
     def _wanted(self) -> tuple[str, ...]:
         """Columns that an event keeps beside its values."""
-        return (*ID_QUANTITIES, *(LABEL,) * self.labelled, *(OBJECTS,) * bool(self._objects))
+        objects, section = (OBJECTS,) * bool(self._objects), (SECTION,) * bool(self.certified)
+        return (*ID_QUANTITIES, *(LABEL,) * self.labelled, *objects, *section)
 
     @property
     def _objects(self) -> ObjectAttributes | None:
@@ -114,8 +138,10 @@ class EventGraph:
 
     @property
     def _defined(self) -> dict[str, str]:
-        """All columns, and beside them the column of objects, which the graph alone needs."""
-        return {**self.columns, OBJECTS: self._objects.expression} if self._objects else {**self.columns}
+        """All columns, and beside them those which the graph alone needs: of objects, and of run and block."""
+        objects = {OBJECTS: self._objects.expression} if self._objects else {}
+        section = {SECTION: SECTION_EXPRESSION} if self.certified else {}
+        return {**self.columns, **objects, **section}
 
     def compile_columns(self) -> None:
         """Have the columns compiled, which takes a while, before they are needed."""
@@ -139,7 +165,9 @@ class EventGraph:
 
         events = vary_scales(over.events, self.vary)
         columns = rounded(self._defined, self._values)
-        return define_columns(events, columns, self._wanted, self._values, over.stopwatch, self._cuts)
+        return define_columns(
+            *(events, columns, self._wanted, self._values, over.stopwatch, self._cuts), certified=self.certified
+        )
 
     def _select(self, events: RNode) -> RNode:
         """Keep the events whose features are finite and which pass the event filter, if there is one."""
@@ -254,3 +282,7 @@ class EventGraph:
             variations=tuple(self.vary),
             labelled=self.labelled,
         )
+
+
+def _named_runs(first: int, last: int) -> str:
+    return f"runs {first} to {last}" if first < last else f"run {first}"

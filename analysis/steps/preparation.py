@@ -31,7 +31,9 @@ from models.folder import Columns, ModelFolder
 from rdf.cache import cache_folder
 from rdf.code.library import graph_library
 from rdf.errors import ExecutionError, SchemaError, SourceError
+from rdf.schema.certified import CERTIFIED
 from rdf.schema.features import choose_features, first_plane
+from rdf.schema.filters import FILTERS, filter_cut
 from rdf.schema.model import Schema, load_schema
 from rdf.schema.triggers import TRIGGERS, trigger_cut
 from rdf.schema.variations import check_variations
@@ -200,6 +202,7 @@ def _settle(request: _Request, source: Source) -> _Settled:
         seed=configuration.seed,
         cuts=cuts,
         event_filter=request.event_filter,
+        certified=request.data.certified,
     )
     return _Settled(graph, choice.left_out, tuple(warnings))
 
@@ -237,15 +240,47 @@ def _without_conditions(dropped: Mapping[str, tuple[str, str]], schema: Schema) 
 
 
 def _cuts(request: _Request, source: Source, select: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Return all cuts on events, that of the triggers first, and warnings about triggers that the files lack."""
-    triggers = request.configuration.triggers or request.data.triggers
-    if not triggers:
-        return dict(select), []
-    if TRIGGERS in select:
-        raise ConfigurationError(f"select: with triggers there is a cut {TRIGGERS!r} already; choose another name")
-    found = trigger_cut(triggers, source.available.columns | source.available.partly)
-    lacking = [f"no trigger {', '.join(found.missing)}: the sample has no such column"] if found.missing else []
-    return {TRIGGERS: found.expression, **select}, lacking
+    """Return all cuts on events by columns: of noise filters, of triggers, and those of the run or the models.
+
+    Beside them come warnings about what of filters, triggers and certified runs does not hold for the source.
+    """
+    _check_certified(request, source)
+    warnings = []
+    if request.data.uncertified:
+        warnings.append(
+            "UNCERTIFIED: the sample's list of certified runs is not applied; events of bad luminosity blocks may be "
+            "among these"
+        )
+    columns = source.available.columns | source.available.partly
+    cuts = {}
+    configuration, asked = request.configuration, request.configuration.filters
+    filters = filter_cut(request.schema.filters if asked is None else asked, columns, asked is not None)
+    if filters.demanded:
+        cuts[FILTERS] = filters.expression
+    # Simulations of this toolkit have no noise.
+    if filters.missing and (filters.demanded or not source.simulated):
+        warnings.append(f"no noise filter {', '.join(filters.missing)}: the sample has no such column")
+    if triggers := request.data.triggers if configuration.triggers is None else configuration.triggers:
+        found = trigger_cut(triggers, columns)
+        cuts[TRIGGERS] = found.expression
+        if found.missing:
+            warnings.append(f"no trigger {', '.join(found.missing)}: the sample has no such column")
+    for name in (*cuts, *(CERTIFIED,) * bool(request.data.certified)):
+        if name in select:
+            raise ConfigurationError(f"select: with {name} there is a cut {name!r} already; choose another name")
+    return {**cuts, **select}, warnings
+
+
+def _check_certified(request: _Request, source: Source) -> None:
+    """Refuse a list of certified runs for events that do not say their runs and luminosity blocks."""
+    if request.data.certified is None:
+        return
+    for name in ("run", "luminosityBlock"):
+        if name not in source.available.quantities:
+            raise ConfigurationError(
+                f"--certified: by schema {request.schema.name} the events of {request.data.title} have no {name}, by "
+                "which a list of certified runs tells them; leave it out"
+            )
 
 
 def _not_alike(request: _Request, source: Source) -> frozenset[str]:

@@ -73,6 +73,7 @@ def run_findings(
         objects=recipe.objects,
         define=recipe.define,
         cutflow=recorded_cutflow(found.cuts),
+        cuts=dict(graph.cuts),
         non_finite=dict(found.non_finite),
         counts=Counts(
             expected=sample.entries[1] - sample.entries[0],

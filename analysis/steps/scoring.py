@@ -62,7 +62,8 @@ def collect_scores(sample: PreparedSample, compiled: Compiled) -> ScoredColumns:
     sample.timings.add("scoring_loop", took.loop_seconds)
     ids, values = booked.snapshot.collected().arrays()
     if not len(values):
-        why = sample.graph.explain_no_events(booked.cutflow.cuts(), f"no event {sample.graph.conditions}")
+        otherwise = f"no event {sample.graph.conditions}"
+        why = sample.graph.explain_no_events(booked.cutflow.cuts(), otherwise, sample.entries)
         raise NoEvents(f"{sample.data.title}: {why}, nothing was scored; check the sample")
     cutflow = recorded_cutflow(booked.cutflow.cuts())
     columns = dict(zip(booked.columns, values.T, strict=True))
@@ -89,7 +90,7 @@ def score_sample(sample: PreparedSample, engine: Engine, models: ModelFolder, co
     check_events(sample.staging / EVENTS_ROOT, selected_events)
     # A part of a sample may well hold none.
     if not selected_events and not sample.configuration.entries:
-        why = sample.graph.explain_no_events(found.cuts, "no event has finite features")
+        why = sample.graph.explain_no_events(found.cuts, "no event has finite features", sample.entries)
         raise NoEvents(f"{sample.data.title}: {why}, nothing was scored; check the sample")
     filled = complete(found.histograms)
     kept = remainders(found.histograms) if sample.configuration.entries else {}

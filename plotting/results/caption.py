@@ -18,6 +18,7 @@ class Caption:
         energy: centre-of-mass energy with its unit, such as "7 TeV", or None.
         luminosity: integrated luminosity in 1/fb, or None.
         simulated: True if the events are the embedded simulation in place of real ones.
+        uncertified: True if the sample's list of certified runs was not applied.
     """
 
     title: str
@@ -25,8 +26,13 @@ class Caption:
     energy: str | None = None
     luminosity: float | None = None
     simulated: bool = False
+    uncertified: bool = False
 
     @classmethod
     def of(cls, sample: SampleHeader) -> Self:
         """Return what run.json says of the sample."""
-        return cls(sample.title, sample.doi or None, sample.energy or None, sample.luminosity, sample.simulated)
+        return cls(
+            *(sample.title, sample.doi or None, sample.energy or None, sample.luminosity),
+            simulated=sample.simulated,
+            uncertified=sample.uncertified,
+        )

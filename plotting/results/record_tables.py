@@ -63,6 +63,7 @@ class SampleHeader(Table):
         energy: centre-of-mass energy with its unit.
         luminosity: integrated luminosity in 1/fb.
         simulated: whether the events, or some of them, are simulated.
+        uncertified: whether the sample has a list of certified runs which was not applied.
     """
 
     name: str
@@ -71,6 +72,17 @@ class SampleHeader(Table):
     energy: str | None
     luminosity: float | None
     simulated: bool
+    uncertified: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedRuns(Table):
+    """List of certified runs: of its file name and sha256, and its numbers of runs and of luminosity blocks."""
+
+    name: str
+    sha256: str
+    runs: int
+    sections: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +98,7 @@ class Sample(SampleHeader):
         simulation: generator of the events that stand in for published ones; None where nothing stands in.
         stands_in_for: the published sample; None where nothing stands in.
         triggers: triggers of the sample file, of which at least one has to have fired unless `--triggers` names others.
+        certified: list of the runs whose events count; None where all do.
     """
 
     files: tuple[File, ...]
@@ -96,6 +109,7 @@ class Sample(SampleHeader):
     simulation: str | None = None
     stands_in_for: Published | None = None
     triggers: tuple[str, ...] = ()
+    certified: CertifiedRuns | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

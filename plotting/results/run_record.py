@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -128,6 +128,7 @@ class RunFindings(Findings):
         objects: which objects counted, by kind.
         define: columns of the user's own, as configured.
         cutflow: the selection.
+        cuts: name of each cut on events by columns -> its expression.
         non_finite: events in which a feature is not finite, by feature.
         counts: of the events.
         detectors: by name.
@@ -159,6 +160,7 @@ class RunFindings(Findings):
     events_per_second: int | None
     loop_seconds: dict[str, float]
     compiled_by: str
+    cuts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,10 @@ class Header(Protocol):
     def simulated(self) -> bool:
         """Whether the events are simulated."""
 
+    @property
+    def uncertified(self) -> bool:
+        """Whether the sample's list of certified runs was not applied."""
+
 
 def new_figure(header: Header, width: float, height: float) -> Figure:
     """Return an empty figure with its header; call it inside `house_style`.
@@ -74,6 +78,8 @@ def new_figure(header: Header, width: float, height: float) -> Figure:
     lines = [title]
     if header.simulated:
         lines.insert(0, figure.text(0, 0, "SIMULATED", size=24, weight="bold", color=WARNING, va="top"))
+    if header.uncertified:
+        lines.insert(0, figure.text(0, 0, "UNCERTIFIED RUNS", size=16, weight="bold", color=WARNING, va="top"))
     if header.doi:
         doi = shortened(drawable(f"DOI {header.doi}"), _LONGEST)
         lines.append(figure.text(0, 0, doi, size=10.5, color="0.35", va="top", parse_math=False))

@@ -159,7 +159,9 @@ def write_slowly(source: Path, target: Path) -> Iterator[None]:
 def test_good_files_are_scored_once_and_bad_ones_set_aside(made: Path, models: Path, tmp_path: Path) -> None:
     good, output = tmp_path / "good", tmp_path / "output"
     good.mkdir()
-    watch = Watch(good, "--models", models, "--output", output, "--settle", "0.3")
+    (tmp_path / "runs.json").write_text('{"1": [[1, 3], [5, 100]]}')  # no event of two of the files
+    certified = str(tmp_path / "runs.json")
+    watch = Watch(good, "--models", models, "--output", output, "--settle", "0.3", "--certified", certified)
     slowly = write_slowly(made / "45.root", good / "slow.root")
     for i in range(45):
         place(made / f"{i:02}.root", good / f"{i:02}.root")
@@ -189,8 +191,11 @@ def test_good_files_are_scored_once_and_bad_ones_set_aside(made: Path, models: P
     assert "latency of files p50" in watch.said
     assert "flagged: run 1 luminosityBlock" in watch.said
     assert "drift" not in watch.said
-    assert_same_results(output, batch(tmp_path, files, models), at_least=FILES * EVENTS // 3)
+    expected = batch(tmp_path, files, models, certified=certified)
+    assert_same_results(output, expected, at_least=FILES * EVENTS // 3)
     assert read(output / "run.json")["counts"]["processed"] == FILES * EVENTS
+    assert read(output / "run.json")["sample"]["certified"] == read(expected / "run.json")["sample"]["certified"]
+    assert read(output / "run.json")["cutflow"] == read(expected / "run.json")["cutflow"]
     assert sorted(path.name for path in good.iterdir()) == sorted({Path(file).name for file in files} | bad)
 
 

@@ -59,7 +59,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
         assert simulate([*mixture, "--seed", str(seed), "-o", str(folder / name)]) == 0
     file = folder / "mixture.yaml"
     files = "".join(f"  - path: {name}\n" for name in EVENTS)
-    file.write_text(f"title: squarks among QCD\nschema: cms_nanoaod\nsimulated: true\nfiles:\n{files}")
+    (folder / "runs.json").write_text('{"1": [[1, 20], [25, 200]]}')
+    keys = "title: squarks among QCD\nschema: cms_nanoaod\nsimulated: true\ncertified: runs.json\n"
+    file.write_text(f"{keys}files:\n{files}")
     sample = Sample(file, folder / "local")
     train = {"detectors": "isolation_forest,elliptic_envelope", "train_events": 2000}
     train["select"] = {"jets": "n_jets >= 2 && Jet_pt[1] > 25", "hard": "HT > 100"}

@@ -37,6 +37,9 @@ EVERYTHING: dict[str, Any] = {
     "objects": {"jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId[0] >= 2"}},
     "select": {"window": "mll > 60 && mll < 120", "trigger": "HLT_IsoMu24"},
     "triggers": ("HLT_IsoMu24", "!HLT_Ele*"),
+    "filters": ("Flag_goodVertices", "Flag_METFilters"),
+    "certified": "runs.json",
+    "uncertified": False,  # which --certified excludes
     "train_events": 5000,
     "train_on": "background",
     "threshold": {"isolation_forest": {"sigma": 3.0}, "mlp": {"score": 0.9}},
@@ -109,7 +112,10 @@ def test_defaults_are_those_of_the_help() -> None:
         "define": {},
         "objects": {},
         "select": {},
-        "triggers": (),
+        "triggers": None,
+        "filters": None,
+        "certified": None,
+        "uncertified": False,
         "train_events": 100_000,
         "train_on": "all",
         "threshold": {},
@@ -168,6 +174,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
         """--define '{hardness: HT / MR, leading: {expression: "jet_pt[0]", title: "p_{T}^{j1}", unit: GeV}}' """
         """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
         "--select '{window: mll > 60 && mll < 120, trigger: HLT_IsoMu24}' --triggers 'HLT_IsoMu24,!HLT_Ele*' "
+        "--filters Flag_goodVertices,Flag_METFilters --certified runs.json "
         "--train-events 5000 --train-on background --folds 2 "
         "--threshold '{isolation_forest: {sigma: 3}, mlp: {score: 0.9}}' "
         "--autoencoder '{preset: compact, layers: [16, 8], latent: 3, activation: elu, dropout: 0.1, "
@@ -208,6 +215,8 @@ select:
   window: mll > 60 && mll < 120
   trigger: HLT_IsoMu24
 triggers: [HLT_IsoMu24, "!HLT_Ele*"]
+filters: [Flag_goodVertices, Flag_METFilters]
+certified: runs.json
 train_events: 5000
 train_on: background
 folds: 2
@@ -256,7 +265,7 @@ def test_option_that_is_not_given_does_not_hide_the_file(tmp_path: Path) -> None
         ("allow-simulated", "unknown key 'allow-simulated'; did you mean allow_simulated?"),
         ("schema_name", "unknown key 'schema_name'; did you mean schema?"),
         ("config", f"unknown key 'config'; known: {', '.join(sorted(EVERYTHING))}"),
-        ("7", "unknown key '7'; known: allow_simulated, autoencoder, cluster, define, "),
+        ("7", "unknown key '7'; known: allow_simulated, autoencoder, certified, cluster, "),
     ],
 )
 def test_unknown_key_is_named_with_near_ones(tmp_path: Path, key: str, words: str) -> None:

@@ -156,3 +156,16 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path: Path, written: str) -
 
 def test_names_with_an_exponents_letter_stay_names(tmp_path: Path) -> None:
     assert configured(tmp_path, "sample: 2e\noutput: e5\nfeatures: 1e5x\n").sample == "2e"
+
+
+@pytest.mark.parametrize("key", ["triggers", "filters"])
+@pytest.mark.parametrize(
+    ("written", "read"), [("none", ()), ("[]", ()), ("A_1", ("A_1",)), ("'A_1, B'", ("A_1", "B")), ("[B]", ("B",))]
+)
+def test_forms_of_triggers_and_filters(tmp_path: Path, key: str, written: str, read: tuple[str, ...]) -> None:
+    assert getattr(configured(tmp_path, f"{key}: {written}\n", sample="s"), key) == read
+
+
+def test_with_a_list_of_certified_runs_or_without() -> None:
+    with pytest.raises(ConfigurationError, match="--certified names a list of certified runs, --uncertified goes on"):
+        load_configuration(RunConfiguration, {"sample": "s", "certified": "runs.json", "uncertified": True}, None)

@@ -45,14 +45,16 @@ def run(*options: object, fails: bool = False) -> str:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sample of several files, of one cluster each."""
+    """A sample of several files, of one cluster each, in which two of the blocks of a file are not certified."""
     folder = tmp_path_factory.mktemp("sample")
     for i in range(FILES):
         options = ("qcd", "--events", EVENTS, "--seed", 5 + i, "--format", "ttree", "-o", folder / f"{i}.root")
         assert simulate([str(option) for option in options]) == 0
     files = "".join(f"  - path: {i}.root\n" for i in range(FILES))
     path = folder / "qcd.yaml"
-    path.write_text(f"name: qcd\ntitle: simulated QCD\nschema: cms_nanoaod\nsimulated: true\nfiles:\n{files}")
+    (folder / "runs.json").write_text('{"1": [[1, 2], [4, 7]]}')
+    keys = "name: qcd\ntitle: simulated QCD\nschema: cms_nanoaod\nsimulated: true\ncertified: runs.json\n"
+    path.write_text(f"{keys}files:\n{files}")
     return path
 
 
@@ -103,6 +105,7 @@ def test_two_workers_give_what_one_process_gives(sample: Path, local: Path, tmp_
     assert "2 Dask workers (local)" in said
     assert_same_results(tmp_path / "dask", local, at_least=FILES * EVENTS // 2)
     record = json.loads((tmp_path / "dask" / "run.json").read_text())
+    assert record["cutflow"][1] == {"name": "certified", "events": FILES * 6000}  # a block is a thousand events
     assert record["engine"] == {"name": "dask", "cluster": "local", "workers": 2}
     assert record["counts"]["processed"] == FILES * EVENTS
     results = {"SHA256SUMS", "anomalies.csv", "events.root", "histograms.root", "models", "objects.json", "pick.txt"}
