@@ -18,6 +18,9 @@ ZLIB = 101
 SIMULATED = "SIMULATED"
 """Key in a ROOT file whose events are simulated."""
 
+UNCERTIFIED = "UNCERTIFIED"
+"""Key in a ROOT file to whose events the sample's list of certified runs was not applied."""
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -26,14 +29,16 @@ class Provenance:
     Attributes:
         text: JSON with the sample and the commit.
         simulated: whether the events are simulated.
+        uncertified: whether the sample's list of certified runs was not applied.
     """
 
     text: str
     simulated: bool
+    uncertified: bool = False
 
     @contextmanager
     def created_file(self, path: Path) -> Iterator[Any]:
-        """Create a ROOT file that holds `provenance` and, for simulated events, `SIMULATED`; close it after the block.
+        """Create a ROOT file that holds `provenance` and what marks its events; close it after the block.
 
         Raises:
             EventLoopFailed: the file cannot be written whole.
@@ -44,6 +49,8 @@ class Provenance:
                 file.WriteObject(ROOT.TNamed("provenance", self.text), "provenance")
                 if self.simulated:
                     file.WriteObject(ROOT.TNamed(SIMULATED, "these events are simulated"), SIMULATED)
+                if self.uncertified:
+                    file.WriteObject(ROOT.TNamed(UNCERTIFIED, "not only certified runs"), UNCERTIFIED)
                 yield file
                 file.Write()
                 failed = file.TestBit(ROOT.TFile.kWriteError)

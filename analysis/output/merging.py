@@ -182,7 +182,7 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, a
     from rdf.provenance import Provenance
 
     origin = {"sample": as_table(record.sample), "commit": as_table(record.commit)}
-    provenance = Provenance(json.dumps(origin), record.sample.simulated)
+    provenance = Provenance(json.dumps(origin), record.sample.simulated, record.sample.uncertified)
     try:
         rows = concatenate_events([part.folder / EVENTS_ROOT for part in parts], staging / EVENTS_ROOT, provenance)
         with progress_bar(error_console(), "adding histograms", "parts") as move:

@@ -85,7 +85,7 @@ class PreparedSample:
         from rdf.provenance import Provenance
 
         origin = {"sample": as_table(self.data.describe()), "commit": as_table(git_commit())}
-        return Provenance(json.dumps(origin), self.data.simulated)
+        return Provenance(json.dumps(origin), self.data.simulated, self.data.uncertified)
 
     def columns_written(self, compiled: Compiled) -> int:
         """Return the number of columns of events.root."""

@@ -134,9 +134,9 @@ def write_metrics(
                     importance = _average(fold_importances)
             metrics[name] = _recorded(found, threshold, importance)
             move(done + 1, len(names))
-    simulated = any(sample.simulated for sample in tested.samples)
+    simulated, uncertified = (any(getattr(s, mark) for s in tested.samples) for mark in ("simulated", "uncertified"))
     origin = {"samples": as_table(tested.samples), "commit": as_table(git_commit())}
-    provenance = Provenance(json.dumps(origin), simulated)
+    provenance = Provenance(json.dumps(origin), simulated, uncertified)
     drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
     write_curves(staging / CURVES_ROOT, drawn, scores, tested.labels, provenance)
     _write_events(staging / EVENTS_ROOT, tested, tuple(compiled.detectors), provenance)

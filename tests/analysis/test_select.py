@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 import signal
@@ -21,12 +22,15 @@ from numpy.typing import NDArray
 
 from analysis.batch import inspect_sample
 from analysis.configuration import RunConfiguration
-from analysis.errors import ConfigurationError
+from analysis.errors import ConfigurationError, DamagedPart
 from analysis.options import load_configuration
 from analysis.output.merging import merge_parts
 from analysis.run import run
+from plotting.report.page import write_report
 from rdf.errors import NoEvents, SchemaError
+from rdf.schema.model import load_schema
 from tests.analysis.same_results import assert_same_results, scored_events
+from tests.analysis.samples.resolved import resolve
 from tests.models.trained import write_table
 from tests.rdf import reference
 from tests.rdf.trees import NANOAOD_KINDS, nanoaod, write_ttree
@@ -54,6 +58,15 @@ def selected(apart: None, path: Path, tmp_path_factory: pytest.TempPathFactory) 
     return start(path, folder, select=SELECT, features=["HT", "MET"], detectors="isolation_forest", vary="jes")
 
 
+def unspoiled(path: Path) -> NDArray[np.bool_]:
+    """Which events pass the noise filters that the file has of those that CMS recommends."""
+    with uproot.open(path) as file:
+        flags = [name for name in load_schema("cms_nanoaod").filters if name in file["Events"]]
+        assert len(flags) == 5
+        passed: NDArray[np.bool_] = np.all([file["Events"][name].array(library="np") for name in flags], axis=0)
+    return passed
+
+
 def by_awkward_arrays(path: Path, scale: float = 1.0) -> list[NDArray[np.bool_]]:
     """Which events are left after each cut, with the energies of the jets that count scaled."""
     with uproot.open(path) as file:
@@ -61,7 +74,8 @@ def by_awkward_arrays(path: Path, scale: float = 1.0) -> list[NDArray[np.bool_]]
         vertices = tree["PV_npvsGood"].array(library="np") >= 6
         second = ak.fill_none(ak.pad_none(tree["Jet_pt"].array(), 2)[:, 1], np.nan).to_numpy()
     jets = reference.nanoaod_objects(path, scale).jets
-    after = [np.ones(len(vertices), bool), vertices]
+    after = [np.ones(len(vertices), bool), unspoiled(path)]
+    after.append(after[-1] & vertices)
     after.append(after[-1] & (ak.num(jets).to_numpy() >= 2) & (second > 30))
     after.append(after[-1] & (ak.sum(jets.pt, axis=1).to_numpy() > 150))
     return after
@@ -71,8 +85,8 @@ def test_the_events_that_pass_are_those_of_awkward_arrays(selected: Path, path: 
     after = by_awkward_arrays(path)
     record = json.loads((selected / "run.json").read_text())
     counts = [int(events.sum()) for events in after]
-    assert 0 < counts[3] < counts[2] < counts[1] < counts[0]
-    names = ["all", *SELECT, "finite"]
+    assert 0 < counts[4] < counts[3] < counts[2] < counts[1] == counts[0]
+    names = ["all", "filters", *SELECT, "finite"]
     assert record["cutflow"] == [{"name": n, "events": e} for n, e in zip(names, [*counts, counts[-1]], strict=True)]
     with uproot.open(path) as file:
         numbers = file["Events"]["event"].array(library="np")
@@ -128,7 +142,7 @@ def fired(path: Path) -> NDArray[np.bool_]:
 
 def test_triggers_are_the_first_cut(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = {"features": ["HT", "MET"], "detectors": "isolation_forest", "select": {"hard": "HT > 100"}}
-    results = start(path, tmp_path / "run", triggers=TRIGGERS, **options)
+    results = start(path, tmp_path / "run", triggers=TRIGGERS, filters="none", **options)
     passed = fired(path)
     hard = passed & (ak.sum(reference.nanoaod_objects(path).jets.pt, axis=1).to_numpy() > 100)
     record = json.loads((results / "run.json").read_text())
@@ -136,6 +150,7 @@ def test_triggers_are_the_first_cut(path: Path, tmp_path: Path, capsys: pytest.C
     assert counts[0] > counts[1] > counts[2] > 0
     assert [cut["events"] for cut in record["cutflow"]] == counts
     assert [cut["name"] for cut in record["cutflow"]] == ["all", "triggers", "hard", "finite"]
+    assert record["cuts"].keys() == {"triggers", "hard"}
     with uproot.open(path) as file:
         numbers = file["Events"]["event"].array(library="np")
     assert scored_events(results)["event"].tolist() == sorted(numbers[hard].tolist())
@@ -144,23 +159,115 @@ def test_triggers_are_the_first_cut(path: Path, tmp_path: Path, capsys: pytest.C
     assert f"warning: {lacking}" in capsys.readouterr().err
 
 
-def test_a_sample_carries_its_triggers_and_so_do_its_batch_jobs(path: Path, tmp_path: Path, selected: Path) -> None:
+BLOCKS = {"1": [[2272915, 2272916], [2272919, 2272920]], "2": [[1, 9]]}
+
+
+@pytest.fixture
+def sample(path: Path, tmp_path: Path) -> Path:
+    """A sample file with triggers and certified runs."""
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "runs.json").write_text(json.dumps(BLOCKS))
+    keys = {"schema": "cms_nanoaod", "triggers": TRIGGERS, "certified": "lists/runs.json"}
     sample = tmp_path / "jets.yaml"
-    keys = {"schema": "cms_nanoaod", "triggers": TRIGGERS, "files": [{"path": str(path)}]}
-    sample.write_text(yaml.safe_dump(keys))
+    sample.write_text(yaml.safe_dump({**keys, "files": [{"path": str(path)}]}))
+    return sample
+
+
+def test_a_sample_carries_triggers_and_certified_runs_and_so_do_its_batch_jobs(
+    sample: Path, path: Path, tmp_path: Path, selected: Path
+) -> None:
     models = str(selected / "models")
     whole = start(sample, tmp_path / "whole", models=models, schema=None)
-    assert 0 < json.loads((whole / "run.json").read_text())["cutflow"][1]["events"] == fired(path).sum() < 200
+    with uproot.open(path) as file:
+        blocks = file["Events"]["luminosityBlock"].array(library="np")
+    certified = np.isin(blocks, [2272915, 2272916, 2272919, 2272920])
+    passed = certified & unspoiled(path)
+    counts = [200, int(certified.sum()), int(passed.sum()), int((passed & fired(path)).sum())]
+    assert counts[0] > counts[1] > counts[3] > 0
+    record = json.loads((whole / "run.json").read_text())
+    assert [cut["events"] for cut in record["cutflow"][:4]] == counts
+    assert [cut["name"] for cut in record["cutflow"]][:4] == ["all", "certified", "filters", "triggers"]
+    assert record["sample"]["triggers"] == TRIGGERS
+    digest = hashlib.sha256(json.dumps(BLOCKS).encode()).hexdigest()
+    described = {"name": "runs.json", "sha256": digest, "runs": 2, "sections": 4 + 9}
+    assert record["sample"]["certified"] == described
+    assert record["sample"]["uncertified"] is False
+
     configuration = load_configuration(RunConfiguration, {"sample": str(sample), "models": models}, None)
     (tmp_path / "batch").mkdir()
     sample_of_jobs = inspect_sample(configuration).write(tmp_path / "batch")
-    assert json.loads((whole / "run.json").read_text())["sample"]["triggers"] == TRIGGERS
+    (tmp_path / "lists" / "runs.json").unlink()  # a job on another machine has the list that was shipped
+    options = {"models": models, "schema": None}
     parts = [
-        start(sample_of_jobs, tmp_path / f"part{first}", models=models, schema=None, entries=[first, last])
+        start(sample_of_jobs, tmp_path / f"part{first}", entries=[first, last], **options)
         for first, last in ((0, 90), (90, 200))
     ]
     merge_parts(parts, tmp_path / "merged", "test")
     assert_same_results(tmp_path / "merged", whole, at_least=1)
+    assert json.loads((tmp_path / "merged" / "run.json").read_text())["sample"]["certified"] == described
+
+    (tmp_path / "other.json").write_text(json.dumps({**BLOCKS, "3": []}))
+    options["certified"] = str(tmp_path / "other.json")
+    parts[0] = start(sample_of_jobs, tmp_path / "other", entries=[0, 90], **options)
+    with pytest.raises(DamagedPart, match=r"is of another sample than .*: sample \(certified\) differs"):
+        merge_parts(parts, tmp_path / "again", "test")
+
+
+def test_without_its_list_a_sample_is_called_uncertified_everywhere(
+    sample: Path, tmp_path: Path, selected: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lists" / "runs.json").unlink()
+    results = start(sample, tmp_path / "run", models=str(selected / "models"), schema=None, uncertified=True)
+    said = capsys.readouterr()
+    warning = "UNCERTIFIED: the sample's list of certified runs is not applied"
+    assert f"warning: {warning}" in said.err
+    assert "UNCERTIFIED RUNS" in said.out
+    record = json.loads((results / "run.json").read_text())
+    assert record["sample"]["uncertified"] is True
+    assert "certified" not in record["sample"]
+    assert any(each.startswith(warning) for each in record["warnings"])
+    assert [cut["name"] for cut in record["cutflow"]][:3] == ["all", "filters", "triggers"]
+    assert "jets (UNCERTIFIED)" in (results / "anomalies.csv").read_text()
+    for name in ("events.root", "histograms.root"):
+        with uproot.open(results / name) as file:
+            assert "UNCERTIFIED" in file
+            assert json.loads(file["provenance"].member("fTitle"))["sample"]["uncertified"] is True
+    assert "UNCERTIFIED RUNS" in write_report(results).path.read_text()
+    # A job has no list either.
+    configuration = {"sample": str(sample), "models": str(selected / "models"), "uncertified": True}
+    (tmp_path / "batch").mkdir()
+    batch = inspect_sample(load_configuration(RunConfiguration, configuration, None)).write(tmp_path / "batch")
+    assert resolve(batch, uncertified=True).describe() == resolve(sample, uncertified=True).describe()
+
+
+def test_a_list_for_other_runs_ends_in_one_line(path: Path, opendata: Path, tmp_path: Path) -> None:
+    for blocks, message in (
+        ({"273158": [[1, 9]]}, "the events are of run 1, and runs.json lists none of that, but run 273158; name the"),
+        ({"1": [[1, 9]], "5": []}, "the events are of run 1, and runs.json lists other luminosity blocks; name the"),
+    ):
+        (tmp_path / "runs.json").write_text(json.dumps(blocks))
+        options = {"certified": str(tmp_path / "runs.json"), "detectors": "isolation_forest", "features": ["HT"]}
+        with pytest.raises(NoEvents, match=f"no event passes the cut 'certified': {message}") as said:
+            start(path, tmp_path / "out", **options)
+        assert "\n" not in str(said.value)
+    with pytest.raises(ConfigurationError, match="select: with certified there is a cut 'certified' already"):
+        start(path, tmp_path / "out", select={"certified": "HT > 1"}, **options)
+    with pytest.raises(ConfigurationError, match=r"schema atlas2020 the events of data_A.4lep.root have no luminosity"):
+        start(opendata / "atlas2020" / "data_A.4lep.root", tmp_path / "out", **{**options, "schema": "atlas2020"})
+
+
+def test_noise_filters_that_a_file_lacks_are_told(
+    path: Path, tmp_path: Path, selected: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = "no noise filter Flag_globalSuperTightHalo2016Filter, Flag_BadPFMuonFilter, Flag_BadPFMuonDzFilter: the"
+    record = json.loads((selected / "run.json").read_text())
+    assert any(warning.startswith(lacking) for warning in record["warnings"])
+    assert record["cuts"]["filters"].split(" && ") == [
+        *("Flag_goodVertices", "Flag_HBHENoiseFilter", "Flag_HBHENoiseIsoFilter"),
+        *("Flag_EcalDeadCellTriggerPrimitiveFilter", "Flag_eeBadScFilter"),
+    ]
+    with pytest.raises(SchemaError, match="filters: the sample has no Flag_goodVertixes; did you mean Flag_goodVert"):
+        start(path, tmp_path / "out", filters="Flag_goodVertixes", detectors="isolation_forest")
 
 
 def test_a_trigger_that_no_file_has_ends_in_one_line(path: Path, tmp_path: Path) -> None:
