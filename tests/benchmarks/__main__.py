@@ -33,6 +33,7 @@ PARTS = (
     "memory",
     "first_run",
     "megajets",
+    "certified",
 )
 ON_DEMAND = ("training", "merging", "plan", "redraw", "watch")
 

@@ -24,6 +24,7 @@ from rdf.graph.fields import Fields
 from rdf.graph.scoring import Ensemble, define_scores
 from rdf.graph.selection import book_non_finite, select_finite
 from rdf.graph.snapshot import book_snapshot, book_top_events
+from rdf.schema.certified import SECTION, SECTION_EXPRESSION, CertifiedRuns
 from rdf.schema.columns import physics_columns, rounded
 from rdf.schema.model import load_schema
 from rdf.schema.object_selection import effective_selection
@@ -54,10 +55,14 @@ def _open(path: Path) -> Source:
     return open_source([str(path)], SCHEMA, path.parent, [None])
 
 
-def _define_features(loop: EventLoop, source: Source, ids: Sequence[str] = ()) -> RNode:
+def _define_features(
+    loop: EventLoop, source: Source, ids: Sequence[str] = (), certified: CertifiedRuns | None = None
+) -> RNode:
     selection = effective_selection(SCHEMA, source.available, {})
-    columns = rounded(physics_columns(SCHEMA, source.available, selection, {}), FEATURES)
-    return define_columns(loop.events, columns, tuple(ids), FEATURES, loop.stopwatch)
+    made = physics_columns(SCHEMA, source.available, selection, {})
+    columns = rounded({**made, SECTION: SECTION_EXPRESSION}, FEATURES)
+    wanted = (*ids, *(SECTION,) * bool(certified))
+    return define_columns(loop.events, columns, wanted, FEATURES, loop.stopwatch, certified=certified)
 
 
 def columns(path: Path) -> npt.NDArray[np.float32]:
@@ -69,21 +74,40 @@ def columns(path: Path) -> npt.NDArray[np.float32]:
     return snapshot.collected().arrays()[1]
 
 
-def columns_seconds(path: Path) -> float:
-    """Return the seconds of an event loop that computes the columns of all events and counts those not finite."""
+def columns_seconds(path: Path, ids: Sequence[str] = (), certified: CertifiedRuns | None = None) -> float:
+    """Return the seconds of an event loop that computes the columns of all events and counts those not finite.
+
+    Args:
+        path: of the file.
+        ids: which of run, luminosityBlock and event are read too.
+        certified: list of the runs whose events alone count; None for all.
+    """
     use_threads(1)
     source = _open(path)
     loop = EventLoop(source, (0, source.events))
-    counted = book_non_finite(_define_features(loop, source), FEATURES, 1)
+    counted = book_non_finite(_define_features(loop, source, ids, certified), FEATURES, 1)
     return loop.run([counted.booked]).loop_seconds
 
 
-def scores_seconds(path: Path, detectors: Compiled, threads: int = 1) -> float:
-    """Return the seconds of an event loop that computes columns, scores and ranks of the events with all features."""
+def scores_seconds(
+    path: Path,
+    detectors: Compiled,
+    threads: int = 1,
+    ids: Sequence[str] = ("event",),
+    certified: CertifiedRuns | None = None,
+) -> float:
+    """Return the seconds of an event loop that computes columns, scores and ranks of the events with all features.
+
+    Args:
+        path: of the file.
+        detectors: that score.
+        threads: of the loop.
+        ids, certified: as in `columns_seconds`.
+    """
     use_threads(threads)
     source = _open(path)
     loop = EventLoop(source, (0, source.events))
-    events = select_finite(_define_features(loop, source, ("event",)), len(FEATURES))
+    events = select_finite(_define_features(loop, source, ids, certified), len(FEATURES))
     of_folds = {name: [made] for name, made in detectors.items()}
     events = define_scores(events, of_folds, Ensemble(tuple(detectors), 2), stopwatch=loop.stopwatch)
     # To keep the greatest costs next to nothing; RDataFrame's Sum has neighbouring places in memory for its threads.
