@@ -100,6 +100,11 @@ class AnalysisConfiguration(BaseModel):
             raise ValueError("an empty path; name a folder")
         return value
 
+    @field_validator("certified", mode="before")
+    @classmethod
+    def _named_list(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
+
     @field_validator("threads", "max_events", "seed", "train_events", "folds", mode="before", check_fields=False)
     @classmethod
     def _whole_number(cls, value: Any, info: ValidationInfo) -> Any:

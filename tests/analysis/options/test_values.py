@@ -167,5 +167,7 @@ def test_forms_of_triggers_and_filters(tmp_path: Path, key: str, written: str, r
 
 
 def test_with_a_list_of_certified_runs_or_without() -> None:
+    given = load_configuration(RunConfiguration, {"sample": "s", "certified": Path("runs.json")}, None)
+    assert given.certified == "runs.json"
     with pytest.raises(ConfigurationError, match="--certified names a list of certified runs, --uncertified goes on"):
         load_configuration(RunConfiguration, {"sample": "s", "certified": "runs.json", "uncertified": True}, None)

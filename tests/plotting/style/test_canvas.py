@@ -87,3 +87,15 @@ def test_axes_whose_labels_leave_no_room_are_drawn_below_the_header() -> None:
     assert right - left > WIDTH / 2
     assert top < min(inches(figure, text.get_window_extent())[2] for text in figure.texts if text.get_text())
     assert inches(figure, axes.xaxis.label.get_window_extent())[2] > 0
+
+
+def test_the_header_says_what_marks_the_events() -> None:
+    with house_style():
+        for marks, above in (
+            ({}, []),
+            ({"simulated": True}, ["SIMULATED"]),
+            ({"uncertified": True}, ["UNCERTIFIED RUNS"]),
+        ):
+            figure = new_figure(Caption("Events", "10.5/X", **marks), WIDTH, HEIGHT)
+            texts = sorted(figure.texts, key=lambda text: -text.get_position()[1])
+            assert [text.get_text() for text in texts if text.get_text()] == [*above, "Events", "DOI 10.5/X"]
