@@ -21,8 +21,8 @@ def print_evaluation(folder: Path) -> None:
     run = read_evaluation_record(folder / RUN_JSON, _REMEDY)
     metrics = read_metrics(folder / METRICS_JSON, _REMEDY)
     table = rows()
-    simulated = "SIMULATED " if run.sample.simulated else ""
-    table.add_row("sample", f"{simulated}{run.sample.title}")
+    marks = {"SIMULATED ": run.sample.simulated, "UNCERTIFIED RUNS ": run.sample.uncertified}
+    table.add_row("sample", "".join(mark for mark, holds in marks.items() if holds) + run.sample.title)
     counts = next(iter(metrics.values()))
     tested = f"{counts.signal:,} signal, {counts.background:,} background"
     table.add_row("events", f"{tested} ({run.part or 'all'}); trained on {run.training.events:,}")

@@ -88,6 +88,8 @@ class LiveReport:
             self._board.complain(warning)
         if record.sample.simulated:
             self._board.say("SIMULATED: the events of these files are simulated", style="bold red")
+        if record.sample.uncertified:
+            self._board.say("UNCERTIFIED: the list of certified runs is not applied to these events", style="bold red")
 
     def tell(self, part: ScoredPart, scored: ScoredChunk, files: int) -> None:
         """Tell of a part: how many events, those that are flagged, and what has drifted.
