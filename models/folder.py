@@ -139,7 +139,7 @@ class ModelFolder(Columns):
         training: what the detectors were trained on.
         seed: of all that was random.
         ensemble: detectors that vote.
-        min_votes: flags that make `flag_ensemble`.
+        min_votes: of their flags, which make `flag_ensemble`: half of the detectors that vote, rounded up.
         detectors: by name.
         left_out: detectors that were to be trained and could not be, with the reasons.
         reference: events for scoring to check itself.

@@ -79,7 +79,9 @@ def _write_detector(
         calibrated_on = events.X[training_recipe.calibration_rows(events, fold, detector.supervised)]
         stem = f"{detector.name}_fold{fold}" if len(detectors) > 1 else detector.name
         networks.append(_write_network(folder, stem, detector, features, trained_on, calibrated_on))
-    notes = {note: None for detector in detectors for note in (*detector.notes, detector.ties) if note}
+    notes = {
+        note: None for detector in detectors for note in (*detector.notes, detector.abstention, detector.ties) if note
+    }
     return DetectorEntry(
         supervised=first.supervised,
         rule=first.rule,

@@ -204,8 +204,14 @@ def _train_fold(
 
 
 def voting_detectors(trained: Trained) -> list[str]:
-    """Return which trained detectors vote: the unsupervised ones, or all detectors where every one is supervised."""
-    return [name for name in trained if not is_supervised(name)] or list(trained)
+    """Return which trained detectors vote.
+
+    These are the unsupervised ones without those that abstain, in any fold; all unsupervised ones where every one does;
+    all detectors where every one is supervised.
+    """
+    unsupervised = [name for name in trained if not is_supervised(name)]
+    able = [name for name in unsupervised if not any(detector.abstention for detector in trained[name])]
+    return able or unsupervised or list(trained)
 
 
 def mean_ranks(X: Features, numbers: npt.NDArray[np.uint64], trained: Trained) -> Ranks:

@@ -64,6 +64,7 @@ class Detector(ABC):
         rank_table: of these scores, likewise.
         means: of the training features, shape (features,); set by `fit`.
         notes: what the user should know of the training, a sentence each; set by `fit`.
+        abstention: why it has no vote beside other detectors, or None; set by `fit`.
         ties: what the user should know of events that score alike, or None; set by `fit` and `calibrate`.
     """
 
@@ -77,6 +78,7 @@ class Detector(ABC):
     rank_table: RankTable
     means: Features
     notes: list[str]
+    abstention: str | None
     ties: str | None
 
     def __init__(
@@ -113,7 +115,7 @@ class Detector(ABC):
                 is made of the features is beyond what numbers can hold.
         """
         X = np.asarray(X, dtype=np.float32)
-        self.notes = []
+        self.notes, self.abstention = [], None
         self._check_events(X, labels)
         self.means = X.mean(axis=0, dtype=np.float64).astype(np.float32)
         try:

@@ -24,8 +24,15 @@ from models.thresholds import Rounding
 DEPENDENT = 1e-7
 """Smallest eigenvalue of the features' correlation matrix below which they are linearly dependent: one of them is the
 others within 3e-4 of its spread, and float32 does not leave enough of what is between."""
-DOMINANT = 1e-8
-"""Smallest eigenvalue of the robust correlation matrix below which one combination of features makes the score."""
+NULL = 1e-6
+"""Eigenvalues of the robust correlation matrix below this part of the largest belong to null directions, which are
+dropped: combinations of features that vary among the usual events by less than a thousandth of what others do. No
+experiment measures so well; features are that close by their definition, as HT and the sum of two momenta are in events
+of two jets, and an event off that relation has one more jet before it has anything unusual."""
+ILL_CONDITIONED = 1e4
+"""Condition number of what is left above which the detector has no vote. Its root, the condition index, is above 100
+then; from 30 to 100 it is that of moderate to strong relations (D. A. Belsley, E. Kuh, R. E. Welsch, "Regression
+Diagnostics", Wiley 1980, section 3.2). Beyond that one relation between features decides most of the score."""
 INVOLVED = 0.01
 """Smallest weight in a direction, a vector of length 1, with which a feature is named."""
 FARTHEST = 1e15
@@ -33,9 +40,14 @@ FARTHEST = 1e15
 
 
 class EllipticEnvelope(Detector):
-    """StandardScaler and scikit-learn's EllipticEnvelope; the score is the squared robust Mahalanobis distance."""
+    """StandardScaler and scikit-learn's EllipticEnvelope; the score is the squared robust Mahalanobis distance.
+
+    It is that in all directions but the null ones, which `NULL` tells from the others. Where these are ill-conditioned,
+    by the rule of `ILL_CONDITIONED`, it abstains.
+    """
 
     name: ClassVar[str] = "elliptic_envelope"
+    _null_free: npt.NDArray[np.float64] | None
 
     @property
     def minimum_events(self) -> int:
@@ -43,7 +55,7 @@ class EllipticEnvelope(Detector):
         return 2 * (len(self.features) + 1)
 
     def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
-        """Fit the robust covariance, and note in which directions the usual events do not vary."""
+        """Fit the robust covariance, and leave out the directions in which the usual events do not vary."""
         self.scaler = StandardScaler().fit(X.astype(np.float64))
         self._check_independent(self._scaled(X))
         try:
@@ -57,7 +69,7 @@ class EllipticEnvelope(Detector):
                     f"{self.name}: more than half of the {len(X)} training events are alike in all features, so that "
                     "their covariance vanishes; take other features or events, or leave it out of --detectors"
                 ) from error
-        self._note_directions()
+        self._drop_directions()
 
     def _fit_envelope(self, X: Features) -> None:
         with warnings.catch_warnings():
@@ -88,22 +100,30 @@ class EllipticEnvelope(Detector):
                 f"is singular; leave one of them out of --features, or {self.name} out of --detectors"
             )
 
-    def _note_directions(self) -> None:
-        """Note in which directions the usual events do not vary, or hardly."""
+    def _drop_directions(self) -> None:
+        """Leave out the null directions, and judge by what is left whether there is a vote."""
         covariance = self.envelope.covariance_
-        values, vectors = np.linalg.eigh(covariance)
+        variances = np.diag(covariance)
         # Where scikit-learn's pseudo-inverse cuts off.
-        null = values <= len(values) * np.finfo(np.float64).eps * values[-1]
+        varies = variances > len(variances) * np.finfo(np.float64).eps * variances.max()
+        spreads = np.sqrt(np.where(varies, variances, 1.0))
+        correlation = np.where(np.outer(varies, varies), covariance / np.outer(spreads, spreads), 0.0)
+        values, vectors = np.linalg.eigh(correlation)
+        null = values < NULL * values[-1]
+        self._null_free = None
         if null.any():
+            lengths = np.sqrt(np.where(null, 1.0, values))
+            self._null_free = np.where(null, 0.0, vectors / lengths / spreads[:, np.newaxis])
             self.notes.append(
-                f"the robust covariance of {self._involved(vectors[:, null])} is singular; directions "
-                "without variance among the usual events are ignored"
+                f"among the usual events {self._involved(vectors[:, null])} are constant or linearly dependent, or "
+                f"nearly: {null.sum()} of {len(null)} directions, in which these hardly vary, left out of the distance"
             )
-        small = ~null & (values < DOMINANT * values[-1])
-        if small.any():
-            self.notes.append(
-                f"among the usual events {self._involved(vectors[:, small])} are nearly linearly "
-                "dependent; how far an event is off that dependence dominates its score"
+        values, vectors = values[~null], vectors[:, ~null]
+        if (condition := values[-1] / values[0]) > ILL_CONDITIONED:
+            self.abstention = (
+                f"no vote beside other detectors: one combination of {self._involved(vectors[:, :1])} makes most of "
+                f"the score, as the robust correlation has the condition number {condition:.2g}, above "
+                f"{ILL_CONDITIONED:g}"
             )
 
     def _involved(self, directions: npt.NDArray[np.float64]) -> str:
@@ -115,8 +135,8 @@ class EllipticEnvelope(Detector):
         """Return the squared Mahalanobis distance from the robust location, shape (events,).
 
         It is a sum of squares, as in the network. The product d P d with the precision matrix P, which scikit-learn
-        takes, is the same number; but where features are nearly dependent it is a small difference of large terms, and
-        rounding alone decides the scores of usual events.
+        takes, is the same number where no direction is null; but where features are nearly dependent it is a small
+        difference of large terms, and rounding alone decides the scores of usual events.
         """
         with np.errstate(invalid="ignore", over="ignore"):
             combined = (self._scaled(X) - self.envelope.location_) @ self._combinations()
@@ -140,7 +160,12 @@ class EllipticEnvelope(Detector):
         return EnvelopeNetwork(self.scaler, self.envelope.location_, self._combinations())
 
     def _combinations(self) -> npt.NDArray[np.float64]:
-        """Return the combinations of features whose squares add up to the distance, shape (features, combinations)."""
+        """Return the combinations of features whose squares add up to the distance, shape (features, features).
+
+        Those of null directions are zero.
+        """
+        if self._null_free is not None:
+            return self._null_free
         # By eigenvectors and not by Cholesky, which a precision matrix that is not of full rank does not have.
         values, vectors = np.linalg.eigh(self.envelope.precision_)
         combinations: npt.NDArray[np.float64] = vectors * np.sqrt(values.clip(min=0))
@@ -149,10 +174,13 @@ class EllipticEnvelope(Detector):
     def contributions(self) -> torch.nn.Module:
         """Return the terms of the squared Mahalanobis distance as a torch module.
 
-        With d an event's scaled distance from the robust location and P the precision matrix, the contribution of a
-        feature is d_i (P d)_i. They add up to the score; where features are correlated some can be negative.
+        With d an event's scaled distance from the robust location and P the precision matrix, without null directions,
+        the contribution of a feature is d_i (P d)_i. They add up to the score; where features are correlated some can
+        be negative.
         """
-        return MahalanobisTerms(self.scaler, self.envelope.location_, self.envelope.precision_)
+        if self._null_free is None:
+            return MahalanobisTerms(self.scaler, self.envelope.location_, self.envelope.precision_)
+        return MahalanobisTerms(self.scaler, self.envelope.location_, self._null_free @ self._null_free.T)
 
 
 class _Affine(torch.nn.Module):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.linalg
 from sklearn.covariance import EllipticEnvelope as SklearnEllipticEnvelope
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -80,7 +81,8 @@ def test_a_feature_that_is_one_value_for_most_events_is_ignored_and_said_so(made
     envelope = EllipticEnvelope(FEATURES).fit(X)
     (note,) = envelope.notes
     assert note == (
-        "the robust covariance of Rsq is singular; directions without variance among the usual events are ignored"
+        "among the usual events Rsq are constant or linearly dependent, or nearly: 1 of 3 directions, in which these "
+        "hardly vary, left out of the distance"
     )
     expected = -direct(X).score_samples(X.astype(np.float64))
     np.testing.assert_allclose(envelope.score(X), expected, rtol=1e-6)
@@ -91,18 +93,57 @@ def test_a_feature_that_is_one_value_for_most_events_is_ignored_and_said_so(made
     np.testing.assert_array_equal(envelope.score(moved), envelope.score(X))
 
 
-def test_features_that_depend_on_one_another_in_usual_events_are_named(made_up: Features) -> None:
-    """As HT is the sum of the megajets' momenta in events of two jets."""
+def robust_correlation(envelope: EllipticEnvelope) -> npt.NDArray[np.float64]:
+    spreads = np.sqrt(np.diag(envelope.envelope.covariance_))
+    return np.asarray(envelope.envelope.covariance_ / np.outer(spreads, spreads))
+
+
+def test_a_null_direction_of_usual_events_is_left_out_of_the_distance(made_up: Features) -> None:
+    """As HT is the sum of the megajets' momenta in events of two jets: their difference says nothing of the others."""
     X = made_up.copy()
     X[300:, 2] = 3 * X[300:, 0] * (1 + 1e-6 * np.random.default_rng(1).normal(size=2700))
     envelope = EllipticEnvelope(FEATURES).fit(X)
     (note,) = envelope.notes
     assert note == (
-        "among the usual events MR, HT are nearly linearly dependent; how far an event is off that "
-        "dependence dominates its score"
+        "among the usual events MR, HT are constant or linearly dependent, or nearly: 1 of 3 directions, in which "
+        "these hardly vary, left out of the distance"
     )
-    network = evaluated(envelope.network(), X)[:, 0]
-    assert np.abs(network - envelope.scores).max() < 1e-6 * np.ptp(envelope.scores)
+    assert envelope.abstention is None
+    # By scipy's pseudo-inverse with that cut, of the correlation, and in units of the robust spreads.
+    correlation = robust_correlation(envelope)
+    assert np.linalg.cond(correlation) > 1e9
+    spreads = np.sqrt(np.diag(envelope.envelope.covariance_))
+    distance = (envelope.scaler.transform(X.astype(np.float64)) - envelope.envelope.location_) / spreads
+    precision = scipy.linalg.pinvh(correlation, rtol=1e-6)
+    expected = np.einsum("ni,ij,nj->n", distance, precision, distance)
+    np.testing.assert_allclose(envelope.score(X), expected, rtol=1e-5)
+    assert expected.max() < 1e5 < 1e15 < (-direct(X).score_samples(X.astype(np.float64))).max()
+    network = envelope.network()
+    assert network.matrix.shape == (3, 3)
+    np.testing.assert_allclose(evaluated(network, X)[:, 0], expected, rtol=1e-4, atol=1e-5)
+    terms = evaluated(envelope.contributions(), X)
+    np.testing.assert_allclose(terms, distance * (distance @ precision), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("noise", "index", "votes"), [(0.1, (5, 30), True), (0.003, (100, 1000), False)])
+def test_an_ill_conditioned_envelope_has_no_vote(
+    made_up: Features, noise: float, index: tuple[float, float], votes: bool
+) -> None:
+    X = made_up.copy()
+    X[:, 2] = 3 * X[:, 0] * (1 + noise * np.random.default_rng(1).normal(size=3000))
+    envelope = EllipticEnvelope(FEATURES).fit(X)
+    low, high = index
+    condition = float(np.linalg.cond(robust_correlation(envelope)))
+    assert low**2 < condition < high**2
+    assert envelope.notes == []
+    np.testing.assert_allclose(envelope.score(X), -direct(X).score_samples(X.astype(np.float64)), rtol=1e-6)
+    if votes:
+        assert envelope.abstention is None
+    else:
+        assert envelope.abstention == (
+            "no vote beside other detectors: one combination of MR, HT makes most of the score, as the robust "
+            f"correlation has the condition number {condition:.2g}, above 10000"
+        )
 
 
 @pytest.mark.parametrize(
@@ -146,7 +187,7 @@ def test_events_far_off_in_an_ignored_direction_have_a_score() -> None:
     X = np.repeat(random.integers(0, 3, size=(500, 1)), 2, axis=1).astype(np.float32)
     X[:20] += np.column_stack([-500 - 1000 * random.random(20), np.full(20, 1000)]).astype(np.float32)
     envelope = EllipticEnvelope(FEATURES[:2]).fit(X)
-    assert "MR, Rsq is singular" in envelope.notes[0]
+    assert "1 of 2 directions" in envelope.notes[0]
     # The usual events have both features alike; from their place in the other direction.
     _, vectors = np.linalg.eigh(envelope.envelope.covariance_)
     along = envelope.envelope.location_ + random.uniform(1e3, 1e6, size=(500, 1)) * vectors[:, 0]
@@ -158,11 +199,11 @@ def test_events_far_off_in_an_ignored_direction_have_a_score() -> None:
 
 
 def test_scores_of_nearly_dependent_features_are_those_of_exact_arithmetic() -> None:
-    """HT is pT1 + pT2 in most events, but for rounding: scores are sums of squares, whatever the machine rounds to."""
+    """HT is pT1 + pT2 in most events, but for little: scores are sums of squares, whatever the machine rounds to."""
     random = np.random.default_rng(8)
     pt = random.exponential(80.0, (3000, 2)) + 30
     more = np.where(random.uniform(size=3000) < 0.3, random.exponential(50.0, 3000), 0.0)
-    X = np.column_stack([pt, pt.sum(axis=1) + more]).astype(np.float32)
+    X = np.column_stack([pt, pt.sum(axis=1) + more + random.normal(0, 0.5, 3000)]).astype(np.float32)
     detector = EllipticEnvelope(("pt1", "pt2", "HT")).fit(X)
     location = [Fraction(float(value)) for value in detector.envelope.location_]
     values, vectors = np.linalg.eigh(detector.envelope.precision_)
