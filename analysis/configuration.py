@@ -87,7 +87,8 @@ class AnalysisConfiguration(BaseModel):
         description="{contamination: 0.05}, {percentile: 95}, {sigma: 3} or {score: 0.5}; by detector: {mlp: {...}}",
     )
     autoencoder: AutoencoderSettings = Field(
-        AutoencoderSettings(), description="preset dense (default) or compact, or {preset: compact, latent: 3, ...}"
+        AutoencoderSettings(),
+        description="preset denoising (default), dense or compact, or {preset: compact, latent: 3, ...}",
     )
     settings: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="settings of detectors of your own, {my_detector: {...}}"

@@ -56,6 +56,29 @@ class Dense(torch.nn.Module):
         return values @ self.weight + self.bias
 
 
+class MemberLayer(torch.nn.Module):
+    """Linear layers of several networks side by side, with weights drawn as torch.nn.Linear draws them."""
+
+    def __init__(self, members: int, inputs: int, outputs: int) -> None:
+        """Draw weights, shape (members, inputs, outputs), and biases, shape (members, 1, outputs)."""
+        super().__init__()
+        width = inputs**-0.5
+        self.weight = torch.nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-width, width))
+        self.bias = torch.nn.Parameter(torch.empty(members, 1, outputs).uniform_(-width, width))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Map shape (members, events, inputs), or (events, inputs) for all of them, to (members, events, outputs)."""
+        return torch.baddbmm(self.bias, values.expand(len(self.weight), -1, -1), self.weight)
+
+
+class MeanOfMembers(torch.nn.Module):
+    """The mean of what several networks make of an event."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Map shape (members, events, outputs) to (events, outputs)."""
+        return values.mean(dim=0)
+
+
 FEW_OPERATIONS = 4
 """Roundings of a scaling or an activation."""
 DEVIATIONS = 5

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from models.detectors.detector import Detector
+from models.detectors.settings import AutoencoderSettings
 from models.training import TrainingEvents, TrainingRecipe, train
 from tests.benchmarks import numba_columns
 from tests.benchmarks.events import FEATURES, made_events
@@ -16,7 +17,9 @@ from tests.benchmarks.notebook import finite
 DETECTORS = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope")
 TRAINING_EVENTS = 50_000
 PICKLE = "detectors.pickle"
-RECIPE = TrainingRecipe(rules={}, settings={}, train_on="all", folds=1, seed=1)
+RECIPE = TrainingRecipe(
+    rules={}, settings={"autoencoder": AutoencoderSettings.model_validate("dense")}, train_on="all", folds=1, seed=1
+)
 
 
 def trained_detectors(folder: Path) -> dict[str, Detector]:

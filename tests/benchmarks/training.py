@@ -42,7 +42,8 @@ def fit_autoencoder(X: NDArray[np.float32], settings: AutoencoderSettings, epoch
 def measure(folder: Path) -> list[Line]:
     """Measure the toolkit's training, with the scores of its events, and the bare fits."""
     X32 = finite(numba_columns.columns(made_events("rntuple", 100_000, folder)))[:EVENTS]
-    X, settings = X32.astype(float), RECIPE.autoencoder
+    X, settings = X32.astype(float), RECIPE.settings[Autoencoder.name]
+    assert isinstance(settings, AutoencoderSettings)
     events = TrainingEvents(FEATURES, X32, np.arange(len(X), dtype=np.uint64), None)
     trained, _ = train(events, [Autoencoder.name], RECIPE, lambda *_: None)
     (autoencoder,) = trained[Autoencoder.name]

@@ -65,7 +65,7 @@ def test_wrong_threshold_is_named(threshold: str, fault: str) -> None:
 
 
 def test_autoencoder_by_its_preset_or_a_table() -> None:
-    # Two presets: 128-64-32 and back; 32-16-8 with 4 latent numbers, batch norm and dropout 0.2.
+    # 128-64-32 and back; 32-16-8 with 4 latent numbers, batch norm and dropout 0.2.
     dense = load_configuration(RunConfiguration, {"sample": "s", "autoencoder": "dense"}, None).autoencoder
     assert (dense.layers, dense.latent, dense.batch_norm, dense.dropout) == ((128, 64), 32, False, 0)
     compact = load_configuration(
@@ -78,7 +78,7 @@ def test_autoencoder_by_its_preset_or_a_table() -> None:
 @pytest.mark.parametrize(
     ("autoencoder", "fault"),
     [
-        ("compct", "preset: Input should be 'dense' or 'compact'"),
+        ("compct", "preset: Input should be 'denoising', 'dense' or 'compact'"),
         ("{latent: 0}", "latent: Input should be greater than or equal to 1"),
         ("{latnt: 3}", "unknown key 'latnt'"),
         ("{layers: [32, x]}", "layers.1: Input should be a valid integer"),

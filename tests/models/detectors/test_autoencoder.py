@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from sklearn.preprocessing import StandardScaler
 
 from models.detectors.autoencoder import Autoencoder
-from models.detectors.dense import BOUND
+from models.detectors.dense import BOUND, Dense
 from models.detectors.settings import AutoencoderSettings
 from models.errors import TrainingError
 from models.onnx_export import export_onnx
@@ -35,7 +36,15 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 def settings(**changes: object) -> AutoencoderSettings:
     """A small net that trains in a moment."""
     return AutoencoderSettings.model_validate(
-        {"layers": [12, 6], "latent": 2, "epochs": 3, "batch_size": 64, "learning_rate": 0.01, **changes}
+        {
+            "preset": "dense",
+            "layers": [12, 6],
+            "latent": 2,
+            "epochs": 3,
+            "batch_size": 64,
+            "learning_rate": 0.01,
+            **changes,
+        }
     )
 
 
@@ -182,6 +191,88 @@ def test_a_training_that_does_not_stop_early_reports_every_epoch(made_up: npt.ND
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
+def members_by_numpy(detector: Autoencoder, X: Array) -> tuple[list[Array], Array]:
+    """Latent coordinates of each member, and squared errors of the mean of what they reconstruct."""
+    scaled = (X.astype(np.float64) - detector.scaler.mean_) / detector.scaler.scale_
+    latent, found = [], []
+    for k in range(detector.settings.members):
+        halves = []
+        for half in (detector.encoder, detector.decoder):
+            weights = {}
+            for key, tensor in half.state_dict().items():
+                of_member = tensor[k].double().numpy()
+                weights[key] = of_member.T if key.endswith("weight") else of_member[0]
+            halves.append(weights)
+        latent.append(forward(halves[0], detector.settings.activation, False, scaled))
+        found.append(forward(halves[1], detector.settings.activation, False, latent[-1]))
+    return latent, (np.mean(found, axis=0) - scaled) ** 2
+
+
+@pytest.fixture(scope="module")
+def denoising(made_up: npt.NDArray[np.float32]) -> Autoencoder:
+    return Autoencoder(FEATURES, settings=AutoencoderSettings(members=4, epochs=4)).fit(made_up)
+
+
+def test_members_score_by_the_mean_of_what_they_reconstruct(
+    made_up: npt.NDArray[np.float32], denoising: Autoencoder
+) -> None:
+    latent, errors = members_by_numpy(denoising, made_up)
+    assert latent[0].shape == (3000, 1)
+    assert np.ptp([coordinates[0] for coordinates in latent]) > 0.01  # no two networks are the same
+    np.testing.assert_allclose(denoising.encode(made_up), np.hstack(latent), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(denoising.score(made_up), errors.mean(axis=1), rtol=1e-5, atol=1e-6)
+    network = denoising.network()
+    np.testing.assert_allclose(through(network, made_up)[:, 0], errors.mean(axis=1), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(through(denoising.contributions(), made_up), errors / 3, rtol=1e-4, atol=1e-5)
+    widths = [layer.weight.shape for layer in network.modules() if isinstance(layer, Dense)]
+    assert widths == [(3, 64), (64, 4), (4, 64), (64, 3)]
+
+
+def test_training_of_a_member_is_that_of_bare_torch(made_up: npt.NDArray[np.float32]) -> None:
+    """One network with noise, the same steps written out without the class, from the same draws."""
+    chosen = AutoencoderSettings(
+        members=1, layers=(12,), latent=1, noise=0.5, epochs=2, batch_size=64, learning_rate=0.01
+    )
+    torch.manual_seed(7)
+    sigmoid, linear = torch.nn.Sigmoid, torch.nn.Linear
+    net = torch.nn.Sequential(linear(3, 12), sigmoid(), linear(12, 1), linear(1, 12), sigmoid(), linear(12, 3))
+    scaled = torch.from_numpy(StandardScaler().fit_transform(made_up.astype(np.float64)).astype(np.float32))
+    order = torch.randperm(3000)
+    validation, training = scaled[order[:600]], scaled[order[600:]]
+    blurred = validation + 0.5 * torch.randn(600, 3)
+    adam = torch.optim.Adam(net.parameters(), lr=0.01)
+    losses = []
+    for _ in range(2):
+        shuffled = training[torch.randperm(2400)]
+        for batch in shuffled.split(64):
+            adam.zero_grad()
+            ((net(batch + 0.5 * torch.randn(batch.shape)) - batch) ** 2).mean().backward()
+            adam.step()
+        with torch.no_grad():
+            losses.append(float(((net(blurred) - validation) ** 2).mean()))
+    detector = Autoencoder(FEATURES, settings=chosen, seed=7).fit(made_up)
+    np.testing.assert_allclose(detector.history.validation, losses, rtol=1e-4)
+
+
+def test_two_seeds_of_the_default_agree_as_its_halves_say() -> None:
+    """A curved sheet of two numbers in five features, and tails off it."""
+    random = np.random.default_rng(8)
+    two = random.normal(size=(4000, 2))
+    X = np.column_stack([two, two[:, 0] * two[:, 1], two[:, 0] ** 2, np.sin(two[:, 1])])
+    X = (X + random.standard_t(3, X.shape) * 0.1).astype(np.float32)
+    one, other = (Autoencoder(list("abcde"), seed=seed).fit(X) for seed in (1, 2))
+    common = np.mean(other.predict(X)[one.predict(X)])
+    assert common > 0.85
+    (note,) = one.notes
+    said = re.fullmatch(
+        "two halves of its 8 networks flag ([0-9]+)% of the same events; all of them, trained with two seeds, about as "
+        "many",
+        note,
+    )
+    assert said
+    assert abs(int(said[1]) / 100 - common) < 0.1
+
+
 def test_result_depends_on_the_seed_alone(made_up: npt.NDArray[np.float32], compact: Autoencoder) -> None:
     chosen, threads = compact.settings, torch.get_num_threads()
     scores = compact.score(made_up)
@@ -209,7 +300,9 @@ def test_a_long_sample_is_scored_as_its_parts(made_up: npt.NDArray[np.float32], 
     np.testing.assert_allclose(scores, np.tile(compact.score(made_up), 7), rtol=1e-6)
 
 
-@pytest.mark.parametrize("changes", [{}, {"preset": "compact"}, {"activation": "selu"}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"preset": "compact"}, {"activation": "selu"}, {"preset": "denoising"}], ids=str
+)
 def test_extreme_events_have_finite_and_the_highest_scores(
     made_up: npt.NDArray[np.float32], changes: dict[str, object]
 ) -> None:

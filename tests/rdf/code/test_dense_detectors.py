@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from models.detectors.autoencoder import Autoencoder
+from models.detectors.dense import MemberLayer
 from models.detectors.detector import Detector
 from models.detectors.mlp import MLP
 from models.detectors.settings import AutoencoderSettings
@@ -72,12 +73,20 @@ def errors(autoencoder: Autoencoder, X: Events) -> npt.NDArray[np.float64]:
         for layer in [*autoencoder.encoder, *autoencoder.decoder]:
             if isinstance(layer, torch.nn.Linear):
                 values = values @ layer.weight.double().T + layer.bias.double()
+            elif isinstance(layer, MemberLayer):
+                values = torch.stack(
+                    [
+                        (values if values.dim() == 2 else values[k]) @ weight.double() + layer.bias[k].double()
+                        for k, weight in enumerate(layer.weight)
+                    ]
+                )
             elif isinstance(layer, torch.nn.BatchNorm1d):
                 spread = (layer.running_var.double() + layer.eps).sqrt()
                 values = (values - layer.running_mean) / spread * layer.weight + layer.bias
             elif not isinstance(layer, torch.nn.Dropout):
                 values = layer(values)
-    return ((values - scaled) ** 2).mean(dim=1).numpy()
+    found = values.mean(dim=0) if values.dim() == 3 else values
+    return ((found - scaled) ** 2).mean(dim=1).numpy()
 
 
 def trained(X: Events, **changes: object) -> Autoencoder:
@@ -85,7 +94,7 @@ def trained(X: Events, **changes: object) -> Autoencoder:
     return Autoencoder([f"f{i}" for i in range(X.shape[1])], settings=settings).fit(X)
 
 
-@pytest.mark.parametrize("preset", ["dense", "compact"])
+@pytest.mark.parametrize("preset", ["dense", "compact", "denoising"])
 @pytest.mark.parametrize("sample", ["razor", "lhco"])
 def test_presets_on_open_data(sample: str, preset: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     X = request.getfixturevalue(sample)[:20000, :8]
@@ -104,7 +113,7 @@ def test_compact_autoencoder_of_57_inputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("activation", ["leaky_relu", "elu", "selu", "tanh", "sigmoid"])
 def test_every_activation(activation: str, razor: Events, tmp_path: Path) -> None:
     X = razor[:4000]
-    autoencoder = trained(X, layers=[16, 16], latent=3, activation=activation, batch_norm=True)
+    autoencoder = trained(X, preset="compact", layers=[16, 16], latent=3, activation=activation, dropout=0.0)
     check(autoencoder, errors(autoencoder, X), X, tmp_path)
 
 
