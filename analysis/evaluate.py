@@ -23,6 +23,7 @@ from analysis.errors import ConfigurationError
 from analysis.options import add_options, parse_configuration
 from analysis.output.folder import deliver, held_output
 from analysis.output.record import Record
+from analysis.output.sanity import training_warnings
 from analysis.output.timings import Timings
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input
 from analysis.steps.collection import collect_training_rows
@@ -37,6 +38,7 @@ from analysis.steps.recording import (
     recorded_quantities,
     recorded_reconstructions,
     recorded_training,
+    schema_warnings,
 )
 from analysis.steps.testing import labels_of_role, score_samples, write_metrics
 from analysis.steps.training import train_models
@@ -142,7 +144,10 @@ def evaluate_samples(configuration: EvaluationConfiguration, command: str) -> Re
             part=event_filter,
             training=recorded_training(models.training),
             threads=first.threads,
-            warnings=tuple(dict.fromkeys(warning for sample in prepared for warning in sample.warnings)),
+            warnings=(
+                *schema_warnings(dict.fromkeys(warning for sample in prepared for warning in sample.warnings)),
+                *training_warnings(models),
+            ),
             features=recorded_quantities(first.graph.described, models.features),
             ensemble=tuple(compiled.ensemble.detectors),
             min_votes=compiled.ensemble.min_votes,

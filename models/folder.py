@@ -142,6 +142,8 @@ class ModelFolder(Columns):
         min_votes: of their flags, which make `flag_ensemble`: half of the detectors that vote, rounded up.
         detectors: by name.
         left_out: detectors that were to be trained and could not be, with the reasons.
+        collinear: which features nearly depend on one another in the training, a sentence; None where none do, and in
+            models of earlier versions.
         reference: events for scoring to check itself.
         versions: of the libraries that trained them.
     """
@@ -156,6 +158,7 @@ class ModelFolder(Columns):
     min_votes: int = Field(ge=1)
     detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]  # stands in names of C++ classes
     left_out: dict[str, str] = Field(default_factory=dict)
+    collinear: str | None = None
     reference: Reference
     versions: dict[str, str]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from models.axes import axis, quantiles, score_axis
+from models.collinearity import collinear
 from models.detectors.detector import Detector, Features
 from models.folder import Columns, ModelFolder, Reference, Training, file_sha256
 from models.onnx_export import export_onnx
@@ -58,6 +59,7 @@ def write_model_folder(
             for name, detectors in trained.items()
         },
         left_out=dict(left_out or {}),
+        collinear=collinear(events.features, events.X),
         reference=_reference(events, trained, training_recipe),
         versions=dict(versions),
     )

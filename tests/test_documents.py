@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from plotting.results.record_tables import MEANING
+
 PROJECT = Path(__file__).parents[1]
 FOLDERS = ("analysis", "condor", "macros", "models", "plotting", "rdf", "tests")
 DOCUMENTS = sorted([*PROJECT.glob("*.md"), *(path for folder in FOLDERS for path in (PROJECT / folder).rglob("*.md"))])
@@ -105,3 +107,10 @@ def test_the_citation_is_of_this_version() -> None:
         project["license"],
     )
     assert citation["cff-version"] == "1.2.0"
+
+
+def test_the_readme_says_what_a_flag_means_in_the_words_of_reports() -> None:
+    quoted = [
+        line.removeprefix(">").strip() for line in (PROJECT / "README.md").read_text().splitlines() if line[:1] == ">"
+    ]
+    assert " ".join(quoted) == f"**What a flag means.** {MEANING}"

@@ -46,6 +46,8 @@ def print_summary(folder: Path) -> None:
     table.add_row("sample", title)
     dropped = counts.processed - counts.selected
     table.add_row("events", f"{counts.processed:,} read, {dropped:,} dropped ({', '.join(_cuts(run.cutflow))})")
+    for warning in run.warnings:
+        table.add_row(Text("warning", style="bold yellow"), Text(warning.sentence))
     by = [f"{name} {_share(detector.flagged, counts)}" for name, detector in run.detectors.items()]
     table.add_row("flagged", ", ".join(by))
     if len(run.ensemble) > 1:

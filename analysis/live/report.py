@@ -85,7 +85,8 @@ class LiveReport:
     def begin(self, record: RunRecord) -> None:
         """Tell what the first part's run.json says of all of them."""
         for warning in record.warnings:
-            self._board.complain(warning)
+            if warning.kind == "schema":  # the others are of a chunk, or of all in the end
+                self._board.complain(warning.sentence)
         if record.sample.simulated:
             self._board.say("SIMULATED: the events of these files are simulated", style="bold red")
         if record.sample.uncertified:

@@ -23,7 +23,8 @@ from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_outpu
 from analysis.output.objects import DISPLAYED, write_objects
 from analysis.output.parts import REMEDY, Part, check_parts
 from analysis.output.provenance import machine
-from models.folder import copy_model_folder, read_model_folder
+from analysis.output.sanity import sanity_warnings
+from models.folder import ModelFolder, copy_model_folder, read_model_folder
 from plotting.errors import UnreadableResult
 from plotting.results.objects import OBJECTS_JSON, EventObjects, event_table, read_objects
 from plotting.results.record_tables import Counts, Figures, File, Merged
@@ -88,11 +89,12 @@ def write_merged(parts: Sequence[Part], staging: Path, output: Path, command: st
     copied = [part.folder / name for part in parts for name in (EVENTS_ROOT, SKIM_ROOT, SCORES_ROOT)]
     check_room(staging, sum(file.stat().st_size for file in copied if file.is_file()) + OTHER_RESULTS_BYTES)
     record = _merged_record(parts, output, command)
-    models = parts[0].folder / "models"
-    copy_model_folder(read_model_folder(models), models, staging / "models")
+    folder = parts[0].folder / "models"
+    models = read_model_folder(folder)
+    copy_model_folder(models, folder, staging / "models")
     if not record.counts.selected and not as_part:
         raise NoEvents(f"{output}: no event {_missed(record)} in any part; check the sample")
-    record = _merge_root_files(parts, staging, record, as_part)
+    record = _merge_root_files(parts, staging, record, models, as_part)
     _merge_anomalies(parts, staging, record.ensemble)
     _merge_objects(parts, staging, record.ensemble)
     write_record(staging, record)
@@ -174,7 +176,9 @@ def _files(parts: Sequence[Part]) -> tuple[File, ...]:
     return tuple(files.values())
 
 
-def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, as_part: bool) -> RunRecord:
+def _merge_root_files(
+    parts: Sequence[Part], staging: Path, record: RunRecord, models: ModelFolder, as_part: bool
+) -> RunRecord:
     """Write events.root and histograms.root, and return run.json with what follows from the histograms."""
     from rdf.errors import ExecutionError, SourceError
     from rdf.graph.histograms import complete, remainders, write_histograms
@@ -202,8 +206,11 @@ def _merge_root_files(parts: Sequence[Part], staging: Path, record: RunRecord, a
     write_histograms(staging / HISTOGRAMS_ROOT, filled | kept, provenance)
     names = tuple(record.detectors)
     sizes = {name: varied.size for name, varied in record.variations.items()}
+    titles = {column.name: column.title for column in (*record.features, *record.observables)}
+    sane = sanity_warnings(record.counts, record.cutflow, record.non_finite, models, titles, filled)
     return replace(
         record,
+        warnings=(*(warning for warning in record.warnings if warning.kind == "schema"), *sane),
         agreement=agreement(filled, names),
         variations=variations(filled, sizes, names, record.min_votes),
         means=means(filled, [feature.name for feature in record.features]),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.output.findings import agreement, means, variations
+from analysis.output.sanity import sanity_warnings
 from models import folder, tables
 from models.folder import MODELS_JSON, file_sha256
 from plotting.results.record_tables import (
@@ -18,6 +19,7 @@ from plotting.results.record_tables import (
     LocalEngine,
     Quantity,
     Reconstruction,
+    RecordedWarning,
     ScoringDetector,
     Training,
     TrainingSample,
@@ -57,6 +59,18 @@ def run_findings(
     anomalous = round(filled[HistogramKey(Kind.MOMENTS, Selection.ANOMALOUS).path].GetBinContent(1, 1))
     graph, recipe = sample.graph, sample.graph.recipe
     seconds = sample.timings.seconds["scoring_loop"]
+    counts = Counts(
+        expected=sample.entries[1] - sample.entries[0],
+        processed=found.processed,
+        selected=selected,
+        normal=selected - anomalous,
+        anomalous=anomalous,
+    )
+    cutflow, titles = (
+        recorded_cutflow(found.cuts),
+        {name: graph.described[name].title for name in (*recipe.features, *recipe.observables)},
+    )
+    sane = sanity_warnings(counts, cutflow, found.non_finite, models, titles, filled)
     return RunFindings(
         sample=replace(sample.data, files=sample.read_files).describe(),
         training=recorded_training(models.training),
@@ -69,19 +83,13 @@ def run_findings(
         features=recorded_quantities(graph.described, recipe.features),
         observables=recorded_quantities(graph.described, recipe.observables),
         left_out=sample.left_out,
-        warnings=sample.warnings,
+        warnings=(*schema_warnings(sample.warnings), *sane),
         objects=recipe.objects,
         define=recipe.define,
-        cutflow=recorded_cutflow(found.cuts),
+        cutflow=cutflow,
         cuts=dict(graph.cuts),
         non_finite=dict(found.non_finite),
-        counts=Counts(
-            expected=sample.entries[1] - sample.entries[0],
-            processed=found.processed,
-            selected=selected,
-            normal=selected - anomalous,
-            anomalous=anomalous,
-        ),
+        counts=counts,
         ensemble=tuple(ensemble.detectors),
         min_votes=ensemble.min_votes,
         detectors={
@@ -103,6 +111,11 @@ def run_findings(
         loop_seconds={stage: round(took, 6) for stage, took in found.stage_seconds.items()},
         compiled_by=compiled.compiled_by,
     )
+
+
+def schema_warnings(sentences: Iterable[str]) -> tuple[RecordedWarning, ...]:
+    """Return what run.json says of what does not hold for the sample."""
+    return tuple(RecordedWarning(kind="schema", sentence=sentence) for sentence in sentences)
 
 
 def _one_or_all(values: list[float]) -> float | tuple[float, ...]:

@@ -117,6 +117,20 @@ public:
    std::vector<unsigned long long> counts() const;
 };
 
+// How many scored events each run has, and each group of luminosity blocks, and how many of them the ensemble flags.
+class Shares {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   // group: luminosity blocks in a group, counted from 0.
+   Shares(RNode events, unsigned int slots, unsigned int group);
+   RResultHandle booked() const;
+   // Once the loop has ended: number of the run, or of the group, all events, flagged events; ascending.
+   std::vector<std::vector<unsigned long long>> runs() const;
+   std::vector<std::vector<unsigned long long>> groups() const;
+};
+
 // Rows of an event's ids and fields, collected in memory.
 class Rows {
    struct State;

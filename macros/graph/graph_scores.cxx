@@ -3,6 +3,7 @@
 
 #include "graph/graph_histograms.hxx"
 #include "graph/graph_rows.hxx"
+#include "graph/graph_shares.hxx"
 
 #include <ROOT/RDFHelpers.hxx>
 #include <ROOT/RNTupleReader.hxx>
@@ -94,6 +95,31 @@ RResultHandle NonFinite::booked() const
 std::vector<unsigned long long> NonFinite::counts() const
 {
    return *fCounts;
+}
+
+struct Shares::State {
+   ROOT::RDF::RResultPtr<CountedShares> result;
+};
+
+Shares::Shares(RNode events, unsigned int slots, unsigned int group)
+   : fState(std::make_shared<State>(
+        State{events.Book<recorded::Event, scoring::Scores>(CountShares(slots, group), {kEvent, kScores})}))
+{
+}
+
+RResultHandle Shares::booked() const
+{
+   return fState->result;
+}
+
+std::vector<std::vector<unsigned long long>> Shares::runs() const
+{
+   return fState->result->runs.rows();
+}
+
+std::vector<std::vector<unsigned long long>> Shares::groups() const
+{
+   return fState->result->groups.rows();
 }
 
 RResultHandle Rows::book_scored(RNode events)

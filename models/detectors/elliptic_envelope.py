@@ -15,6 +15,7 @@ import torch
 from sklearn.covariance import EllipticEnvelope as SklearnEllipticEnvelope
 from sklearn.preprocessing import StandardScaler
 
+from models.collinearity import ILL_CONDITIONED, involved
 from models.detectors.detector import Detector, Features, Labels, Progress, Scores
 from models.detectors.scaling import Standardise
 from models.errors import TrainingError
@@ -29,12 +30,6 @@ NULL = 1e-6
 dropped: combinations of features that vary among the usual events by less than a thousandth of what others do. No
 experiment measures so well; features are that close by their definition, as HT and the sum of two momenta are in events
 of two jets, and an event off that relation has one more jet before it has anything unusual."""
-ILL_CONDITIONED = 1e4
-"""Condition number of what is left above which the detector has no vote. Its root, the condition index, is above 100
-then; from 30 to 100 it is that of moderate to strong relations (D. A. Belsley, E. Kuh, R. E. Welsch, "Regression
-Diagnostics", Wiley 1980, section 3.2). Beyond that one relation between features decides most of the score."""
-INVOLVED = 0.01
-"""Smallest weight in a direction, a vector of length 1, with which a feature is named."""
 FARTHEST = 1e15
 """Scaled features are cut off there, so that no infinities are subtracted from one another."""
 
@@ -96,8 +91,8 @@ class EllipticEnvelope(Detector):
         values, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
         if values[0] < DEPENDENT:
             raise TrainingError(
-                f"{self.name}: the features {self._involved(vectors[:, :1])} are linearly dependent, their covariance "
-                f"is singular; leave one of them out of --features, or {self.name} out of --detectors"
+                f"{self.name}: the features {involved(self.features, vectors[:, :1])} are linearly dependent, their "
+                f"covariance is singular; leave one of them out of --features, or {self.name} out of --detectors"
             )
 
     def _drop_directions(self) -> None:
@@ -115,21 +110,17 @@ class EllipticEnvelope(Detector):
             lengths = np.sqrt(np.where(null, 1.0, values))
             self._null_free = np.where(null, 0.0, vectors / lengths / spreads[:, np.newaxis])
             self.notes.append(
-                f"among the usual events {self._involved(vectors[:, null])} are constant or linearly dependent, or "
-                f"nearly: {null.sum()} of {len(null)} directions, in which these hardly vary, left out of the distance"
+                f"among the usual events {involved(self.features, vectors[:, null])} are constant or linearly "
+                f"dependent, or nearly: {null.sum()} of {len(null)} directions, in which these hardly vary, left out "
+                "of the distance"
             )
         values, vectors = values[~null], vectors[:, ~null]
         if (condition := values[-1] / values[0]) > ILL_CONDITIONED:
             self.abstention = (
-                f"no vote beside other detectors: one combination of {self._involved(vectors[:, :1])} makes most of "
-                f"the score, as the robust correlation has the condition number {condition:.2g}, above "
+                f"no vote beside other detectors: one combination of {involved(self.features, vectors[:, :1])} makes "
+                f"most of the score, as the robust correlation has the condition number {condition:.2g}, above "
                 f"{ILL_CONDITIONED:g}"
             )
-
-    def _involved(self, directions: npt.NDArray[np.float64]) -> str:
-        """Name the features with weight in any of these orthonormal directions, shape (features, directions)."""
-        weights = np.sqrt((directions**2).sum(axis=1))
-        return ", ".join(name for name, weight in zip(self.features, weights, strict=True) if weight > INVOLVED)
 
     def score(self, X: Features) -> Scores:
         """Return the squared Mahalanobis distance from the robust location, shape (events,).

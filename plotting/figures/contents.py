@@ -26,6 +26,7 @@ from plotting.figures.metrics import MetricsFigure
 from plotting.figures.planes import PlaneFigure
 from plotting.figures.reconstruction import ReconstructionFigure
 from plotting.figures.roc import LogRocFigure, RocFigure
+from plotting.figures.runs import RunsFigure
 from plotting.figures.score_planes import ScorePlaneFigure
 from plotting.figures.scores import ScoreFigure
 from plotting.figures.separation import SeparationFigure
@@ -46,6 +47,7 @@ RUN_KINDS: Sequence[type[NamedFigure[Results, RunFacts]]] = (
     FlaggedFigure,
     AgreementFigure,
     VotesFigure,
+    RunsFigure,
     ContributionsFigure,
     DisplayFigure,
     MeansFigure,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from plotting.results.moments import FloatArray
 
 T = TypeVar("T")
+
+LEAST_FLAGGED = 10
+"""Flagged events that are expected in a bin whose share is compared with others, at least."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,84 @@ class Labelled(Generic[T]):
 
     signal: T
     background: T
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Events by a number, such as the run.
+
+    Attributes:
+        labels: of the bins.
+        events: all of each bin.
+        flagged: those that the ensemble flags.
+    """
+
+    labels: tuple[str, ...]
+    events: tuple[float, ...]
+    flagged: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ShareTest:
+    """How a flagged share depends on a quantity.
+
+    Attributes:
+        chi2: of the shares in the bins.
+        freedom: number of its degrees of freedom.
+        smallest: share in a bin.
+        largest: share in a bin.
+    """
+
+    chi2: float
+    freedom: int
+    smallest: float
+    largest: float
+
+    @property
+    def probability(self) -> float:
+        """The probability of a chi2 that is as large, if the share is the same everywhere."""
+        return chi2_probability(self.chi2, self.freedom)
+
+
+def compare_shares(events: Sequence[float], flagged: Sequence[float]) -> ShareTest | None:
+    """Compare the flagged shares in bins with that of all events.
+
+    Args:
+        events: of each bin, in an order in which neighbours may be put together.
+        flagged: of these.
+
+    Returns:
+        None where there are not two bins with enough events, or nothing or everything is flagged.
+    """
+    total, chosen = sum(events), sum(flagged)
+    if not 0 < chosen < total:
+        return None
+    share = chosen / total
+    bins: list[list[float]] = []
+    waiting = [0.0, 0.0]
+    for all_events, some in zip(events, flagged, strict=True):
+        waiting = [waiting[0] + all_events, waiting[1] + some]
+        if waiting[0] * min(share, 1 - share) >= LEAST_FLAGGED:
+            bins.append(waiting)
+            waiting = [0.0, 0.0]
+    if bins:  # what is left belongs to the last
+        bins[-1] = [bins[-1][0] + waiting[0], bins[-1][1] + waiting[1]]
+    if len(bins) < 2:
+        return None
+    chi2 = sum((some - share * n) ** 2 / (n * share * (1 - share)) for n, some in bins)
+    shares = [some / n for n, some in bins]
+    return ShareTest(chi2, len(bins) - 1, min(shares), max(shares))
+
+
+def chi2_probability(chi2: float, freedom: int) -> float:
+    """Return the probability of a chi2 that is as large or larger, with a number of degrees of freedom of 1 at least.
+
+    It is a finite sum, since that number is whole; scipy must not be loaded after ROOT.
+    """
+    half = chi2 / 2
+    if half == 0:
+        return 1.0
+    odd = freedom % 2
+    terms = (i + odd / 2 for i in range(freedom // 2))
+    tail = sum(math.exp(-half + power * math.log(half) - math.lgamma(power + 1)) for power in terms)
+    return min((math.erfc(math.sqrt(half)) if odd else 0.0) + tail, 1.0)

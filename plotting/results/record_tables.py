@@ -120,6 +120,28 @@ class Cut(Table):
     events: int
 
 
+MEANING = (
+    "The most unusual events are flagged, as many as are asked for: 5 % unless you choose otherwise. That share is an "
+    "input, no finding. A score is no probability and no significance. Flagged events are rare in these features: "
+    "tails of known processes, mismeasured objects or fakes, before anything new. A claim needs an expected background."
+)
+"""What a flag means, in the words of the README, of each report and of each run.json."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedWarning(Table):
+    """What a reader has to be warned of.
+
+    Attributes:
+        kind: "schema" for what of the schema's feature set and selection does not hold for the sample; "dropped",
+            "few_events", "collinear", "share" and "sculpting" for what is not sane in the result.
+        sentence: says it.
+    """
+
+    kind: Literal["schema", "dropped", "few_events", "collinear", "share", "sculpting"]
+    sentence: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class TestedSample(Sample):
     """Sample that an evaluation scored, with its cutflow."""

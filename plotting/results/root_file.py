@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from plotting.errors import MissingResult, PlottingError, UnreadableResult
-from plotting.results.histograms import Cutflow, Plane, Spectrum, Split
+from plotting.results.histograms import Cutflow, Plane, Shares, Spectrum, Split
 from plotting.results.moments import FloatArray
 from rdf.graph.histogram_keys import SELECTIONS, HistogramKey, Kind, Selection
 
@@ -121,6 +121,17 @@ class Reader:
         values = histogram.values(flow=True)
         return Cutflow(
             tuple(labels[bin] for bin in sorted(labels)), tuple(float(values[bin]) for bin in sorted(labels))
+        )
+
+    def shares(self, key: str) -> Shares:
+        """Read a TH2 of the events that are not flagged and of those that are, in bins with labels."""
+        histogram = self._object(key)
+        labels = {label.member("@fUniqueID"): str(label) for label in histogram.axis("x").member("fLabels") or ()}
+        rest, flagged = np.asarray(histogram.values(), dtype=np.float64).T
+        return Shares(
+            labels=tuple(labels[bin] for bin in sorted(labels)),
+            events=tuple(float(rest[bin - 1] + flagged[bin - 1]) for bin in sorted(labels)),
+            flagged=tuple(float(flagged[bin - 1]) for bin in sorted(labels)),
         )
 
     @staticmethod

@@ -13,7 +13,7 @@ import numpy as np
 from plotting.results import record_tables as recorded
 from plotting.results.caption import Caption
 from plotting.results.checksums import check_results
-from plotting.results.histograms import Cutflow, Labelled, Plane, Spectrum, Split, Variation
+from plotting.results.histograms import Cutflow, Labelled, Plane, Shares, Spectrum, Split, Variation
 from plotting.results.moments import FloatArray, Moments
 from plotting.results.objects import OBJECTS_JSON, DisplayedEvent, read_displayed_events
 from plotting.results.records import check_files
@@ -27,7 +27,7 @@ from plotting.results.tables import (
     read_contributions,
     read_latent,
 )
-from rdf.graph.histogram_keys import CUTFLOW, LABELS, Direction, HistogramKey, Kind, Selection, variation
+from rdf.graph.histogram_keys import CUTFLOW, LABELS, RUNS, Direction, HistogramKey, Kind, Selection, variation
 
 T = TypeVar("T")
 
@@ -114,6 +114,7 @@ class Results:
         contributions: to the scores of the most anomalous events, by detector.
         latent: events in two dimensions, or None for a run that did not project them.
         displayed: the most anomalous events with their objects, where the sample has objects.
+        runs: events of each run; None in the results of versions that did not count them.
     """
 
     caption: Caption
@@ -135,6 +136,7 @@ class Results:
     contributions: Mapping[str, Contributions]
     latent: LatentSpace | None
     displayed: tuple[DisplayedEvent, ...]
+    runs: Shares | None = None
 
 
 def read_results(folder: Path) -> Results:
@@ -200,6 +202,7 @@ def _assemble(record: RunRecord, reader: Reader, folder: Path) -> Results:
         contributions=read_contributions(folder / ANOMALIES_CSV, tuple(detectors), tuple(features), _REMEDY),
         latent=read_latent(folder / LATENT_CSV, record.latent, _REMEDY),
         displayed=read_displayed_events(folder / OBJECTS_JSON, _REMEDY),
+        runs=reader.shares(RUNS.path) if RUNS.path in keys else None,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from plotting.errors import PlottingError, UnreadableResult
 from plotting.results.record_tables import (
+    MEANING,
     Agreement,
     Commit,
     Counts,
@@ -27,6 +28,7 @@ from plotting.results.record_tables import (
     Merged,
     Quantity,
     Reconstruction,
+    RecordedWarning,
     Sample,
     SampleHeader,
     ScoringDetector,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 RUN_JSON = "run.json"
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Number of the format; a file without one is of a version of the toolkit that had no number yet."""
 
 NEWER = "a newer version of the toolkit is needed"
@@ -76,7 +78,7 @@ class Origin(Table):
         machine: that the program ran on.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     command: str
     configuration: dict[str, Any]
     started: str
@@ -92,7 +94,7 @@ class Findings(Table):
     Attributes:
         training: of the detectors.
         threads: of an event loop.
-        warnings: what of the schema's feature set and selection does not hold for the sample, a sentence each.
+        warnings: what of the schema does not hold for the sample, and what is not sane.
         features: that the detectors learned from.
         ensemble: names of the detectors that vote.
         min_votes: that flag an event.
@@ -103,7 +105,7 @@ class Findings(Table):
 
     training: Training
     threads: int
-    warnings: tuple[str, ...]
+    warnings: tuple[RecordedWarning, ...]
     features: tuple[Quantity, ...]
     ensemble: tuple[str, ...]
     min_votes: int
@@ -138,6 +140,7 @@ class RunFindings(Findings):
         events_per_second: in the scoring loop; None where it took no time.
         loop_seconds: what the scoring loop did, summed over threads.
         compiled_by: name and version of the compiler.
+        meaning: what a flag means.
     """
 
     sample: Sample
@@ -161,6 +164,7 @@ class RunFindings(Findings):
     loop_seconds: dict[str, float]
     compiled_by: str
     cuts: dict[str, str] = field(default_factory=dict)
+    meaning: str = MEANING
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     SCORES = "scores"
     AGREEMENT = "agreement"
     CUTFLOW = "cutflow"
+    SHARES = "shares"
 
 
 class Selection(StrEnum):
@@ -130,6 +131,11 @@ VOTED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "votes")
 """Events by the number of detectors that flag them."""
 FLAGGED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "flagged")
 """Events that both of two detectors flag."""
+
+RUNS = HistogramKey(Kind.SHARES, Selection.ALL, "runs")
+"""Scored events of each run, all and flagged ones; a part of a sample has bins for its own runs."""
+BLOCKS = HistogramKey(Kind.SHARES, Selection.ALL, "luminosity_blocks")
+"""The same for groups of luminosity blocks, named by the first of each."""
 
 
 class CurveKind(StrEnum):

@@ -19,10 +19,12 @@ from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.graph.fields import ENSEMBLE, VOTES, Fields, cpp_fields
 from rdf.graph.histogram_keys import (
+    BLOCKS,
     CUTFLOW,
     FLAGGED,
     LABELS,
     NON_FINITE,
+    RUNS,
     SELECTIONS,
     VOTED,
     HistogramKey,
@@ -30,6 +32,7 @@ from rdf.graph.histogram_keys import (
     Selection,
 )
 from rdf.graph.selection import Cut, NonFinite, book_non_finite
+from rdf.graph.shares import Shares, added_shares, book_shares, share_histogram
 from rdf.graph.styles import score_title, style_histogram
 from rdf.provenance import Provenance
 from rdf.schema.features import Feature
@@ -58,16 +61,18 @@ class Histograms:
         filling: what the loop fills.
         booked: what the event loop has to run.
         non_finite: what the loop counts of all events.
+        shares: what it counts of the scored events of each run.
     """
 
     numbers: dict[str, int]
     filling: Any
     booked: Any
     non_finite: NonFinite
+    shares: Shares
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
-        return [self.booked, self.non_finite.booked]
+        return [self.booked, self.non_finite.booked, self.shares.booked]
 
     def filled(self) -> dict[str, Any]:
         """Return all histograms by their path, after the loop, with their remainders.
@@ -169,6 +174,7 @@ def book_histograms(
         booking.filling,
         booking.filling.book(selected, slots, bool(plan.variations), stopwatch or ROOT.nullptr),
         book_non_finite(read, plan.features, slots),
+        book_shares(selected, slots),
     )
 
 
@@ -253,6 +259,8 @@ def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str,
     filled[NON_FINITE.path] = _counts(NON_FINITE.name, title, not_finite, -0.5)
     passed = {cut.name: cut.events for cut in cuts}
     filled[CUTFLOW.path] = _counts(CUTFLOW.name, "Cutflow", passed, 0.0)
+    filled[RUNS.path] = share_histogram(RUNS, histograms.shares.runs())
+    filled[BLOCKS.path] = share_histogram(BLOCKS, histograms.shares.blocks())
     return filled
 
 
@@ -274,6 +282,9 @@ def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
     for path, histogram in total.items():
         key = HistogramKey.of_path(path)
         if key.remainder:
+            continue
+        if key.kind is Kind.SHARES:  # parts have different runs
+            total[path] = added_shares(key, histogram, more[path])
             continue
         entries = histogram.GetEntries() + more[path].GetEntries()
         if key.kind is Kind.CUTFLOW:  # filled bin by bin

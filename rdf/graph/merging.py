@@ -12,6 +12,7 @@ from rdf.code.library import compile_library
 from rdf.errors import UnreadableFile
 from rdf.graph import histograms
 from rdf.graph.events import TABLE
+from rdf.graph.histogram_keys import HistogramKey, Kind
 from rdf.provenance import SIMULATED, Provenance
 
 Progress = Callable[[int, int], None]
@@ -71,6 +72,8 @@ def _check_same_axes(file: Path, found: dict[str, Any], first: Path, expected: d
         lacking, other = (file, first) if path in expected else (first, file)
         raise UnreadableFile(f"{lacking} has no histogram {path!r}, {other} has; add up parts of one run only")
     for path, histogram in found.items():
+        if HistogramKey.of_path(path).kind is Kind.SHARES:  # whose bins are the runs of the part
+            continue
         if _axes(histogram) != _axes(expected[path]):
             raise UnreadableFile(
                 f"{file}: histogram {path!r} has other axes than in {first}; add up parts of one run only"

@@ -94,7 +94,7 @@ def _style_spectrum(key: HistogramKey, histogram: Any) -> None:
 
 
 def _style_plane(key: HistogramKey, histogram: Any) -> None:
-    histogram.SetOption("COLZ TEXT" if key.kind == Kind.AGREEMENT else "COLZ")
+    histogram.SetOption("COLZ TEXT" if key.kind in (Kind.AGREEMENT, Kind.SHARES) else "COLZ")
     histogram.SetMarkerSize(_TEXT_SIZE)
     histogram.SetStats(False)
 

@@ -21,6 +21,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import scipy.linalg
+import scipy.stats
 import uproot
 from sklearn.covariance import EllipticEnvelope
 from sklearn.decomposition import PCA
@@ -28,6 +29,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
+from plotting.results.record_tables import MEANING
 from tests.conftest import cache_apart
 from tests.models.trained import write_table
 
@@ -245,6 +247,27 @@ def test_ranks_are_those_among_the_training_scores(two_threads: Finished, by_sci
         np.testing.assert_allclose(events[f"rank_{name}"], less_anomalous, atol=1 / 4096, err_msg=name)
 
 
+def test_what_is_not_sane_is_said_by_run_json_and_console(two_threads: Finished) -> None:
+    """The runs of this sample do not differ; the score grows with the masses."""
+    events, record = two_threads.events(), two_threads.record()
+    assert [warning["kind"] for warning in record["warnings"]] == ["sculpting", "sculpting"]
+    assert [warning["sentence"].split()[3].rstrip(":") for warning in record["warnings"]] == ["MR", "dijet_mass"]
+    lines = [line.split(None, 1) for line in two_threads.stdout.splitlines()]
+    assert [line[1].strip() for line in lines if line[0] == "warning"] == [w["sentence"] for w in record["warnings"]]
+    assert record["meaning"] == MEANING
+    with uproot.open(two_threads.folder / "histograms.root") as file:
+        for name, numbers in (("runs", events["run"]), ("luminosity_blocks", events["luminosityBlock"] // 100 * 100)):
+            found = file[f"shares/{name}"]
+            assert [int(label) for label in found.axis("x").labels()] == np.unique(numbers).tolist()
+            expected = [
+                [np.count_nonzero((numbers == number) & (events["flag_ensemble"] == flag)) for flag in (False, True)]
+                for number in np.unique(numbers)
+            ]
+            np.testing.assert_array_equal(found.values(), expected)
+    flagged = [[row[1], row[0]] for row in expected]  # the last: of groups of blocks
+    assert scipy.stats.chi2_contingency(flagged).pvalue > 0.01
+
+
 def test_no_feature_is_all_of_the_envelopes_reasons(two_threads: Finished, inputs: np.ndarray) -> None:
     """HT is pt1 + pt2 in most events: the score goes by the others too, and has no twelve digits."""
     scores = two_threads.events()["score_elliptic_envelope"]
@@ -414,7 +437,7 @@ def test_run_json_tells_all(two_threads: Finished) -> None:
     }
     (history,) = record["history"]["autoencoder"]
     best = int(np.argmin(history["validation"]))
-    assert len(history["training"]) == len(history["validation"]) == min(best + 4, 50)  # patience of three epochs
+    assert len(history["training"]) == len(history["validation"]) == min(best + 4, 20)  # patience of three epochs
     assert set(record["timings"]) >= {"import", "jit", "snapshot", "training", "compile", "scoring_loop", "total"}
     assert all(seconds > 0 for seconds in record["timings"].values())
     assert list(record["loop_seconds"]) == ["writing", "read", "columns", "histograms", *DETECTORS]

@@ -294,37 +294,6 @@ def test_mean_ranks_by_counting(made_up: npt.NDArray[np.float32]) -> None:
     np.testing.assert_allclose(mean_ranks(X, numbers, trained), np.mean(ranks, axis=0), atol=1e-6)
 
 
-def test_a_detector_that_abstains_in_a_fold_has_no_vote_beside_others(
-    tmp_path: Path, made_up: npt.NDArray[np.float32]
-) -> None:
-    X, noise = made_up.copy(), np.random.default_rng(1).normal(size=3000)
-    # In odd events HT is 3 MR within 0.3 %, and the envelope that scores the even ones learns from these.
-    X[:, 2] = 3 * X[:, 0] * (1 + np.where(np.arange(3000) % 2, 0.003, 0.1) * noise)
-    events, recipe = without_labels(list(FEATURES), X), replace(RECIPE, folds=2)
-
-    def models_of(*detectors: str) -> ModelFolder:
-        trained, _ = train(events, detectors, recipe, lambda *_: None)
-        training = trained_on(len(X)).model_copy(update={"folds": 2})
-        observables = np.zeros((len(X), 1), dtype=np.float32)
-        return write_model_folder(
-            tmp_path,
-            trained,
-            events,
-            observables,
-            COLUMNS_OF_A_RUN,
-            training_recipe=recipe,
-            training=training,
-            versions={},
-        )
-
-    models = models_of("isolation_forest", "one_class_svm", "elliptic_envelope")
-    assert (models.ensemble, models.min_votes) == (["isolation_forest", "one_class_svm"], 1)
-    (note,) = models.detectors["elliptic_envelope"].notes
-    assert note.startswith("no vote beside other detectors: one combination of MR, HT ")
-    alone = models_of("elliptic_envelope")
-    assert (alone.ensemble, alone.min_votes) == (["elliptic_envelope"], 1)
-
-
 def test_mean_ranks_are_by_the_network_that_has_not_seen_the_event(made_up: npt.NDArray[np.float32]) -> None:
     X, numbers = made_up[:400], np.arange(1000, 1400, dtype=np.uint64)
     trained, _ = train(labelled(X), ["isolation_forest"], replace(RECIPE, folds=2), lambda *_: None)

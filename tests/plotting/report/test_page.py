@@ -16,6 +16,7 @@ import pytest
 
 from plotting.errors import MissingResult, PageFolderError, UnreadableResult
 from plotting.report.page import write_report
+from plotting.results.record_tables import MEANING
 from tests.plotting.report.parsed import Page
 from tests.plotting.report.written import DETECTORS, FEATURES, make_record, write_run, write_top_events
 
@@ -225,10 +226,16 @@ def test_objects_of_every_sample(tmp_path: Path, objects: dict[str, Any], shown:
 
 def test_warnings_of_the_run_stand_before_its_results(tmp_path: Path) -> None:
     said = ["feature set razor is used without Rsq: <b>the sample</b> does not have what it is made of"]
-    page = Page(write_report(write_run(tmp_path / "run", make_record() | {"warnings": said}, ())).path)
+    page = Page(
+        write_report(
+            write_run(tmp_path / "run", make_record() | {"warnings": [{"kind": "schema", "sentence": said[0]}]}, ())
+        ).path
+    )
     summary = page.parts["summary"]
     assert f"Warning: {said[0]}" in summary
     assert summary.index("Warning:") < summary.index("Events read")
+    assert f"What a flag means. {MEANING}" in summary
+    assert summary.index("What a flag means.") < summary.index("Events read")
     assert (
         "Warning"
         not in Page(write_report(write_run(tmp_path / "none", make_record() | {"warnings": []}, ())).path).text
@@ -243,8 +250,8 @@ def test_warnings_of_the_run_stand_before_its_results(tmp_path: Path) -> None:
             "has no number of a format: an earlier version .* wrote it; repeat the run",
         ),
         (
-            lambda record: record.update(format=2),
-            "is of format 2, .* reads format 1; a newer version .* is needed",
+            lambda record: record.update(format=3),
+            "is of format 3, .* reads format 2; a newer version .* is needed",
         ),
         (lambda record: record.pop("counts"), "has no 'counts', so no run of this version left it; repeat the run"),
     ],

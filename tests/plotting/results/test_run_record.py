@@ -55,7 +55,7 @@ def test_what_is_written_is_read_back(record: AnyRecord) -> None:
     assert parse_record(text.encode()) == record
     table = json.loads(text)
     assert next(iter(table)) == "format"
-    assert table["format"] == 1
+    assert table["format"] == 2
     # What a key has no value for is null, but for what only a stand-in has.
     assert table["commit"] == (None if record.commit is None else {"hash": "0123456789abcdef", "clean": False})
     assert ("stands_in_for" in table["sample"]) == (record.sample is STAND_IN)
@@ -72,16 +72,16 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
         "has no number of a format: an earlier version of the toolkit wrote it; run again",
     ),
     (
-        lambda table: table.update(format=2),
-        "is of format 2, where this version of the toolkit reads format 1; a newer version of the toolkit is needed",
+        lambda table: table.update(format=3),
+        "is of format 3, where this version of the toolkit reads format 2; a newer version of the toolkit is needed",
     ),
     (
         lambda table: table.update(format="1"),
-        "is of format '1', where this version of the toolkit reads format 1; run again",
+        "is of format '1', where this version of the toolkit reads format 2; run again",
     ),
     (
         lambda table: table.update(format=0),
-        "is of format 0, where this version of the toolkit reads format 1; run again",
+        "is of format 0, where this version of the toolkit reads format 2; run again",
     ),
     (lambda table: table.pop("threads"), "has no 'threads', so no run of this version left it; run again"),
     (lambda table: table["sample"].pop("title"), "has no 'sample.title', so no run of this version left it; run again"),

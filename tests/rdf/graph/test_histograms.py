@@ -299,5 +299,5 @@ def test_the_file_opens_in_root_with_its_directories(scored: Any) -> None:
     with ROOT.TFile.Open(str(path)) as file:
         assert not file.TestBit(ROOT.TFile.kRecovered)
         directories = {key.GetName() for key in file.GetListOfKeys() if key.GetClassName() == "TDirectoryFile"}
-        assert directories == {"cutflow", "features", "planes", "moments", "scores", "agreement"}
+        assert directories == {"cutflow", "features", "planes", "moments", "scores", "agreement", "shares"}
         assert file.Get("features/normal/MR").GetEntries() + file.Get("features/anomalous/MR").GetEntries() == 1990
