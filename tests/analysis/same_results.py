@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ def assert_same_results(found: Path, expected: Path, at_least: int) -> None:
                     getattr(one[key], of_bins)(flow=True), getattr(other[key], of_bins)(flow=True), err_msg=key
                 )
     assert (found / "anomalies.csv").read_bytes() == (expected / "anomalies.csv").read_bytes()
+    warnings = [json.loads((folder / "run.json").read_text())["warnings"] for folder in (found, expected)]
+    assert warnings[0] == warnings[1]
     for name in ("objects.json", "pick.txt"):
         files = [folder / name for folder in (found, expected)]
         assert len({path.read_bytes() if path.exists() else None for path in files}) == 1
