@@ -225,7 +225,7 @@ def test_without_its_list_a_sample_is_called_uncertified_everywhere(
     record = json.loads((results / "run.json").read_text())
     assert record["sample"]["uncertified"] is True
     assert "certified" not in record["sample"]
-    assert any(each.startswith(warning) for each in record["warnings"])
+    assert any(each["sentence"].startswith(warning) for each in record["warnings"])
     assert [cut["name"] for cut in record["cutflow"]][:3] == ["all", "filters", "triggers"]
     assert "jets (UNCERTIFIED)" in (results / "anomalies.csv").read_text()
     for name in ("events.root", "histograms.root"):
@@ -261,7 +261,7 @@ def test_noise_filters_that_a_file_lacks_are_told(
 ) -> None:
     lacking = "no noise filter Flag_globalSuperTightHalo2016Filter, Flag_BadPFMuonFilter, Flag_BadPFMuonDzFilter: the"
     record = json.loads((selected / "run.json").read_text())
-    assert any(warning.startswith(lacking) for warning in record["warnings"])
+    assert any(warning["sentence"].startswith(lacking) for warning in record["warnings"])
     assert record["cuts"]["filters"].split(" && ") == [
         *("Flag_goodVertices", "Flag_HBHENoiseFilter", "Flag_HBHENoiseIsoFilter"),
         *("Flag_EcalDeadCellTriggerPrimitiveFilter", "Flag_eeBadScFilter"),

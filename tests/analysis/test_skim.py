@@ -213,7 +213,9 @@ def test_models_of_one_schema_score_a_sample_of_another(
     path = opendata / "atlas2025" / "ODEO_FEB2025_v0_exactly4lep_data15_periodD.exactly4lep.root"
     results = start(path, tmp_path / "run", schema="atlas2025", models=str(atlas / "models"), skim=True)
     warning = "the models were trained on the schema atlas2020, the sample has the schema atlas2025: "
-    assert any(said.startswith(warning) for said in json.loads((results / "run.json").read_text())["warnings"])
+    assert any(
+        said["sentence"].startswith(warning) for said in json.loads((results / "run.json").read_text())["warnings"]
+    )
     assert f"warning: {warning}" in " ".join(capsys.readouterr().err.split())
     events, models = scored_events(results), load_models(atlas / "models")
     with uproot.open(path) as file:
