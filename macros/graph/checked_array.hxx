@@ -265,7 +265,7 @@ const Value &view(const Value &value)
 template <typename T>
 RVec<T> view(const ::ROOT::RVec<T> &values)
 {
-   return {values.data(), values.size()};
+   return RVec<T>(values.data(), values.size()); // in braces they would be two values of an array of truth values
 }
 template <typename T>
 RVec<T> view(const std::vector<T> &values)

@@ -89,3 +89,21 @@ def test_a_view_is_no_copy_and_what_is_kept_of_it_is_one() -> None:
     kept = ROOT.checked.RVec["float"](view)
     values[0] = 7
     assert (view[0], view.plain()[0], kept[0]) == (7, 7, 1)
+
+
+def test_truth_values_of_a_column_are_seen_as_they_are() -> None:
+    """A view of an array of bool is no array of its address and its size."""
+    declare(
+        """
+        double count_true(const ROOT::RVec<bool> &flags) {
+           const auto seen = checked::view(flags);
+           double number = 0;
+           for (std::size_t i = 0; i < seen.size(); ++i)
+              number += seen[i];
+           return 100 * seen.size() + number;
+        }""",
+        "test of truth values",
+    )
+    assert ROOT.count_true(ROOT.RVec["bool"]([True, False, False, True, True])) == 503
+    assert ROOT.count_true(ROOT.RVec["bool"]([False])) == 100
+    assert ROOT.count_true(ROOT.RVec["bool"]()) == 0
