@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from analysis.errors import near_names
 from models.detectors.registry import known_detectors, settings_class
@@ -15,7 +25,7 @@ from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.faults import first_fault
 from rdf.printable import shortened
-from rdf.schema.tables import Cuts, Definitions, Name, Selection
+from rdf.schema.tables import Cuts, Definitions, Name, Overlaps, Selection
 from rdf.schema.triggers import Trigger
 from rdf.schema.variations import VARIATIONS
 from rdf.yaml_tables import TableError, parse_table
@@ -24,6 +34,9 @@ TRAIN_EVENTS = 100_000
 """Events that detectors are trained on, unless configured otherwise; more of them change little but the time."""
 
 TRAIN_ON_HELP = "what detectors that need no labels learn from, where there are labels: "
+
+NONE = "none"
+"""What stands for no selection of objects, and for no removal of overlaps."""
 
 ThresholdRules = dict[str, ThresholdRule]
 """Name of a detector -> how its threshold follows from the training scores."""
@@ -54,8 +67,14 @@ class AnalysisConfiguration(BaseModel):
     define: Definitions = Field(
         default_factory=dict, description="columns of your own, {name: C++ expression over canonical columns}"
     )
-    objects: Selection = Field(
-        default_factory=dict, description="which objects count, {jet: {pt: 30, eta: 2.4}} (default: the schema's)"
+    objects: Selection | None = Field(
+        default_factory=dict,
+        description="which objects count, {jet: {pt: 30, eta: 2.4}} (default: the schema's), or none: all in the file",
+    )
+    overlap: Overlaps | None = Field(
+        None,
+        description="objects that are dropped near others, [{drop: jet, near: lepton, within: 0.4}] (default: the "
+        "schema's, unless objects is none), or none",
     )
     select: Cuts = Field(
         default_factory=dict,
@@ -130,10 +149,27 @@ class AnalysisConfiguration(BaseModel):
             raise ValueError("name a feature set, or one feature or more, each once")
         return value
 
-    @field_validator("define", "objects", "select", mode="before")
+    @field_validator("define", "select", mode="before")
     @classmethod
     def _read_table(cls, value: Any) -> Any:
         return _as_table(value) if isinstance(value, str) else value
+
+    @field_validator("objects", mode="before")
+    @classmethod
+    def _read_objects(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("nothing; name kinds of objects, or write none for all in the file")
+        return None if value == NONE else _as_table(value) if isinstance(value, str) else value
+
+    @field_serializer("objects", mode="wrap")
+    def _write_objects(self, value: Selection | None, write: SerializerFunctionWrapHandler) -> Any:
+        return NONE if value is None else write(value)
+
+    @field_validator("overlap", mode="before")
+    @classmethod
+    def _read_overlap(cls, value: Any) -> Any:
+        form = "[{drop: jet, near: lepton, within: 0.4}, ...]"
+        return () if value == NONE else _as_table(value, form) if isinstance(value, str) else value
 
     @field_validator("triggers", "filters", mode="before")
     @classmethod
@@ -364,13 +400,13 @@ class WatchConfiguration(AnalysisConfiguration):
         return self
 
 
-def _as_table(text: str) -> Any:
-    """Read a table from the command line, which is written as in the YAML file."""
-    wrong = f"{shortened(text)!r} is not of the form {{name: value, ...}}"
+def _as_table(text: str, form: str = "{name: value, ...}") -> Any:
+    """Read a table, or a list, from the command line, which is written as in the YAML file."""
+    wrong = f"{shortened(text)!r} is not of the form {form}"
     try:
         table = parse_table(text)
     except TableError as error:
         raise ValueError(f"{wrong} ({error.problem}); put an expression in quotes") from error
-    if not isinstance(table, dict):
+    if not isinstance(table, list if form.startswith("[") else dict):
         raise ValueError(wrong)
     return table

@@ -42,6 +42,7 @@ _METAVARS |= {
     "features": "SET|A,B",
     "define": "TABLE",
     "objects": "TABLE",
+    "overlap": "LIST",
     "select": "TABLE",
     "triggers": "A,B",
     "filters": "A,B",

@@ -104,6 +104,7 @@ class Columns(Table):
         schema_sha256: of what that schema's quantities are.
         define: columns of the user's own, as configured.
         objects: which objects counted, by kind.
+        overlap: which of these were dropped near others, step by step; models of earlier versions have none.
         select: cuts that events had to pass, in order, by name; models of earlier versions have none.
         features: in the order of the networks' inputs.
         observables: columns that are recorded and drawn beside them.
@@ -114,6 +115,7 @@ class Columns(Table):
     schema_sha256: str
     define: dict[str, dict[str, Any]]
     objects: dict[str, dict[str, Any]]
+    overlap: list[dict[str, Any]] = Field(default_factory=list)
     select: dict[str, str] = Field(default_factory=dict)
     features: list[str]
     observables: list[str]

@@ -47,6 +47,7 @@ def _compared(record: RunRecord) -> dict[str, tuple[str, Any]]:
         "observables": (other_columns, record.observables),
         "left_out": (other_columns, record.left_out),
         "objects": (other_columns, record.objects),
+        "overlap": (other_columns, record.overlap),
         "define": (other_columns, record.define),
         "cuts": ("was selected otherwise", record.cuts),
         "ensemble": (otherwise, record.ensemble),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from rdf.faults import first_fault
 from rdf.schema.expressions import outside_grammar
 from rdf.schema.model import Schema, load_schema
 from rdf.schema.other_schema import OtherSchema
-from rdf.schema.tables import Available, Cuts, Definitions, Selection
+from rdf.schema.tables import Available, Cuts, Definitions, Overlaps, Selection
 
 OF_TRAINING = (
-    *("features", "define", "objects", "select", "train_events", "train_on", "folds"),
+    *("features", "define", "objects", "overlap", "select", "train_events", "train_on", "folds"),
     *("threshold", "autoencoder", "settings"),
 )
 """Keys that models bring with them."""
@@ -126,11 +126,13 @@ class Expressions:
         define: columns that are defined.
         objects: which objects count, by kind.
         select: cuts on events, by name.
+        overlap: which of these objects are dropped near others.
     """
 
     define: Definitions
     objects: Selection
     select: Cuts
+    overlap: Overlaps
 
 
 def expressions_of(models: ModelFolder, configuration: AnalysisConfiguration) -> Expressions:
@@ -139,10 +141,11 @@ def expressions_of(models: ModelFolder, configuration: AnalysisConfiguration) ->
         _checked(Definitions, "define", models.define, configuration),
         _checked(Selection, "objects", models.objects, configuration),
         _checked(Cuts, "select", models.select, configuration),
+        _checked(Overlaps, "overlap", models.overlap, configuration),
     )
 
 
-def _checked(kind: Any, key: str, table: Mapping[str, Any], configuration: AnalysisConfiguration) -> Any:
+def _checked(kind: Any, key: str, table: Any, configuration: AnalysisConfiguration) -> Any:
     """Return what a key of models.json says, which has to be of a kind."""
     try:
         return TypeAdapter(kind).validate_python(table)

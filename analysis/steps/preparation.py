@@ -165,7 +165,9 @@ def _settle(request: _Request, source: Source) -> _Settled:
     said, warnings = _expressions(request, source)
     cuts, told = _cuts(request, source, said.select)
     warnings += told
-    columns = physics_columns(schema, source.available, said.objects, said.define, configuration.vary, cuts)
+    columns = physics_columns(
+        schema, source.available, said.objects, said.define, configuration.vary, cuts, overlap=said.overlap
+    )
     wanted = tuple(models.features) if models else configuration.features
     if wanted is None and request.data.features:
         schema = schema.model_copy(update={"features": (request.data.features, *schema.features)})
@@ -175,7 +177,8 @@ def _settle(request: _Request, source: Source) -> _Settled:
         recipe, left_out = _available(models, columns, _not_alike(request, source))
         if models.schema_name != schema.name:
             objects = {kind: which.model_dump() for kind, which in said.objects.items()}
-            recipe = recipe.model_copy(update={"objects": objects})
+            overlap = [step.model_dump() for step in said.overlap]
+            recipe = recipe.model_copy(update={"objects": objects, "overlap": overlap})
         choice = replace(choice, left_out=left_out)
         if left_out:
             warnings.append(f"not recorded: {', '.join(left_out)}; the sample does not have what they are made of")
@@ -186,6 +189,7 @@ def _settle(request: _Request, source: Source) -> _Settled:
             schema_sha256=schema.meaning(),
             define={name: definition.model_dump() for name, definition in said.define.items()},
             objects={kind: which.model_dump() for kind, which in said.objects.items()},
+            overlap=[step.model_dump() for step in said.overlap],
             select=said.select,
             features=list(choice.chosen.features),
             observables=list(choice.chosen.observables),
@@ -209,13 +213,18 @@ def _settle(request: _Request, source: Source) -> _Settled:
 
 def _expressions(request: _Request, source: Source) -> tuple[Expressions, list[str]]:
     """Return definitions, objects and cuts that count, and warnings about conditions that are dropped."""
-    from rdf.schema.object_selection import check_conditions, dropped_conditions, effective_selection
+    from rdf.schema.object_selection import (
+        check_conditions,
+        dropped_conditions,
+        effective_overlap,
+        effective_selection,
+    )
 
     configuration, schema = request.configuration, request.schema
     if (models := request.models) and models.schema_name != schema.name:
         other = other_schema(models, schema, source.available, configuration)
         check_other(other, models, configuration)
-        said = replace(expressions_of(models, configuration), objects=other.selection())
+        said = replace(expressions_of(models, configuration), objects=other.selection(), overlap=other.overlap())
         return said, [carried_over(other, models), *_without_conditions(other.dropped(), schema)]
     if models:
         # Whether the file has all columns of the schema is said elsewhere.
@@ -227,7 +236,8 @@ def _expressions(request: _Request, source: Source) -> tuple[Expressions, list[s
     dropped = dropped_conditions(schema, source.available, configuration.objects)
     warnings = _without_conditions(dropped, schema)
     objects = effective_selection(schema, source.available, configuration.objects)
-    return Expressions(configuration.define, objects, configuration.select), warnings
+    overlap = effective_overlap(schema, source.available, configuration.objects, configuration.overlap)
+    return Expressions(configuration.define, objects, configuration.select, overlap), warnings
 
 
 def _without_conditions(dropped: Mapping[str, tuple[str, str]], schema: Schema) -> list[str]:

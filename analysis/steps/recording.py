@@ -85,6 +85,7 @@ def run_findings(
         left_out=sample.left_out,
         warnings=(*schema_warnings(sample.warnings), *sane),
         objects=recipe.objects,
+        overlap=tuple(recipe.overlap),
         define=recipe.define,
         cutflow=cutflow,
         cuts=dict(graph.cuts),

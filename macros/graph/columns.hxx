@@ -7,9 +7,12 @@
 #include "physics/certified_runs.hxx"
 #include "physics/dilepton.hxx"
 #include "physics/event_shape.hxx"
+#include "physics/four_leptons.hxx"
 #include "physics/identifiers.hxx"
+#include "physics/leading.hxx"
 #include "physics/met.hxx"
 #include "physics/objects.hxx"
+#include "physics/overlaps.hxx"
 #include "physics/razor.hxx"
 #include "graph/recorded.hxx"
 

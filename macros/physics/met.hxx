@@ -1,7 +1,7 @@
 // Missing transverse momentum against what is visible. GeV and radians. Ratios are not finite where the denominator is 0.
 #pragma once
 
-#include "physics/dilepton.hxx"
+#include "physics/leading.hxx"
 #include "physics/objects.hxx"
 
 #include <cmath>
@@ -40,10 +40,16 @@ inline double compute_delta_phi_met_jet(double met_phi, const objects::Momenta &
    return jets.empty() ? objects::kNaN : objects::delta_phi(met_phi, jets[0].Phi());
 }
 
+// |Delta phi| of MET and the lepton of highest pT, 0 to pi; NaN without a lepton.
+inline double compute_delta_phi_met_lepton(double met_phi, const objects::Momenta &leptons)
+{
+   return leptons.empty() ? objects::kNaN : objects::delta_phi(met_phi, leptons[0].Phi());
+}
+
 // |Delta phi| of MET and the two leptons of highest pT together, 0 to pi; NaN with fewer than two.
 inline double compute_delta_phi_met_ll(double met_phi, const objects::Momenta &leptons)
 {
-   return objects::delta_phi(met_phi, dilepton::pair(leptons).Phi());
+   return objects::delta_phi(met_phi, leading::pair(leptons).Phi());
 }
 
 struct Missing {

@@ -303,6 +303,12 @@ inline Mask where_flavour(const ROOT::RVec<int> &flavours, int flavour, const Ma
    return flavours != flavour || mask;
 }
 
+// Number of objects with a mark that is not 0; one whose mark is NaN has none.
+inline int count_marked(const Reals &marks)
+{
+   return static_cast<int>(std::count_if(marks.begin(), marks.end(), [](double mark) { return std::abs(mark) > 0; }));
+}
+
 // Number of objects of a flavour: 11 for electrons, 13 for muons.
 inline int count_flavour(const ROOT::RVec<int> &flavours, int flavour)
 {

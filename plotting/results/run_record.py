@@ -128,6 +128,7 @@ class RunFindings(Findings):
         observables: columns that are recorded beside the features.
         left_out: columns of the feature set that the sample does not have.
         objects: which objects counted, by kind.
+        overlap: which of these were dropped near others, step by step; None in records of earlier versions.
         define: columns of the user's own, as configured.
         cutflow: the selection.
         cuts: name of each cut on events by columns -> its expression.
@@ -165,6 +166,7 @@ class RunFindings(Findings):
     compiled_by: str
     cuts: dict[str, str] = field(default_factory=dict)
     meaning: str = MEANING
+    overlap: tuple[dict[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

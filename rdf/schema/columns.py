@@ -7,14 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rdf.errors import SchemaError
 from rdf.schema.model import Schema
 from rdf.schema.names import names_in, rename
 from rdf.schema.physics import FLAVOURS, INTERMEDIATE, PHYSICS
-from rdf.schema.quantities import CANONICAL, ID_QUANTITIES, IDENTITY, INTEGERS, REALS, SOURCE_ROW, UNITS
-from rdf.schema.tables import Available, Definition, Objects, Quantity
+from rdf.schema.quantities import (
+    CANONICAL,
+    EXTRAS,
+    ID_QUANTITIES,
+    IDENTITY,
+    INTEGERS,
+    MASSLESS,
+    OBJECTS,
+    REALS,
+    SOURCE_ROW,
+    UNITS,
+)
+from rdf.schema.tables import Available, Definition, Objects, Overlap, Quantity
 from rdf.schema.variations import VARIATIONS
 
 STATED, DEFINED = "stated_", "defined_"
@@ -29,7 +40,7 @@ _IDENTIFIERS: Mapping[str, str] = {
 }
 
 RESERVED = re.compile(
-    rf"(source|scaled|joined|aliased|unrounded|score|rank|flag|part|recorded|columns)_.*|({STATED}|{DEFINED}).*|.*_order|votes|fold"
+    rf"(source|scaled|joined|apart|aliased|unrounded|score|rank|flag|part|recorded|columns)_.*|({STATED}|{DEFINED}).*|.*_order|votes|fold"
 )
 """Names of intermediate columns, which no definition may take."""
 
@@ -47,6 +58,8 @@ def physics_columns(
     definitions: Mapping[str, Definition],
     varied: Collection[str] = (),
     cuts: Mapping[str, str] | None = None,
+    *,
+    overlap: Sequence[Overlap] = (),
 ) -> dict[str, str]:
     """Return every column that a sample can have, with the expression that gives it, each after what it is made of.
 
@@ -57,6 +70,7 @@ def physics_columns(
         definitions: the user's own columns.
         varied: names of the variations.
         cuts: name of a cut on events -> its expression; its column is `cut_column(name)`.
+        overlap: which of the objects that count are dropped near others.
 
     Raises:
         SchemaError: a definition has the name of something else, or an expression is made of what not all files have.
@@ -70,11 +84,11 @@ def physics_columns(
             )
     scales = {name: VARIATIONS[name].column for name in varied}
     columns = _source_columns(schema, available)
-    groups = {kind: _group(columns, kind, selection, scales) for kind in ("jet", "electron", "muon", "lepton")}
-    leptons = groups["lepton"] or _joined(columns, groups["electron"], groups["muon"])
-    for kind, group in (("jet", groups["jet"]), ("lepton", leptons)):
-        if group:
-            columns |= _selected(kind, group)
+    groups = {kind: _group(columns, kind, selection, scales) for kind in OBJECTS}
+    groups["lepton"] = groups["lepton"] or _joined(columns, groups["electron"], groups["muon"])
+    found = {kind: group for kind, group in groups.items() if group and kind not in FLAVOURS}
+    for kind, group in _apart(columns, found, overlap).items():
+        columns |= _selected(kind, group)
     columns |= _met(columns, groups["jet"], scales) | _megajets(columns, scales)
     for name, expressions in PHYSICS.items():
         for expression in expressions:
@@ -192,25 +206,28 @@ def _group(
         columns[f"{source}_eta"] = f"objects::compute_eta({source}_pt, {source}_pz)"
         columns[f"{source}_phi"] = f"objects::compute_phi({source}_px, {source}_py)"
     if "mass" not in has:
-        columns[f"{source}_mass"] = f"objects::compute_mass({source}_energy, {source}_pt, {source}_eta)"
+        massless, made = f"objects::Reals({source}_pt.size(), 0.)", f"{source}_energy, {source}_pt, {source}_eta"
+        columns[f"{source}_mass"] = massless if kind in MASSLESS else f"objects::compute_mass({made})"
     attributes = {attribute: f"{source}_{attribute}" for attribute in ("pt", "eta", "phi", "mass")}
-    if scale := scales.get("jes" if kind == "jet" else "lepton"):
+    if scale := scales.get(_SCALED_BY.get(kind, "")):
         for attribute in ("pt", "mass"):
             columns[f"scaled_{kind}_{attribute}"] = f"{source}_{attribute} * {scale}"
             attributes[attribute] = f"scaled_{kind}_{attribute}"
-    attributes |= {
-        attribute: f"{source}_{attribute}" for attribute in ("btag", "charge", "flavour") if attribute in has
-    }
+    attributes |= {attribute: f"{source}_{attribute}" for attribute in EXTRAS[kind] if attribute in has}
+    passes = _mask(columns, attributes, kind, selection.get(kind))
     if kind == "lepton":
         masks = {f: _mask(columns, attributes, f, selection.get(f)) for f in FLAVOURS}
-        passes = " && ".join(
+        of_flavours = (
             f"objects::where_flavour({attributes['flavour']}, {FLAVOURS[f]}, {mask})"
             for f, mask in masks.items()
             if mask
         )
-    else:
-        passes = _mask(columns, attributes, kind, selection.get(kind))
+        passes = " && ".join(filter(None, (passes, *of_flavours)))
     return _Group(attributes, passes or f"objects::Mask({attributes['pt']}.size(), 1)")
+
+
+_SCALED_BY: Mapping[str, str] = {"jet": "jes", **dict.fromkeys((*FLAVOURS, "lepton"), "lepton")}
+"""Kind of object -> the variation that scales it."""
 
 
 def _mask(columns: dict[str, str], attributes: Mapping[str, str], kind: str, wanted: Objects | None) -> str:
@@ -245,6 +262,34 @@ def _joined(columns: dict[str, str], electrons: _Group | None, muons: _Group | N
 
 def _concatenated(expressions: Sequence[str]) -> str:
     return expressions[0] if len(expressions) == 1 else f"objects::concatenate({', '.join(expressions)})"
+
+
+def _apart(columns: dict[str, str], groups: Mapping[str, _Group], overlap: Sequence[Overlap]) -> dict[str, _Group]:
+    """Add a column for each step of the removal of overlaps, with what it leaves, and return what all of them leave."""
+    left = dict(groups)
+    for i, step in enumerate(overlap):
+        of_lepton = {"lepton", *FLAVOURS}
+        kind, other = ("lepton" if name in of_lepton else name for name in (step.drop, step.near))
+        if kind not in left or other not in left:
+            continue
+        group, near = left[kind], left[other]
+        dropped, staying = _of_kind(group, step.drop), _of_kind(near, step.near)
+        pt, eta, phi = (group.attributes[name] for name in ("pt", "eta", "phi"))
+        if step.drop == step.near:
+            removed = f"overlaps::find_softer({dropped}, {pt}, {eta}, {phi}, {step.within!r})"
+        else:
+            place = f"{near.attributes['eta']}, {near.attributes['phi']}"
+            removed = f"overlaps::find_near({dropped}, {eta}, {phi}, {staying}, {place}, {step.within!r})"
+        columns[f"apart_{i}"] = f"({group.passes}) && !{removed}"
+        left[kind] = replace(group, passes=f"apart_{i}")
+    return left
+
+
+def _of_kind(group: _Group, kind: str) -> str:
+    """Return the expression for the mask of the objects of a group that count and are of a kind."""
+    if kind in FLAVOURS:
+        return f"(({group.passes}) && {group.attributes['flavour']} == {FLAVOURS[kind]})"
+    return f"({group.passes})"
 
 
 def _selected(kind: str, group: _Group) -> dict[str, str]:

@@ -29,16 +29,30 @@ from rdf.faults import first_fault
 from rdf.printable import shortened
 from rdf.schema.names import RESERVED, names_in
 from rdf.schema.physics import INTERMEDIATE, NOT_NUMBERS, PHYSICS
-from rdf.schema.quantities import CANONICAL, COORDINATES, EXTRAS, IDENTITY, MASSES, OBJECTS, SOURCE_ROW, STORED
+from rdf.schema.quantities import (
+    BESIDE,
+    CANONICAL,
+    COORDINATES,
+    EXTRAS,
+    IDENTITY,
+    MASSES,
+    MASSLESS,
+    OBJECTS,
+    OPTIONAL_EXTRAS,
+    SOURCE_ROW,
+    STORED,
+)
 from rdf.schema.tables import (
     Available,
     ColumnType,
+    DefaultObjects,
     Definition,
     Definitions,
     FeatureSet,
+    Kind,
     Name,
+    Overlaps,
     Quantity,
-    Selection,
     Table,
 )
 from rdf.yaml_tables import TableError, read_table
@@ -70,8 +84,9 @@ def _names_made_of(quantities: Collection[str]) -> set[str]:
     if kinds & {"electron", "muon"}:
         kinds.add("lepton")
     made = {*IDENTITY, *(f"stored_{name}" for name in STORED if name in quantities)}
-    made |= {name for name in CANONICAL if name.partition("_")[0] in kinds & {*OBJECTS}}
-    made |= {f"{kind}s" for kind in ("jet", "lepton") if kind in kinds}
+    optional = {f"{kind}_{extra}" for kind in OBJECTS for extra in OPTIONAL_EXTRAS} - {*quantities}
+    made |= {name for name in CANONICAL if name.partition("_")[0] in kinds & {*OBJECTS}} - optional
+    made |= {f"{kind}s" for kind in ("jet", "lepton", "photon", "tau", "largeRjet") if kind in kinds}
     made |= {f"megajet{i}" for i in (1, 2) if f"megajet{i}" in kinds}
     made |= {"met_pt", "met_phi"} if "met_px" in quantities else {"met_pt", "met_phi"} & {*quantities}
     for name, expressions in PHYSICS.items():
@@ -91,6 +106,7 @@ class Schema(Table):
             them in their order. In the table of a schema `name: {branch: ..., type: ...}` is an alias, which gives a
             name to a column that is called otherwise in the files.
         objects: which objects count unless the configuration says otherwise.
+        overlap: which of these are dropped near others, unless the configuration says otherwise.
         filters: columns of noise filters, true for events to keep, unless the configuration names others.
         feature_sets: sets that only this format has.
         define: physics columns that only this format has. Columns of the file that a feature set names are among them
@@ -106,7 +122,8 @@ class Schema(Table):
     dataset: Annotated[str, Field(min_length=1)] | None = None
     columns: dict[str, ColumnType]
     quantities: dict[str, Quantity]
-    objects: Selection = Field(default_factory=dict)
+    objects: dict[Kind, DefaultObjects] = Field(default_factory=dict)
+    overlap: Overlaps = ()
     filters: tuple[Name, ...] = ()
     feature_sets: dict[str, FeatureSet] = Field(default_factory=dict)
     define: Definitions = Field(default_factory=dict, validate_default=True)
@@ -207,8 +224,8 @@ class Schema(Table):
         return hashlib.sha256(table.encode()).hexdigest()
 
     def conditions(self) -> list[str]:
-        """Return the schema's own conditions on objects."""
-        return [objects.where for objects in self.objects.values() if objects.where]
+        """Return the schema's own conditions on objects, also those of which others may take the place."""
+        return [where for objects in self.objects.values() for where in objects.where]
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -269,7 +286,10 @@ class Schema(Table):
             if missing := self.used_columns(definition.expression) - present:
                 raise self._missing(file, missing, present, name)
         for kind in OBJECTS:
-            self._check_whole(kind, resolved, present, file)
+            if kind in BESIDE:
+                self._leave_out_in_part(kind, resolved)
+            else:
+                self._check_whole(kind, resolved, present, file)
         return Available(resolved, present)
 
     def _first_fitting(self, name: str, present: Collection[str]) -> int | None:
@@ -288,11 +308,20 @@ class Schema(Table):
                     possible &= fitting(quantity) or possible
         return min(possible, default=None)
 
+    def _needed(self, kind: str) -> set[str]:
+        """Return the quantities of what makes an object's four-vector, and of what else it has to have."""
+        names = (name for name in self.quantities if name.startswith(f"{kind}_"))
+        return {name for name in names if name.removeprefix(f"{kind}_") not in OPTIONAL_EXTRAS}
+
+    def _leave_out_in_part(self, kind: str, resolved: dict[str, Any]) -> None:
+        """Leave out objects of which a file has some of what makes a four-vector, but not all of it."""
+        if self._needed(kind) - resolved.keys():
+            for name in [name for name in resolved if name.startswith(f"{kind}_")]:
+                del resolved[name]
+
     def _check_whole(self, kind: str, resolved: Collection[str], present: frozenset[str], file: object) -> None:
         """Refuse a file that has some of what makes an object's four-vector, but not all of it."""
-        needed = {
-            name for name in self.quantities if name.startswith(f"{kind}_") and name.removeprefix(f"{kind}_") != "btag"
-        }
+        needed = self._needed(kind)
         missing = needed - set(resolved)
         if missing and missing != needed:
             name = min(missing, key=list(self.quantities).index)
@@ -360,10 +389,12 @@ def _check_four_vectors(schema: Schema, path: Path) -> None:
         attributes = {name.removeprefix(f"{kind}_") for name in schema.quantities if name.startswith(f"{kind}_")}
         if not attributes:
             continue
-        if not any(coordinates <= attributes for coordinates in COORDINATES) or not attributes & MASSES:
+        has_mass = kind in MASSLESS or attributes & MASSES
+        if not any(coordinates <= attributes for coordinates in COORDINATES) or not has_mass:
+            mass = "" if kind in MASSLESS else f", and {kind}_mass or _energy"
             raise SchemaError(
-                f"{path}: {kind}s need {kind}_pt, _eta, _phi or _px, _py, _pz, and {kind}_mass or _energy; "
+                f"{path}: {kind}s need {kind}_pt, _eta, _phi or _px, _py, _pz{mass}; "
                 f"it has {', '.join(sorted(f'{kind}_{attribute}' for attribute in attributes))}"
             )
-        for attribute in set(EXTRAS[kind]) - {"btag"} - attributes:
+        for attribute in set(EXTRAS[kind]) - OPTIONAL_EXTRAS - attributes:
             raise SchemaError(f"{path}: {kind}s need {kind}_{attribute} too; add it to the quantities")

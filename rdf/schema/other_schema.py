@@ -11,12 +11,12 @@ from rdf.schema.columns import DEFINED, cut_column, needed_columns, own_name, ph
 from rdf.schema.expressions import outside_grammar
 from rdf.schema.model import Schema
 from rdf.schema.names import names_in
-from rdf.schema.object_selection import dropped_conditions, effective_selection, has_objects
+from rdf.schema.object_selection import dropped_conditions, effective_overlap, effective_selection, has_objects
 from rdf.schema.physics import INTERMEDIATE, PHYSICS
 from rdf.schema.quantities import CANONICAL, STORED
-from rdf.schema.tables import Available, Definition, Objects
+from rdf.schema.tables import Available, DefaultObjects, Definition, Objects, Overlaps
 
-OF_A_FORMAT = ("btag",)
+OF_A_FORMAT = ("btag", "btagged", "tau21")
 """Attributes of objects that are numbers of each format's own, under one name."""
 
 _MADE_OF = frozenset({*CANONICAL, *INTERMEDIATE, *PHYSICS})
@@ -53,6 +53,10 @@ class OtherSchema:
         """
         return effective_selection(self.schema, self._offered, self._numbers)
 
+    def overlap(self) -> Overlaps:
+        """Return which of these are dropped near others: as the sample's schema says, as for their identification."""
+        return effective_overlap(self.schema, self._offered, {}, None)
+
     def dropped(self) -> dict[str, tuple[str, str]]:
         """Return the conditions of the sample's schema that its files cannot fulfil, as `dropped_conditions` does."""
         return dropped_conditions(self.schema, self._offered, self._numbers)
@@ -85,7 +89,7 @@ class OtherSchema:
         """
         found = outside_grammar(self.define, {}, frozenset(), (), self.select)
         for kind, objects in self.objects.items():
-            if objects.where and objects.where != self.trained.objects.get(kind, Objects()).where:
+            if objects.where and objects.where not in self.trained.objects.get(kind, DefaultObjects()).where:
                 found.append(f"objects.{kind}.where: {objects.where!r} is over the columns of one format")
         if found:
             return found

@@ -30,17 +30,47 @@ RAZOR: Table = {
     "dijet_mass": ("objects::invariant_mass(megajets.first + megajets.second)",),
 }
 
-DILEPTON: Table = {
-    "mll": ("dilepton::compute_mll(leptons)",),
-    "pt_ll": ("dilepton::compute_pt_ll(leptons)",),
-    "delta_r_ll": ("dilepton::compute_delta_r_ll(leptons)",),
-    "delta_phi_ll": ("dilepton::compute_delta_phi_ll(leptons)",),
+LEPTONS: Table = {
+    "mll": ("leading::compute_pair_mass(leptons)",),
+    "pt_ll": ("leading::compute_pair_pt(leptons)",),
+    "delta_r_ll": ("leading::compute_pair_delta_r(leptons)",),
+    "delta_phi_ll": ("leading::compute_pair_delta_phi(leptons)",),
     "lepton_pt_sum": ("objects::compute_pt_sum(leptons)",),
-    "lepton1_pt": ("objects::compute_pt_of(leptons, 0)",),
-    "lepton2_pt": ("objects::compute_pt_of(leptons, 1)",),
+    **{f"lepton{i}_pt": (f"objects::compute_pt_of(leptons, {i - 1})",) for i in (1, 2, 3, 4)},
     "mz1": ("dilepton::compute_mz1(leptons, lepton_charge, lepton_flavour)",),
-    "m4l": ("dilepton::compute_m4l(leptons)",),
+    "mz2": ("four_leptons::compute_mz2(leptons, lepton_charge, lepton_flavour)",),
+    "m4l": ("four_leptons::compute_m4l(leptons)",),
+    "pt_4l": ("four_leptons::compute_pt_4l(leptons)",),
     "transverse_mass": ("dilepton::compute_transverse_mass(leptons, met_pt, met_phi)",),
+}
+
+JETS: Table = {
+    "jet1_pt": ("objects::compute_pt_of(jets, 0)",),
+    "jet2_pt": ("objects::compute_pt_of(jets, 1)",),
+    "mjj": ("leading::compute_pair_mass(jets)",),
+    "pt_jj": ("leading::compute_pair_pt(jets)",),
+    "delta_r_jj": ("leading::compute_pair_delta_r(jets)",),
+    "delta_eta_jj": ("leading::compute_pair_delta_eta(jets)",),
+    "delta_phi_jj": ("leading::compute_pair_delta_phi(jets)",),
+    "delta_r_lj": ("leading::compute_delta_r_of_two_kinds(leptons, jets)",),
+    "n_bjets": ("objects::count_marked(jet_btagged)",),
+    "n_largeRjets": ("static_cast<int>(largeRjets.size())",),
+    "largeRjet1_pt": ("objects::compute_pt_of(largeRjets, 0)",),
+    "largeRjet1_mass": ("leading::compute_mass_of_first(largeRjets)",),
+    "largeRjet1_tau21": ("leading::compute_first_of(largeRjet_tau21)",),
+}
+
+PHOTONS_AND_TAUS: Table = {
+    "n_photons": ("static_cast<int>(photons.size())",),
+    "photon1_pt": ("objects::compute_pt_of(photons, 0)",),
+    "photon2_pt": ("objects::compute_pt_of(photons, 1)",),
+    "m_photon_photon": ("leading::compute_pair_mass(photons)",),
+    "pt_photon_photon": ("leading::compute_pair_pt(photons)",),
+    "delta_r_photon_photon": ("leading::compute_pair_delta_r(photons)",),
+    "n_taus": ("static_cast<int>(taus.size())",),
+    "tau1_pt": ("objects::compute_pt_of(taus, 0)",),
+    "m_tau_tau": ("leading::compute_pair_mass(taus)",),
+    "delta_r_tau_tau": ("leading::compute_pair_delta_r(taus)",),
 }
 
 EVENT_SHAPE: Table = {
@@ -67,14 +97,26 @@ MET: Table = {
     "MET_over_ST": ("missing_pt::compute_MET_over_ST(met_pt, ST)",),
     "MET_over_pt_ll": ("missing_pt::compute_MET_over_pt_ll(met_pt, pt_ll)",),
     "delta_phi_met_jet": ("missing_pt::compute_delta_phi_met_jet(met_phi, jets)",),
+    "delta_phi_met_lepton": ("missing_pt::compute_delta_phi_met_lepton(met_phi, leptons)",),
     "delta_phi_met_ll": ("missing_pt::compute_delta_phi_met_ll(met_phi, leptons)",),
 }
 
-PHYSICS: Table = {**RAZOR, **DILEPTON, **EVENT_SHAPE, **MET}
+PHYSICS: Table = {**RAZOR, **LEPTONS, **JETS, **PHOTONS_AND_TAUS, **EVENT_SHAPE, **MET}
 """Every physics column, each after what it is made of."""
 
 NOT_NUMBERS = ("megajets", "visible")
 """Physics columns that are four-vectors; the others are a number each."""
 
-INTERMEDIATE = ("jets", "leptons", "megajet1", "megajet2", "stored_MR", "stored_Rsq", "stored_HT")
+INTERMEDIATE = (
+    "jets",
+    "leptons",
+    "photons",
+    "taus",
+    "largeRjets",
+    "megajet1",
+    "megajet2",
+    "stored_MR",
+    "stored_Rsq",
+    "stored_HT",
+)
 """What physics columns are made of besides canonical quantities."""

@@ -22,13 +22,27 @@ REALS, INTEGERS = "objects::Reals", "ROOT::RVec<int>"
 
 _FOUR_VECTOR = ("pt", "eta", "phi", "mass", "px", "py", "pz", "energy")
 EXTRAS: Mapping[str, Mapping[str, str]] = {
-    "jet": {"btag": REALS},
+    "jet": {"btag": REALS, "btagged": REALS},
     "electron": {"charge": INTEGERS},
     "muon": {"charge": INTEGERS},
     "lepton": {"charge": INTEGERS, "flavour": INTEGERS},
+    "photon": {},
+    "tau": {},
+    "largeRjet": {"tau21": REALS},
 }
+"""Kind of object -> what it has besides its four-vector."""
+
+OPTIONAL_EXTRAS = frozenset({"btag", "btagged", "tau21"})
+"""What objects may lack."""
+
 OBJECTS = tuple(EXTRAS)
 """What an event has several of; `lepton` is electrons and muons together, for formats that hold them so."""
+
+BESIDE = ("photon", "tau", "largeRjet")
+"""Objects that no column but those of their own is made of: a file may have them in part."""
+
+MASSLESS = frozenset({"photon"})
+"""Objects that need neither mass nor energy: their mass is 0."""
 
 STORED = ("MR", "Rsq", "HT")
 """Physics columns that a schema can take from the file, as quantities; they are computed where it does not."""

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from rdf.errors import near_names
-from rdf.schema.quantities import UNITS
+from rdf.schema.physics import FLAVOURS
+from rdf.schema.quantities import OBJECTS, UNITS
 
 _TYPES = ("bool", *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64")
 
@@ -79,15 +89,30 @@ class Definition(Table):
     unit: str = ""
 
 
+_LowestPt = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+_LargestEta = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+
+
 class Objects(Table):
     """Which objects of one kind count: pT above `pt` [GeV], |eta| below `eta`, and where a C++ expression says so.
 
     The expression is over the file's own columns and gives one truth value for each object of the file.
     """
 
-    pt: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] | None = None
-    eta: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
+    pt: _LowestPt | None = None
+    eta: _LargestEta | None = None
     where: str | None = None
+
+
+class DefaultObjects(Table):
+    """Which objects of one kind count by a schema: as `Objects` says.
+
+    Of several conditions the first counts whose columns the file has, as versions of a format name them otherwise.
+    """
+
+    pt: _LowestPt | None = None
+    eta: _LargestEta | None = None
+    where: Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)] = ()
 
 
 class FeatureSet(Table):
@@ -111,8 +136,9 @@ class FeatureSet(Table):
         return plane
 
 
-SELECTABLE = ("jet", "electron", "muon")
-"""Kinds of objects that can be selected; electrons and muons also where a format holds them together."""
+SELECTABLE = OBJECTS
+"""Kinds of objects that can be selected; electrons and muons also where a format holds them together, and leptons where
+it holds them apart."""
 
 
 def _known_kind(kind: str) -> str:
@@ -125,8 +151,35 @@ def _as_definition(value: Any) -> Any:
     return {"expression": value} if isinstance(value, str) else value
 
 
-Selection = dict[Annotated[str, AfterValidator(_known_kind)], Objects]
+Kind = Annotated[str, AfterValidator(_known_kind)]
+"""Kind of object."""
+
+Selection = dict[Kind, Objects]
 """Kind of object -> which of them count; all of those that are not named."""
+
+
+class Overlap(Table):
+    """A step of the removal of overlaps: objects of one kind are dropped that lie near an object of another.
+
+    Attributes:
+        drop: kind of the objects that are dropped. If it is `near` too, the one of lower pT is dropped of two.
+        near: kind of the objects that stay.
+        within: Delta R up to which they are near, with pseudorapidities.
+    """
+
+    drop: Kind
+    near: Kind
+    within: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+
+    @model_validator(mode="after")
+    def _two_kinds(self) -> Self:
+        if self.drop != self.near and "lepton" in (self.drop, self.near) and {self.drop, self.near} & {*FLAVOURS}:
+            raise ValueError(f"each {self.drop} is near itself as a {self.near}; name electrons and muons")
+        return self
+
+
+Overlaps = tuple[Overlap, ...]
+"""Steps of the removal of overlaps, in their order; each is about the objects that are left."""
 
 Definitions = dict[Name, Annotated[Definition, BeforeValidator(_as_definition)]]
 """Name of a column -> what it is."""

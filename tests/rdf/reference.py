@@ -18,7 +18,9 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from tests.rdf.reference_physics import (
+from tests.rdf.reference_physics import megajet_columns, physics_columns, visible_columns
+from tests.rdf.reference_selection import (
+    ATLAS_2025,
     ELECTRON,
     EVERY_OBJECT,
     MUON,
@@ -26,11 +28,8 @@ from tests.rdf.reference_physics import (
     Columns,
     Events,
     Selection,
-    megajet_columns,
-    physics_columns,
     selected,
     vectors,
-    visible_columns,
 )
 
 __all__ = [
@@ -53,13 +52,14 @@ def _nanoaod_events(tree: Any) -> Events:
     for name, flavour in (("Electron", ELECTRON), ("Muon", MUON)):
         if f"{name}_pt" in names:
             arrays = _branches(tree, {part: f"{name}_{part}" for part in ("pt", "eta", "phi", "mass", "charge")})
+            arrays["good"] = _identified(tree, names, name, arrays["pt"])
             collections.append(vectors(**arrays, flavour=ak.full_like(arrays["charge"], flavour)))
     jets = None
     if "Jet_pt" in names:
         wanted = {part: f"Jet_{part}" for part in ("pt", "eta", "phi", "mass")}
         if "Jet_jetId" in names:
             wanted["id"] = "Jet_jetId"
-        jets = vectors(**_branches(tree, wanted))
+        jets = vectors(**_branches(tree, wanted), btagged=tree["Jet_btagDeepFlavB"].array() > 0.2489)
     met = None
     for name in ("PuppiMET", "MET", "PFMET"):
         if f"{name}_pt" in names:
@@ -67,7 +67,40 @@ def _nanoaod_events(tree: Any) -> Events:
             break
     ids = {name: tree[name].array(library="np") for name in ("run", "luminosityBlock", "event") if name in names}
     leptons = ak.concatenate(collections, axis=1) if collections else None
-    return Events(ids, jets, leptons, met)
+    return Events(ids, jets, leptons, met, *_more_of_nanoaod(tree, names))
+
+
+def _identified(tree: Any, names: set[str], name: str, pt: ak.Array) -> ak.Array:
+    """Electrons and muons that are loosely identified and isolated; all where the file does not say."""
+    if name == "Electron" and "Electron_cutBased" in names:
+        return tree["Electron_cutBased"].array() >= 2
+    if name == "Muon" and "Muon_looseId" in names:
+        return tree["Muon_looseId"].array() & (tree["Muon_pfRelIso04_all"].array() < 0.25)
+    return pt > -1
+
+
+def _more_of_nanoaod(tree: Any, names: set[str]) -> tuple[ak.Array | None, ak.Array | None, ak.Array | None]:
+    """Photons, taus and large-radius jets, where a file has them."""
+    photons = taus = large_jets = None
+    if "Photon_pt" in names:
+        medium = "Photon_cutBased" in names
+        quality = (
+            tree["Photon_cutBased"].array() >= 2 if medium else tree["Photon_cutBasedBitmap"].array() // 2 % 2 == 1
+        )
+        parts = _branches(tree, {part: f"Photon_{part}" for part in ("pt", "eta", "phi")})
+        photons = vectors(**parts, mass=ak.zeros_like(parts["pt"]), good=quality & tree["Photon_electronVeto"].array())
+    if "Tau_pt" in names:
+        bits = {"Tau_idDeepTau2017v2p1VSjet": 16, "Tau_idMVAoldDM2017v2": 8, "Tau_idMVAoldDM": 4}
+        branch = next(name for name in bits if name in names)
+        good = ak.values_astype(tree[branch].array(), np.int64) // bits[branch] % 2 == 1
+        taus = vectors(**_branches(tree, {part: f"Tau_{part}" for part in ("pt", "eta", "phi", "mass")}), good=good)
+    if "FatJet_pt" in names:
+        parts = {part: f"FatJet_{part}" for part in ("pt", "eta", "phi", "mass")}
+        if "FatJet_msoftdrop" in names:
+            parts["mass"] = "FatJet_msoftdrop"
+        tau21 = tree["FatJet_tau2"].array() / tree["FatJet_tau1"].array()
+        large_jets = vectors(**_branches(tree, parts), tau21=tau21, good=tree["FatJet_jetId"].array() >= 2)
+    return photons, taus, large_jets
 
 
 def atlas2020(path: Path, selection: Selection = EVERY_OBJECT) -> Columns:
@@ -77,7 +110,7 @@ def atlas2020(path: Path, selection: Selection = EVERY_OBJECT) -> Columns:
     return columns | {"event": columns["event"].astype(np.int64) % 2**32}
 
 
-def atlas2025(path: Path, selection: Selection = EVERY_OBJECT) -> Columns:
+def atlas2025(path: Path, selection: Selection = ATLAS_2025) -> Columns:
     """ATLAS 13 TeV release of 2025: the tree analysis in GeV."""
     with uproot.open(path) as file:
         return physics_columns(_atlas_events(file["analysis"], energy="e", met="met", gev=1.0), selection)
@@ -86,7 +119,7 @@ def atlas2025(path: Path, selection: Selection = EVERY_OBJECT) -> Columns:
 def atlas2025_objects(path: Path) -> Events:
     """The objects of the ATLAS release of 2025, by falling pT."""
     with uproot.open(path) as file:
-        return selected(_atlas_events(file["analysis"], energy="e", met="met", gev=1.0), EVERY_OBJECT)
+        return selected(_atlas_events(file["analysis"], energy="e", met="met", gev=1.0), ATLAS_2025)
 
 
 def nanoaod_objects(path: Path, jes: float = 1.0) -> Events:
@@ -95,25 +128,43 @@ def nanoaod_objects(path: Path, jes: float = 1.0) -> Events:
         events = _nanoaod_events(file["Events"])
     if events.jets is not None:
         jets = events.jets
-        kept = {"id": jets.id} if "id" in jets.fields else {}
+        kept = {name: jets[name] for name in ("id", "btagged") if name in jets.fields}
         scaled = vectors(pt=jets.pt * jes, eta=jets.eta, phi=jets.phi, mass=jets.mass * jes, **kept)
         events = replace(events, jets=scaled)
     return selected(events, NANOAOD)
 
 
 def _atlas_events(tree: Any, energy: str, met: str, gev: float) -> Events:
-    def momenta(prefix: str) -> dict[str, ak.Array]:
-        parts = {"pt": "pt", "eta": "eta", "phi": "phi", "energy": energy}
+    def momenta(prefix: str, energy: str = energy) -> dict[str, ak.Array]:
+        last = "mass" if energy == "m" else "energy"
+        parts = {"pt": "pt", "eta": "eta", "phi": "phi", last: energy}
         arrays = _branches(tree, {part: f"{prefix}_{name}" for part, name in parts.items()})
-        return arrays | {part: arrays[part] * gev for part in ("pt", "energy")}
+        return arrays | {part: arrays[part] * gev for part in ("pt", last)}
 
     lepton_kinds = _branches(tree, {"charge": "lep_charge", "flavour": "lep_type"})
+    is_2025 = energy == "e"
+    if is_2025:
+        lepton_kinds["good"] = tree["lep_isLooseID"].array() & tree["lep_isLooseIso"].array()
+        btagged = tree["jet_btag_quantile"].array() >= 4
+    else:
+        btagged = tree["jet_MV2c10"].array() > 0.8244273
+    photons, large_jets = momenta("photon"), momenta("largeRJet" if is_2025 else "largeRjet", energy="m")
+    photons["energy"] = photons["pt"] * np.cosh(photons["eta"])
+    qualities = {}
+    if is_2025:
+        qualities = {
+            "photon": {"good": tree["photon_isTightID"].array() & tree["photon_isLooseIso"].array()},
+            "tau": {"good": tree["tau_isTight"].array()},
+        }
     missing = _branches(tree, {"pt": met, "phi": "met_phi"})
     return Events(
         ids={"run": tree["runNumber"].array(library="np"), "event": tree["eventNumber"].array(library="np")},
-        jets=vectors(**momenta("jet")),
+        jets=vectors(**momenta("jet"), btagged=btagged),
         leptons=vectors(**momenta("lep"), **lepton_kinds),
         met=vectors(pt=missing["pt"] * gev, phi=missing["phi"]),
+        photons=vectors(**photons, **qualities.get("photon", {})),
+        taus=vectors(**momenta("tau"), **qualities.get("tau", {})),
+        large_jets=vectors(**large_jets),
     )
 
 

@@ -7,116 +7,94 @@ Megajets come from all partitions of the jets, tried one by one, so the cost gro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
 
 import awkward as ak
 import numpy as np
-import vector
 from numpy.typing import NDArray
 
-vector.register_awkward()
+from tests.rdf.reference_selection import ELECTRON, MUON, Columns, Events, Selection, selected, vectors
 
-Columns = dict[str, NDArray[Any]]
 Values = NDArray[np.float64]
 
 Z_MASS = 91.1876  # GeV, PDG
-ELECTRON, MUON = 11, 13
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Objects with pT > min_pt [GeV] and |eta| < max_eta; one whose pT is NaN is no cut's to remove."""
-
-    min_pt: float = -math.inf
-    max_eta: float = math.inf
-
-    def passed(self, objects: ak.Array) -> ak.Array:
-        return ~(objects.pt <= self.min_pt) & ~(abs(objects.eta) >= self.max_eta)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Cuts by kind of object; `jet_id` is the least Jet_jetId where the file has it."""
-
-    jets: Cut = Cut()
-    muons: Cut = Cut()
-    electrons: Cut = Cut()
-    jet_id: int = 0
-
-
-EVERY_OBJECT = Selection()
-NANOAOD = Selection(jets=Cut(30, 2.4), muons=Cut(10, 2.4), electrons=Cut(10, 2.5), jet_id=2)
-
-
-@dataclass(frozen=True)
-class Events:
-    """What a file holds, as four-vectors in GeV: jets and leptons of every event, and MET; None where it has none.
-
-    Leptons have `charge` and `flavour` (11 or 13), jets maybe `id`.
-    """
-
-    ids: Columns
-    jets: ak.Array | None = None
-    leptons: ak.Array | None = None
-    met: ak.Array | None = None
-
-
-def selected(events: Events, selection: Selection) -> Events:
-    """The objects that count, by falling pT."""
-    jets, leptons = events.jets, events.leptons
-    return Events(
-        events.ids,
-        None if jets is None else by_falling_pt(jets[_passed_jets(jets, selection)]),
-        None if leptons is None else by_falling_pt(leptons[_passed_leptons(leptons, selection)]),
-        events.met,
-    )
-
-
-def vectors(**parts: ak.Array) -> ak.Array:
-    """Momenta (two- or four-vectors) with whatever else is known of the objects.
-
-    An energy is kept as it is. A negative mass stands for -sqrt(p^2 - E^2), in `vector` as in ROOT.
-    """
-    return vector.zip(parts)
 
 
 def physics_columns(events: Events, selection: Selection) -> Columns:
     """Every column that the events have the objects for."""
+    events = selected(events, selection)
     jets, leptons, met = events.jets, events.leptons, events.met
     columns: Columns = dict(events.ids)
     if jets is not None:
-        jets = by_falling_pt(jets[_passed_jets(jets, selection)])
         columns |= jet_columns(jets)
         columns |= megajet_columns(*megajets(jets), met)
     if leptons is not None:
-        leptons = by_falling_pt(leptons[_passed_leptons(leptons, selection)])
         columns |= lepton_columns(leptons)
+    if jets is not None and leptons is not None:
+        columns["delta_r_lj"] = _values(nth(leptons, 0).deltaR(nth(jets, 0)))
+    columns |= photon_columns(events.photons) | tau_columns(events.taus) | large_jet_columns(events.large_jets)
     if met is not None:
         columns |= met_columns(met, jets, leptons)
     kinds = [kind for kind in (jets, leptons) if kind is not None]
     return columns | visible_columns(_momenta_of(kinds))
 
 
-def _passed_jets(jets: ak.Array, selection: Selection) -> ak.Array:
-    passed = selection.jets.passed(jets)
-    return passed & (jets.id >= selection.jet_id) if "id" in jets.fields else passed
-
-
-def _passed_leptons(leptons: ak.Array, selection: Selection) -> ak.Array:
-    is_muon, is_electron = leptons.flavour == MUON, leptons.flavour == ELECTRON
-    return (is_muon & selection.muons.passed(leptons)) | (is_electron & selection.electrons.passed(leptons))
-
-
-def by_falling_pt(objects: ak.Array) -> ak.Array:
-    """The objects of each event by falling pT; equal ones in the order of the file."""
-    return objects[ak.argsort(-objects.pt, axis=1, stable=True)]
-
-
 def jet_columns(jets: ak.Array) -> Columns:
-    return {"n_jets": _number(jets), "HT": _values(ak.sum(jets.pt, axis=1))}
+    first, second = nth(jets, 0), nth(jets, 1)
+    columns = {
+        "n_jets": _number(jets),
+        "HT": _values(ak.sum(jets.pt, axis=1)),
+        "jet1_pt": _values(first.pt),
+        "jet2_pt": _values(second.pt),
+        "mjj": _root(_values((first + second).mass2)),
+        "pt_jj": _values((first + second).pt),
+        "delta_r_jj": _values(first.deltaR(second)),
+        "delta_eta_jj": _values(abs(first.deltaeta(second))),
+        "delta_phi_jj": _values(abs(first.deltaphi(second))),
+    }
+    return columns | ({"n_bjets": _number(jets[jets.btagged])} if "btagged" in jets.fields else {})
+
+
+def photon_columns(photons: ak.Array | None) -> Columns:
+    if photons is None:
+        return {}
+    first, second = nth(photons, 0), nth(photons, 1)
+    return {
+        "n_photons": _number(photons),
+        "photon1_pt": _values(first.pt),
+        "photon2_pt": _values(second.pt),
+        # Of massless ones: m^2 = 2 pT1 pT2 (cosh(delta eta) - cos(delta phi)).
+        "m_photon_photon": np.sqrt(
+            _values(2 * first.pt * second.pt * (np.cosh(first.deltaeta(second)) - np.cos(first.deltaphi(second))))
+        ),
+        "pt_photon_photon": _values((first + second).pt),
+        "delta_r_photon_photon": _values(first.deltaR(second)),
+    }
+
+
+def tau_columns(taus: ak.Array | None) -> Columns:
+    if taus is None:
+        return {}
+    first, second = nth(taus, 0), nth(taus, 1)
+    return {
+        "n_taus": _number(taus),
+        "tau1_pt": _values(first.pt),
+        "m_tau_tau": _root(_values((first + second).mass2)),
+        "delta_r_tau_tau": _values(first.deltaR(second)),
+    }
+
+
+def large_jet_columns(jets: ak.Array | None) -> Columns:
+    if jets is None:
+        return {}
+    first = nth(jets, 0)
+    columns = {
+        "n_largeRjets": _number(jets),
+        "largeRjet1_pt": _values(first.pt),
+        "largeRjet1_mass": np.maximum(_values(first.mass), 0),
+    }
+    return columns | ({"largeRjet1_tau21": _values(first.tau21)} if "tau21" in jets.fields else {})
 
 
 def megajets(jets: ak.Array) -> tuple[Values, Values]:
@@ -190,13 +168,40 @@ def lepton_columns(leptons: ak.Array) -> Columns:
         "lepton_pt_sum": _values(ak.sum(leptons.pt, axis=1)),
         "lepton1_pt": _values(first.pt),
         "lepton2_pt": _values(second.pt),
+        "lepton3_pt": _values(third.pt),
+        "lepton4_pt": _values(fourth.pt),
         "mll": _root(_values(pair.mass2)),
         "pt_ll": _values(pair.pt),
         "delta_r_ll": _values(first.deltaR(second)),
         "delta_phi_ll": _values(abs(first.deltaphi(second))),
         "mz1": _nearest_z_mass(leptons),
+        "mz2": _second_z_mass(leptons),
         "m4l": _root(_values((pair + third + fourth).mass2)),
+        "pt_4l": _values((pair + third + fourth).pt),
     }
+
+
+def _second_z_mass(leptons: ak.Array) -> Values:
+    """Mass of the pair that is left of four leptons when the pair nearest to the Z is taken away, event by event.
+
+    Of more than four leptons it is the pair of opposite charge and same flavour with the highest sum of pT.
+    """
+    masses = np.full(len(leptons), np.nan)
+    for event in np.flatnonzero(ak.to_numpy(ak.num(leptons)) >= 4):
+        those = list(zip(*(np.asarray(part) for part in _cartesian(leptons[event])), strict=True))
+        charges, flavours = np.asarray(leptons.charge[event]), np.asarray(leptons.flavour[event])
+        z_like = {
+            pair: _root(mass_squared(np.add(*(np.array(those[i]) for i in pair))))
+            for pair in combinations(range(len(those)), 2)
+            if charges[pair[0]] * charges[pair[1]] < 0 and flavours[pair[0]] == flavours[pair[1]]
+        }
+        if z_like:
+            first = min(z_like, key=lambda pair: abs(z_like[pair] - Z_MASS))
+            pt = np.asarray(leptons.pt[event])
+            others = [pair for pair in z_like if not {*pair} & {*first}]
+            if others:
+                masses[event] = z_like[max(others, key=lambda pair: pt[pair[0]] + pt[pair[1]])]
+    return masses
 
 
 def _nearest_z_mass(leptons: ak.Array) -> Values:
@@ -221,6 +226,7 @@ def met_columns(met: ak.Array, jets: ak.Array | None, leptons: ak.Array | None) 
         if leptons is not None:
             first, second = nth(leptons, 0), nth(leptons, 1)
             pair = first + second
+            columns["delta_phi_met_lepton"] = _values(abs(met.deltaphi(first)))
             columns["MET_over_pt_ll"] = MET / _values(pair.pt)
             columns["delta_phi_met_ll"] = _values(abs(met.deltaphi(pair)))
             # 1 - cos x = 2 sin^2(x/2) keeps its digits where the two are parallel.

@@ -13,10 +13,11 @@ from tests.macros.momenta import EMPTY, components, integers, massless, momenta
 
 pytestmark = pytest.mark.compiler
 
-include_kernels("physics/dilepton")
-dilepton = ROOT.dilepton
+include_kernels("physics/four_leptons")
+dilepton, four_leptons, leading = ROOT.dilepton, ROOT.four_leptons, ROOT.leading
 Z = 91.1876  # GeV, Particle Data Group
 NAN = math.nan
+PAIR = [f"compute_pair_{what}" for what in ("mass", "pt", "delta_r", "delta_phi", "delta_eta")]
 
 
 def back_to_back(mass: float, direction: tuple[float, float, float]) -> tuple[Any, Any]:
@@ -27,51 +28,52 @@ def back_to_back(mass: float, direction: tuple[float, float, float]) -> tuple[An
 
 def test_a_pair_at_the_z_mass() -> None:
     leptons = momenta(*back_to_back(Z, (3, 4, 12)))
-    assert dilepton.compute_mll(leptons) == pytest.approx(Z, rel=1e-14)
-    assert dilepton.compute_pt_ll(leptons) == pytest.approx(0, abs=1e-13)
-    assert dilepton.compute_delta_phi_ll(leptons) == pytest.approx(math.pi, rel=1e-14)
+    assert leading.compute_pair_mass(leptons) == pytest.approx(Z, rel=1e-14)
+    assert leading.compute_pair_pt(leptons) == pytest.approx(0, abs=1e-13)
+    assert leading.compute_pair_delta_phi(leptons) == pytest.approx(math.pi, rel=1e-14)
     # Opposite directions have opposite eta: |delta eta| = 2 asinh(12/5).
     expected = math.hypot(2 * math.asinh(12 / 5), math.pi)
-    assert dilepton.compute_delta_r_ll(leptons) == pytest.approx(expected, rel=1e-13)
+    assert leading.compute_pair_delta_r(leptons) == pytest.approx(expected, rel=1e-13)
 
 
 def test_a_pair_at_right_angles() -> None:
     # m^2 = 2 * 30 * 40 (1 - cos 90), pT = 50.
     leptons = momenta(massless(0, 40, 0), massless(30, 0, 0))
-    assert dilepton.compute_mll(leptons) == pytest.approx(math.sqrt(2400), rel=1e-14)
-    assert dilepton.compute_pt_ll(leptons) == pytest.approx(50, rel=1e-15)
-    assert dilepton.compute_delta_r_ll(leptons) == pytest.approx(math.pi / 2, rel=1e-14)
-    assert dilepton.compute_delta_phi_ll(leptons) == pytest.approx(math.pi / 2, rel=1e-14)
+    assert leading.compute_pair_mass(leptons) == pytest.approx(math.sqrt(2400), rel=1e-14)
+    assert leading.compute_pair_pt(leptons) == pytest.approx(50, rel=1e-15)
+    assert leading.compute_pair_delta_r(leptons) == pytest.approx(math.pi / 2, rel=1e-14)
+    assert leading.compute_pair_delta_phi(leptons) == pytest.approx(math.pi / 2, rel=1e-14)
 
 
 def test_a_collinear_pair_has_no_mass_and_no_distance() -> None:
     leptons = momenta(massless(6, 8, 24), massless(3, 4, 12))
-    assert dilepton.compute_delta_r_ll(leptons) == pytest.approx(0, abs=1e-14)
-    assert dilepton.compute_delta_phi_ll(leptons) == 0
-    assert dilepton.compute_mll(leptons) == 0
-    assert dilepton.compute_pt_ll(leptons) == 15
+    assert leading.compute_pair_delta_r(leptons) == pytest.approx(0, abs=1e-14)
+    assert leading.compute_pair_delta_phi(leptons) == 0
+    assert leading.compute_pair_mass(leptons) == 0
+    assert leading.compute_pair_pt(leptons) == 15
 
 
 def test_delta_phi_of_leptons_on_either_side_of_pi() -> None:
     leptons = momenta(*(massless(10 * math.cos(phi), 10 * math.sin(phi), 5) for phi in (3.1, -3.1)))
     expected = 2 * math.pi - 6.2
-    assert dilepton.compute_delta_phi_ll(leptons) == pytest.approx(expected, rel=1e-12)
-    assert dilepton.compute_delta_r_ll(leptons) == pytest.approx(expected, rel=1e-12)
+    assert leading.compute_pair_delta_phi(leptons) == pytest.approx(expected, rel=1e-12)
+    assert leading.compute_pair_delta_r(leptons) == pytest.approx(expected, rel=1e-12)
 
 
 def test_only_the_two_hardest_leptons_are_the_pair() -> None:
     hardest = back_to_back(100, (1, 0, 0))
     leptons = momenta(*hardest, massless(0, 20, 7), massless(1, 1, 1))
-    assert dilepton.compute_mll(leptons) == pytest.approx(100, rel=1e-14)
-    assert components(dilepton.pair(leptons)) == pytest.approx([0, 0, 0, 100], abs=1e-13)
+    assert leading.compute_pair_mass(leptons) == pytest.approx(100, rel=1e-14)
+    assert components(leading.pair(leptons)) == pytest.approx([0, 0, 0, 100], abs=1e-13)
 
 
 @pytest.mark.parametrize("leptons", [EMPTY, momenta(massless(30, 0, 0))], ids=["none", "one"])
 def test_fewer_than_two_leptons(leptons: Any) -> None:
-    for compute in ("mll", "pt_ll", "delta_r_ll", "delta_phi_ll", "m4l"):
-        assert math.isnan(getattr(dilepton, f"compute_{compute}")(leptons))
+    for compute in PAIR:
+        assert math.isnan(getattr(leading, compute)(leptons))
+    assert math.isnan(four_leptons.compute_m4l(leptons))
     assert math.isnan(dilepton.compute_mz1(leptons, integers([1]), integers([13])))
-    assert np.isnan(components(dilepton.pair(leptons))).all()
+    assert np.isnan(components(leading.pair(leptons))).all()
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -79,10 +81,10 @@ def test_a_broken_lepton_is_nan_everywhere(place: int) -> None:
     parts = [massless(30, 0, 0), massless(0, 40, 0)]
     parts[place] = ROOT.objects.momentum(NAN, 0, 0, 0)
     leptons = momenta(*parts)
-    for compute in ("mll", "pt_ll", "delta_r_ll", "delta_phi_ll"):
-        assert math.isnan(getattr(dilepton, f"compute_{compute}")(leptons))
+    for compute in PAIR:
+        assert math.isnan(getattr(leading, compute)(leptons))
     assert math.isnan(dilepton.compute_mz1(leptons, integers([1, -1]), integers([13, 13])))
-    assert math.isnan(dilepton.compute_m4l(momenta(*parts, *parts)))
+    assert math.isnan(four_leptons.compute_m4l(momenta(*parts, *parts)))
 
 
 # Four leptons along the axes, so that the mass of any pair is sqrt(2 E1 E2 (1 - cos)): E1 + E2 back to back for equal
@@ -135,12 +137,12 @@ def test_mz1_takes_a_pair_above_the_z_that_is_closer_than_one_below() -> None:
 def test_mass_of_four_leptons() -> None:
     # Two back-to-back pairs at rest: the energies add up.
     leptons = [*back_to_back(100, (1, 2, 2)), *back_to_back(25, (2, -1, 0))]
-    assert dilepton.compute_m4l(momenta(*leptons)) == pytest.approx(125, rel=1e-14)
-    assert dilepton.compute_m4l(momenta(*leptons, massless(1, 1, 1))) == pytest.approx(125, rel=1e-14)
-    assert math.isnan(dilepton.compute_m4l(momenta(*leptons[:3])))
-    assert math.isnan(dilepton.compute_m4l(EMPTY))
+    assert four_leptons.compute_m4l(momenta(*leptons)) == pytest.approx(125, rel=1e-14)
+    assert four_leptons.compute_m4l(momenta(*leptons, massless(1, 1, 1))) == pytest.approx(125, rel=1e-14)
+    assert math.isnan(four_leptons.compute_m4l(momenta(*leptons[:3])))
+    assert math.isnan(four_leptons.compute_m4l(EMPTY))
     # E = 50 + 45 + 41 + 30 = 166, p = (9, 15, 0): m^2 = 166^2 - 9^2 - 15^2.
-    assert dilepton.compute_m4l(momenta(*FOUR)) == pytest.approx(math.sqrt(166**2 - 81 - 225), rel=1e-14)
+    assert four_leptons.compute_m4l(momenta(*FOUR)) == pytest.approx(math.sqrt(166**2 - 81 - 225), rel=1e-14)
 
 
 @pytest.mark.parametrize(

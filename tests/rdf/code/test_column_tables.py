@@ -12,6 +12,7 @@ from rdf.schema.columns import physics_columns, rounded
 from rdf.schema.features import FEATURES
 from rdf.schema.model import SCHEMAS, Schema, load_schema
 from rdf.schema.names import names_in
+from rdf.schema.object_selection import effective_selection
 from rdf.schema.physics import PHYSICS
 from rdf.schema.tables import Definition
 from rdf.schema.variations import VARIATIONS
@@ -29,7 +30,8 @@ def words_that_are_no_columns(expression: str) -> set[str]:
 def columns_of_a_whole_file(schema: Schema, varied: tuple[str, ...]) -> dict[str, str]:
     """All columns that a file with everything in the schema can have."""
     available = schema.resolve(schema.columns, "file")
-    return physics_columns(schema, available, schema.objects, {}, varied)
+    selection = effective_selection(schema, available, {})
+    return physics_columns(schema, available, selection, {}, varied, overlap=schema.overlap)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SCHEMAS.glob("*.yaml")))

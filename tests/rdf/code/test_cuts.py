@@ -20,7 +20,7 @@ from rdf.execution.event_loop import EventLoop, use_threads
 from rdf.graph.selection import Cut, book_cutflow, select_finite
 from rdf.schema.columns import physics_columns, rounded
 from rdf.schema.model import load_schema
-from rdf.schema.object_selection import effective_selection
+from rdf.schema.object_selection import effective_overlap, effective_selection
 from rdf.schema.tables import Definition
 from rdf.sources.source import open_source
 from tests.rdf import reference
@@ -160,7 +160,9 @@ def select(case: Selected, path: Path, threads: int, cache: Path) -> tuple[dict[
     source = open_source([str(path)], schema, cache, [None])
     cuts = {name: expression for name, (expression, _) in case.cuts.items()}
     objects = effective_selection(schema, source.available, {})
-    columns = rounded(physics_columns(schema, source.available, objects, DEFINE, (), cuts), ["HT"])
+    overlap = effective_overlap(schema, source.available, {}, None)
+    columns = physics_columns(schema, source.available, objects, DEFINE, (), cuts, overlap=overlap)
+    columns = rounded(columns, ["HT"])
     loop = EventLoop(source, (0, source.events))
     events = select_finite(define_columns(loop.events, columns, IDS, ["HT"], None, list(cuts)), 1)
     cutflow = book_cutflow(events)

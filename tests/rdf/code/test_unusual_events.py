@@ -19,7 +19,7 @@ from rdf.schema.features import FEATURES
 from rdf.schema.model import load_schema
 from rdf.schema.physics import PHYSICS
 from rdf.schema.quantities import ID_QUANTITIES
-from tests.rdf import reference_physics
+from tests.rdf import reference_physics, reference_selection
 from tests.rdf.trees import Values, columns_of, opened, write_rntuple
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.compiler]
@@ -197,21 +197,21 @@ def test_usual_events_among_unusual_ones_are_those_of_numpy(unusual: Unusual, of
         import awkward as ak
 
         columns = [[[o[i] for o in unusual.events[n][kind]] for n in chosen] for i in range(len(parts))]
-        return reference_physics.vector.zip(
+        return reference_selection.vector.zip(
             {p: ak.values_astype(ak.Array(c), np.float64) for p, c in zip(parts, columns, strict=True)}
         )
 
-    met = reference_physics.vector.array(
+    met = reference_selection.vector.array(
         {"pt": [unusual.events[n][2] for n in chosen], "phi": phi[chosen].astype(np.float64)}
     )
-    events = reference_physics.Events(
+    events = reference_selection.Events(
         {},
         objects(0, "pt", "eta", "phi", "energy"),
         objects(1, "pt", "eta", "phi", "energy", "charge", "flavour"),
-        reference_physics.vector.zip({"pt": met.pt, "phi": met.phi}),
+        reference_selection.vector.zip({"pt": met.pt, "phi": met.phi}),
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        expected = reference_physics.physics_columns(events, reference_physics.EVERY_OBJECT)
+        expected = reference_physics.physics_columns(events, reference_selection.EVERY_OBJECT)
     assert set(expected) == set(values)
     for name, column in expected.items():
         found, wanted = values[name][chosen], np.asarray(column, dtype=np.float64)

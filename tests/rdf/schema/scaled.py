@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import awkward as ak
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from rdf.schema.model import Schema
 from rdf.sources.source import Source
-from tests.rdf import reference_physics
+from tests.rdf import reference_physics, reference_selection
 from tests.rdf.trees import Values
 
+OVERLAPPING = replace(reference_selection.NANOAOD, overlap=())
 SIZES = {"jes": 0.04, "lepton": 0.02, "met": 0.1}
 FACTORS = {
     "nominal": 1.0,
@@ -27,9 +28,7 @@ class Sample:
     source: Source
     columns: dict[str, Values]
 
-    def expected(
-        self, varied: str, selection: reference_physics.Selection = reference_physics.NANOAOD
-    ) -> dict[str, NDArray[Any]]:
+    def expected(self, varied: str, selection: reference_selection.Selection = OVERLAPPING) -> dict[str, NDArray[Any]]:
         """Columns of the events with one scale changed, by numpy; `varied` is a key of FACTORS."""
         jes, lepton, met = (FACTORS[varied] if varied.startswith(name) else 1.0 for name in SIZES)
         jets = self.objects("Jet", jes, id="jetId")
@@ -46,9 +45,9 @@ class Sample:
         # What the jets gain, all of them, MET loses.
         px -= (jes - 1) * ak.to_numpy(ak.sum(before.pt * np.cos(before.phi), axis=1))
         py -= (jes - 1) * ak.to_numpy(ak.sum(before.pt * np.sin(before.phi), axis=1))
-        missing = reference_physics.vector.zip({"px": ak.Array(px * met), "py": ak.Array(py * met)})
+        missing = reference_selection.vector.zip({"px": ak.Array(px * met), "py": ak.Array(py * met)})
         with np.errstate(invalid="ignore", divide="ignore"):
-            return reference_physics.physics_columns(reference_physics.Events({}, jets, leptons, missing), selection)
+            return reference_physics.physics_columns(reference_selection.Events({}, jets, leptons, missing), selection)
 
     def objects(self, kind: str, scale: float, **extras: str | int) -> ak.Array:
         parts = {
@@ -63,4 +62,4 @@ class Sample:
                 else ak.Array(self.columns[f"{kind}_{extra}"])
             )
             parts[name] = filled
-        return reference_physics.vector.zip(parts)
+        return reference_selection.vector.zip(parts)
