@@ -50,6 +50,10 @@ NANOAOD = Layout(
             for name, kind in (("Muon", "muons"), ("Electron", "electrons"))
             for attribute in ("pt", "eta", "phi", "mass", "charge")
         },
+        # What is generated passes the loose identification and isolation.
+        "Muon_looseId": "ROOT::RVec<int>(generated.muons.pt.size(), 1)",
+        "Muon_pfRelIso04_all": "ROOT::RVec<float>(generated.muons.pt.size(), 0.f)",
+        "Electron_cutBased": "ROOT::RVec<int>(generated.electrons.pt.size(), 4)",
         "MET_pt": "generated.met_pt",
         "MET_phi": "generated.met_phi",
         "genWeight": "1.f",
@@ -159,6 +163,7 @@ ATLAS2025 = Layout(
         "lep_eta": "all_leptons.eta",
         "lep_phi": "all_leptons.phi",
         "lep_e": "detector_simulation::compute_energy(all_leptons)",
+        **{f"lep_{name}": "ROOT::RVec<int>(all_leptons.pt.size(), 1)" for name in ("isLooseID", "isLooseIso")},
         "jet_n": "static_cast<std::int32_t>(generated.jets.pt.size())",
         "jet_pt": "generated.jets.pt",
         "jet_eta": "generated.jets.eta",

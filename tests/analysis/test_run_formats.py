@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,10 @@ def my_muons(path: Path) -> Columns:
 
 @dataclass(frozen=True)
 class Case:
-    """A run, the files that it reads, and the independent calculation for each of them."""
+    """A run, the files that it reads, and the independent calculation for each of them.
+
+    `lacking` are the kinds of objects whose identification the files lack.
+    """
 
     options: dict[str, str]
     files: tuple[str, ...]
@@ -97,6 +100,7 @@ class Case:
     features: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     objects: Callable[[Path], reference.Events] | None = None
+    lacking: list[str] = field(default_factory=list)
 
 
 CASES = {
@@ -127,6 +131,7 @@ CASES = {
         LEPTONS_ONLY,
         (*NEEDS_MORE,),
         reference.nanoaod_objects,
+        ["muons"],
     ),
     "dimuon CSV": Case(
         {"sample": "zmumu2011"},
@@ -215,7 +220,10 @@ def test_runs_from_end_to_end(name: str, opendata: Path, tmp_path: Path, capsys:
     assert said == [warning["sentence"] for warning in record["warnings"] if warning["kind"] == "schema"]
     demanded, lacking = noise_filters(case, opendata)
     lost = f"without {', '.join(record['left_out'])}: "
-    assert [lost in line or ", ".join(lacking) in line for line in said] == [True] * (
+    unidentified = [line.partition(" are selected without ")[0] for line in said if "selected without" in line]
+    assert unidentified == case.lacking
+    others = [line for line in said if "selected without" not in line]
+    assert [lost in line or ", ".join(lacking) in line for line in others] == [True] * (
         bool(case.left_out) + bool(lacking)
     )
 
@@ -331,9 +339,14 @@ def check_scores(events: Columns, expected: Columns) -> None:
 
 @pytest.mark.filterwarnings("ignore:Determinant has increased:RuntimeWarning")
 def test_all_detectors_on_an_atlas_sample(opendata: Path, tmp_path: Path) -> None:
+    """Of all objects in the file: four leptons an event, identified or not."""
     case = CASES["ATLAS 2025"]
-    results = start({**case.options, "detectors": ",".join(UNSUPERVISED)}, opendata, tmp_path)
-    columns = expected_columns(case, opendata)
+    results = start({**case.options, "detectors": ",".join(UNSUPERVISED), "objects": "none"}, opendata, tmp_path)
+    record = json.loads((results / "run.json").read_text())
+    assert (record["objects"], record["overlap"], record["configuration"]["objects"]) == ({}, [], "none")
+    columns = expected_columns(
+        replace(case, calculate=lambda path: reference.atlas2025(path, reference.EVERY_OBJECT)), opendata
+    )
     learned = [name for name in case.features if name != "n_leptons"]
     X = features_of(columns, learned)
     finite = np.isfinite(X).all(axis=1)
@@ -365,7 +378,7 @@ def test_all_detectors_on_training_events_that_were_drawn(opendata: Path, tmp_pa
 
 def test_a_constant_feature_is_refused_if_it_was_asked_for(opendata: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="the feature n_leptons is 4 in all 3424 training events; leave it out of"):
-        start({"sample": "atlas2025_4lep_period_d", "features": "mll,n_leptons"}, opendata, tmp_path)
+        start({"sample": "atlas2025_4lep_period_d", "features": "mll,n_leptons", "objects": "none"}, opendata, tmp_path)
     assert not any((tmp_path / "results").iterdir())
 
 
@@ -381,6 +394,7 @@ def test_own_columns_and_selection_and_models_that_remember_them(opendata: Path,
         "features": "HT,lead",
         "define": '{lead: {expression: "jet_pt[0] / HT", title: "p_{T}^{j1} / H_{T}"}}',
         "objects": "{jet: {pt: 50, eta: 2}}",
+        "overlap": "none",
     }
     first = start(options, opendata, tmp_path)
     events = written(first)

@@ -33,8 +33,8 @@ from tests.rdf.reference_selection import (
 )
 
 __all__ = [
-    "Events", "atlas2020", "atlas2025", "atlas2025_objects", "hep_tutorial", "muons_csv", "nanoaod", "nanoaod_objects",
-    "razor_csv", "read_csv",
+    "EVERY_OBJECT", "Events", "atlas2020", "atlas2025", "atlas2025_objects", "hep_tutorial", "muons_csv", "nanoaod",
+    "nanoaod_objects", "razor_csv", "read_csv",
 ]  # fmt: skip
 
 MUON_MASS = 0.1056583755  # GeV, PDG

@@ -108,7 +108,7 @@ CASES = {
         }
     ),
     "a number for true": NANO_2015({"leptons": ("n_leptons", lambda ours, _: ours["n_leptons"] != 0)}),
-    "a column that is not finite": NANO_2015({"mll": ("mll", lambda ours, _: np.nan_to_num(ours["mll"]) != 0)}),
+    "a column that is not finite": NANO_V5({"mll": ("mll", lambda ours, _: np.nan_to_num(ours["mll"]) != 0)}),
     "ATLAS 2020": ATLAS_2020(
         {
             "trigger": ("trigE || trigM", lambda _, file: file("trigE") | file("trigM")),

@@ -106,13 +106,19 @@ def test_a_condition_of_the_schemas_whose_column_is_missing_is_dropped_and_told(
         opened(write_ttree(tmp_path / name, "Events", columns, NANOAOD_KINDS), schema).available
         for name, columns in (("v12.root", events), ("v15.root", without))
     )
-    assert dropped_conditions(schema, whole, {}) == {}
-    assert dropped_conditions(schema, lacking, {}) == {"jet": ("Jet_jetId >= 2", "Jet_jetId")}
+    # What there is of electrons and muons says nothing of their identification.
+    others = {
+        "electron": ("Electron_cutBased >= 2", "Electron_cutBased"),
+        "muon": ("Muon_looseId && Muon_pfRelIso04_all < 0.25", "Muon_looseId"),
+    }
+    assert dropped_conditions(schema, whole, {}) == others
+    assert dropped_conditions(schema, lacking, {}) == {"jet": ("Jet_jetId >= 2", "Jet_jetId"), **others}
     assert effective_selection(schema, lacking, {})["jet"] == Objects(pt=30, eta=2.4)
     # A condition of the user's own takes its place, also an empty one.
-    assert dropped_conditions(schema, lacking, {"jet": Objects(where="Jet_mass > 5")}) == {}
-    assert dropped_conditions(schema, lacking, {"jet": Objects(where=None)}) == {}
-    assert dropped_conditions(schema, lacking, {"jet": Objects(pt=50)}) == {"jet": ("Jet_jetId >= 2", "Jet_jetId")}
+    assert dropped_conditions(schema, lacking, {"jet": Objects(where="Jet_mass > 5")}) == others
+    assert dropped_conditions(schema, lacking, {"jet": Objects(where=None)}) == others
+    assert dropped_conditions(schema, lacking, {"jet": Objects(pt=50)})["jet"] == ("Jet_jetId >= 2", "Jet_jetId")
+    assert dropped_conditions(schema, lacking, None) == {}
     message = r"^jets are selected by 'Jet_jetId >= 2', and the sample has no column 'Jet_jetId'; take "
     with pytest.raises(SchemaError, match=message):
         check_conditions(schema, lacking, effective_selection(schema, whole, {}))

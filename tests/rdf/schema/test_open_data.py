@@ -172,14 +172,13 @@ def test_every_column_with_another_selection(name: str, opendata: Path, cache: P
         "muon": Objects(pt=15, eta=1.1),
         "electron": Objects(pt=25, eta=2.0),
     }
-    selection = reference_selection.Selection(
+    selection = replace(
+        reference_selection.NANOAOD if name == "nano_v5" else reference_selection.EVERY_OBJECT,
         jets=reference_selection.Cut(45, 1.8),
         muons=reference_selection.Cut(15, 1.1),
         electrons=reference_selection.Cut(25, 2.0),
         jet_id=6,
     )
-    if name == "nano_v5":
-        selection = replace(selection, overlap=reference_selection.NANOAOD.overlap)
     found = physics_of(data.files(opendata), data.schema, cache, objects)
     assert differences(found, data.expected(opendata, selection)) == []
 

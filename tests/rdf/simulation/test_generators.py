@@ -188,6 +188,7 @@ def test_nanoaod_has_the_names_and_types_of_nanoaod(tmp_path: Path) -> None:
         f"{kind}_{part}": "float32" for kind in ("Jet", "Muon", "Electron") for part in ("pt", "eta", "phi", "mass")
     }
     arrays |= {"Jet_btagDeepFlavB": "float32", "Jet_jetId": "int32", "Muon_charge": "int32", "Electron_charge": "int32"}
+    arrays |= {"Muon_looseId": "int32", "Muon_pfRelIso04_all": "float32", "Electron_cutBased": "int32"}
     events = read(path)
     assert set(events.fields) == {*scalars, *arrays}
     for name, kind in {**scalars, **{name: f"var * {kind}" for name, kind in arrays.items()}}.items():
@@ -197,6 +198,9 @@ def test_nanoaod_has_the_names_and_types_of_nanoaod(tmp_path: Path) -> None:
     assert set(events.run) == {1}
     assert set(events.genWeight) == {1.0}
     assert set(ak.flatten(events.Jet_jetId)) == {6}
+    assert set(ak.flatten(events.Muon_looseId)) == {1}
+    assert set(ak.flatten(events.Muon_pfRelIso04_all)) == {0}
+    assert set(ak.flatten(events.Electron_cutBased)) == {4}
     for kind, min_pt, max_eta in (("Jet", 15, 5), ("Muon", 5, 2.4), ("Electron", 5, 2.5)):
         pt = events[f"{kind}_pt"]
         assert ak.min(pt) >= min_pt
