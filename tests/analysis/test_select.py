@@ -29,6 +29,7 @@ from analysis.run import run
 from plotting.report.page import write_report
 from rdf.errors import NoEvents, SchemaError
 from rdf.schema.model import load_schema
+from rdf.schema.tables import Overlap
 from tests.analysis.same_results import assert_same_results, scored_events
 from tests.analysis.samples.resolved import resolve
 from tests.models.trained import write_table
@@ -369,3 +370,28 @@ def test_cuts_of_a_stranger_are_formulas(selected: Path, path: Path, tmp_path: P
         write_table(folder / "models.json", {**table, "select": select})
         with pytest.raises(ConfigurationError, match=message):
             start(path, tmp_path / "out", models=str(folder))
+
+
+def configured(**options: object) -> RunConfiguration:
+    return load_configuration(RunConfiguration, {"sample": "x", **options}, None)
+
+
+def test_options_for_all_objects_and_no_overlaps() -> None:
+    assert configured().objects == {}
+    assert configured().overlap is None
+    none = configured(objects="none", overlap="none")
+    assert (none.objects, none.overlap) == (None, ())
+    written = none.model_dump(mode="json", by_alias=True)
+    assert (written["objects"], written["overlap"]) == ("none", [])
+    assert configured(objects=written["objects"], overlap=written["overlap"]) == none
+    step = configured(overlap="[{drop: jet, near: photon, within: 0.4}]")
+    assert step.overlap == (Overlap(drop="jet", near="photon", within=0.4),)
+    for options, message in (
+        ({"objects": "all"}, "'all' is not of the form {name: value, ...}"),
+        ({"objects": None}, "--objects: nothing; name kinds of objects, or write none for all in the file"),
+        ({"overlap": "{drop: jet}"}, "is not of the form [{drop: jet, near: lepton, within: 0.4}, ...]"),
+        ({"overlap": "[{drop: jet, near: photn, within: 1}]"}, "unknown kind of object 'photn'; did you mean photon"),
+    ):
+        with pytest.raises(ConfigurationError) as said:
+            configured(**options)
+        assert message in str(said.value)

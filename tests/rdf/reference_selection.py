@@ -127,9 +127,23 @@ def _drop_overlapping(drop: str, near: str, within: float, found: dict[str, Any]
     pairs = ak.cartesian([_directions(objects), _directions(others[staying])], nested=True)
     one, two = ak.unzip(pairs)
     close = one.deltaR(two) < within
-    if drop == near:  # a softer one is near a harder one
-        close = close & (one.pt < two.pt)
-    passed[kind] = passed[kind] & ~(candidates & ak.any(close, axis=2))
+    if drop == near:
+        passed[kind] = passed[kind] & ~_softer(objects, candidates, within)
+    else:
+        passed[kind] = passed[kind] & ~(candidates & ak.any(close, axis=2))
+
+
+def _softer(objects: ak.Array, candidates: ak.Array, within: float) -> ak.Array:
+    """Those that are near a harder one which is not dropped itself, event by event."""
+    dropped = []
+    for those, marks in zip(_directions(objects), candidates.tolist(), strict=True):
+        order = sorted((i for i, marked in enumerate(marks) if marked), key=lambda i: -those[i].pt)
+        kept: list[int] = []
+        for i in order:
+            if all(those[i].deltaR(those[j]) >= within for j in kept):
+                kept.append(i)
+        dropped.append([marked and i not in kept for i, marked in enumerate(marks)])
+    return ak.Array(dropped)
 
 
 def _directions(objects: ak.Array) -> ak.Array:

@@ -134,6 +134,36 @@ def test_mz1_takes_a_pair_above_the_z_that_is_closer_than_one_below() -> None:
     assert found == pytest.approx(2 * math.sqrt(48 * 44), rel=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("charges", "flavours", "pair"),
+    [
+        ((1, 1, -1, -1), (13, 13, 13, 13), (1, 3)),  # Z1 is (0, 2)
+        ((1, -1, 1, -1), (13, 13, 13, 13), (2, 3)),  # Z1 is (0, 1)
+        ((1, 1, -1, -1), (11, 13, 13, 11), (0, 3)),  # Z1 is (1, 2), two muons
+        ((1, 1, -1, -1), (11, 13, 13, 13), None),  # Z1 is (1, 3), and (0, 2) are of two flavours
+        ((1, 1, -1, 1), (13, 13, 13, 13), None),
+        ((1, 1, 1, 1), (13, 13, 13, 13), None),
+    ],
+)
+def test_mz2_is_the_other_pair(
+    charges: tuple[int, ...], flavours: tuple[int, ...], pair: tuple[int, int] | None
+) -> None:
+    found = four_leptons.compute_mz2(momenta(*FOUR), integers(charges), integers(flavours))
+    assert math.isnan(found) if pair is None else found == pytest.approx(MASSES[pair], rel=1e-13)
+
+
+def test_mz2_of_five_leptons_is_that_of_the_highest_sum_of_pt() -> None:
+    # Z1 is (0, 2), at 90.55; of (1, 3), 75 GeV together, and (1, 4), 55 GeV, the former.
+    five = momenta(*FOUR, massless(6, 8, 0))
+    found = four_leptons.compute_mz2(five, integers([1, 1, -1, -1, -1]), integers([11, 13, 11, 13, 13]))
+    assert found == pytest.approx(MASSES[1, 3], rel=1e-13)
+
+
+def test_pt_of_four_leptons() -> None:
+    assert four_leptons.compute_pt_4l(momenta(*FOUR)) == pytest.approx(math.hypot(9, 15), rel=1e-14)
+    assert math.isnan(four_leptons.compute_pt_4l(momenta(*FOUR[:3])))
+
+
 def test_mass_of_four_leptons() -> None:
     # Two back-to-back pairs at rest: the energies add up.
     leptons = [*back_to_back(100, (1, 2, 2)), *back_to_back(25, (2, -1, 0))]
