@@ -3,6 +3,8 @@
 
 #include "graph/checked_array.hxx"
 
+#include <Math/VectorUtil.h> // for expressions of schemas and users
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

@@ -224,8 +224,8 @@ class Schema(Table):
         return hashlib.sha256(table.encode()).hexdigest()
 
     def conditions(self) -> list[str]:
-        """Return the schema's own conditions on objects, also those of which others may take the place."""
-        return [where for objects in self.objects.values() for where in objects.where]
+        """Return the schema's own conditions on jets and leptons, also those of which others may take the place."""
+        return [where for kind, objects in self.objects.items() if kind not in BESIDE for where in objects.where]
 
     @property
     def aliases(self) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rdf.errors import MissingColumn, NoEvents, SchemaError, SourceError, Unread
 from rdf.local_files import LocalFiles, is_address
 from rdf.provenance import SIMULATED
 from rdf.schema.model import Schema
-from rdf.schema.quantities import ALIASED, ENTRY, SOURCE_ROW
+from rdf.schema.quantities import ALIASED, BESIDE, ENTRY, SOURCE_ROW
 from rdf.schema.tables import Available
 from rdf.sources.formats import is_root, other_format
 from rdf.sources.tabular import Progress, convert, is_table
@@ -162,6 +162,7 @@ def open_source(
         if absent:
             raise MissingColumn(f"{error} (a friend of the tree is missing: {', '.join(absent)})") from error
         raise
+    offers = tuple(_without_what_some_lack(offers))
     unlike: set[str] = set()
     stored = _branch_types(trees[0], schema.tree, local) if found[0].kind == "TTree" and len(trees) > 1 else {}
     for i in range(1, len(trees)):
@@ -327,6 +328,21 @@ def _available(file: str, schema: Schema, local: LocalFiles) -> tuple[Available,
 
 
 _APART = "analyse such files separately"
+
+
+def _without_what_some_lack(offers: Sequence[Available]) -> list[Available]:
+    """Leave out photons, taus and large-radius jets that not all files have, or that some have by other columns."""
+    first = offers[0].quantities
+    unlike = {
+        name.partition("_")[0]
+        for offer in offers
+        for name in {*first, *offer.quantities}
+        if offer.quantities.get(name) != first.get(name)
+    } & {*BESIDE}
+    return [
+        replace(offer, quantities={n: q for n, q in offer.quantities.items() if n.partition("_")[0] not in unlike})
+        for offer in offers
+    ]
 
 
 def _unlike_columns(schema: Schema, first: str, offer: Available, file: str, other: Available) -> frozenset[str]:

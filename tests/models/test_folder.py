@@ -40,6 +40,7 @@ def test_what_was_written_is_read(tmp_path: Path, forest: IsolationForest, made_
             "jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId >= 2"},
             "muon": {"pt": None, "eta": 2.1, "where": None},
         },
+        "overlap": [],
         "select": {},
         "features": ["MR", "Rsq", "HT"],
         "observables": ["centrality"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,9 @@ def of_unusual(unusual: Unusual) -> dict[tuple[str, int], tuple[dict[str, np.nda
 
 def test_unusual_events_are_the_same_in_every_format_and_with_any_threads(of_unusual: Any) -> None:
     values, counts, left = of_unusual["ttree", 1]
-    assert len(values) == len(FEATURES)
+    # The events have no photons, no taus, no large-radius jets and no b tags.
+    absent = {name for name in FEATURES if re.search("photon|tau|largeR|bjet", name)}
+    assert values.keys() == FEATURES.keys() - absent
     for other, other_counts, other_left in of_unusual.values():
         assert (other_counts, other_left) == (counts, left)
         for name, column in values.items():

@@ -76,7 +76,11 @@ def test_an_object_of_which_the_file_has_a_part(present: list[str], message: str
 def test_a_quantity_that_is_not_optional() -> None:
     schema = load_schema("atlas2025")
     columns = set(schema.columns) - {"mcWeight", "jet_btag_quantile"}
-    assert set(schema.quantities) - set(schema.resolve(columns, "f").quantities) == {"weight", "jet_btag"}
+    assert set(schema.quantities) - set(schema.resolve(columns, "f").quantities) == {
+        "weight",
+        "jet_btag",
+        "jet_btagged",
+    }
     message = (
         r"^data\.root: no column 'lep_e', which schema atlas2025 needs for lepton_energy; did you mean lep_eta, lep_E"
     )

@@ -12,7 +12,7 @@ import pytest
 from rdf.errors import MissingColumn
 from rdf.schema.model import load_schema
 from rdf.sources.source import open_source
-from tests.rdf.trees import NANOAOD_KINDS, WRITERS, nanoaod, opened
+from tests.rdf.trees import NANOAOD_KINDS, WRITERS, nanoaod, opened, write_ttree
 
 pytestmark = pytest.mark.compiler
 
@@ -103,6 +103,21 @@ def test_files_of_which_not_all_have_what_objects_are_selected_by(kind: str, tmp
     for files in ([first, second], [second, first]):
         with pytest.raises(MissingColumn, match=r"Jet_jetId|jets"):
             opened(files, schema)
+
+
+def test_files_of_which_not_all_have_photons(tmp_path: Path) -> None:
+    """What is beside jets and leptons is left out; of jets it is an error."""
+    schema = load_schema("cms_nanoaod")
+    events = nanoaod(9, 1)
+    photons = {f"Photon_{part}": events[f"Muon_{part}"] for part in ("pt", "eta", "phi")}
+    kinds = {**NANOAOD_KINDS, **dict.fromkeys(photons, "float32[]")}
+    first = write_ttree(tmp_path / "with.root", "Events", {**events, **photons}, kinds)
+    second = write_ttree(tmp_path / "without.root", "Events", nanoaod(9, 2), kinds)
+    assert "photon_pt" in opened(first, schema).available.quantities
+    for files in ([first, second], [second, first]):
+        quantities = opened(files, schema).available.quantities
+        assert "jet_pt" in quantities
+        assert not [name for name in quantities if name.startswith("photon")]
 
 
 def test_files_that_store_a_branch_in_two_ways(opendata: Path, tmp_path: Path) -> None:
