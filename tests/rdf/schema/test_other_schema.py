@@ -89,11 +89,11 @@ def test_a_sample_without_jets_makes_the_shape_of_an_event_otherwise() -> None:
 
 def test_numbers_of_the_training_and_conditions_of_the_sample_select_objects() -> None:
     other = between("atlas2025", "cms_nanoaod", objects={"jet": {"pt": 25.0}})
-    assert other.selection() == {
-        "jet": Objects(pt=25.0, where=load_schema("cms_nanoaod").objects["jet"].where),
-        "muon": Objects(),
-        "electron": Objects(),
-    }
+    conditions = {kind: said.where[0] for kind, said in load_schema("cms_nanoaod").objects.items()}
+    expected = {kind: Objects(where=where) for kind, where in conditions.items()}
+    assert other.selection() == expected | {"jet": Objects(pt=25.0, where="Jet_jetId >= 2")}
+    assert other.overlap() == load_schema("cms_nanoaod").overlap
     back = between("cms_nanoaod", "atlas2025", objects={"jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId >= 2"}})
     assert back.reasons(MASSES) == []
-    assert back.selection() == {"jet": Objects(pt=30.0, eta=2.4)}
+    identified = {kind: Objects(where=said.where[0]) for kind, said in load_schema("atlas2025").objects.items()}
+    assert back.selection() == {"jet": Objects(pt=30.0, eta=2.4), **identified}
