@@ -7,17 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    ValidationInfo,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from analysis.errors import near_names
 from models.detectors.registry import known_detectors, settings_class
@@ -25,7 +15,7 @@ from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.faults import first_fault
 from rdf.printable import shortened
-from rdf.schema.tables import Cuts, Definitions, Name, Overlaps, Selection
+from rdf.schema.tables import NONE, ChosenObjects, ChosenOverlaps, Cuts, Definitions, Name
 from rdf.schema.triggers import Trigger
 from rdf.schema.variations import VARIATIONS
 from rdf.yaml_tables import TableError, parse_table
@@ -34,9 +24,6 @@ TRAIN_EVENTS = 100_000
 """Events that detectors are trained on, unless configured otherwise; more of them change little but the time."""
 
 TRAIN_ON_HELP = "what detectors that need no labels learn from, where there are labels: "
-
-NONE = "none"
-"""What stands for no selection of objects, and for no removal of overlaps."""
 
 ThresholdRules = dict[str, ThresholdRule]
 """Name of a detector -> how its threshold follows from the training scores."""
@@ -67,11 +54,11 @@ class AnalysisConfiguration(BaseModel):
     define: Definitions = Field(
         default_factory=dict, description="columns of your own, {name: C++ expression over canonical columns}"
     )
-    objects: Selection | None = Field(
+    objects: ChosenObjects = Field(
         default_factory=dict,
         description="which objects count, {jet: {pt: 30, eta: 2.4}} (default: the schema's), or none: all in the file",
     )
-    overlap: Overlaps | None = Field(
+    overlap: ChosenOverlaps = Field(
         None,
         description="objects that are dropped near others, [{drop: jet, near: lepton, within: 0.4}] (default: the "
         "schema's, unless objects is none), or none",
@@ -149,32 +136,22 @@ class AnalysisConfiguration(BaseModel):
             raise ValueError("name a feature set, or one feature or more, each once")
         return value
 
-    @field_validator("define", "select", mode="before")
+    @field_validator("define", "objects", "select", mode="before")
     @classmethod
-    def _read_table(cls, value: Any) -> Any:
-        return _as_table(value) if isinstance(value, str) else value
-
-    @field_validator("objects", mode="before")
-    @classmethod
-    def _read_objects(cls, value: Any) -> Any:
-        if value is None:
-            raise ValueError("nothing; name kinds of objects, or write none for all in the file")
-        return None if value == NONE else _as_table(value) if isinstance(value, str) else value
-
-    @field_serializer("objects", mode="wrap")
-    def _write_objects(self, value: Selection | None, write: SerializerFunctionWrapHandler) -> Any:
-        return NONE if value is None else write(value)
+    def _read_table(cls, value: Any, info: ValidationInfo) -> Any:
+        is_none = value == NONE and info.field_name == "objects"
+        return _as_table(value) if isinstance(value, str) and not is_none else value
 
     @field_validator("overlap", mode="before")
     @classmethod
     def _read_overlap(cls, value: Any) -> Any:
         form = "[{drop: jet, near: lepton, within: 0.4}, ...]"
-        return () if value == NONE else _as_table(value, form) if isinstance(value, str) else value
+        return _as_table(value, form) if isinstance(value, str) and value != NONE else value
 
     @field_validator("triggers", "filters", mode="before")
     @classmethod
     def _split_columns(cls, value: Any) -> Any:
-        if value == "none":
+        if value == NONE:
             return ()
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
+    WrapSerializer,
     field_validator,
     model_validator,
 )
@@ -147,6 +148,16 @@ def _known_kind(kind: str) -> str:
     return kind
 
 
+NONE = "none"
+"""What is chosen for no selection of objects, and for no removal of overlaps."""
+
+
+def _all_for_none(value: Any) -> Any:
+    if value is None:
+        raise ValueError(f"nothing; name kinds of objects, or write {NONE} for all in the file")
+    return None if value == NONE else value
+
+
 def _as_definition(value: Any) -> Any:
     return {"expression": value} if isinstance(value, str) else value
 
@@ -190,6 +201,16 @@ def _free_name(name: str) -> str:
         raise ValueError(f"{name!r} is a cut of every cutflow; choose another name")
     return name
 
+
+ChosenObjects = Annotated[
+    Selection | None,
+    BeforeValidator(_all_for_none),
+    WrapSerializer(lambda value, write: NONE if value is None else write(value)),
+]
+"""Which objects count, as it is configured; None, written as `none`, for all in the file."""
+
+ChosenOverlaps = Annotated[Overlaps | None, BeforeValidator(lambda value: () if value == NONE else value)]
+"""Removal of overlaps, as it is configured; None for what the schema says."""
 
 ALL, FINITE = "all", "finite"
 """First and last cut of every cutflow: every event read, and every event whose features are all finite."""
