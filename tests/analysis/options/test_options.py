@@ -35,6 +35,7 @@ EVERYTHING: dict[str, Any] = {
         "leading": {"expression": "jet_pt[0]", "title": "p_{T}^{j1}", "unit": "GeV"},
     },
     "objects": {"jet": {"pt": 30.0, "eta": 2.4, "where": "Jet_jetId[0] >= 2"}},
+    "overlap": ({"drop": "jet", "near": "lepton", "within": 0.4},),
     "select": {"window": "mll > 60 && mll < 120", "trigger": "HLT_IsoMu24"},
     "triggers": ("HLT_IsoMu24", "!HLT_Ele*"),
     "filters": ("Flag_goodVertices", "Flag_METFilters"),
@@ -113,6 +114,7 @@ def test_defaults_are_those_of_the_help() -> None:
         "features": None,
         "define": {},
         "objects": {},
+        "overlap": None,
         "select": {},
         "triggers": None,
         "filters": None,
@@ -177,6 +179,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
         f"--trust-models --trusted-sha256 {64 * 'f'} "
         """--define '{hardness: HT / MR, leading: {expression: "jet_pt[0]", title: "p_{T}^{j1}", unit: GeV}}' """
         """--objects '{jet: {pt: 30, eta: 2.4, where: "Jet_jetId[0] >= 2"}}' """
+        "--overlap '[{drop: jet, near: lepton, within: 0.4}]' "
         "--select '{window: mll > 60 && mll < 120, trigger: HLT_IsoMu24}' --triggers 'HLT_IsoMu24,!HLT_Ele*' "
         "--filters Flag_goodVertices,Flag_METFilters --certified runs.json "
         "--train-events 5000 --train-on background --folds 2 "
@@ -215,6 +218,7 @@ objects:
     pt: 30
     eta: 2.4
     where: Jet_jetId[0] >= 2
+overlap: [{drop: jet, near: lepton, within: 0.4}]
 select:
   window: mll > 60 && mll < 120
   trigger: HLT_IsoMu24

@@ -90,9 +90,13 @@ def test_features_that_are_no_names_are_refused(tmp_path: Path, written: str) ->
         ("define", "{half: {expression: HT / 2, unit: 5}}", "half.unit: Input should be a valid string"),
         ("define", "{half: {expression: HT / 2, units: GeV}}", "half: unknown key 'units'"),
         ("objects", "{jets: {pt: 30}}", "unknown kind of object 'jets'; did you mean jet?"),
-        ("objects", "{tau: {pt: 30}}", "unknown kind of object 'tau'; known: electron, jet, muon"),
+        (
+            "objects",
+            "{top: {pt: 30}}",
+            "unknown kind of object 'top'; known: electron, jet, largeRjet, lepton, muon, photon, tau",
+        ),
         # Electrons and muons are selected, also in formats that hold them together.
-        ("objects", "{lepton: {pt: 30}}", "unknown kind of object 'lepton'; did you mean electron?"),
+        ("objects", "{leptons: {pt: 30}}", "unknown kind of object 'leptons'; did you mean lepton, electron, photon?"),
         ("objects", "{jet: {pT: 30}}", "jet: unknown key 'pT'"),
         ("objects", "{jet: {pt: -1}}", "jet.pt: Input should be greater than or equal to 0"),
         ("objects", "{jet: {pt: .inf}}", "jet.pt: Input should be a finite number"),
@@ -128,9 +132,10 @@ def test_what_is_no_table_is_refused(tmp_path: Path, key: str) -> None:
     for written in ("HT", "[HT]", "5", ""):
         assert refused_option(key, written) == f"--{key}: {written!r} is not of the form {{name: value, ...}}"
     for written in ("[HT]", "5", ""):
-        assert refused(tmp_path, f"sample: s\n{key}: {written}\n") == (
-            f"{tmp_path / 'run.yaml'}: key '{key}': Input should be a valid dictionary"
-        )
+        fault = "Input should be a valid dictionary"
+        if (key, written) == ("objects", ""):
+            fault = "nothing; name kinds of objects, or write none for all in the file"
+        assert refused(tmp_path, f"sample: s\n{key}: {written}\n") == f"{tmp_path / 'run.yaml'}: key '{key}': {fault}"
 
 
 @pytest.mark.parametrize(
