@@ -17,7 +17,7 @@ from analysis.errors import ConfigurationError, OutputFolderError
 from analysis.output.entries import compile_writers
 from analysis.output.timings import Timings
 from analysis.samples import Original
-from analysis.samples.inputs import SAMPLE_FILES, InputFile, RunInput, resolve_input
+from analysis.samples.inputs import PRODUCTION, SAMPLE_FILES, InputFile, RunInput, resolve_input
 from analysis.steps.compilation import compile_models
 from analysis.steps.given_models import read_models, trusted_sha256
 from analysis.steps.preparation import prepare
@@ -110,7 +110,7 @@ class BatchInput:
         return path
 
 
-_KEPT = ("tree", "doi", "record", "licence", "energy", "luminosity", "events", "features")
+_KEPT = ("tree", "doi", "record", "licence", "energy", "luminosity", "events", "features", *PRODUCTION)
 """Attributes of a RunInput that a sample file has under the same names."""
 
 

@@ -84,13 +84,25 @@ class AnalysisConfiguration(BaseModel):
     uncertified: bool = Field(
         False, description="go on without the sample's list of certified runs; every output says so"
     )
+    weights: bool | None = Field(
+        None,
+        description="true or false: whether events count by their weights in histograms, cutflow and metrics (default: "
+        "those of simulated samples do, where there are weights)",
+    )
+    luminosity: float | None = Field(
+        None,
+        gt=0,
+        description="integrated luminosity in 1/fb, of data, or that simulated events are normalised to (default: the "
+        "sample's)",
+    )
     train_events: int | None = Field(
         TRAIN_EVENTS, ge=1, description="number of events to train on, drawn at random, or all (default: 100000)"
     )
     train_on: Literal["all", "background"] = Field("all", description=TRAIN_ON_HELP + "all (default) or background")
     threshold: ThresholdRules = Field(
         default_factory=dict,
-        description="{contamination: 0.05}, {percentile: 95}, {sigma: 3} or {score: 0.5}; by detector: {mlp: {...}}",
+        description="{contamination: 0.05}, {percentile: 95}, {sigma: 3} or {score: 0.5}; {weighted: true}, alone or "
+        "beside these, lets events count by their weights; by detector: {mlp: {...}}",
     )
     autoencoder: AutoencoderSettings = Field(
         AutoencoderSettings(),

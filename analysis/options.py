@@ -50,6 +50,7 @@ _METAVARS |= {
     "vary": "A,B|TABLE",
     "threshold": "TABLE",
 }
+_METAVARS |= {"weights": "true|false", "luminosity": "L"}
 _METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS"}
 _METAVARS |= {
     "trusted_sha256": "SHA256",

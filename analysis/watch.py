@@ -122,6 +122,8 @@ def _described(configuration: WatchConfiguration, models: ModelFolder) -> tuple[
         "filters": configuration.filters,
         "certified": configuration.certified,
         "uncertified": configuration.uncertified,
+        "weights": configuration.weights,
+        "luminosity": configuration.luminosity,
         "threads": configuration.threads,
         "trusted_sha256": trusted_sha256(models, configuration),
     }

@@ -34,6 +34,7 @@ def permutation_importance(
     *,
     seed: int,
     repeats: int = 5,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> dict[str, Drop]:
     """Return by how much the AUC drops when the values of one feature are shuffled among the events.
 
@@ -46,6 +47,7 @@ def permutation_importance(
         features: their names, in the order of the columns of X.
         seed: of the choice and of the shuffling.
         repeats: how often each feature is shuffled, at least 2.
+        weights: of the events, shape (events,); None where each counts as one.
 
     Returns:
         The drop by the name of the feature.
@@ -56,18 +58,22 @@ def permutation_importance(
     random = np.random.default_rng(seed)
     chosen = _balanced_choice(labels, random)
     X, labels = X[chosen], labels[chosen]
-    unshuffled = area(score(X), labels)
+    weights = None if weights is None else weights[chosen]
+
+    def achieved(values: Features) -> float:
+        return area(score(values), labels, weights)
+
+    unshuffled = achieved(X)
     drops = {
-        name: list(_drops(score, X, labels, i, unshuffled, random=random, repeats=repeats))
+        name: list(_drops(achieved, X, i, unshuffled, random=random, repeats=repeats))
         for i, name in enumerate(features)
     }
     return {name: Drop(float(np.mean(of)), float(np.std(of, ddof=1))) for name, of in drops.items()}
 
 
 def _drops(
-    score: Callable[[Features], Scores],
+    achieved: Callable[[Features], float],
     X: Features,
-    labels: Labels,
     feature: int,
     unshuffled: float,
     *,
@@ -78,7 +84,7 @@ def _drops(
     shuffled = X.copy()
     for _ in range(repeats):
         shuffled[:, feature] = random.permutation(X[:, feature])
-        yield unshuffled - area(score(shuffled), labels)
+        yield unshuffled - achieved(shuffled)
 
 
 def _balanced_choice(labels: Labels, random: np.random.Generator) -> npt.NDArray[np.int64]:

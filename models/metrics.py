@@ -1,6 +1,8 @@
 """How well a score tells signal from background: figures of merit with bootstrap errors, and curves.
 
-Only the order of scores counts, so equal scores are one working point and a score may be infinite.
+Only the order of scores counts, so equal scores are one working point and a score may be infinite. Weights are added up
+where events would be counted, as by scikit-learn's `sample_weight`. With negative ones an efficiency can fall where the
+cut is loosened; the area under the curve is still the sum over its trapezoids, each with its sign.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import accuracy_score, auc, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 if TYPE_CHECKING:  # an evaluation of trained models needs no torch
     from models.detectors.detector import Labels, Scores
@@ -113,7 +115,7 @@ class Curves:
         efficiency: fraction of the signal that passes, as `tpr`; empty with fewer than MIN_BACKGROUND background
             events in all.
         improvement: significance improvement, efficiency / sqrt(max(fpr, MIN_BACKGROUND / background events)), of the
-            shape of `efficiency`.
+            shape of `efficiency`; NaN where the background that passes has a negative sum of weights.
     """
 
     fpr: Numbers
@@ -128,6 +130,7 @@ class _WorkingPoints:
 
     background: Numbers
     signal: Numbers
+    events: float  # of background in all, as `_Kind` counts them
 
     @property
     def fpr(self) -> Numbers:
@@ -143,13 +146,20 @@ class _WorkingPoints:
     def improvement(self) -> Numbers:
         """Signal efficiency over the root of the background efficiency, which MIN_BACKGROUND events bound from below.
 
-        It is empty with fewer of them in all.
+        It is empty with fewer of them in all; NaN where the background that passes has a negative sum of weights.
         """
         total = self.background[-1]
-        if total < MIN_BACKGROUND:
+        if self.events < MIN_BACKGROUND:
             return np.empty(0)
-        improvement: Numbers = self.tpr / np.sqrt(np.maximum(self.background, MIN_BACKGROUND) / total)
+        least = MIN_BACKGROUND * (total / self.events)
+        background = np.where(self.background < 0, np.nan, np.maximum(self.background, least))
+        improvement: Numbers = self.tpr / np.sqrt(background / total)
         return improvement
+
+    @property
+    def area(self) -> float:
+        """Area under the ROC curve."""
+        return float(np.trapezoid(self.tpr, self.fpr))
 
 
 @dataclass(frozen=True)
@@ -159,20 +169,49 @@ class _Kind:
     Attributes:
         places: of their scores among all distinct scores, shape (events,); place 0 is the highest.
         flagged: shape (events,).
+        weights: shape (events,); None where each event counts as one.
     """
 
     places: Counts
     flagged: npt.NDArray[np.bool_]
+    weights: Numbers | None
 
     def resampled(self, random: np.random.Generator) -> _Kind:
         """Draw as many events, with replacement."""
         chosen = random.integers(0, len(self.places), len(self.places))
-        return _Kind(self.places[chosen], self.flagged[chosen])
+        weights = None if self.weights is None else self.weights[chosen]
+        return _Kind(self.places[chosen], self.flagged[chosen], weights)
+
+    def count(self, chosen: npt.NDArray[np.bool_]) -> float:
+        """Return how many events are chosen, or the sum of their weights."""
+        return float(np.count_nonzero(chosen) if self.weights is None else self.weights[chosen].sum())
+
+    @property
+    def total(self) -> float:
+        """Events, or the sum of their weights."""
+        return len(self.places) if self.weights is None else float(self.weights.sum())
+
+    @property
+    def events(self) -> float:
+        """Events; with weights the number of equal ones that has the same relative error."""
+        return self.total if self.weights is None else self.total**2 / float((self.weights**2).sum())
 
 
-def _working_points(scores: Scores, labels: Labels) -> _WorkingPoints:
+def _working_points(scores: Scores, labels: Labels, weights: Numbers | None) -> _WorkingPoints:
     places, number = _places(scores, labels)
-    return _passing(places[labels == 0], places[labels == 1], number)
+    return _passing(*_kinds(places, labels, np.zeros(len(places), dtype=bool), weights), number)
+
+
+def _kinds(
+    places: Counts, labels: Labels, flagged: npt.NDArray[np.bool_], weights: Numbers | None
+) -> tuple[_Kind, _Kind]:
+    """Return background and signal."""
+    background, signal = (
+        _Kind(places[of], flagged[of], None if weights is None else weights[of]) for of in (labels == 0, labels == 1)
+    )
+    if min(background.total, signal.total) <= 0:
+        raise ValueError("the weights of signal or of background have no positive sum; no efficiency is defined")
+    return background, signal
 
 
 def _places(scores: Scores, labels: Labels) -> tuple[Counts, int]:
@@ -186,14 +225,23 @@ def _places(scores: Scores, labels: Labels) -> tuple[Counts, int]:
     return len(distinct) - 1 - places, len(distinct)
 
 
-def _passing(background: Counts, signal: Counts, number: int) -> _WorkingPoints:
+def _passing(background: _Kind, signal: _Kind, number: int) -> _WorkingPoints:
     # Before place 0, the highest score, is a cut above all scores.
-    sums = (np.cumsum(np.bincount(places + 1, minlength=number + 1)) for places in (background, signal))
-    return _WorkingPoints(*(passed.astype(np.float64) for passed in sums))
+    passing, passing_signal = (
+        np.cumsum(np.bincount(kind.places + 1, weights=kind.weights, minlength=number + 1)).astype(np.float64)
+        for kind in (background, signal)
+    )
+    return _WorkingPoints(passing, passing_signal, background.events)
 
 
 def figures_of_merit(
-    scores: Scores, labels: Labels, flagged: npt.NDArray[np.bool_], *, seed: int, resamplings: int = 200
+    scores: Scores,
+    labels: Labels,
+    flagged: npt.NDArray[np.bool_],
+    *,
+    seed: int,
+    resamplings: int = 200,
+    weights: Numbers | None = None,
 ) -> FiguresOfMerit:
     """Return the figures of merit of one detector.
 
@@ -208,21 +256,23 @@ def figures_of_merit(
         flagged: whether the detector takes the event for signal, shape (events,).
         seed: of the resamplings.
         resamplings: their number, at least 2.
+        weights: of the events, shape (events,); None where each counts as one. The confusion counts events.
 
     Raises:
-        ValueError: there is no signal or no background, or a score is NaN.
+        ValueError: there is no signal or no background, of a positive sum of weights, or a score is NaN.
     """
     places, number = _places(scores, labels)
-    background, signal = (_Kind(places[labels == label], flagged[labels == label]) for label in (0, 1))
-    points = _passing(background.places, signal.places, number)
+    background, signal = _kinds(places, labels, flagged, weights)
+    points = _passing(background, signal, number)
     values = _values(points, background, signal)
 
     random = np.random.default_rng(seed)
-    repeated = []
+    repeated: list[_Values] = []
     enough = min(len(background.places), len(signal.places)) >= MIN_FOR_ERROR
     for _ in range(resamplings if enough else 0):
         drawn = background.resampled(random), signal.resampled(random)
-        repeated.append(_values(_passing(drawn[0].places, drawn[1].places, number), *drawn))
+        if min(kind.total for kind in drawn) > 0:
+            repeated.append(_values(_passing(*drawn, number), *drawn))
     errors = _Values(*(_spread([drawn[i] for drawn in repeated], value) for i, value in enumerate(values)))
     best = _best_point(points)
     return FiguresOfMerit(
@@ -255,18 +305,18 @@ def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> _Values
     # Four events stand for all, by their weight: what they are, and what they are taken for.
     truth, taken_for = [1, 1, 0, 0], [1, 0, 1, 0]
     weights = [
-        np.count_nonzero(signal.flagged),
-        np.count_nonzero(~signal.flagged),
-        np.count_nonzero(background.flagged),
-        np.count_nonzero(~background.flagged),
+        signal.count(signal.flagged),
+        signal.count(~signal.flagged),
+        background.count(background.flagged),
+        background.count(~background.flagged),
     ]
     precision, recall, f1, _ = precision_recall_fscore_support(
         truth, taken_for, sample_weight=weights, labels=[0, 1], zero_division=np.nan
     )
     improvement = points.improvement
     return _Values(
-        auc=auc(points.fpr, points.tpr),
-        max_sic=improvement.max() if len(improvement) else np.nan,
+        auc=points.area,
+        max_sic=np.nanmax(improvement) if len(improvement) else np.nan,
         accuracy=accuracy_score(truth, taken_for, sample_weight=weights),
         precision=precision[1],
         recall=recall[1],
@@ -279,7 +329,7 @@ def _values(points: _WorkingPoints, background: _Kind, signal: _Kind) -> _Values
 def _best_point(points: _WorkingPoints) -> int | None:
     """Return the working point of the greatest significance improvement, the loosest of equals: most background."""
     improvement = points.improvement
-    return len(improvement) - 1 - int(np.argmax(improvement[::-1])) if len(improvement) else None
+    return len(improvement) - 1 - int(np.nanargmax(improvement[::-1])) if len(improvement) else None
 
 
 def _spread(values: Sequence[float], value: float) -> float:
@@ -296,7 +346,7 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def curves(scores: Scores, labels: Labels) -> Curves:
+def curves(scores: Scores, labels: Labels, weights: Numbers | None = None) -> Curves:
     """Return the ROC curve and the significance improvement, each thinned to CURVE_POINTS points at most.
 
     Half of the points are equally spaced among all working points, half in the logarithm of the background efficiency;
@@ -305,11 +355,12 @@ def curves(scores: Scores, labels: Labels) -> Curves:
     Args:
         scores: shape (events,), higher is more like the signal; ties and infinities are fine.
         labels: 1 for signal and 0 for background, shape (events,).
+        weights: of the events, shape (events,); None where each counts as one.
 
     Raises:
-        ValueError: there is no signal or no background, or a score is NaN.
+        ValueError: there is no signal or no background, of a positive sum of weights, or a score is NaN.
     """
-    points = _working_points(scores, labels)
+    points = _working_points(scores, labels, weights)
     best = _best_point(points)
     chosen = _thinned(points, best)
     fpr, tpr = points.fpr[chosen], points.tpr[chosen]
@@ -324,22 +375,24 @@ def _thinned(points: _WorkingPoints, best: int | None) -> Counts:
     if last < CURVE_POINTS:
         return np.arange(last + 1)
     half = (CURVE_POINTS - 3) // 2
-    logarithmic = np.searchsorted(points.background, np.geomspace(1, points.background[-1], half))
+    rising = np.maximum.accumulate(points.background) * (points.events / points.background[-1])
+    logarithmic = np.searchsorted(rising, np.geomspace(1, rising[-1], half))
     chosen = np.concatenate([logarithmic, np.linspace(0, last, half).round().astype(np.int64)])
     kept = [0, last] if best is None else [0, best, last]
     # The end of a logarithmic range is rounded, up maybe.
     return np.unique(np.concatenate([np.minimum(chosen, last), kept]))
 
 
-def area(scores: Scores, labels: Labels) -> float:
+def area(scores: Scores, labels: Labels, weights: Numbers | None = None) -> float:
     """Return the area under the ROC curve.
 
     Args:
         scores: shape (events,), higher is more like the signal; ties and infinities are fine.
         labels: 1 for signal and 0 for background, shape (events,).
+        weights: of the events, shape (events,); None where each counts as one.
 
     Raises:
-        ValueError: there is no signal or no background, or a score is NaN.
+        ValueError: there is no signal or no background, of a positive sum of weights, or a score is NaN.
     """
-    points = _working_points(scores, labels)
-    return float(auc(points.fpr, points.tpr))
+    points = _working_points(scores, labels, weights)
+    return points.area

@@ -23,18 +23,23 @@ than 1/4096, and the table fits the fastest cache."""
 
 LARGEST = float(np.finfo(np.float32).max)
 
+Weights = npt.NDArray[np.floating]
+
 Rounding = npt.NDArray[np.float64]
 """Largest difference that the rounding of float32 can make to a score in the event loop, shape (events,)."""
 
 
 class ThresholdRule(BaseModel):
-    """How a threshold follows from the scores of the training events; exactly one of these is given.
+    """How a threshold follows from the scores of the training events; exactly one of the first four is given.
 
     Attributes:
         contamination: the fraction of the training events with a higher score.
         percentile: of the training scores, in percent.
         sigma: number of standard deviations above the mean of the training scores.
         score: the threshold itself, for scores that are probabilities.
+        weighted: whether events count by their weights. Where these are negative, the threshold is the highest from
+            which on more than the wanted part of the weights is above. With nothing else given the rule is the
+            detector's own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
@@ -43,6 +48,7 @@ class ThresholdRule(BaseModel):
     percentile: float | None = None
     sigma: float | None = None
     score: float | None = None
+    weighted: bool = False
 
     @field_validator("contamination", "percentile")
     @classmethod
@@ -54,20 +60,27 @@ class ThresholdRule(BaseModel):
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
-        if len(self._given()) != 1:
-            raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
+        if len(given := self._given().keys() - {"weighted"}) != 1 and (given or not self.weighted):
+            raise ValueError("give exactly one of contamination, percentile, sigma, score")
         return self
 
     @model_serializer
     def _given(self) -> dict[str, float]:
-        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        given = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: value for name, value in given if value is not None and value is not False}
+
+    def completed(self, default: ThresholdRule) -> ThresholdRule:
+        """Return the rule, or another one with weights where this says nothing but that there are to be weights."""
+        return default.model_copy(update={"weighted": True}) if self._given().keys() == {"weighted"} else self
 
     @property
     def fraction(self) -> float | None:
         """The fraction of the training events that is to be flagged; None for rules that do not say it."""
         return self.contamination if self.percentile is None else 1 - self.percentile / 100
 
-    def threshold(self, scores: npt.NDArray[np.float32], rounding: Rounding | None = None) -> float:
+    def threshold(
+        self, scores: npt.NDArray[np.float32], rounding: Rounding | None = None, weights: Weights | None = None
+    ) -> float:
         """Return the threshold for these training scores.
 
         It lies between distinct scores, so that events that score alike are on one side of it also where their score is
@@ -78,8 +91,9 @@ class ThresholdRule(BaseModel):
         Args:
             scores: shape (events,).
             rounding: of the scores; None for scores that are the same everywhere.
+            weights: of the events, shape (events,), for a rule that counts by them.
         """
-        wanted = _as_float32(self._value(scores))
+        wanted = _as_float32(self._value(scores, weights if self.weighted else None))
         errors = np.zeros(len(scores)) if rounding is None else rounding
         alike = TiedScores.among(scores, errors)
         group = alike.around(wanted)
@@ -99,13 +113,21 @@ class ThresholdRule(BaseModel):
             return _as_float32((alike.upper_end(low) + alike.lower_end(high)) / 2)
         return _as_float32(min(max(wanted, least), most))
 
-    def _value(self, scores: npt.NDArray[np.float32]) -> float:
+    def _value(self, scores: npt.NDArray[np.float32], weights: Weights | None = None) -> float:
         """Return what the rule says of these scores, whatever events score alike there."""
         if self.score is not None:
             return self.score
         if self.sigma is not None:
             exact = scores.astype(np.float64)
+            if weights is not None:
+                mean = float(np.average(exact, weights=weights))
+                return mean + self.sigma * float(np.sqrt(np.average((exact - mean) ** 2, weights=weights)))
             return float(exact.mean() + self.sigma * exact.std())
+        if weights is not None:
+            falling = np.argsort(scores, kind="stable")[::-1]
+            above = np.maximum.accumulate(np.cumsum(weights[falling], dtype=np.float64))
+            flagged = int(np.searchsorted(above, (self.fraction or 0.0) * weights.sum(dtype=np.float64), side="right"))
+            return float(scores[falling[min(flagged, len(scores) - 1)]])
         quantile = self.percentile / 100 if self.percentile is not None else 1 - (self.contamination or 0.0)
         return float(np.quantile(scores, quantile))
 
@@ -114,7 +136,7 @@ class ThresholdRule(BaseModel):
         flagged = int(np.count_nonzero(scores > self.threshold(scores, rounding)))
         alike = TiedScores.among(scores, rounding)
         group = alike.around(_as_float32(self._value(scores)))
-        if self.fraction is None or group is None or flagged + 1 > self.fraction * len(scores):
+        if self.weighted or self.fraction is None or group is None or flagged + 1 > self.fraction * len(scores):
             return None
         events = int(alike.events[group])
         which = "all" if events == len(scores) else f"the {events} {'most anomalous ' * (not flagged)}"

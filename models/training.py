@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -26,17 +26,20 @@ class TrainingEvents:
         X: shape (events, features), float32.
         numbers: event numbers, which say an event's fold, shape (events,).
         labels: 1 for signal and 0 for background, shape (events,); None where there are none.
+        weights: shape (events,); None where each event counts as one. Only thresholds that ask for them go by them:
+            what detectors learn from are events.
     """
 
     features: tuple[str, ...]
     X: Features
     numbers: npt.NDArray[np.uint64]
     labels: Labels | None
+    weights: npt.NDArray[np.float32] | None = None
 
     def without(self, constant: Mapping[str, float]) -> TrainingEvents:
         """Return the events without these features."""
         kept = [i for i, name in enumerate(self.features) if name not in constant]
-        return TrainingEvents(tuple(self.features[i] for i in kept), self.X[:, kept], self.numbers, self.labels)
+        return replace(self, features=tuple(self.features[i] for i in kept), X=self.X[:, kept])
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,9 @@ def _train_fold(
         seed=training_recipe.seed,
     )
     detector.fit(events.X[rows], labels, partial(progress, title))
-    if training_recipe.folds > 1:  # what it has not seen is what it will score
-        detector.calibrate(events.X[training_recipe.calibration_rows(events, fold, supervised)])
+    if training_recipe.folds > 1 or detector.rule.weighted:  # what it has not seen is what it will score
+        referred = training_recipe.calibration_rows(events, fold, supervised)
+        detector.calibrate(events.X[referred], None if events.weights is None else events.weights[referred])
     return detector
 
 

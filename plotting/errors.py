@@ -17,6 +17,14 @@ class UnreadableResult(PlottingError):
     """A file of the run is there, but is truncated, damaged or of another kind."""
 
 
+class BadCommand(PlottingError):
+    """A command lacks something, or asks for what there is not."""
+
+
+class UnfitRuns(PlottingError):
+    """Runs that do not belong in one figure, or cannot be normalised."""
+
+
 class FigureFolderError(PlottingError):
     """The figures cannot be written where the run's other results are."""
 

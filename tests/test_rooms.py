@@ -31,7 +31,8 @@ USES: Mapping[str, tuple[str, ...]] = {
     "plotting.errors": (),
     "plotting.style": ("plotting.errors",),
     "plotting.results": ("plotting.errors", "rdf.graph.histogram_keys"),
-    "plotting.figures": ("plotting.errors", "plotting.results", "plotting.style"),
+    "plotting.stack": ("plotting.errors", "plotting.results", "rdf.graph.histogram_keys"),
+    "plotting.figures": ("plotting.errors", "plotting.results", "plotting.stack", "plotting.style"),
     "plotting.drawing": (*("plotting.errors", "plotting.figures", "plotting.results", "plotting.style"),),
     "plotting.pages": ("plotting.errors", "plotting.results"),
     "plotting.report": (
@@ -69,6 +70,7 @@ NEVER: Mapping[str, tuple[str, ...]] = {
     "models": ("ROOT", "matplotlib", "uproot"),
     "plotting": ("ROOT", "sklearn", "torch"),
     "plotting.results": ("ROOT", "matplotlib", "mplhep"),
+    "plotting.stack": ("ROOT", "matplotlib", "mplhep"),
     "plotting.browsing": ("matplotlib", "mplhep", "sklearn", "torch"),
     "analysis": ("ROOT", "matplotlib"),
     "condor": ("ROOT", "matplotlib", "sklearn", "torch"),

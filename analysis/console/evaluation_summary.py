@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.console.summary import print_rows, rows
+from analysis.console.summary import print_rows, rows, weights_text
 from plotting.results.metrics import METRICS_JSON, Metric, read_metrics
 from plotting.results.root_file import CURVES_ROOT
 from plotting.results.run_record import RUN_JSON, read_evaluation_record
@@ -26,6 +26,9 @@ def print_evaluation(folder: Path) -> None:
     counts = next(iter(metrics.values()))
     tested = f"{counts.signal:,} signal, {counts.background:,} background"
     table.add_row("events", f"{tested} ({run.part or 'all'}); trained on {run.training.events:,}")
+    for sample in run.samples:
+        if sample.weights:
+            table.add_row("weights", f"{weights_text(sample.weights)} ({sample.title})")
     for name, found in metrics.items():
         merits = {"AUC": found.auc, "max SIC": found.max_sic, "accuracy": found.accuracy, "F1": found.f1}
         table.add_row(name, ", ".join(f"{title} {_with_error(metric)}" for title, metric in merits.items()))

@@ -127,6 +127,7 @@ def exit_code(error: BaseException) -> int | None:
         (rdf.errors.SourceError, BAD_DATA),
         (rdf.errors.ExecutionError, BAD_DATA),
         (models.errors.TrainingError, BAD_DATA),
+        (plotting.errors.BadCommand, BAD_COMMAND),
         (plotting.errors.PlottingError, BAD_DATA),
         (AnalysisError, FAILED_CHECK),
         (rdf.errors.ComputationError, FAILED_CHECK),

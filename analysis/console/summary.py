@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from analysis.console.program import output_console
-from plotting.results.record_tables import Counts, Cut, DaskEngine, most_different
+from plotting.results.record_tables import Counts, Cut, DaskEngine, Weights, most_different
 from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT, SCORES_ROOT, SKIM_ROOT
 from plotting.results.run_record import RUN_JSON, RunRecord, read_run_record
 from plotting.results.tables import ANOMALIES_CSV, IDS, PICK_TXT, WHY, read_rows
@@ -19,6 +19,9 @@ MEANS = 8
 
 FILES = 3
 """Files of a sample without DOI that are named."""
+
+ALWAYS = 2
+"""Steps of every cutflow: all events, and those with finite features."""
 
 _REMEDY = "run again"
 
@@ -48,6 +51,10 @@ def print_summary(folder: Path) -> None:
     table.add_row("events", f"{counts.processed:,} read, {dropped:,} dropped ({', '.join(_cuts(run.cutflow))})")
     for warning in run.warnings:
         table.add_row(Text("warning", style="bold yellow"), Text(warning.sentence))
+    if len(run.cutflow) > ALWAYS:
+        table.add_row("selection", ", ".join(_efficiencies(run.cutflow, [cut.events for cut in run.cutflow])))
+    if run.weights:
+        table.add_row("weights", _weights(run.weights, run.cutflow))
     by = [f"{name} {_share(detector.flagged, counts)}" for name, detector in run.detectors.items()]
     table.add_row("flagged", ", ".join(by))
     if len(run.ensemble) > 1:
@@ -125,6 +132,40 @@ def _shares(seconds: dict[str, float], total: float | None = None) -> str:
 
 def _cuts(cutflow: Iterable[Cut]) -> list[str]:
     return [f"{cut.name} {cut.events:,}" for cut in cutflow]
+
+
+def _efficiencies(cutflow: Sequence[Cut], passed: Sequence[float]) -> list[str]:
+    """Write what passed each step, and which part that is of the step before and of all."""
+    written = []
+    for i, (cut, events) in enumerate(zip(cutflow, passed, strict=True)):
+        of_all = f" ({_part(events, passed[0])}" if i else ""
+        of_last = f", {_part(events, passed[i - 1])} of {cutflow[i - 1].name}" if i > 1 else ""
+        written.append(f"{cut.name} {_amount(events)}{of_all}{of_last}{')' if i else ''}")
+    return written
+
+
+def _part(events: float, whole: float) -> str:
+    return f"{events / whole:.2%}" if whole else "-"
+
+
+def _amount(events: float) -> str:
+    return f"{events:,}" if isinstance(events, int) else f"{events:,.6g}"
+
+
+def weights_text(weights: Weights) -> str:
+    """Say what an event counts as, and what that is normalised to."""
+    factors = [text for text in (weights.expression, weights.per_event) if text]
+    normalised = "not normalised" if weights.luminosity is None else f"normalised to {weights.luminosity:g}/fb"
+    return f"{' * '.join([*factors, f'{weights.factor:.6g}'])}, {normalised}"
+
+
+def _weights(weights: Weights, cutflow: Sequence[Cut]) -> str:
+    """Say what events count as, what passed each step, and how many weights are negative."""
+    sums = ", ".join(_efficiencies(cutflow, [cut.weighted or 0.0 for cut in cutflow]))
+    last = cutflow[-1]
+    negative = last.negative or 0
+    of_events = f"; {negative:,} ({_part(negative, last.events)}) of {last.events:,} events have negative weights"
+    return f"{weights_text(weights)}; sum: {sums}{of_events if negative else ''}"
 
 
 def _ratio(ratio: float) -> str:

@@ -22,8 +22,10 @@ from analysis.steps.compilation import compile_models
 from analysis.steps.engine import Local
 from analysis.steps.preparation import prepare
 from analysis.steps.prepared import PreparedSample
+from analysis.steps.recording import recorded_weights
 from analysis.steps.scoring import score_sample
 from models.folder import ModelFolder, copy_model_folder
+from plotting.results.record_tables import Weights
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RunRecord
 from rdf.errors import CacheUnusable, ExecutionError, MissingColumn, NoEvents, SchemaError, SourceError
@@ -103,12 +105,13 @@ def merge(task: Merging) -> None:
 
 @dataclass(frozen=True)
 class WatchedColumns:
-    """What the files of a watch have to have in common: columns, cuts, and whether their events are simulated."""
+    """What the files of a watch have to have in common: columns, cuts, weights, and whether they are simulated."""
 
     features: tuple[str, ...]
     observables: tuple[str, ...]
     cuts: Mapping[str, str]
     simulated: bool
+    weights: Weights | None
 
     @classmethod
     def of(cls, record: RunRecord) -> Self:
@@ -116,7 +119,7 @@ class WatchedColumns:
         features, observables = (
             tuple(quantity.name for quantity in quantities) for quantities in (record.features, record.observables)
         )
-        return cls(features, observables, record.cuts, record.sample.simulated)
+        return cls(features, observables, record.cuts, record.sample.simulated, record.weights)
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ class Scorer:
             whole = task.entries == (0, self._replayed.source.events)
             threads = setup.configuration.threads if whole else 1  # RDataFrame's Range allows no more
             return replace(self._replayed, entries=task.entries, threads=threads, staging=task.folder, timings=timings)
-        data = replace(setup.data, files=tuple(files), skipped=task.skipped)
+        data = replace(setup.data, files=tuple(files), skipped=task.skipped, whole=False)
         sample = prepare(setup.configuration, data, setup.models, task.folder, timings)
         for file, events in zip(files, sample.source.entries, strict=True):
             if not events:
@@ -222,7 +225,8 @@ class Scorer:
             raise MissingColumn(f"only some files have {partly[0]!r}")
         recipe = sample.graph.recipe
         found = WatchedColumns(
-            tuple(recipe.features), tuple(recipe.observables), dict(sample.graph.cuts), sample.data.simulated
+            *(tuple(recipe.features), tuple(recipe.observables), dict(sample.graph.cuts), sample.data.simulated),
+            recorded_weights(sample.graph.weighting),
         )
         if task.like is not None and found != task.like:
             _refuse(files[0].path, found, task.like)
@@ -257,6 +261,8 @@ def _refuse(path: str, found: WatchedColumns, like: WatchedColumns) -> None:
     if found.cuts != like.cuts:
         cut = next(n for n in (*found.cuts, *like.cuts) if found.cuts.get(n) != like.cuts.get(n))
         raise MissingColumn(f"{path} has other columns of the cut {cut!r} than the files before; {_APART}")
+    if found.weights != like.weights:
+        raise MissingColumn(f"{path} has other weights than the files before; {_APART}")
     differing = sorted(set(found.observables) ^ set(like.observables))
     has = "has" if differing and differing[0] in found.observables else "lacks"
     raise MissingColumn(f"{path} {has} {differing[0] if differing else 'a column'}, unlike the files before; {_APART}")

@@ -12,13 +12,15 @@ import numpy as np
 from analysis.samples.inputs import RunInput
 from models.contributions import feature_contributions, reasons, shares
 from models.folder import ModelFolder
-from plotting.results.record_tables import Agreement, Mean, Variation, VariedCounts
+from plotting.results.record_tables import Agreement, Cut, Mean, Variation, VariedCounts
 from plotting.results.tables import AnomalyColumns, AnomalyRow, write_anomaly_rows
 from rdf.graph.anomaly_order import anomaly_order
 from rdf.graph.histogram_keys import (
     FLAGGED,
+    NEGATIVE,
     SELECTIONS,
     VOTED,
+    WEIGHTED,
     Direction,
     HistogramKey,
     Kind,
@@ -42,7 +44,8 @@ def means(histograms: Mapping[str, Any], features: Sequence[str]) -> dict[str, M
     def mean(selection: Selection, i: int) -> float | None:
         sums = histograms[HistogramKey(Kind.MOMENTS, selection).path]
         count = sums.GetBinContent(1, 1)
-        return float(sums.GetBinContent(1, i + 2) / count) if count else None
+        # Negative weights can outweigh the others.
+        return float(sums.GetBinContent(1, i + 2) / count) if count > 0 else None
 
     means: dict[str, Mean] = {}
     for i, name in enumerate(features):
@@ -90,6 +93,15 @@ def agreement(histograms: Mapping[str, Any], detectors: Sequence[str]) -> Agreem
             for i, one in enumerate(detectors, start=1)
         },
         votes=tuple(round(votes.GetBinContent(i)) for i in range(1, votes.GetNbinsX() + 1)),
+    )
+
+
+def weighted_cutflow(cutflow: Sequence[Cut], histograms: Mapping[str, Any]) -> tuple[Cut, ...]:
+    """Return a cutflow with the weights of the events that passed each cut, and those of negative weight."""
+    weighted, negative = (histograms[key.path] for key in (WEIGHTED, NEGATIVE))
+    return tuple(
+        replace(cut, weighted=weighted.GetBinContent(i), negative=round(negative.GetBinContent(i)))
+        for i, cut in enumerate(cutflow, start=1)
     )
 
 

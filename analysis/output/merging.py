@@ -18,7 +18,7 @@ from analysis.console.progress import progress_bar
 from analysis.errors import DamagedPart
 from analysis.output.checksums import merged_file
 from analysis.output.entries import join_entries
-from analysis.output.findings import TOP_EVENTS, agreement, means, variations
+from analysis.output.findings import TOP_EVENTS, agreement, means, variations, weighted_cutflow
 from analysis.output.folder import OTHER_RESULTS_BYTES, check_room, staged_output, write_checksums, write_record
 from analysis.output.objects import DISPLAYED, write_objects
 from analysis.output.parts import REMEDY, Part, check_parts
@@ -207,10 +207,13 @@ def _merge_root_files(
     names = tuple(record.detectors)
     sizes = {name: varied.size for name, varied in record.variations.items()}
     titles = {column.name: column.title for column in (*record.features, *record.observables)}
-    sane = sanity_warnings(record.counts, record.cutflow, record.non_finite, models, titles, filled)
+    sane = sanity_warnings(
+        record.counts, record.cutflow, record.non_finite, models, titles | {"weight": "weight"}, filled
+    )
     return replace(
         record,
         warnings=(*(warning for warning in record.warnings if warning.kind == "schema"), *sane),
+        cutflow=weighted_cutflow(record.cutflow, filled) if record.weights else record.cutflow,
         agreement=agreement(filled, names),
         variations=variations(filled, sizes, names, record.min_votes),
         means=means(filled, [feature.name for feature in record.features]),

@@ -52,6 +52,7 @@ def _compared(record: RunRecord) -> dict[str, tuple[str, Any]]:
         "cuts": ("was selected otherwise", record.cuts),
         "ensemble": (otherwise, record.ensemble),
         "min_votes": (otherwise, record.min_votes),
+        "weights": ("was weighted otherwise", as_table(record.weights)),
     }
 
 

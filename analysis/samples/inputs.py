@@ -23,6 +23,9 @@ from rdf.schema.certified import CertifiedRuns
 
 NAMED_BY = "--sample (python -m analysis.samples lists the samples)"
 
+PRODUCTION = ("cross_section", "k_factor", "filter_efficiency", "sum_of_weights")
+"""Attributes of a sample that say how many of its events are produced."""
+
 SAMPLE_FILES = (".yaml", ".yml")
 """Endings of files that describe a sample."""
 
@@ -68,9 +71,14 @@ class RunInput:
         licence: of the data.
         energy: centre-of-mass energy with its unit.
         luminosity: integrated luminosity in 1/fb.
+        cross_section: in pb, for simulated events; None where unknown, like what follows.
+        k_factor: of the cross section.
+        filter_efficiency: part of the events that the generator kept.
+        sum_of_weights: of all events that were generated.
         simulation: generator of the events that stand in for the published ones; None where nothing stands in.
         events: in all files.
         skipped: events of the sample before the first file, in files that hold none of the entries to be read.
+        whole: whether these are all files of the sample.
     """
 
     name: str
@@ -88,9 +96,14 @@ class RunInput:
     licence: str | None = None
     energy: str | None = None
     luminosity: float | None = None
+    cross_section: float | None = None
+    k_factor: float | None = None
+    filter_efficiency: float | None = None
+    sum_of_weights: float | None = None
     simulation: str | None = None
     events: int | None = None
     skipped: int = 0
+    whole: bool = True
 
     def describe(self) -> recorded.Sample:
         """Return what run.json says of the sample."""
@@ -113,6 +126,7 @@ class RunInput:
             licence=shown.licence,
             energy=self.energy,
             luminosity=self.luminosity,
+            **{key: getattr(self, key) for key in PRODUCTION},
             # Of a schema of the user's own the name: batch jobs have it in folders of theirs.
             schema=PurePath(self.schema_name).name,
             simulation=self.simulation,
@@ -200,7 +214,19 @@ def _agreed_schema(sample: Sample, schema_name: str | None) -> str:
 
 
 def _run_input(sample: Sample, schema_name: str, files: Sequence[InputFile], stand_in: str | None = None) -> RunInput:
-    keys = ("name", "title", "tree", "features", "doi", "record", "licence", "energy", "luminosity", "events")
+    keys = (
+        "name",
+        "title",
+        "tree",
+        "features",
+        "doi",
+        "record",
+        "licence",
+        "energy",
+        "luminosity",
+        "events",
+        *PRODUCTION,
+    )
     # Simulated events that stand in for data have no columns of triggers.
     triggers = sample.triggers if stand_in is None else ()
     return RunInput(
@@ -274,10 +300,12 @@ def _user_sample(path: Path, configuration: RunConfiguration) -> RunInput:
         sample = sample.model_copy(update={"schema_name": str(folder / sample.schema_name)})
     schema_name = _agreed_schema(sample, configuration.schema_name)
     sample = _expanded(sample, folder, path)
+    all_files = len(sample.files)
     sample, skipped = _holding(sample, configuration.entries)
     files = [_user_part(folder / file.path, file, path) for file in sample.files]
     check_streams(file.url for file in sample.files if file.url)
-    data = replace(_run_input(sample, schema_name, files, sample.stand_in), skipped=skipped)
+    whole = len(files) == all_files
+    data = replace(_run_input(sample, schema_name, files, sample.stand_in), skipped=skipped, whole=whole)
     certified = sample.certified
     return (
         _with_list(data, sample, configuration, lambda: list_of_sample(certified, folder, path)) if certified else data

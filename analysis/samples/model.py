@@ -136,6 +136,10 @@ class Sample(_Entry):
         origin: where the files come from, in words, where no portal publishes them.
         energy: centre-of-mass energy with its unit.
         luminosity: integrated luminosity in 1/fb, None where unknown.
+        cross_section: of the process, in pb, for simulated events; None where unknown, like what follows.
+        k_factor: by which a higher order of perturbation theory multiplies the cross section.
+        filter_efficiency: part of the events that the generator kept.
+        sum_of_weights: of all events that were generated, whatever was cut from the files since.
         events: in all files, None where unknown.
         features: feature set, where the schema's first choice does not suit the sample.
         triggers: triggers of which at least one has to have fired, in the form that `--triggers` takes.
@@ -159,6 +163,10 @@ class Sample(_Entry):
     origin: str | None = None
     energy: str | None = None
     luminosity: PositiveFloat | None = None
+    cross_section: PositiveFloat | None = None
+    k_factor: PositiveFloat | None = None
+    filter_efficiency: PositiveFloat | None = Field(None, le=1)
+    sum_of_weights: PositiveFloat | None = None
     events: PositiveInt | None = None
     simulated: bool = False
     features: str | None = None

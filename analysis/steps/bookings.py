@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from rdf.graph.fields import WEIGHT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rdf.execution.event_loop import Pass
     from rdf.graph.histograms import Histograms
     from rdf.graph.objects import CollectedObjects, TopObjects
-    from rdf.graph.selection import Cut, Cutflow
+    from rdf.graph.selection import Cut, Cutflow, WeightedCutflow
     from rdf.graph.snapshot import BookedEntries, Collected, Entries, Snapshot
     from rdf.provenance import Provenance
 
@@ -46,15 +48,17 @@ class BookedScores:
         columns: names of the values.
         snapshot: the values.
         cutflow: of the graph.
+        weights: that of the weights; None where events have none.
     """
 
     columns: tuple[str, ...]
     snapshot: Snapshot
     cutflow: Cutflow
+    weights: WeightedCutflow | None
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
-        return [self.snapshot.booked, self.cutflow.booked]
+        return [self.snapshot.booked, self.cutflow.booked, *(self.weights.booked if self.weights else ())]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class BookedScoring:
         histograms: of all kinds.
         cutflow: of the graph.
         entries: places of events in the sample, or None where they are not asked for.
+        weights: that of the weights; None where events have none.
     """
 
     over: Pass
@@ -97,11 +102,13 @@ class BookedScoring:
     histograms: Histograms
     cutflow: Cutflow
     entries: BookedEntries | None = None
+    weights: WeightedCutflow | None = None
 
     def results(self) -> list[Any]:
         """Return what the event loop has to run."""
         more = [booking.booked for booking in (self.objects, self.entries) if booking]
-        return [self.written, self.top.booked, *more, *self.histograms.results(), self.cutflow.booked]
+        weights = self.weights.booked if self.weights else []
+        return [self.written, self.top.booked, *more, *self.histograms.results(), self.cutflow.booked, *weights]
 
     def found(self) -> Found:
         """Return what was found, after the loop."""
@@ -110,9 +117,9 @@ class BookedScoring:
         cuts = self.cutflow.cuts()
         return Found(
             {self.file.range_index: self.file.path},
-            collect_histograms(self.histograms, cuts),
+            collect_histograms(self.histograms, cuts, self.weights),
             cuts,
-            self.histograms.non_finite.counts(),
+            {**self.histograms.non_finite.counts(), **({WEIGHT: self.weights.not_finite()} if self.weights else {})},
             self.top.collected(),
             self.objects.collected() if self.objects else None,
             self.over.processed,
@@ -129,7 +136,7 @@ class Found:
         files: the events themselves, by the index of the range of the sample.
         histograms: as `rdf.graph.histograms.collect_histograms` gives them.
         cuts: the cutflow.
-        non_finite: events in which each feature is not finite.
+        non_finite: events in which each feature is not finite, or the weight, where events have weights.
         top: the most anomalous events.
         objects: objects of the first of these, or None where there are none to show.
         processed: number of events.
@@ -149,9 +156,9 @@ class Found:
 
     def merged(self, other: Self) -> Self:
         """Return what one pass over both parts would have found."""
-        from rdf.graph.histograms import add_histograms
+        from rdf.graph.merging import add_parts
 
-        add_histograms(self.histograms, other.histograms)
+        add_parts(self.histograms, other.histograms)
         cuts = zip(self.cuts, other.cuts, strict=True)
         return replace(
             self,

@@ -31,6 +31,7 @@ class TrainingRows:
         labels: 1 for signal, 0 for background, -1 for neither, shape (events,); None where there are none.
         observables: shape (events, observables), float32.
         sample: that they were taken from.
+        weights: shape (events,), float32; None where each event counts as one.
     """
 
     ids: npt.NDArray[np.uint64]
@@ -38,6 +39,7 @@ class TrainingRows:
     labels: npt.NDArray[np.int8] | None
     observables: npt.NDArray[np.float32]
     sample: TrainingSample
+    weights: npt.NDArray[np.float32] | None = None
 
 
 def unknown_labels(labels: npt.NDArray[np.generic]) -> int:
@@ -82,13 +84,15 @@ def collect_training_rows(sample: PreparedSample, engine: Engine, limit: int | N
         otherwise = f"no event {graph.conditions} is left to train on"
         why = graph.explain_no_events(_cutflow(sample), otherwise, sample.entries)
         raise NoEvents(f"{sample.data.title}: {why}; check the sample")
-    first, width = int(graph.labelled), len(graph.recipe.features)
+    label = int(graph.weighted)
+    first, width = label + graph.labelled, len(graph.recipe.features)
     return TrainingRows(
         ids=ids[:, -len(ID_QUANTITIES) :],
         X=values[:, first : first + width],
-        labels=values[:, 0].astype(np.int8) if graph.labelled else None,
+        labels=values[:, label].astype(np.int8) if graph.labelled else None,
         observables=values[:, first + width :],
         sample=sample.training_sample(rows.seen),
+        weights=values[:, 0] if graph.weighted else None,
     )
 
 

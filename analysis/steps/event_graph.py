@@ -11,19 +11,21 @@ from analysis.output.objects import DISPLAYED
 from analysis.steps.bookings import BookedCollection, BookedScores, BookedScoring, ScoredFile
 from models.folder import Columns, ModelFolder
 from rdf import RNode
-from rdf.graph.fields import ENSEMBLE, LABEL, Fields
+from rdf.graph.fields import ENSEMBLE, LABEL, WEIGHT, WEIGHT_WORDS, Fields
 from rdf.printable import shortened
 from rdf.schema.certified import CERTIFIED, SECTION, SECTION_EXPRESSION, CertifiedRuns
 from rdf.schema.displayed_objects import OBJECTS, ObjectAttributes, object_attributes
 from rdf.schema.features import Feature
 from rdf.schema.quantities import ID_QUANTITIES
+from rdf.schema.tables import FINITE
 from rdf.schema.variations import scales
 
 if TYPE_CHECKING:
+    from analysis.samples.weights import Weighting
     from analysis.steps.compilation import Compiled
     from rdf.execution.event_loop import Pass
     from rdf.graph.histograms import HistogramPlan
-    from rdf.graph.selection import Cut, Cutflow
+    from rdf.graph.selection import Cut, Cutflow, WeightedCutflow
     from rdf.sources.source import Source
 
 
@@ -45,6 +47,7 @@ class EventGraph:
         cuts: on events, by name and in order: those of noise filters and triggers, and those of the recipe.
         event_filter: C++ condition that an event has to fulfil beyond the cuts, or None.
         certified: list of the luminosity blocks whose events count, before all cuts; None for all.
+        weighting: of the events, which then have a column `weight`; None where each event counts as one.
     """
 
     source: Source
@@ -56,6 +59,12 @@ class EventGraph:
     cuts: Mapping[str, str]
     event_filter: str | None = None
     certified: CertifiedRuns | None = None
+    weighting: Weighting | None = None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether events count by their weights."""
+        return self.weighting is not None
 
     @property
     def labelled(self) -> bool:
@@ -117,7 +126,7 @@ class EventGraph:
     @property
     def recorded(self) -> tuple[str, ...]:
         """Columns of an event that are recorded beside run, luminosityBlock and event."""
-        return (*(LABEL,) * self.labelled, *self._values)
+        return (*(WEIGHT,) * self.weighted, *(LABEL,) * self.labelled, *self._values)
 
     def written(self, compiled: Compiled) -> list[str]:
         """Return the columns of events.root beside run, luminosityBlock and event, in their order."""
@@ -129,7 +138,8 @@ class EventGraph:
     def _wanted(self) -> tuple[str, ...]:
         """Columns that an event keeps beside its values."""
         objects, section = (OBJECTS,) * bool(self._objects), (SECTION,) * bool(self.certified)
-        return (*ID_QUANTITIES, *(LABEL,) * self.labelled, *objects, *section)
+        weight = (WEIGHT,) * self.weighted
+        return (*ID_QUANTITIES, *weight, *(LABEL,) * self.labelled, *objects, *section)
 
     @property
     def _objects(self) -> ObjectAttributes | None:
@@ -157,24 +167,50 @@ class EventGraph:
 
         self._define_columns(Pass(self.source.open()))
 
-    def _define_columns(self, over: Pass) -> RNode:
-        """Apply the cuts, and define all columns of the events that pass them."""
+    def _define_columns(self, over: Pass, weights: WeightedCutflow | None = None) -> RNode:
+        """Apply the cuts, and define all columns of the events that pass them.
+
+        Args:
+            over: the pass over the events.
+            weights: gets the weights of the events that pass each cut, where they are asked for.
+        """
         from rdf.code.columns import define_columns
         from rdf.graph.variations import vary_scales
         from rdf.schema.columns import rounded
 
         events = vary_scales(over.events, self.vary)
         columns = rounded(self._defined, self._values)
+        at_cut = weights.add if weights else None
         return define_columns(
-            *(events, columns, self._wanted, self._values, over.stopwatch, self._cuts), certified=self.certified
+            *(events, columns, self._wanted, self._values, over.stopwatch, self._cuts),
+            certified=self.certified,
+            at_cut=at_cut,
         )
 
-    def _select(self, events: RNode) -> RNode:
-        """Keep the events whose features are finite and which pass the event filter, if there is one."""
+    def _select(self, events: RNode, weights: WeightedCutflow | None = None) -> RNode:
+        """Keep the events whose features are finite and which pass the event filter, if there is one.
+
+        Args:
+            events: that passed all cuts.
+            weights: as above.
+        """
         from rdf.graph.selection import select_events, select_finite
 
-        selected = select_finite(events, len(self.recipe.features))
-        return selected if self.event_filter is None else select_events(selected, self.event_filter)
+        selected = select_finite(events, len(self.recipe.features), self.weighted)
+        if weights:
+            weights.add(FINITE, selected)
+        if self.event_filter is None:
+            return selected
+        selected = select_events(selected, self.event_filter)
+        if weights:
+            weights.add(self.event_filter, selected)
+        return selected
+
+    def _weights(self, slots: int) -> WeightedCutflow | None:
+        """Return what sums the weights of the events that pass each cut; None where events have none."""
+        from rdf.graph.selection import WeightedCutflow
+
+        return WeightedCutflow(slots) if self.weighted else None
 
     def book_collection(self, over: Pass, limit: int | None, slots: int) -> BookedCollection:
         """Book the training rows.
@@ -207,15 +243,16 @@ class EventGraph:
         from rdf.graph.selection import book_cutflow
         from rdf.graph.snapshot import book_snapshot
 
-        scored = self._scored(self._define_columns(over), over, compiled)
+        weights = self._weights(slots)
+        scored = self._scored(self._define_columns(over, weights), over, compiled, weights)
         fields = Fields(self._values, tuple(compiled.detectors))
-        snapshot = book_snapshot(scored, fields, self.written(compiled), slots)
-        return BookedScores(tuple(self.written(compiled)), snapshot, book_cutflow(scored))
+        columns = (*(WEIGHT_WORDS[1:] if self.weighted else ()), *self.written(compiled))
+        return BookedScores(columns, book_snapshot(scored, fields, columns, slots), book_cutflow(scored), weights)
 
-    def _scored(self, events: RNode, over: Pass, compiled: Compiled) -> RNode:
+    def _scored(self, events: RNode, over: Pass, compiled: Compiled, weights: WeightedCutflow | None) -> RNode:
         from rdf.graph.scoring import define_scores
 
-        selected = self._select(events)
+        selected = self._select(events, weights)
         return define_scores(selected, compiled.detectors, compiled.ensemble, compiled.folds, over.stopwatch)
 
     def book_scoring(
@@ -247,8 +284,9 @@ class EventGraph:
 
         names, columns = tuple(compiled.detectors), self.written(compiled)
         fields = Fields(self._values, names)
-        events = self._define_columns(over)
-        scored = self._scored(events, over, compiled)
+        weights = self._weights(slots)
+        events = self._define_columns(over, weights)
+        scored = self._scored(events, over, compiled, weights)
         # Where all detectors agree that nothing in training was as unusual, the scores themselves decide.
         key = (ENSEMBLE, *(f"score_{name}" for name in compiled.ensemble.detectors))
         objects = self._objects
@@ -265,6 +303,7 @@ class EventGraph:
             ),
             cutflow=book_cutflow(scored),
             entries=book_entries(scored, fields, self.source.entry_column, slots, kept) if places else None,
+            weights=weights,
         )
 
     def _histograms(self, models: ModelFolder, compiled: Compiled) -> HistogramPlan:
@@ -281,6 +320,7 @@ class EventGraph:
             voters=len(compiled.ensemble.detectors),
             variations=tuple(self.vary),
             labelled=self.labelled,
+            weighted=self.weighted,
         )
 
 

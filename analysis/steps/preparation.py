@@ -16,6 +16,7 @@ from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError, DataError
 from analysis.output.timings import Timings
 from analysis.samples.inputs import InputFile, RunInput
+from analysis.samples.weights import weighting_of
 from analysis.steps.event_graph import EventGraph
 from analysis.steps.given_models import (
     Expressions,
@@ -31,6 +32,7 @@ from models.folder import Columns, ModelFolder
 from rdf.cache import cache_folder
 from rdf.code.library import graph_library
 from rdf.errors import ExecutionError, SchemaError, SourceError
+from rdf.graph.fields import WEIGHT
 from rdf.schema.certified import CERTIFIED
 from rdf.schema.features import choose_features, first_plane
 from rdf.schema.filters import FILTERS, filter_cut
@@ -93,6 +95,12 @@ def prepare(
     entries = _entries(configuration, source)
     settled = _settle(request, source)
     settled.graph.compile_columns()
+    weighting = settled.graph.weighting
+    if weighting and weighting.sum_of_weights:
+        data = replace(data, sum_of_weights=weighting.sum_of_weights)
+    if weighting and weighting.luminosity and configuration.max_events and entries != (0, source.events):
+        part = f"{entries[1] - entries[0]:,} of {source.events:,} events are read, and their weights are those of all"
+        settled = replace(settled, warnings=(*settled.warnings, part))
     for warning in settled.warnings:
         error_console().print(f"warning: {warning}", highlight=False, soft_wrap=True, markup=False)
     # The loop of a part of a sample, as a batch job runs it, has one thread: RDataFrame's Range allows no more.
@@ -195,6 +203,12 @@ def _settle(request: _Request, source: Source) -> _Settled:
             observables=list(choice.chosen.observables),
             plane=choice.chosen.plane,
         )
+    weighting, told = weighting_of(configuration, request.data, schema, source)
+    warnings += told
+    if weighting:
+        columns = weighting.columns(columns)
+        if WEIGHT in (*recipe.features, *recipe.observables):
+            raise ConfigurationError("--features: weight is no feature of events that count by it; set --weights false")
     used = (*recipe.features, *recipe.observables, *map(cut_column, cuts))
     check_variations(configuration.vary, needed_columns(columns, used))
     graph = EventGraph(
@@ -207,6 +221,7 @@ def _settle(request: _Request, source: Source) -> _Settled:
         cuts=cuts,
         event_filter=request.event_filter,
         certified=request.data.certified,
+        weighting=weighting,
     )
     return _Settled(graph, choice.left_out, tuple(warnings))
 
@@ -356,7 +371,8 @@ def _open(request: _Request, timings: Timings) -> tuple[RunInput, Source]:
         friends = ", ".join(source.absent_friends)
         console.print(f"without friends that are missing: {friends}", highlight=False, soft_wrap=True, markup=False)
     _check_events(data, source)
-    return replace(data, simulated=data.simulated or source.simulated), source
+    luminosity = request.configuration.luminosity or data.luminosity
+    return replace(data, simulated=data.simulated or source.simulated, luminosity=luminosity), source
 
 
 def _check_events(data: RunInput, source: Source) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from analysis.output.findings import agreement, means, variations
+from analysis.output.findings import agreement, means, variations, weighted_cutflow
 from analysis.output.sanity import sanity_warnings
 from models import folder, tables
 from models.folder import MODELS_JSON, file_sha256
@@ -23,11 +23,12 @@ from plotting.results.record_tables import (
     ScoringDetector,
     Training,
     TrainingSample,
+    Weights,
 )
 from plotting.results.run_record import RunFindings
-from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
 
 if TYPE_CHECKING:
+    from analysis.samples.weights import Weighting
     from analysis.steps.bookings import Found
     from analysis.steps.compilation import Compiled
     from analysis.steps.prepared import PreparedSample
@@ -56,7 +57,7 @@ def run_findings(
     names, ensemble = tuple(compiled.detectors), compiled.ensemble
     selected = found.cuts[-1].events
     agreed = agreement(filled, names)
-    anomalous = round(filled[HistogramKey(Kind.MOMENTS, Selection.ANOMALOUS).path].GetBinContent(1, 1))
+    anomalous = sum(agreed.votes[ensemble.min_votes :])
     graph, recipe = sample.graph, sample.graph.recipe
     seconds = sample.timings.seconds["scoring_loop"]
     counts = Counts(
@@ -70,7 +71,7 @@ def run_findings(
         recorded_cutflow(found.cuts),
         {name: graph.described[name].title for name in (*recipe.features, *recipe.observables)},
     )
-    sane = sanity_warnings(counts, cutflow, found.non_finite, models, titles, filled)
+    sane = sanity_warnings(counts, cutflow, found.non_finite, models, titles | {"weight": "weight"}, filled)
     return RunFindings(
         sample=replace(sample.data, files=sample.read_files).describe(),
         training=recorded_training(models.training),
@@ -87,7 +88,7 @@ def run_findings(
         objects=recipe.objects,
         overlap=tuple(recipe.overlap),
         define=recipe.define,
-        cutflow=cutflow,
+        cutflow=weighted_cutflow(cutflow, filled) if graph.weighted else cutflow,
         cuts=dict(graph.cuts),
         non_finite=dict(found.non_finite),
         counts=counts,
@@ -111,6 +112,7 @@ def run_findings(
         events_per_second=round(found.processed / seconds) if seconds else None,
         loop_seconds={stage: round(took, 6) for stage, took in found.stage_seconds.items()},
         compiled_by=compiled.compiled_by,
+        weights=recorded_weights(graph.weighting),
     )
 
 
@@ -154,6 +156,11 @@ def recorded_quantities(described: Mapping[str, Feature], names: Sequence[str]) 
         Quantity(name=feature.name, title=feature.title, unit=feature.unit)
         for feature in (described[name] for name in names)
     )
+
+
+def recorded_weights(weighting: Weighting | None) -> Weights | None:
+    """Return what run.json says of the weights."""
+    return None if weighting is None else Weights(**asdict(weighting))
 
 
 def recorded_cutflow(cuts: Iterable[selection.Cut]) -> tuple[Cut, ...]:

@@ -14,6 +14,7 @@ from analysis.console.progress import progress_bar, spinner
 from analysis.output.entries import write_friend, write_picks, write_skim
 from analysis.output.findings import write_anomalies
 from analysis.output.objects import described, write_objects
+from analysis.steps.bookings import BookedScores
 from analysis.steps.compilation import Compiled
 from analysis.steps.engine import Engine
 from analysis.steps.prepared import PreparedSample
@@ -23,6 +24,7 @@ from plotting.results.record_tables import Cut
 from plotting.results.root_file import EVENTS_ROOT, HISTOGRAMS_ROOT
 from plotting.results.run_record import RunFindings
 from rdf.errors import NoEvents
+from rdf.graph.fields import WEIGHT_WORDS
 from rdf.schema.quantities import ID_QUANTITIES
 
 if TYPE_CHECKING:
@@ -37,11 +39,13 @@ class ScoredColumns:
         columns: name -> values, shape (events,), float32; in the order of the event numbers or the published rows.
         ids: run, luminosityBlock and event of each, shape (events, 3).
         cutflow: name of each cut, and the events that passed it.
+        weights: of the events, shape (events,); None where each counts as one.
     """
 
     columns: Mapping[str, npt.NDArray[np.float32]]
     ids: npt.NDArray[np.uint64]
     cutflow: tuple[Cut, ...]
+    weights: npt.NDArray[np.float64] | None
 
 
 def collect_scores(sample: PreparedSample, compiled: Compiled) -> ScoredColumns:
@@ -65,9 +69,21 @@ def collect_scores(sample: PreparedSample, compiled: Compiled) -> ScoredColumns:
         otherwise = f"no event {sample.graph.conditions}"
         why = sample.graph.explain_no_events(booked.cutflow.cuts(), otherwise, sample.entries)
         raise NoEvents(f"{sample.data.title}: {why}, nothing was scored; check the sample")
-    cutflow = recorded_cutflow(booked.cutflow.cuts())
     columns = dict(zip(booked.columns, values.T, strict=True))
-    return ScoredColumns(columns, ids[:, -len(ID_QUANTITIES) :], cutflow)  # a row's number may stand before
+    weights = None
+    if booked.weights:
+        weights = np.sum([columns.pop(word).astype(np.float64) for word in WEIGHT_WORDS], axis=0)
+    ids = ids[:, -len(ID_QUANTITIES) :]  # a row's number may stand before
+    return ScoredColumns(columns, ids, _cutflow(booked), weights)
+
+
+def _cutflow(booked: BookedScores) -> tuple[Cut, ...]:
+    """Return the cutflow, with the weights where events have some."""
+    cuts = recorded_cutflow(booked.cutflow.cuts())
+    if booked.weights is None:
+        return cuts
+    with_weights = zip(cuts, booked.weights.cuts(), strict=True)
+    return tuple(replace(cut, weighted=weights.sum[0], negative=weights.negative) for cut, weights in with_weights)
 
 
 def score_sample(sample: PreparedSample, engine: Engine, models: ModelFolder, compiled: Compiled) -> RunFindings:

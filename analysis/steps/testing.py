@@ -19,13 +19,14 @@ from analysis.output.provenance import git_commit
 from analysis.steps.collection import refuse_unknown_labels
 from analysis.steps.compilation import Compiled
 from analysis.steps.prepared import PreparedSample
+from analysis.steps.recording import recorded_weights
 from analysis.steps.scoring import ScoredColumns, collect_scores
 from models.folder import ModelFolder
 from plotting.results.metrics import Confusion, DetectorMetrics, LargestImprovement, Metric
 from plotting.results.record_tables import TestedSample
 from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT
 from plotting.results.run_record import as_table
-from rdf.graph.fields import LABEL, TYPES, score_fields
+from rdf.graph.fields import LABEL, TYPES, WEIGHT, score_fields
 
 if TYPE_CHECKING:
     from models.importance import Drop
@@ -46,12 +47,14 @@ class Tested:
         labels: 1 for signal and 0 for background, shape (events,).
         ids: run, luminosityBlock and event, shape (events, 3).
         samples: what they were taken from, each with its cutflow.
+        weights: of the events, shape (events,); None where each counts as one.
     """
 
     columns: Mapping[str, Values]
     labels: npt.NDArray[np.int8]
     ids: npt.NDArray[np.uint64]
     samples: tuple[TestedSample, ...]
+    weights: npt.NDArray[np.float64] | None
 
 
 def score_samples(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tested:
@@ -78,9 +81,25 @@ def score_samples(prepared: Sequence[PreparedSample], compiled: Compiled) -> Tes
         labels.astype(np.int8),
         np.concatenate([part.ids for part in scored]),
         tuple(
-            TestedSample.of(sample.data.describe(), part.cutflow) for sample, part in zip(prepared, scored, strict=True)
+            TestedSample.of(sample.data.describe(), part.cutflow, recorded_weights(sample.graph.weighting))
+            for sample, part in zip(prepared, scored, strict=True)
         ),
+        _weights(scored, labels),
     )
+
+
+def _weights(scored: Sequence[ScoredColumns], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+    """Return the weights of all events, of which some may have none and count as one; None where all count as one."""
+    if all(part.weights is None for part in scored):
+        return None
+    weights = np.concatenate([np.ones(_events(part)) if part.weights is None else part.weights for part in scored])
+    for label, kind in enumerate(("background", "signal")):
+        if (total := float(weights[labels == label].sum())) <= 0:
+            raise DataError(
+                f"the weights of the {kind} events add up to {total:g}, of which no part is an efficiency; evaluate "
+                "more of them, or with --weights false"
+            )
+    return weights
 
 
 def labels_of_role(kind: int, events: int, labels: npt.NDArray[Any] | None, title: str) -> npt.NDArray[np.int8]:
@@ -116,7 +135,9 @@ def write_metrics(
     with progress_bar(error_console(), "evaluating", "detectors") as move:
         for done, name in enumerate(names):
             flagged = tested.columns[f"flag_{name}"] > 0
-            found = figures_of_merit(scores[name], tested.labels, flagged, seed=configuration.seed)
+            found = figures_of_merit(
+                scores[name], tested.labels, flagged, seed=configuration.seed, weights=tested.weights
+            )
             has_one = name in models.detectors and compiled.folds == 1
             threshold = models.detectors[name].networks[0].threshold if has_one else None
             importance = None
@@ -126,6 +147,7 @@ def write_metrics(
                         network.scores,
                         *(X[fold_of == fold], tested.labels[fold_of == fold], models.features),
                         seed=configuration.seed,
+                        weights=None if tested.weights is None else tested.weights[fold_of == fold],
                     )
                     for fold, network in enumerate(compiled.detectors[name])  # asked about what it has not seen
                     if len(np.unique(tested.labels[fold_of == fold])) == 2
@@ -137,8 +159,8 @@ def write_metrics(
     simulated, uncertified = (any(getattr(s, mark) for s in tested.samples) for mark in ("simulated", "uncertified"))
     origin = {"samples": as_table(tested.samples), "commit": as_table(git_commit())}
     provenance = Provenance(json.dumps(origin), simulated, uncertified)
-    drawn = {name: curves(values, tested.labels) for name, values in scores.items()}
-    write_curves(staging / CURVES_ROOT, drawn, scores, tested.labels, provenance)
+    drawn = {name: curves(values, tested.labels, tested.weights) for name, values in scores.items()}
+    write_curves(staging / CURVES_ROOT, drawn, scores, tested.labels, provenance, tested.weights)
     _write_events(staging / EVENTS_ROOT, tested, tuple(compiled.detectors), provenance)
     return metrics
 
@@ -156,6 +178,7 @@ def _write_events(path: Path, tested: Tested, detectors: Sequence[str], provenan
             "run": tested.ids[:, 0].astype(np.uint32),
             "luminosityBlock": tested.ids[:, 1].astype(np.uint32),
             "event": tested.ids[:, 2],
+            **({} if tested.weights is None else {WEIGHT: tested.weights}),
             LABEL: tested.labels.astype(np.int32),
             **{name: values.astype(kinds[name]) for name, values in tested.columns.items()},
         },

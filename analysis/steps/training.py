@@ -111,6 +111,10 @@ def train_models(
         configuration.seed,
     )
     sample = _training_sample(collected, columns, _needs_labels(configuration, detectors))
+    if sample.events.weights is None and any(rule.weighted for rule in configuration.threshold.values()):
+        raise ConfigurationError(
+            f"--threshold: weighted: the events of {collected[0].sample.title} have no weights; leave it out"
+        )
     sample = _without_constants(sample, configuration, detectors, training_recipe)
     trained, left_out = _train(sample.events, detectors, training_recipe)
     training = Training(
@@ -162,7 +166,15 @@ def _training_sample(collected: Sequence[TrainingRows], columns: Columns, needs_
             f"{collected[0].sample.title}: {len(X)} training event, from which nothing can be learned; read more of "
             "the sample, or train on more of it (--train-events)"
         )
-    return _Sample(TrainingEvents(tuple(columns.features), X, ids[:, -1], labels), ids, observables, columns)
+    events = TrainingEvents(tuple(columns.features), X, ids[:, -1], labels, _weights(collected))
+    return _Sample(events, ids, observables, columns)
+
+
+def _weights(collected: Sequence[TrainingRows]) -> npt.NDArray[np.float32] | None:
+    """Return the weights of all events, of which some may have none and count as one; None where all count as one."""
+    if all(c.weights is None for c in collected):
+        return None
+    return np.concatenate([np.ones(len(c.X), np.float32) if c.weights is None else c.weights for c in collected])
 
 
 def _without_constants(

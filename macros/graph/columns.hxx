@@ -110,6 +110,11 @@ template <typename... Read, unsigned long long (*function)(const Read &...)>
 class Computed<function> final : public Single<unsigned long long, function, Read...> {
 };
 
+// An event's weight.
+template <typename... Read, double (*function)(const Read &...)>
+class Computed<function> final : public Single<double, function, Read...> {
+};
+
 // The number of cuts that an event passes, one after the other.
 template <typename... Read, unsigned int (*function)(const Read &...)>
 class Computed<function> final : public Single<unsigned int, function, Read...> {

@@ -12,7 +12,15 @@
 namespace fields {
 
 // What a number is. Python has the same numbers in rdf/graph/fields.py; a test compares them.
-enum Kind : unsigned int { kValue, kLabel, kFold, kScore, kRank, kFlag, kVotes, kEnsemble, kEnsembleFlag };
+enum Kind : unsigned int { kValue, kLabel, kFold, kScore, kRank, kFlag, kVotes, kEnsemble, kEnsembleFlag, kWeight };
+
+// A number as the sum of float32 words, each of which is what the words before it leave: three make a double.
+inline float word(double number, std::size_t index)
+{
+   for (; index; --index)
+      number -= static_cast<float>(number);
+   return static_cast<float>(number);
+}
 
 // One number of an event: its kind, and its place among the event's values or detectors where the kind has several.
 class Field {
@@ -22,7 +30,7 @@ class Field {
 public:
    Field(unsigned int kind, std::size_t index) : fKind(static_cast<Kind>(kind)), fIndex(index)
    {
-      if (kind > kEnsembleFlag)
+      if (kind > kWeight)
          throw std::invalid_argument("no field of an event is of the kind " + std::to_string(kind));
    }
 
@@ -39,6 +47,7 @@ public:
       case kFlag: return scores.flag[fIndex];
       case kVotes: return scores.votes;
       case kEnsemble: return scores.ensemble;
+      case kWeight: return word(event.weight, fIndex);
       default: return scores.flagged;
       }
    }

@@ -103,8 +103,26 @@ RNode select_certified(RNode events, const certified_runs::CertifiedRuns &list, 
 // of cuts that an event passed one after the other.
 RNode select_passed(RNode events, unsigned int cut, const std::string &passed, const std::string &name);
 
-// Keep events whose first `features` values are all finite.
-RNode select_finite(RNode events, unsigned int features, const std::string &name);
+// Keep events whose first `features` values are all finite, and whose weight is if they are `weighted`.
+RNode select_finite(RNode events, unsigned int features, const std::string &name, bool weighted);
+
+// Sums of the weights of the events that come to several nodes, which have the column recorded_weight; exact, see
+// exact_sums.hxx. Weights that are not finite are counted, and are no part of a sum.
+class WeightSums {
+   struct State;
+   std::shared_ptr<State> fState;
+
+public:
+   explicit WeightSums(unsigned int slots);
+   // Nodes are counted from 0.
+   RResultHandle add(RNode events);
+   // Once the loop has ended: the sum of the weights that came to a node, or of their squares, as a double, and what is
+   // to be added to it for the exact sum.
+   double sum(std::size_t node, bool squared) const;
+   double remainder(std::size_t node, bool squared) const;
+   unsigned long long negative(std::size_t node) const;   // events of negative weight
+   unsigned long long not_finite(std::size_t node) const; // events whose weight is not finite
+};
 
 // How many events each of the first `features` values was not finite in.
 class NonFinite {
@@ -205,22 +223,24 @@ public:
 
    Histograms();
    // Each returns the number under which the histogram is found when it is filled. The empty histogram that is given is
-   // copied. The entries of one field, or of pairs of two.
-   std::size_t add_counts(const TH1 &empty, const Fields &fields, Selection selection);
+   // copied. The entries of one field, or of pairs of two. Where events have weights these count, if `weighted`.
+   std::size_t add_counts(const TH1 &empty, const Fields &fields, Selection selection, bool weighted = true);
    // The mean of the third field in bins of the first two.
    std::size_t add_means(const TH1 &empty, const Fields &fields, Selection selection);
    // Bin (i, j) of a two-dimensional histogram gets the sum of the products of the fields i and j; `with_one`, the first
    // of them is 1.
-   std::size_t add_products(const TH1 &empty, const Fields &fields, bool with_one, Selection selection);
-   // Of the variations of the graph's scales too, if `varied`.
+   std::size_t add_products(const TH1 &empty, const Fields &fields, bool with_one, Selection selection,
+                            bool weighted = true);
+   // Of the variations of the graph's scales too, if `varied`. With the events' weights, if `weighted`.
    // `stopwatch` may be null.
-   RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *stopwatch);
+   RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *stopwatch,
+                      bool weighted = false);
    // "nominal", and the others if there are.
    Names variations() const;
    // A filled histogram, which stays this object's.
    TH1 *filled(const std::string &variation, std::size_t number) const;
    // The low words of the double-double sums of a histogram of real numbers, by which such histograms of parts of a sample
-   // add up to what one loop over all of it gives; null for one that counts.
+   // add up to what one loop over all of it gives; null for one that counts events.
    TH1 *remainders(const std::string &variation, std::size_t number) const;
 };
 

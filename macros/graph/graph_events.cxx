@@ -141,8 +141,10 @@ RNode select_passed(RNode events, unsigned int cut, const std::string &passed, c
    return events.Filter([cut](unsigned int cuts) { return cuts > cut; }, {passed}, name);
 }
 
-RNode select_finite(RNode events, unsigned int features, const std::string &name)
+RNode select_finite(RNode events, unsigned int features, const std::string &name, bool weighted)
 {
+   if (weighted)
+      events = events.Filter([](const recorded::Event &event) { return std::isfinite(event.weight); }, {kEvent});
    const auto finite = [features](const recorded::Event &event) {
       bool all = true;
       for (unsigned int i = 0; i < features; ++i)

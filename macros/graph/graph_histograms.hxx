@@ -24,6 +24,7 @@ namespace {
 struct Fill {
    Fields of;          // one or two
    std::size_t number; // of the histogram
+   bool weighted;      // where the events have weights
 };
 
 // Mean of the third field in bins of the first two.
@@ -37,6 +38,7 @@ struct Products {
    Fields of;
    bool with_one; // field 0 is 1
    std::size_t number;
+   bool weighted; // where the events have weights
    std::size_t size() const { return of.size() + with_one; }
 };
 

@@ -4,6 +4,7 @@
 #include "graph/graph_histograms.hxx"
 #include "graph/graph_rows.hxx"
 #include "graph/graph_shares.hxx"
+#include "weights/weighted.hxx"
 
 #include <ROOT/RDFHelpers.hxx>
 #include <ROOT/RNTupleReader.hxx>
@@ -317,12 +318,12 @@ struct Histograms::State {
 
 Histograms::Histograms() : fState(std::make_shared<State>()) {}
 
-std::size_t Histograms::add_counts(const TH1 &empty, const Fields &fields, Selection selection)
+std::size_t Histograms::add_counts(const TH1 &empty, const Fields &fields, Selection selection, bool weighted)
 {
    if (fields.size() != 1 && fields.size() != 2)
       throw std::invalid_argument("a histogram counts one field, or pairs of two");
    const auto number = fState->plan->number_of(empty);
-   fState->plan->fills[selection].push_back({fields, number});
+   fState->plan->fills[selection].push_back({fields, number, weighted});
    return number;
 }
 
@@ -335,18 +336,24 @@ std::size_t Histograms::add_means(const TH1 &empty, const Fields &fields, Select
    return number;
 }
 
-std::size_t Histograms::add_products(const TH1 &empty, const Fields &fields, bool with_one, Selection selection)
+std::size_t Histograms::add_products(const TH1 &empty, const Fields &fields, bool with_one, Selection selection,
+                                     bool weighted)
 {
    const auto number = fState->plan->number_of(empty);
-   fState->plan->products[selection].push_back({fields, with_one, number});
+   fState->plan->products[selection].push_back({fields, with_one, number, weighted});
    return number;
 }
 
-RResultHandle Histograms::book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *stopwatch)
+RResultHandle Histograms::book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *stopwatch,
+                               bool weighted)
 {
    auto filled = std::make_shared<Filled>();
-   fState->result = events.Book<recorded::Event, scoring::Scores>(FillHistograms(fState->plan, filled, slots, stopwatch),
-                                                                  {kEvent, kScores});
+   const Names columns{kEvent, kScores};
+   fState->result =
+      weighted
+         ? events.Book<recorded::Event, scoring::Scores>(FillWeighted(fState->plan, filled, slots, stopwatch), columns)
+         : events.Book<recorded::Event, scoring::Scores>(FillHistograms(fState->plan, filled, slots, stopwatch),
+                                                         columns);
    if (varied)
       fState->varied = ROOT::RDF::Experimental::VariationsFor(*fState->result);
    return *fState->result;

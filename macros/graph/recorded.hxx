@@ -11,6 +11,7 @@ namespace recorded {
 // Columns that have them.
 constexpr const char *kEvent = "recorded_event";
 constexpr const char *kObjects = "recorded_objects";
+constexpr const char *kWeight = "recorded_weight"; // of events that have not passed a cut yet
 
 struct Event {
    unsigned long long row = 0; // of the published table; 0 where there is none
@@ -19,6 +20,7 @@ struct Event {
    unsigned long long event = 0;
    int label = -1;                // 1 signal, 0 background, -1 neither or unknown
    const float *values = nullptr; // features, and after them what is only recorded; theirs until the slot's next event
+   double weight = 1;
 };
 
 // The objects of an event: the numbers of each attribute, such as the pT of all jets.

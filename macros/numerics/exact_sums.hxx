@@ -7,6 +7,13 @@
 
 namespace exact_sums {
 
+// What was computed, rounded to a double: a compiler may not make a product one with the sum that it becomes a term of.
+inline double rounded(double computed)
+{
+   const volatile double kept = computed;
+   return kept;
+}
+
 // Several sums at once. Each is kept as the unevaluated sum of two doubles, about 106 bits, so that what rounding leaves
 // out of a sum is 2^53 times less than what a double can show (Dekker, Numer. Math. 18 (1971) 224). Terms are finite.
 class Sums {

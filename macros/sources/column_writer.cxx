@@ -48,6 +48,7 @@ public:
    {
       static const std::map<std::string, std::pair<std::string, std::size_t>> known{{"bool", {"O", 1}},
                                                                                   {"float", {"F", 4}},
+                                                                                  {"double", {"D", 8}},
                                                                                   {"std::int32_t", {"I", 4}},
                                                                                   {"std::uint32_t", {"i", 4}},
                                                                                   {"std::uint64_t", {"l", 8}}};

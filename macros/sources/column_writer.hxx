@@ -22,7 +22,7 @@ private:
    std::unique_ptr<Writer> fWriter;
 
 public:
-   // types: bool, float, std::int32_t, std::uint32_t or std::uint64_t.
+   // types: bool, float, double, std::int32_t, std::uint32_t or std::uint64_t.
    Columns(const std::string &name, const Names &columns, const Names &types, TDirectory &target, bool is_ttree);
    Columns(const Columns &) = delete;
    Columns &operator=(const Columns &) = delete;

@@ -99,7 +99,7 @@ class Detector(ABC):
         """
         self.features = tuple(features)
         self.settings = self.Settings() if settings is None else settings
-        self.rule = rule or self.default_rule
+        self.rule = (rule or self.default_rule).completed(self.default_rule)
         self.seed = seed
 
     def fit(self, X: Features, labels: Labels | None = None, progress: Progress | None = None) -> Self:
@@ -125,11 +125,12 @@ class Detector(ABC):
             raise TrainingError(f"{self.name}: {reason}; take other features or events, or another detector") from error
         return self.calibrate(X)
 
-    def calibrate(self, X: Features) -> Self:
+    def calibrate(self, X: Features, weights: npt.NDArray[np.floating] | None = None) -> Self:
         """Let the threshold and ranks refer to these events, in place of those that it was trained on.
 
         Args:
             X: features, shape (events, features), at least one event.
+            weights: of the events, shape (events,), for a threshold that goes by them; ranks count events.
 
         Raises:
             TrainingError: some of these events have no finite score.
@@ -146,7 +147,7 @@ class Detector(ABC):
                 "these are too far from the others; leave such events out, or take other features"
             )
         self.scores_rounding = self.rounding(X, self.scores)
-        self.threshold = self.rule.threshold(self.scores, self.scores_rounding)
+        self.threshold = self.rule.threshold(self.scores, self.scores_rounding, weights)
         self.rank_table = rank_table(self.scores, self.scores_rounding)
         self.ties = self.rule.ties(self.scores, self.scores_rounding)
         return self

@@ -12,9 +12,11 @@ from plotting.figures.sentences import fraction_text, listed
 from plotting.results.caption import Caption
 from plotting.results.histograms import Cutflow
 from plotting.results.run import Results
+from plotting.style.axes import number_text
 from plotting.style.canvas import new_figure
 from plotting.style.colours import NORMAL
 from plotting.style.house import house_style
+from plotting.style.markup import share_text
 from plotting.style.wording import capitalised, count_text, words
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ class CutflowFigure(NamedFigure[Results, RunFacts]):
         steps = facts.record.cutflow
         events = [f"{words(step.name)} {count_text(step.events)}" for step in steps]
         kept = f"{fraction_text(steps[-1].events, steps[0].events)} pass the whole selection"
+        weights, negative = steps[-1].weighted, steps[-1].negative
+        if weights is not None:
+            kept += f", with {share_text(weights, steps[0].weighted or 0.0)} of the weights"
+        if negative:
+            kept += f"; {fraction_text(negative, steps[-1].events, 'of these')} have a negative weight"
         return Markup("{}; {}.").format(capitalised(listed(events)), kept)
 
     def draw(self, data: Results) -> Figure:
@@ -57,8 +64,12 @@ def draw_cutflow(cutflow: Cutflow, caption: Caption) -> Figure:
     axes.barh(range(number), cutflow.events, height=0.62, color=NORMAL, alpha=0.8, label=label)
     for row, events in enumerate(cutflow.events):
         share = f"  ({100 * events / first:.4g} %)" if row and first else ""
+        if cutflow.weights:
+            weight, all_weights = cutflow.weights[row], cutflow.weights[0]
+            part = f", {100 * weight / all_weights:.4g} %" if row and all_weights else ""
+            share += f"\nweights {number_text(weight, 4)}{part}"
         axes.text(events + 0.015 * full, row, count_text(events) + share, va="center", size=12.5)
-    axes.set_xlim(0, 1.42 * full)
+    axes.set_xlim(0, (1.65 if cutflow.weights else 1.42) * full)
     axes.set_ylim(number - 0.4, -0.6)
     axes.set_yticks(range(number), [words(step) for step in cutflow.steps], parse_math=False)
     axes.tick_params(axis="y", which="both", length=0)

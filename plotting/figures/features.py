@@ -190,7 +190,7 @@ def draw_feature(
         upper.plot([], [], " ", label=f"{count_text(everything.outside)} not on the axis")
     positive = everything.values[everything.values > 0]
     headroom = 0.65 if variations else 0.5
-    log_counts(upper, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=headroom)
+    log_counts(upper, peak=positive.max(initial=1.0), smallest=everything.smallest, headroom=headroom)
     if _counts_things(edges):
         lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         lower.xaxis.set_minor_locator(NullLocator())

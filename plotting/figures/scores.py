@@ -112,7 +112,7 @@ def draw_scores(
     margin = 0.02 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     positive = values[values > 0]
-    log_counts(axes, peak=positive.max(initial=1.0), smallest=positive.min(initial=1.0), headroom=0.1)
+    log_counts(axes, peak=positive.max(initial=1.0), smallest=scores.smallest, headroom=0.1)
     axes.set_ylabel(f"Events / {number_text(edges[1] - edges[0])}")
     if variations:
         _draw_variations(lower, scores, variations)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from plotting.results.moments import FloatArray
 
 T = TypeVar("T")
@@ -38,6 +40,13 @@ class Spectrum:
         """All events, those beyond the axis too."""
         return float(self.values.sum()) + self.outside
 
+    @property
+    def smallest(self) -> float:
+        """The smallest content above zero, but one event where events are counted and a bin holds more."""
+        positive = self.values[self.values > 0]
+        weighted = not np.array_equal(self.values, self.variances)
+        return float(positive.min(initial=np.inf if weighted and positive.size else 1.0))
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -62,10 +71,17 @@ class Plane:
 
 @dataclass(frozen=True)
 class Cutflow:
-    """How many events passed each step of the selection, in order."""
+    """How many events passed each step of the selection, in order.
+
+    Attributes:
+        steps: names.
+        events: that passed.
+        weights: sums of their weights; None where events have none.
+    """
 
     steps: tuple[str, ...]
     events: tuple[float, ...]
+    weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

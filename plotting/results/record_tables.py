@@ -99,6 +99,7 @@ class Sample(SampleHeader):
         stands_in_for: the published sample; None where nothing stands in.
         triggers: triggers of the sample file, of which at least one has to have fired unless `--triggers` names others.
         certified: list of the runs whose events count; None where all do.
+        cross_section, k_factor, filter_efficiency, sum_of_weights: of simulated events, as the sample's file says.
     """
 
     files: tuple[File, ...]
@@ -110,14 +111,31 @@ class Sample(SampleHeader):
     stands_in_for: Published | None = None
     triggers: tuple[str, ...] = ()
     certified: CertifiedRuns | None = None
+    cross_section: float | None = None
+    k_factor: float | None = None
+    filter_efficiency: float | None = None
+    sum_of_weights: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cut(Table):
-    """Step of the cutflow: its name, and the events that passed it."""
+    """Step of the cutflow: events that passed it, sum of their weights, and those of negative weight; None without."""
 
     name: str
     events: int
+    weighted: float | None = None
+    negative: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights(Table):
+    """How events are weighted, as `analysis.samples.weights.Weighting` says it; None for what goes into no weight."""
+
+    expression: str | None
+    per_event: str | None
+    factor: float
+    luminosity: float | None
+    sum_of_weights: float | None
 
 
 MEANING = (
@@ -144,16 +162,18 @@ class RecordedWarning(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class TestedSample(Sample):
-    """Sample that an evaluation scored, with its cutflow."""
+    """Sample that an evaluation scored, with its cutflow and how its events are weighted; None where they are not."""
 
     __test__: ClassVar[bool] = False  # no test class, whatever its name begins with
 
     cutflow: tuple[Cut, ...]
+    weights: Weights | None = None
 
     @classmethod
-    def of(cls, sample: Sample, cutflow: tuple[Cut, ...]) -> TestedSample:
-        """Return a sample with its cutflow."""
-        return cls(**{each.name: getattr(sample, each.name) for each in fields(sample)}, cutflow=cutflow)
+    def of(cls, sample: Sample, cutflow: tuple[Cut, ...], weights: Weights | None = None) -> TestedSample:
+        """Return a sample with its cutflow and its weights."""
+        values = {each.name: getattr(sample, each.name) for each in fields(sample)}
+        return cls(**values, cutflow=cutflow, weights=weights)
 
 
 @dataclass(frozen=True, kw_only=True)

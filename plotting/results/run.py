@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +27,17 @@ from plotting.results.tables import (
     read_contributions,
     read_latent,
 )
-from rdf.graph.histogram_keys import CUTFLOW, LABELS, RUNS, Direction, HistogramKey, Kind, Selection, variation
+from rdf.graph.histogram_keys import (
+    CUTFLOW,
+    LABELS,
+    RUNS,
+    WEIGHTED,
+    Direction,
+    HistogramKey,
+    Kind,
+    Selection,
+    variation,
+)
 
 T = TypeVar("T")
 
@@ -176,7 +186,7 @@ def _assemble(record: RunRecord, reader: Reader, folder: Path) -> Results:
     return Results(
         caption=Caption.of(record.sample),
         feature_titles=tuple(features.values()),
-        cutflow=reader.cutflow(CUTFLOW.path),
+        cutflow=_cutflow(reader),
         counts=counts,
         spectra={name: split(name) for name in quantities},
         varied_spectra={name: _vary(record, partial(split, name)) for name in quantities},
@@ -204,6 +214,13 @@ def _assemble(record: RunRecord, reader: Reader, folder: Path) -> Results:
         displayed=read_displayed_events(folder / OBJECTS_JSON, _REMEDY),
         runs=reader.shares(RUNS.path) if RUNS.path in keys else None,
     )
+
+
+def _cutflow(reader: Reader) -> Cutflow:
+    """Return the cutflow, with the weights where events have some."""
+    cutflow = reader.cutflow(CUTFLOW.path)
+    keys = reader.keys()
+    return replace(cutflow, weights=reader.cutflow(WEIGHTED.path).events) if WEIGHTED.path in keys else cutflow
 
 
 def _flagged_by(detector: str, varied: recorded.VariedCounts) -> int:

@@ -37,6 +37,7 @@ from plotting.results.record_tables import (
     TestedSample,
     Training,
     Variation,
+    Weights,
 )
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class RunFindings(Findings):
         events_per_second: in the scoring loop; None where it took no time.
         loop_seconds: what the scoring loop did, summed over threads.
         compiled_by: name and version of the compiler.
-        meaning: what a flag means.
+        meaning: what a flag means; weights: how events are weighted, None where each counts as one.
     """
 
     sample: Sample
@@ -167,6 +168,7 @@ class RunFindings(Findings):
     cuts: dict[str, str] = field(default_factory=dict)
     meaning: str = MEANING
     overlap: tuple[dict[str, Any], ...] | None = None
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,12 @@ def sequence_colour(place: int) -> str:
     return _SEQUENCE[place % len(_SEQUENCE)]
 
 
+def process_colour(place: int) -> str:
+    """Return the colour of one of several stacked processes, on which a systematic band can be seen."""
+    colours = [colour for colour in _SEQUENCE if colour != SYSTEMATIC]
+    return colours[place % len(colours)]
+
+
 def detector_colours(detectors: Iterable[str]) -> dict[str, str]:
     """Return a colour for each detector, in their order; what all detectors say together, the ensemble, is black."""
     alone = [name for name in detectors if name != "ensemble"]

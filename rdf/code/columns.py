@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,19 @@ from rdf.schema.displayed_objects import OBJECTS
 from rdf.schema.names import rename
 from rdf.schema.physics import FLAVOURS
 from rdf.schema.quantities import ALIASED, ID_QUANTITIES, SOURCE_ROW
+from rdf.schema.tables import ALL
 
 _EVENT = "recorded_event"
 """Column of what names an event and of its float32 columns side by side."""
 
 _PASSED = "recorded_passed"
 """Column of the number of cuts that an event passes, one after the other."""
+
+_WEIGHT = "recorded_weight"
+"""Column of the weights of events that have not passed a cut yet."""
+
+AtCut = Callable[[str, RNode], None]
+"""Called with the name of a cut and the node of the events that passed it."""
 
 
 def define_columns(
@@ -35,6 +42,7 @@ def define_columns(
     cuts: Sequence[str] = (),
     *,
     certified: CertifiedRuns | None = None,
+    at_cut: AtCut | None = None,
 ) -> RNode:
     """Apply the cuts, and define the columns that are wanted; columns that nothing is made of cost nothing.
 
@@ -48,12 +56,14 @@ def define_columns(
         events: head of a graph; has the scales that are varied.
         columns: what there can be, as `physics_columns` gives it.
         wanted: names out of it.
-        values: names out of it, of float32 columns, that are wanted too; with those of run, luminosityBlock, event and
-            label that are wanted they make the column `recorded_event`, which selections, detectors and histograms
-            read.
+        values: names out of it, of float32 columns, that are wanted too; with those of run, luminosityBlock, event,
+            label and weight that are wanted they make the column `recorded_event`, which selections, detectors and
+            histograms read.
         stopwatch: the event loop's stopwatch, or None.
         cuts: names of the cuts that events have to pass, in their order.
         certified: list of the luminosity blocks whose events count; SECTION is wanted then. None for all.
+        at_cut: told of the node of the events before the first cut, with `recorded_weight` if `weight` is wanted, and
+            of that after each cut.
 
     Raises:
         SchemaError: an expression of the schema's or the user's is not valid C++; with the compiler's first error line.
@@ -85,10 +95,16 @@ def define_columns(
         if function.names == (SECTION,) and certified is not None:
             graph_library("events").load()
             events = ROOT.graph.select_certified(events, _as_list(certified), SECTION, CERTIFIED)
+            if at_cut:
+                at_cut(CERTIFIED, events)
         if function.names == (_PASSED,):
             graph_library("events").load()
             for i, name in enumerate(cuts):
                 events = ROOT.graph.select_passed(events, i, _PASSED, name)
+                if at_cut:
+                    at_cut(name, events)
+        elif function.names == (_WEIGHT,) and at_cut:
+            at_cut(ALL, events)
     return events
 
 
@@ -170,9 +186,13 @@ def _compiled(
 ) -> _Compiled:
     """Return columns as C++ that is compiled.
 
-    Cuts and objects stand first: they read columns of the file whose place the columns that follow may take.
+    Weights, cuts and objects stand first: they read columns of the file whose place the columns that follow may take.
     """
     functions = []
+    if "weight" in wanted:
+        needed = needed_columns(columns, ("weight",))
+        read = {name: types[name] for name in _read(needed, head.known, ())}
+        functions.append(_function("double", *_body(needed, read, "weight"), read, (_WEIGHT,), head))
     if SECTION in wanted:
         needed = needed_columns(columns, (SECTION,))
         read = {name: types[name] for name in _read(needed, head.known, ())}
@@ -261,7 +281,8 @@ def _row_body(
     row = local.get(SOURCE_ROW, "0")
     ids = [local[name] if name in members else "0" for name in ID_QUANTITIES]
     label = local["label"] if "label" in members else "-1"
-    event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr}}"
+    weight = f", {local['weight']}" if "weight" in members else ""
+    event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr{weight}}}"
     array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
     row = ", ".join([array, event, *(local[name] for name in members)])
     return "".join(made.values()), f'#line 1 "row"\n   return columns::make_row({row});'

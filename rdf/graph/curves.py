@@ -43,6 +43,7 @@ def write_curves(
     scores: Mapping[str, npt.NDArray[np.floating]],
     labels: npt.NDArray[np.integer],
     provenance: Provenance,
+    weights: Numbers | None = None,
 ) -> None:
     """Write the ROC curve, the significance improvement and the scores of each detector; simulated ones say so.
 
@@ -52,6 +53,7 @@ def write_curves(
         scores: detector -> scores, shape (events,).
         labels: 1 for signal and 0 for background, shape (events,).
         provenance: of the events.
+        weights: of the events, shape (events,); None where each counts as one.
 
     Raises:
         EventLoopFailed: the file cannot be written whole.
@@ -76,7 +78,11 @@ def write_curves(
         for label, (kind, selection) in enumerate(_SCORES.items()):
             key = CurveKey(kind, name)
             objects[key] = _spectrum(
-                key.object_name, f"{name}, {selection};{score_title(name)};events", axis, values[labels == label]
+                key.object_name,
+                f"{name}, {selection};{score_title(name)};events",
+                axis,
+                values[labels == label],
+                None if weights is None else weights[labels == label],
             )
             style_histogram(HistogramKey(Kind.SCORES, selection, name).path, objects[key])
 
@@ -113,9 +119,17 @@ def _axis(scores: npt.NDArray[np.floating]) -> tuple[float, float]:
     return first, first + BINS * step
 
 
-def _spectrum(name: str, title: str, axis: tuple[float, float], scores: npt.NDArray[np.floating]) -> Any:
+def _spectrum(
+    name: str,
+    title: str,
+    axis: tuple[float, float],
+    scores: npt.NDArray[np.floating],
+    weights: Numbers | None,
+) -> Any:
     histogram = ROOT.TH1D(name, title, BINS, *axis)
     values = np.ascontiguousarray(scores, dtype=np.float64)
+    if weights is not None:
+        histogram.Sumw2()
     if len(values):
-        histogram.FillN(len(values), values, np.ones(len(values)))
+        histogram.FillN(len(values), values, np.ones(len(values)) if weights is None else np.ascontiguousarray(weights))
     return histogram

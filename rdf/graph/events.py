@@ -81,6 +81,7 @@ def compile_writer() -> Library:
 _TYPES = {
     "bool": "bool",
     "float32": "float",
+    "float64": "double",
     **{kind: f"std::{kind}_t" for kind in ("int32", "uint32", "uint64")},
 }
 _ROWS = 100_000
@@ -89,7 +90,7 @@ _ROWS = 100_000
 def write_columns(
     path: Path, table: str, columns: Mapping[str, npt.NDArray[Any]], provenance: Provenance, as_ttree: bool = False
 ) -> None:
-    """Write columns of numbers, of bool, float32, int32, uint32 or uint64, to an RNTuple or a TTree of a new file.
+    """Write columns of bool, float32, float64, int32, uint32 or uint64 to an RNTuple or a TTree of a new file.
 
     Args:
         path: of the file.

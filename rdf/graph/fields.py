@@ -18,6 +18,9 @@ FOLD = "fold"
 VOTES = "votes"
 ENSEMBLE = "score_ensemble"
 ENSEMBLE_FLAG = "flag_ensemble"
+WEIGHT = "weight"
+WEIGHT_WORDS = (WEIGHT, "recorded_weight_middle", "recorded_weight_low")
+"""Float32 words whose sum is the weight in double precision, where rows have them all."""
 
 
 class Kind(IntEnum):
@@ -32,6 +35,7 @@ class Kind(IntEnum):
     VOTES = 6
     ENSEMBLE = 7
     ENSEMBLE_FLAG = 8
+    WEIGHT = 9
 
 
 TYPES: Mapping[Kind, str] = {
@@ -47,7 +51,7 @@ class Field:
 
     Attributes:
         kind: of the number.
-        index: place among the event's values or among the detectors, where the kind has several.
+        index: place among the event's values, among the detectors or among the words of the weight.
     """
 
     kind: Kind
@@ -80,7 +84,8 @@ class Fields:
     @property
     def _by_name(self) -> dict[str, Field]:
         values = {name: Field(Kind.VALUE, i) for i, name in enumerate(self.values)}
-        return {LABEL: Field(Kind.LABEL), **values, **score_fields(self.detectors)}
+        weights = {name: Field(Kind.WEIGHT, i) for i, name in enumerate(WEIGHT_WORDS)}
+        return {LABEL: Field(Kind.LABEL), **weights, **values, **score_fields(self.detectors)}
 
     def of(self, names: Iterable[str]) -> tuple[Field, ...]:
         """Return the fields of several columns."""

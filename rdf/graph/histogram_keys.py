@@ -6,7 +6,7 @@ graph and histogram.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -127,10 +127,19 @@ CUTFLOW = HistogramKey(Kind.CUTFLOW, Selection.ALL, "cutflow")
 """Events that passed each cut."""
 NON_FINITE = HistogramKey(Kind.CUTFLOW, Selection.ALL, "non_finite")
 """Events in which each feature is not finite."""
+WEIGHTED = HistogramKey(Kind.CUTFLOW, Selection.ALL, "weighted")
+"""Sum of the weights of the events that passed each cut, where events have weights."""
+NEGATIVE = HistogramKey(Kind.CUTFLOW, Selection.ALL, "negative")
+"""Events of negative weight that passed each cut, where events have weights."""
 VOTED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "votes")
 """Events by the number of detectors that flag them."""
 FLAGGED = HistogramKey(Kind.AGREEMENT, Selection.ALL, "flagged")
 """Events that both of two detectors flag."""
+WEIGHTED_AGREEMENT = {
+    VOTED: replace(VOTED, name="votes_weighted"),
+    FLAGGED: replace(FLAGGED, name="flagged_weighted"),
+}
+"""Histogram that counts events, whether they have weights or not -> the one with their weights."""
 
 RUNS = HistogramKey(Kind.SHARES, Selection.ALL, "runs")
 """Scored events of each run, all and flagged ones; a part of a sample has bins for its own runs."""

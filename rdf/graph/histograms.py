@@ -12,27 +12,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from rdf import RNode
 from rdf.code.interpreter import ROOT
-from rdf.graph.fields import ENSEMBLE, VOTES, Fields, cpp_fields
+from rdf.graph.fields import ENSEMBLE, VOTES, WEIGHT, Fields, cpp_fields
 from rdf.graph.histogram_keys import (
     BLOCKS,
     CUTFLOW,
     FLAGGED,
     LABELS,
+    NEGATIVE,
     NON_FINITE,
     RUNS,
     SELECTIONS,
     VOTED,
+    WEIGHTED,
+    WEIGHTED_AGREEMENT,
     HistogramKey,
     Kind,
     Selection,
 )
-from rdf.graph.selection import Cut, NonFinite, book_non_finite
-from rdf.graph.shares import Shares, added_shares, book_shares, share_histogram
+from rdf.graph.selection import Cut, NonFinite, WeightedCutflow, book_non_finite
+from rdf.graph.shares import Shares, book_shares, share_histogram
 from rdf.graph.styles import score_title, style_histogram
 from rdf.provenance import Provenance
 from rdf.schema.features import Feature
@@ -104,6 +104,8 @@ class HistogramPlan:
         voters: number of the ensemble's detectors.
         variations: of the graph's scales; spectra, scores and votes are filled for each of them too.
         labelled: whether the events have labels; then the scores of signal and of background are filled too.
+        weighted: whether the events have weights, with which all but the agreement is filled; that is counted, and
+            filled once more with weights.
     """
 
     features: tuple[str, ...]
@@ -114,6 +116,7 @@ class HistogramPlan:
     voters: int
     variations: tuple[str, ...] = ()
     labelled: bool = False
+    weighted: bool = False
 
 
 class _Booking:
@@ -137,18 +140,20 @@ class _Booking:
     def _given(self, key: HistogramKey, columns: Sequence[str]) -> tuple[Any, Any]:
         return cpp_fields(self._fields.of(columns)), self._selections[key.selection]
 
-    def add_counts(self, key: HistogramKey, empty: Any, columns: Sequence[str]) -> None:
-        """Count events in bins of one column, or of two."""
-        self.numbers[key.path] = int(self.filling.add_counts(empty, *self._given(key, columns)))
+    def add_counts(self, key: HistogramKey, empty: Any, columns: Sequence[str], weighted: bool = True) -> None:
+        """Count events in bins of one column, or of two; with their weights, where they have any, if `weighted`."""
+        self.numbers[key.path] = int(self.filling.add_counts(empty, *self._given(key, columns), weighted))
 
     def add_means(self, key: HistogramKey, empty: Any, columns: Sequence[str]) -> None:
         """Take the mean of the third column in bins of the first two."""
         self.numbers[key.path] = int(self.filling.add_means(empty, *self._given(key, columns)))
 
-    def add_products(self, key: HistogramKey, empty: Any, columns: Sequence[str], with_one: bool) -> None:
-        """Sum products of pairs of columns, with 1 before the first of them if `with_one`."""
+    def add_products(
+        self, key: HistogramKey, empty: Any, columns: Sequence[str], with_one: bool, weighted: bool = True
+    ) -> None:
+        """Sum products of pairs of columns, with 1 before the first of them if `with_one`; weights as above."""
         fields, selection = self._given(key, columns)
-        self.numbers[key.path] = int(self.filling.add_products(empty, fields, with_one, selection))
+        self.numbers[key.path] = int(self.filling.add_products(empty, fields, with_one, selection, weighted))
 
 
 def book_histograms(
@@ -172,7 +177,7 @@ def book_histograms(
     return Histograms(
         booking.numbers,
         booking.filling,
-        booking.filling.book(selected, slots, bool(plan.variations), stopwatch or ROOT.nullptr),
+        booking.filling.book(selected, slots, bool(plan.variations), stopwatch or ROOT.nullptr, plan.weighted),
         book_non_finite(read, plan.features, slots),
         book_shares(selected, slots),
     )
@@ -217,12 +222,14 @@ def _book_agreement(booking: _Booking, plan: HistogramPlan) -> None:
     """Book how many detectors flag an event, and which of them together."""
     count = len(plan.score_axes)
     bins = (plan.voters + 1, -0.5, plan.voters + 0.5)
-    votes = ROOT.TH1D(VOTED.name, "Detectors that flag an event;votes;events", *bins)
-    booking.add_counts(VOTED, votes, [VOTES])
-    flagged = ROOT.TH2D("flagged", "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
-    _label_matrix(flagged, tuple(plan.score_axes))
     flags = [f"flag_{name}" for name in plan.score_axes]
-    booking.add_products(FLAGGED, flagged, flags, with_one=False)
+    for weighted in (False, *(True,) * plan.weighted):
+        voted, flagged = (WEIGHTED_AGREEMENT[key] if weighted else key for key in (VOTED, FLAGGED))
+        votes = ROOT.TH1D(voted.name, "Detectors that flag an event;votes;events", *bins)
+        booking.add_counts(voted, votes, [VOTES], weighted)
+        both = ROOT.TH2D(flagged.name, "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
+        _label_matrix(both, tuple(plan.score_axes))
+        booking.add_products(flagged, both, flags, with_one=False, weighted=weighted)
 
 
 def _bins(axis: Binning) -> tuple[int, float, float]:
@@ -251,20 +258,47 @@ def _plane_model(
     )
 
 
-def collect_histograms(histograms: Histograms, cuts: Sequence[Cut]) -> dict[str, Any]:
-    """Return what was filled and counted, after the loop, by its path: what the loops over parts of a sample add up."""
+def collect_histograms(
+    histograms: Histograms, cuts: Sequence[Cut], weighted: WeightedCutflow | None = None
+) -> dict[str, Any]:
+    """Return what was filled and counted, after the loop, by its path: what the loops over parts of a sample add up.
+
+    Args:
+        histograms: booked for the loop.
+        cuts: the cutflow.
+        weighted: that of the weights; None where events have none.
+    """
     filled = histograms.filled()
     not_finite = histograms.non_finite.counts()
     title = "Events in which a feature is not finite"
+    if weighted:
+        title = "Events in which a feature or the weight is not finite"
+        not_finite[WEIGHT] = weighted.not_finite()
     filled[NON_FINITE.path] = _counts(NON_FINITE.name, title, not_finite, -0.5)
     passed = {cut.name: cut.events for cut in cuts}
     filled[CUTFLOW.path] = _counts(CUTFLOW.name, "Cutflow", passed, 0.0)
     filled[RUNS.path] = share_histogram(RUNS, histograms.shares.runs())
     filled[BLOCKS.path] = share_histogram(BLOCKS, histograms.shares.blocks())
-    return filled
+    return filled | _weighted_cutflow(weighted) if weighted else filled
 
 
-def _counts(name: str, title: str, counts: Mapping[str, int], low: float) -> Any:
+def _weighted_cutflow(cutflow: WeightedCutflow) -> dict[str, Any]:
+    """Return the weights that passed each cut, what rounding left of them, and the events of negative weight."""
+    cuts = cutflow.cuts()
+    keys = WEIGHTED, replace(WEIGHTED, remainder=True)
+    filled = {}
+    for word, key in enumerate(keys):
+        title = "What rounding left of sums" if key.remainder else "Cutflow, with weights"
+        histogram = _counts(key.name, title, {cut.name: cut.sum[word] for cut in cuts}, 0.0)
+        histogram.Sumw2()
+        for i, cut in enumerate(cuts, start=1):
+            histogram.GetSumw2().SetAt(cut.squares[word], i)
+        filled[key.path] = histogram
+    negative = {cut.name: cut.negative for cut in cuts}
+    return {**filled, NEGATIVE.path: _counts(NEGATIVE.name, "Cutflow, events of negative weight", negative, 0.0)}
+
+
+def _counts(name: str, title: str, counts: Mapping[str, float], low: float) -> Any:
     histogram = ROOT.TH1D(name, f"{title};;events", len(counts), low, len(counts) + low)
     for i, (label, events) in enumerate(counts.items(), start=1):
         histogram.SetBinContent(i, events)
@@ -272,67 +306,11 @@ def _counts(name: str, title: str, counts: Mapping[str, int], low: float) -> Any
     return histogram
 
 
-def add_histograms(total: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Add the histograms of one part of a sample to those of others.
-
-    Args:
-        total: as `collect_histograms` gives them; changed.
-        more: those of the other part, with the same paths and bins.
-    """
-    for path, histogram in total.items():
-        key = HistogramKey.of_path(path)
-        if key.remainder:
-            continue
-        if key.kind is Kind.SHARES:  # parts have different runs
-            total[path] = added_shares(key, histogram, more[path])
-            continue
-        entries = histogram.GetEntries() + more[path].GetEntries()
-        if key.kind is Kind.CUTFLOW:  # filled bin by bin
-            entries = histogram.GetEntries()
-        rest_path = replace(key, remainder=True).path
-        if (rest := total.get(rest_path)) is None:
-            histogram.Add(more[path])
-            histogram.SetEntries(entries)
-            continue
-        other = (more[path], more[rest_path])
-        sums = [
-            _added(*(np.array(array(h)) for h in (histogram, rest, *other))) for array in (_contents, _squared_weights)
-        ]
-        histogram.Add(more[path])  # its number of entries, and for means those of each bin
-        for array, (high, low) in zip((_contents, _squared_weights), sums, strict=True):
-            array(histogram)[:], array(rest)[:] = high, low
-        histogram.ResetStats()
-        histogram.SetEntries(entries)
-
-
 def _clone(histogram: Any) -> Any:
     """Return a copy that goes when Python forgets it; otherwise a few MB would stay of each event loop."""
     copy = histogram.Clone()
     ROOT.SetOwnership(copy, True)
     return copy
-
-
-def _contents(histogram: Any) -> npt.NDArray[np.float64]:
-    """Return a view of the sums in the bins of a histogram or profile, shape (bins with overflows,)."""
-    return np.frombuffer(histogram.GetArray(), dtype=np.float64, count=histogram.GetNcells())
-
-
-def _squared_weights(histogram: Any) -> npt.NDArray[np.float64]:
-    return np.frombuffer(histogram.GetSumw2().GetArray(), dtype=np.float64, count=histogram.GetNcells())
-
-
-def _added(
-    high: npt.NDArray[np.float64],
-    low: npt.NDArray[np.float64],
-    other_high: npt.NDArray[np.float64],
-    other_low: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Add sums that are kept in two doubles each, as `macros/numerics/exact_sums.hxx` does."""
-    total = high + other_high
-    added = total - high
-    rest = low + other_low + ((high - (total - added)) + (other_high - added))
-    result = total + rest
-    return result, rest - (result - total)
 
 
 def complete(filled: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from rdf.code.interpreter import MACROS, ROOT, first_reason, open_file
 from rdf.code.library import compile_library
@@ -13,6 +17,7 @@ from rdf.errors import UnreadableFile
 from rdf.graph import histograms
 from rdf.graph.events import TABLE
 from rdf.graph.histogram_keys import HistogramKey, Kind
+from rdf.graph.shares import added_shares
 from rdf.provenance import SIMULATED, Provenance
 
 Progress = Callable[[int, int], None]
@@ -37,7 +42,7 @@ def add_histograms(files: Sequence[Path], progress: Progress | None = None) -> d
             total = found
         else:
             _check_same_axes(file, found, files[0], total)
-            histograms.add_histograms(total, found)
+            add_parts(total, found)
         if progress:
             progress(done, len(files))
     return total
@@ -124,3 +129,77 @@ def concatenate_events(
     if progress:
         progress(sum(rows), sum(rows))
     return rows
+
+
+def add_parts(total: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add the histograms of one part of a sample to those of others.
+
+    Args:
+        total: as `collect_histograms` gives them; changed.
+        more: those of the other part, with the same paths and bins.
+    """
+    for path, histogram in total.items():
+        key = HistogramKey.of_path(path)
+        if key.remainder:
+            continue
+        if key.kind is Kind.SHARES:  # parts have different runs
+            total[path] = added_shares(key, histogram, more[path])
+            continue
+        entries = histogram.GetEntries() + more[path].GetEntries()
+        if key.kind is Kind.CUTFLOW:  # filled bin by bin
+            entries = histogram.GetEntries()
+        rest_path = replace(key, remainder=True).path
+        if (rest := total.get(rest_path)) is None:
+            histogram.Add(more[path])
+            histogram.SetEntries(entries)
+            continue
+        other = (more[path], more[rest_path])
+        arrays: list[Callable[[Any], npt.NDArray[np.float64]]] = [_contents, squared_weights]
+        weights = None
+        if rest.InheritsFrom("TProfile2D"):  # a mean of events with weights
+            arrays.append(_squared_weights_of_mean)
+            weights = _added(*(_weights_of_mean(h) for h in (histogram, rest, *other)))
+        sums = [_added(*(np.array(array(h)) for h in (histogram, rest, *other))) for array in arrays]
+        histogram.Add(more[path])  # its number of entries, and for means those of each bin
+        if weights:
+            for mean, values in zip((histogram, rest), weights, strict=True):
+                for bin, value in enumerate(values.tolist()):
+                    mean.SetBinEntries(bin, value)  # and its square, which is set next
+        for array, (high, low) in zip(arrays, sums, strict=True):
+            array(histogram)[:], array(rest)[:] = high, low
+        histogram.ResetStats()
+        histogram.SetEntries(entries)
+
+
+def _contents(histogram: Any) -> npt.NDArray[np.float64]:
+    """Return a view of the sums in the bins of a histogram or profile, shape (bins with overflows,)."""
+    return np.frombuffer(histogram.GetArray(), dtype=np.float64, count=histogram.GetNcells())
+
+
+def squared_weights(histogram: Any) -> npt.NDArray[np.float64]:
+    """Return a view of the sums of squared weights in the bins, of the shape of `_contents`."""
+    return np.frombuffer(histogram.GetSumw2().GetArray(), dtype=np.float64, count=histogram.GetNcells())
+
+
+def _squared_weights_of_mean(mean: Any) -> npt.NDArray[np.float64]:
+    """Return a view of the sums of squared weights in the bins of a profile."""
+    return np.frombuffer(mean.GetBinSumw2().GetArray(), dtype=np.float64, count=mean.GetNcells())
+
+
+def _weights_of_mean(mean: Any) -> npt.NDArray[np.float64]:
+    """Return the sums of weights in the bins of a profile, whose array ROOT shows to nobody."""
+    return np.array([mean.GetBinEntries(bin) for bin in range(mean.GetNcells())])
+
+
+def _added(
+    high: npt.NDArray[np.float64],
+    low: npt.NDArray[np.float64],
+    other_high: npt.NDArray[np.float64],
+    other_low: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Add sums that are kept in two doubles each, as `macros/numerics/exact_sums.hxx` does."""
+    total = high + other_high
+    added = total - high
+    rest = low + other_low + ((high - (total - added)) + (other_high - added))
+    result = total + rest
+    return result, rest - (result - total)

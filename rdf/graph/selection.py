@@ -35,14 +35,15 @@ def runs_of(events: RNode) -> tuple[int, int]:
     return first, last
 
 
-def select_finite(events: RNode, features: int) -> RNode:
+def select_finite(events: RNode, features: int, weighted: bool = False) -> RNode:
     """Keep events whose first `features` values are all finite: the same cut for training and for scoring.
 
     Args:
         events: node with `recorded_event`.
         features: their number.
+        weighted: whether the events have weights, which then have to be finite too.
     """
-    return ROOT.graph.select_finite(events, features, FINITE)
+    return ROOT.graph.select_finite(events, features, FINITE, weighted)
 
 
 def select_events(events: RNode, condition: str) -> RNode:
@@ -70,6 +71,67 @@ def book_cutflow(events: RNode) -> Cutflow:
     """Book the counting of all named cuts above a node."""
     graph_library("scores").load()
     return Cutflow(ROOT.graph.Cutflow(events))
+
+
+@dataclass(frozen=True)
+class WeightedCut:
+    """Weights of the events that passed a cut.
+
+    Attributes:
+        name: of the cut.
+        sum: of the weights, and what is to be added to it for the exact one.
+        squares: sum of their squares, likewise.
+        negative: events of negative weight.
+    """
+
+    name: str
+    sum: tuple[float, float]
+    squares: tuple[float, float]
+    negative: int
+
+
+class WeightedCutflow:
+    """The weights of the events that passed each cut, which are summed exactly.
+
+    Attributes:
+        booked: what the event loop has to run.
+    """
+
+    def __init__(self, slots: int) -> None:
+        """Begin with no cut.
+
+        Args:
+            slots: of the event loop.
+        """
+        graph_library("scores").load()
+        self._sums = ROOT.graph.WeightSums(slots)
+        self._names: list[str] = []
+        self.booked: list[Any] = []
+
+    def add(self, name: str, events: RNode) -> None:
+        """Book a cut.
+
+        Args:
+            name: of the cut.
+            events: node of the events that passed it, with `recorded_weight`.
+        """
+        self._names.append(name)
+        self.booked.append(self._sums.add(events))
+
+    def cuts(self) -> list[WeightedCut]:
+        """Return the cuts in their order, after the loop."""
+
+        def words(cut: int, squared: bool) -> tuple[float, float]:
+            return float(self._sums.sum(cut, squared)), float(self._sums.remainder(cut, squared))
+
+        return [
+            WeightedCut(name, words(i, squared=False), words(i, squared=True), int(self._sums.negative(i)))
+            for i, name in enumerate(self._names)
+        ]
+
+    def not_finite(self) -> int:
+        """Return the number of events, before any cut, whose weight is NaN or infinite, after the loop."""
+        return int(self._sums.not_finite(0))
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ from rdf.schema.tables import (
     FeatureSet,
     Kind,
     Name,
+    Normalisation,
     Overlaps,
     Quantity,
     Table,
@@ -113,6 +114,7 @@ class Schema(Table):
             as they are, each with its name as title, also where the quantities would make a physics column of that
             name; unless there is a definition of that name, or a quantity is made of the column.
         features: names of the feature sets that suit its samples, best first.
+        normalisation: what files of simulated events say of how many are produced.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Schema(Table):
     feature_sets: dict[str, FeatureSet] = Field(default_factory=dict)
     define: Definitions = Field(default_factory=dict, validate_default=True)
     features: tuple[str, ...] = Field(min_length=1)
+    normalisation: Normalisation | None = None
 
     _branches: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -76,6 +76,26 @@ class Quantity(Table):
         return unit
 
 
+class Normalisation(Table):
+    """What files of simulated events say of how many are produced.
+
+    Attributes:
+        expression: over the columns of an event, the cross section in pb over the sum of all generated weights.
+        tree: name of a tree beside that of the events.
+        sum_of_weights: columns of that tree, of which the first counts that a file has; its rows are added up.
+    """
+
+    expression: str | None = None
+    tree: str | None = None
+    sum_of_weights: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _of_one_form(self) -> Self:
+        if (self.tree is None) == (not self.sum_of_weights) != (self.expression is None):
+            return self
+        raise ValueError("give either an `expression`, or both `tree` and `sum_of_weights`")
+
+
 class Definition(Table):
     """A physics column of a format's or a user's own: a C++ expression over canonical columns.
 

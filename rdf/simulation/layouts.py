@@ -56,7 +56,6 @@ NANOAOD = Layout(
         "Electron_cutBased": "ROOT::RVec<int>(generated.electrons.pt.size(), 4)",
         "MET_pt": "generated.met_pt",
         "MET_phi": "generated.met_phi",
-        "genWeight": "1.f",
         **_LABEL,
     },
     event_bytes=150,
@@ -127,7 +126,6 @@ ATLAS2020 = Layout(
     {
         "runNumber": "1",
         "eventNumber": "static_cast<std::int32_t>(number + 1)",
-        "mcWeight": "1.f",
         "lep_n": "static_cast<unsigned int>(all_leptons.pt.size())",
         "lep_type": "ROOT::RVec<unsigned int>(all_leptons.flavour.begin(), all_leptons.flavour.end())",
         "lep_charge": "all_leptons.charge",
@@ -155,7 +153,6 @@ ATLAS2025 = Layout(
     {
         "runNumber": "1u",
         "eventNumber": _EVENT,
-        "mcWeight": "1.f",
         "lep_n": "static_cast<std::int32_t>(all_leptons.pt.size())",
         "lep_type": "all_leptons.flavour",
         "lep_charge": "all_leptons.charge",

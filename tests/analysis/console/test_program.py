@@ -51,6 +51,8 @@ CODES = {
     models.errors.TrainingError: 3,
     plotting.errors.MissingResult: 3,
     plotting.errors.UnreadableResult: 3,
+    plotting.errors.BadCommand: 2,
+    plotting.errors.UnfitRuns: 3,
     plotting.errors.FigureFolderError: 3,
     plotting.errors.PageFolderError: 3,
     plotting.errors.WorkerDied: 3,

@@ -62,7 +62,7 @@ place,sample,run,luminosityBlock,event,score_isolation_forest,score_autoencoder,
 def summary(folder: Path, capsys: pytest.CaptureFixture[str], **changes: Any) -> str:
     run = copy.deepcopy(RUN)
     for key, change in changes.items():
-        run[key] = run[key] | change if isinstance(change, dict) else change
+        run[key] = run.get(key, {}) | change if isinstance(change, dict) else change
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps(run))
     (folder / "anomalies.csv").write_text(ANOMALIES)
@@ -118,6 +118,22 @@ def test_each_variation_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[
     ]
     names = [line.split()[0] for line in text.splitlines()]
     assert names[names.index("means") :][:4] == ["means", "varied", "varied", "speed"]
+
+
+def test_efficiencies_of_cuts_and_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cutflow = [
+        {"name": "all", "events": 12345, "weighted": 200.5, "negative": 40},
+        {"name": "hard", "events": 6000, "weighted": 100.25, "negative": 30},
+        {"name": "finite", "events": 3000, "weighted": 25.0625, "negative": 15},
+    ]
+    weights = {"expression": "genWeight", "per_event": None, "factor": 0.5, "luminosity": 36.1, "sum_of_weights": 4e6}
+    text = summary(tmp_path, capsys, cutflow=cutflow, weights=weights)
+    assert rows(text, "selection") == ["all 12,345, hard 6,000 (48.60%), finite 3,000 (24.30%, 50.00% of hard)"]
+    [said] = rows(text, "weights")
+    of_what, sums, negative = said.split("; ")
+    assert of_what == "genWeight * 0.5, normalised to 36.1/fb"
+    assert sums == "sum: all 200.5, hard 100.25 (50.00%), finite 25.0625 (12.50%, 25.00% of hard)"
+    assert negative == "15 (0.50%) of 3,000 events have negative weights"
 
 
 def test_eight_means_are_printed_those_that_differ_most(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

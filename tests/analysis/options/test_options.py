@@ -41,6 +41,8 @@ EVERYTHING: dict[str, Any] = {
     "filters": ("Flag_goodVertices", "Flag_METFilters"),
     "certified": "runs.json",
     "uncertified": False,  # which --certified excludes
+    "weights": True,
+    "luminosity": 36.1,
     "train_events": 5000,
     "train_on": "background",
     "threshold": {"isolation_forest": {"sigma": 3.0}, "mlp": {"score": 0.9}},
@@ -120,6 +122,8 @@ def test_defaults_are_those_of_the_help() -> None:
         "filters": None,
         "certified": None,
         "uncertified": False,
+        "weights": None,
+        "luminosity": None,
         "train_events": 100_000,
         "train_on": "all",
         "threshold": {},
@@ -182,7 +186,7 @@ def test_all_options_of_the_command_line_arrive() -> None:
         "--overlap '[{drop: jet, near: lepton, within: 0.4}]' "
         "--select '{window: mll > 60 && mll < 120, trigger: HLT_IsoMu24}' --triggers 'HLT_IsoMu24,!HLT_Ele*' "
         "--filters Flag_goodVertices,Flag_METFilters --certified runs.json "
-        "--train-events 5000 --train-on background --folds 2 "
+        "--weights true --luminosity 36.1 --train-events 5000 --train-on background --folds 2 "
         "--threshold '{isolation_forest: {sigma: 3}, mlp: {score: 0.9}}' "
         "--autoencoder '{preset: compact, layers: [16, 8], latent: 3, activation: elu, dropout: 0.1, "
         "batch_norm: false, learning_rate: 0.01, batch_size: 64, epochs: 7, patience: 2, validation: 0.1}' "
@@ -225,6 +229,8 @@ select:
 triggers: [HLT_IsoMu24, "!HLT_Ele*"]
 filters: [Flag_goodVertices, Flag_METFilters]
 certified: runs.json
+weights: true
+luminosity: 36.1
 train_events: 5000
 train_on: background
 folds: 2

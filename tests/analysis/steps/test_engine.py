@@ -112,13 +112,18 @@ def test_two_workers_give_what_one_process_gives(sample: Path, local: Path, tmp_
     assert {path.name for path in (tmp_path / "dask").iterdir()} == {*results, "run.json"}
 
 
-def test_an_rntuple(scheduler: str, local: Path, tmp_path: Path) -> None:
-    path = tmp_path / "qcd.root"
-    assert simulate(["qcd", "--events", str(EVENTS), "--seed", "9", "-o", str(path)]) == 0
-    options = ("--sample", path, "--schema", "cms_nanoaod", "--models", local / "models", "--threads", 2)
+def test_an_rntuple_with_weights(scheduler: str, local: Path, tmp_path: Path) -> None:
+    assert simulate(["qcd", "--events", str(EVENTS), "--seed", "9", "-o", str(tmp_path / "qcd.root")]) == 0
+    produced = f"cross_section: 3.1\nsum_of_weights: {EVENTS}\nluminosity: 0.7\n"  # 0.27125 a piece
+    (tmp_path / "qcd.yaml").write_text(f"schema: cms_nanoaod\n{produced}files:\n  - path: qcd.root\n")
+    options = ("--sample", tmp_path / "qcd.yaml", "--models", local / "models", "--vary", "jes", "--threads", 2)
     run_here(*options, "--output", tmp_path / "local")
     run_here(*options, "--engine", "dask", "--cluster", scheduler, "--output", tmp_path / "dask")
     assert_same_results(tmp_path / "dask", tmp_path / "local", at_least=EVENTS // 2)
+    weights = scored_events(tmp_path / "dask")["weight"]
+    cutflow = json.loads((tmp_path / "dask" / "run.json").read_text())["cutflow"]
+    assert cutflow == json.loads((tmp_path / "local" / "run.json").read_text())["cutflow"]
+    assert cutflow[-1]["weighted"] == pytest.approx(0.27125 * len(weights), rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["TTree", "RNTuple"])

@@ -21,6 +21,7 @@ CPP_NAMES = {
     Kind.VOTES: "kVotes",
     Kind.ENSEMBLE: "kEnsemble",
     Kind.ENSEMBLE_FLAG: "kEnsembleFlag",
+    Kind.WEIGHT: "kWeight",
 }
 
 
@@ -56,5 +57,5 @@ def test_a_name_that_no_column_has_is_an_error(name: str) -> None:
 def test_cpp_refuses_a_kind_that_it_does_not_know() -> None:
     graph_library("events").load()
     assert int(cpp_fields([Field(Kind.SCORE, 3), Field(Kind.VOTES)]).size()) == 2
-    with pytest.raises(Exception, match="no field of an event is of the kind 9"):
+    with pytest.raises(Exception, match="no field of an event is of the kind 10"):
         ROOT.fields.Fields().add(len(Kind), 0)

@@ -183,7 +183,7 @@ def test_multijets_fall_and_lie_back_to_back(sample: Callable[..., ak.Array]) ->
 def test_nanoaod_has_the_names_and_types_of_nanoaod(tmp_path: Path) -> None:
     path = write(collisions("ttbar"), tmp_path / "a.root")
     scalars = {"run": "uint32", "luminosityBlock": "uint32", "event": "uint64", "MET_pt": "float32"}
-    scalars |= {"MET_phi": "float32", "genWeight": "float32", "label": "int32"}
+    scalars |= {"MET_phi": "float32", "label": "int32"}
     arrays = {
         f"{kind}_{part}": "float32" for kind in ("Jet", "Muon", "Electron") for part in ("pt", "eta", "phi", "mass")
     }
@@ -196,7 +196,6 @@ def test_nanoaod_has_the_names_and_types_of_nanoaod(tmp_path: Path) -> None:
     assert events.event.tolist() == list(range(1, 2001))
     assert events.luminosityBlock.tolist() == [1] * 1000 + [2] * 1000
     assert set(events.run) == {1}
-    assert set(events.genWeight) == {1.0}
     assert set(ak.flatten(events.Jet_jetId)) == {6}
     assert set(ak.flatten(events.Muon_looseId)) == {1}
     assert set(ak.flatten(events.Muon_pfRelIso04_all)) == {0}

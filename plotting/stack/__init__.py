@@ -1,0 +1,1 @@
+"""Data against simulation: the histograms of several runs, put together."""
