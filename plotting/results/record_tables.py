@@ -322,12 +322,7 @@ class History(Table):
 class ErrorSummary(Table):
     """Squared reconstruction errors of each scaled feature in some events; all tuples are in the order of the features.
 
-    Attributes:
-        events: how many.
-        mean: of the events.
-        low: the 16th percentile.
-        median: likewise.
-        high: the 84th percentile.
+    They are the mean, and the percentiles 16, 50 and 84.
     """
 
     events: int

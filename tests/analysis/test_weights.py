@@ -253,7 +253,9 @@ def test_without_weights_the_results_are_those_of_events(
     asked = start(data, tmp_path / "asked", weights=True, **options)
     np.testing.assert_allclose(scored_events(asked)["weight"] * FACTOR, others["weight"], rtol=1e-14)
     assert record(asked)["weights"]["luminosity"] is None
-    assert any("not normalised to the luminosity: no cross section" in line for line in record(asked)["warnings"])
+    assert any(
+        "not normalised to the luminosity: no cross section" in line["sentence"] for line in record(asked)["warnings"]
+    )
 
 
 def test_weights_that_are_not_there_are_refused(opendata: Path, tmp_path: Path) -> None:
