@@ -90,10 +90,7 @@ class AnalysisConfiguration(BaseModel):
         "those of simulated samples do, where there are weights)",
     )
     luminosity: float | None = Field(
-        None,
-        gt=0,
-        description="integrated luminosity in 1/fb, of data, or that simulated events are normalised to (default: the "
-        "sample's)",
+        None, gt=0, description="luminosity in 1/fb, of data or that weights are normalised to (default: the sample's)"
     )
     train_events: int | None = Field(
         TRAIN_EVENTS, ge=1, description="number of events to train on, drawn at random, or all (default: 100000)"

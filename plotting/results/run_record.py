@@ -135,12 +135,9 @@ class RunFindings(Findings):
         cuts: name of each cut on events by columns -> its expression.
         non_finite: events in which a feature is not finite, by feature.
         counts: of the events.
-        detectors: by name.
-        agreement: of the detectors.
-        variations: by the name of the scale.
-        means: by feature.
-        events_per_second: in the scoring loop; None where it took no time.
-        loop_seconds: what the scoring loop did, summed over threads.
+        detectors: by name; agreement: of the detectors.
+        variations: by the name of the scale; means: by feature.
+        events_per_second: in the scoring loop; None where it took no time; loop_seconds: summed over threads.
         compiled_by: name and version of the compiler.
         meaning: what a flag means; weights: how events are weighted, None where each counts as one.
     """

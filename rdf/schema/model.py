@@ -106,15 +106,14 @@ class Schema(Table):
         columns: every column that an expression uses, with its type; for numpy and HDF5 tables without names, all of
             them in their order. In the table of a schema `name: {branch: ..., type: ...}` is an alias, which gives a
             name to a column that is called otherwise in the files.
-        objects: which objects count unless the configuration says otherwise.
-        overlap: which of these are dropped near others, unless the configuration says otherwise.
+        objects, overlap: which objects count, and are dropped near others, unless the configuration says otherwise.
         filters: columns of noise filters, true for events to keep, unless the configuration names others.
         feature_sets: sets that only this format has.
         define: physics columns that only this format has. Columns of the file that a feature set names are among them
             as they are, each with its name as title, also where the quantities would make a physics column of that
             name; unless there is a definition of that name, or a quantity is made of the column.
-        features: names of the feature sets that suit its samples, best first.
-        normalisation: what files of simulated events say of how many are produced.
+        features: names of the feature sets that suit its samples, best first; normalisation: what files of simulated
+            events say of how many are produced.
     """
 
     name: str
@@ -395,9 +394,7 @@ def _check_four_vectors(schema: Schema, path: Path) -> None:
         has_mass = kind in MASSLESS or attributes & MASSES
         if not any(coordinates <= attributes for coordinates in COORDINATES) or not has_mass:
             mass = "" if kind in MASSLESS else f", and {kind}_mass or _energy"
-            raise SchemaError(
-                f"{path}: {kind}s need {kind}_pt, _eta, _phi or _px, _py, _pz{mass}; "
-                f"it has {', '.join(sorted(f'{kind}_{attribute}' for attribute in attributes))}"
-            )
+            has = ", ".join(sorted(f"{kind}_{attribute}" for attribute in attributes))
+            raise SchemaError(f"{path}: {kind}s need {kind}_pt, _eta, _phi or _px, _py, _pz{mass}; it has {has}")
         for attribute in set(EXTRAS[kind]) - OPTIONAL_EXTRAS - attributes:
             raise SchemaError(f"{path}: {kind}s need {kind}_{attribute} too; add it to the quantities")
