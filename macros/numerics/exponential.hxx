@@ -36,4 +36,27 @@ inline float exp(float x)
    return x <= 88.72283f ? y : x + std::numeric_limits<float>::infinity(); // which is NaN of NaN
 }
 
+// exp(x) of doubles within 2 units in the last place; 0 below -700, infinity above 709, NaN of NaN.
+//
+// x = n ln 2 + r as above, with the Taylor series for exp(r).
+inline double exp(double x)
+{
+   constexpr double to_integer = 6755399441055744.; // 1.5 * 2^52
+   const double shifted = x * 1.44269504088896338700 + to_integer;
+   const double n = shifted - to_integer;
+   const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+   const double p =
+      1 + r * (1 + r * (1. / 2 + r * (1. / 6 + r * (1. / 24 + r * (1. / 120 + r * (1. / 720 + r * (1. / 5040 +
+          r * (1. / 40320 + r * (1. / 362880 + r * (1. / 3628800 + r * (1. / 39916800 + r * (1. / 479001600. +
+          r * (1. / 6227020800.)))))))))))));
+   std::uint64_t exponent, bits;
+   std::memcpy(&exponent, &shifted, sizeof(exponent));
+   std::memcpy(&bits, &p, sizeof(bits));
+   bits += exponent << 52;
+   double y;
+   std::memcpy(&y, &bits, sizeof(y));
+   y = x < -700 ? 0. : y;
+   return x <= 709 ? y : x + std::numeric_limits<double>::infinity(); // which is NaN of NaN
+}
+
 } // namespace exponential

@@ -1,0 +1,128 @@
+// Which function describes a spectrum: the rule, applied to data and to each toy alike.
+#pragma once
+
+#include "statistics/scan.hxx"
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+namespace statistics {
+
+// Limits of the rule. A function of one parameter more has to be no better than chance (likelihood ratio), the deviance
+// has to be one that toys of the function itself reach (goodness of fit), and the signals that the function sees in what
+// the next one describes have to be small against a signal's error (spurious signal; ATLAS, ATL-PHYS-PUB-2020-028).
+struct Rule {
+   double likelihood_ratio = 0.05; // least p-value
+   double spurious = 0.2;          // largest spurious signal in units of its error that counts as none
+   double spurious_limit = 0.5;    // largest that is taken as an error of the signal; beyond it the function is refused
+};
+
+// What the rule says of one function.
+struct Verdict {
+   Fit fit;                         // to the spectrum, of this function
+   double likelihood_ratio_p = kNoEstimate;
+   bool describes = false;          // goodness of fit
+   double spurious = kNoEstimate;   // largest over the masses, in units of its error
+   std::vector<double> errors;      // of a signal at each mass [events]
+};
+
+struct Choice {
+   bool found = false;
+   std::size_t order = 0;        // index into the functions
+   bool with_spurious = false;   // whether the spurious signal is an error of the signal
+   std::vector<Verdict> verdicts; // of the functions that were tried, from the first on
+};
+
+// Chi-squared probability of one degree of freedom.
+inline double chi2_probability_1(double chi2)
+{
+   return chi2 > 0 ? std::erfc(std::sqrt(0.5 * chi2)) : 1;
+}
+
+// Functions of rising order over the same bins, and the rule that chooses among all but the last, which only tests the one
+// before it.
+class Functions {
+   std::vector<Background> fOrders;
+   std::vector<double> fCritical; // half the deviance that a good fit does not exceed, for each order
+   Rule fRule;
+
+public:
+   Functions(Family family, std::size_t first, std::size_t last, double scale, const std::vector<double> &edges,
+             const Rule &rule)
+      : fRule(rule)
+   {
+      for (std::size_t parameters = first; parameters <= last; ++parameters)
+         fOrders.emplace_back(family, parameters, scale, edges);
+      fCritical.assign(fOrders.size(), std::numeric_limits<double>::infinity());
+   }
+
+   std::size_t size() const { return fOrders.size(); }
+   const Background &order(std::size_t i) const { return fOrders[i]; }
+   void set_rule(const Rule &rule) { fRule = rule; }
+   void set_critical(std::size_t order, double half_deviance) { fCritical[order] = half_deviance; }
+   std::vector<Fitter> fitters() const { return {fOrders.begin(), fOrders.end()}; }
+
+   // Judge one function. fitters: from `fitters`, one for each function.
+   Verdict judge(std::vector<Fitter> &fitters, const Counts &counts, const Scan &scan, std::size_t i) const
+   {
+      Verdict verdict;
+      verdict.fit = fitters[i].fit_background(counts);
+      verdict.describes = verdict.fit.half_deviance <= fCritical[i];
+      const Fit next = fitters[i + 1].fit_background(counts);
+      if (!verdict.fit.converged || !next.converged)
+         return verdict;
+      verdict.likelihood_ratio_p = chi2_probability_1(2 * (verdict.fit.half_deviance - next.half_deviance));
+      Counts asimov(counts);
+      const std::vector<double> &expected = fitters[i + 1].expect(Signal{}, next);
+      for (std::size_t bin = 0; bin < fOrders[i].bins(); ++bin)
+         if (counts.used()[bin] != 0)
+            asimov.use(bin, expected[bin]);
+      const Fit flat = fitters[i].fit_background(asimov);
+      verdict.spurious = 0;
+      for (std::size_t m = 0; m < scan.masses(); ++m) {
+         const Point point = scan.fit(fitters[i], asimov, flat, m, 0);
+         verdict.errors.push_back(point.signal_error);
+         verdict.spurious = std::fmax(verdict.spurious, std::fabs(point.signal) / point.signal_error);
+      }
+      return verdict;
+   }
+
+   // The first function that passes without a spurious signal; where there is none, the first that passes with one that
+   // can be taken as an error.
+   Choice choose(std::vector<Fitter> &fitters, const Counts &counts, const Scan &scan) const
+   {
+      Choice choice;
+      for (std::size_t i = 0; i + 1 < fOrders.size(); ++i) {
+         choice.verdicts.push_back(judge(fitters, counts, scan, i));
+         const Verdict &verdict = choice.verdicts.back();
+         if (!(verdict.likelihood_ratio_p > fRule.likelihood_ratio) || !verdict.describes)
+            continue;
+         if (verdict.spurious <= fRule.spurious) {
+            choice.found = true;
+            choice.with_spurious = false;
+            choice.order = i;
+            return choice;
+         }
+         if (!choice.found && verdict.spurious <= fRule.spurious_limit) {
+            choice.found = choice.with_spurious = true;
+            choice.order = i;
+         }
+      }
+      return choice;
+   }
+
+   // Errors of a signal at all masses by the spurious signal of the chosen function; empty where there is none.
+   static std::vector<double> spurious_errors(const Choice &choice)
+   {
+      if (!choice.with_spurious)
+         return {};
+      const Verdict &verdict = choice.verdicts[choice.order];
+      std::vector<double> errors(verdict.errors);
+      for (double &error : errors)
+         error *= verdict.spurious;
+      return errors;
+   }
+};
+
+} // namespace statistics

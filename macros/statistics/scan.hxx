@@ -1,0 +1,83 @@
+// Significance of a signal at each mass of a grid.
+#pragma once
+
+#include "statistics/spectrum_fit.hxx"
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+namespace statistics {
+
+// Signed root of the likelihood ratio: sqrt(q0), negative where the fitted signal is (G. Cowan, K. Cranmer, E. Gross and
+// O. Vitells, Eur. Phys. J. C 71 (2011) 1554, arXiv:1007.1727, section 3).
+inline double signed_root(const Fit &without, const Fit &with)
+{
+   const double q0 = 2 * (without.half_deviance - with.half_deviance);
+   return std::copysign(std::sqrt(std::fmax(q0, 0)), with.signal);
+}
+
+struct Point {
+   double z = kNoEstimate;
+   double signal = kNoEstimate;       // events
+   double signal_error = kNoEstimate; // events
+   bool converged = false;
+};
+
+// The shapes of a signal at all masses of a grid, and the fits of a spectrum there.
+class Scan {
+   std::size_t fPadded, fMasses;
+   std::vector<double> fShapes; // [mass][bin]
+
+public:
+   // shapes: fraction of a signal in each bin, one mass after the other.
+   Scan(std::size_t bins, std::size_t padded, const std::vector<double> &shapes)
+      : fPadded(padded), fMasses(shapes.size() / bins), fShapes(fMasses * padded, 0.)
+   {
+      for (std::size_t m = 0; m < fMasses; ++m)
+         for (std::size_t i = 0; i < bins; ++i)
+            fShapes[m * padded + i] = shapes[m * bins + i];
+   }
+
+   std::size_t masses() const { return fMasses; }
+   Signal signal(std::size_t mass) const { return {&fShapes[mass * fPadded]}; }
+
+   // One mass. spurious: events by which a signal may be off, as a normal error of this width, since the function cannot
+   // follow the spectrum better; 0 for none.
+   Point fit(Fitter &fitter, const Counts &counts, const Fit &background, std::size_t mass, double spurious) const
+   {
+      const Signal shape = signal(mass);
+      const Fit with = fitter.fit(counts, shape, Hypothesis{}, background);
+      Fit without = background;
+      if (spurious > 0)
+         without = fitter.fit(counts, shape, Hypothesis{false, 0, spurious}, background);
+      Point point;
+      point.z = signed_root(without, with);
+      point.signal = with.signal;
+      point.signal_error = std::hypot(with.signal_error, spurious);
+      // A signal that is as negative as the rates allow has no minimum there, and no significance that could mislead.
+      point.converged = without.converged && (with.converged || with.signal < 0);
+      return point;
+   }
+
+   // All masses. spurious: for each mass, or nothing.
+   void fit_all(Fitter &fitter, const Counts &counts, const Fit &background, const double *spurious,
+                std::vector<Point> &points) const
+   {
+      points.resize(fMasses);
+      for (std::size_t m = 0; m < fMasses; ++m)
+         points[m] = fit(fitter, counts, background, m, spurious ? spurious[m] : 0);
+   }
+};
+
+// How often a scan crosses a level upwards: what Gross and Vitells count (Eur. Phys. J. C 70 (2010) 525,
+// arXiv:1005.1891).
+inline unsigned int upcrossings(const std::vector<Point> &points, double level)
+{
+   unsigned int crossings = 0;
+   for (std::size_t m = 1; m < points.size(); ++m)
+      crossings += points[m - 1].z < level && points[m].z >= level;
+   return crossings;
+}
+
+} // namespace statistics

@@ -1,0 +1,193 @@
+// See search.hxx.
+#include "statistics/search.hxx"
+
+#include "statistics/limits.hxx"
+#include "statistics/toys.hxx"
+
+#include <stdexcept>
+
+namespace statistics {
+
+struct Search::State {
+   Functions functions;
+   Scan scan;
+   State(Family family, std::size_t first, std::size_t last, double scale, const Numbers &edges, const Numbers &shapes)
+      : functions(family, first, last, scale, edges, Rule{}),
+        scan(edges.size() - 1, functions.order(0).padded(), shapes)
+   {
+   }
+
+   Counts counts(const Numbers &events, const Numbers &used) const
+   {
+      Counts counts(functions.order(0).padded());
+      for (std::size_t i = 0; i < events.size(); ++i)
+         if (used[i] != 0)
+            counts.use(i, events[i]);
+      return counts;
+   }
+};
+
+namespace {
+
+Family family_of(const std::string &name)
+{
+   if (name == "dijet")
+      return Family::kDijet;
+   if (name == "exp-polynomial")
+      return Family::kPolynomial;
+   throw std::invalid_argument("unknown family " + name);
+}
+
+const double *or_none(const Numbers &spurious)
+{
+   return spurious.empty() ? nullptr : spurious.data();
+}
+
+} // namespace
+
+Search::Search(const std::string &family, unsigned int first, unsigned int last, double scale, const Numbers &edges,
+               const Numbers &shapes)
+   : fState(std::make_shared<State>(family_of(family), first, last, scale, edges, shapes))
+{
+}
+
+void Search::set_rule(double likelihood_ratio, double spurious, double spurious_limit)
+{
+   fState->functions.set_rule({likelihood_ratio, spurious, spurious_limit});
+}
+
+void Search::set_critical(unsigned int order, double half_deviance)
+{
+   fState->functions.set_critical(order, half_deviance);
+}
+
+BackgroundNumbers Search::fit(unsigned int order, const Numbers &events, const Numbers &used) const
+{
+   const Background &background = fState->functions.order(order);
+   Fitter fitter(background);
+   const Fit fit = fitter.fit_background(fState->counts(events, used));
+   const std::vector<double> &expected = fitter.expect(Signal{}, fit);
+   return {background.family_parameters(fit.theta.data()),
+           Numbers(expected.begin(), expected.begin() + background.bins()), fit.half_deviance, fit.converged};
+}
+
+ScanNumbers Search::scan(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious) const
+{
+   Fitter fitter(fState->functions.order(order));
+   const Counts counts = fState->counts(events, used);
+   std::vector<Point> points;
+   fState->scan.fit_all(fitter, counts, fitter.fit_background(counts), or_none(spurious), points);
+   ScanNumbers numbers;
+   for (const Point &point : points) {
+      numbers.z.push_back(point.z);
+      numbers.signal.push_back(point.signal);
+      numbers.signal_error.push_back(point.signal_error);
+      numbers.converged.push_back(point.converged);
+   }
+   return numbers;
+}
+
+ChoiceNumbers Search::choose(const Numbers &events, const Numbers &used) const
+{
+   std::vector<Fitter> fitters = fState->functions.fitters();
+   const Choice choice = fState->functions.choose(fitters, fState->counts(events, used), fState->scan);
+   ChoiceNumbers numbers;
+   numbers.order = choice.found ? static_cast<int>(choice.order) : -1;
+   numbers.with_spurious = choice.with_spurious;
+   numbers.spurious_errors = Functions::spurious_errors(choice);
+   for (const Verdict &verdict : choice.verdicts) {
+      numbers.likelihood_ratio_p.push_back(verdict.likelihood_ratio_p);
+      numbers.half_deviance.push_back(verdict.fit.half_deviance);
+      numbers.spurious.push_back(verdict.spurious);
+      numbers.describes.push_back(verdict.describes);
+      numbers.converged.push_back(verdict.fit.converged);
+   }
+   return numbers;
+}
+
+LimitNumbers Search::limits(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious,
+                            unsigned int first_mass, unsigned int last_mass) const
+{
+   Fitter fitter(fState->functions.order(order));
+   const Counts counts = fState->counts(events, used);
+   const Fit background = fitter.fit_background(counts);
+   LimitNumbers numbers;
+   for (unsigned int m = first_mass; m < last_mass; ++m) {
+      const double error = spurious.empty() ? 0 : spurious[m];
+      const Limits found = find_limits(fitter, counts, fState->scan.signal(m), background, error);
+      numbers.observed.push_back(found.observed);
+      numbers.expected.insert(numbers.expected.end(), found.expected.begin(), found.expected.end());
+   }
+   return numbers;
+}
+
+Numbers Search::toy_deviances(unsigned int order, const Numbers &expected, const Numbers &used, std::uint64_t seed,
+                              std::uint64_t first, std::uint64_t last) const
+{
+   Fitter fitter(fState->functions.order(order));
+   Numbers deviances, events(expected.size());
+   for (std::uint64_t toy = first; toy < last; ++toy) {
+      std::mt19937_64 random = stream(seed, toy);
+      for (std::size_t i = 0; i < events.size(); ++i)
+         events[i] = throw_poisson(expected[i], random);
+      const Fit fit = fitter.fit_background(fState->counts(events, used));
+      deviances.push_back(fit.converged ? fit.half_deviance : kNoEstimate);
+   }
+   return deviances;
+}
+
+ScanNumbers Search::toys_at(unsigned int order, const Numbers &expected, const Numbers &used, unsigned int mass,
+                            double signal, const Numbers &spurious, std::uint64_t seed, std::uint64_t first,
+                            std::uint64_t last) const
+{
+   Fitter fitter(fState->functions.order(order));
+   const Signal shape = fState->scan.signal(mass);
+   ScanNumbers numbers;
+   Numbers events(expected.size());
+   for (std::uint64_t toy = first; toy < last; ++toy) {
+      std::mt19937_64 random = stream(seed, toy);
+      for (std::size_t i = 0; i < events.size(); ++i)
+         events[i] = throw_poisson(expected[i] + signal * shape.shape[i], random);
+      const Counts counts = fState->counts(events, used);
+      const Fit background = fitter.fit_background(counts);
+      const double error = spurious.empty() ? 0 : spurious[mass];
+      const Point point = fState->scan.fit(fitter, counts, background, mass, error);
+      const bool good = background.converged && point.converged;
+      numbers.z.push_back(good ? point.z : kNoEstimate);
+      numbers.signal.push_back(point.signal);
+      numbers.signal_error.push_back(point.signal_error);
+      numbers.converged.push_back(good);
+   }
+   return numbers;
+}
+
+ToyNumbers Search::toys(const std::vector<CutNumbers> &cuts, double level, std::uint64_t seed, std::uint64_t first,
+                        std::uint64_t last, unsigned int threads) const
+{
+   ToyScans scans(fState->scan, level);
+   for (const CutNumbers &cut : cuts) {
+      Spectrum spectrum;
+      spectrum.functions = &fState->functions;
+      spectrum.expected = cut.expected;
+      spectrum.used.assign(cut.used.begin(), cut.used.end());
+      spectrum.fixed_order = cut.fixed_order;
+      spectrum.order = cut.order;
+      spectrum.spurious = cut.spurious;
+      scans.add(spectrum);
+   }
+   std::vector<ToyResult> results;
+   scans.run(seed, first, last, threads, results);
+   ToyNumbers numbers;
+   for (const ToyResult &result : results) {
+      numbers.z.push_back(result.z);
+      numbers.mass.push_back(result.mass);
+      numbers.cut.push_back(result.cut);
+      numbers.order.push_back(result.order);
+      numbers.crossings.push_back(result.crossings);
+      numbers.failed.push_back(result.failed);
+      numbers.refused.push_back(result.refused);
+   }
+   return numbers;
+}
+
+} // namespace statistics
