@@ -17,6 +17,7 @@ __all__ = [
     "FiguresFailed",
     "OutputFolderError",
     "SampleUnavailable",
+    "SearchRefused",
     "ToolkitError",
     "UnknownSample",
     "near_names",
@@ -57,3 +58,7 @@ class OutputFolderError(DataError):
 
 class FiguresFailed(AnalysisError):
     """None of the figures of a run could be drawn; its results stand (exit 4)."""
+
+
+class SearchRefused(AnalysisError):
+    """A search makes no statement, for a reason that it names (exit 4)."""

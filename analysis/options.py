@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from analysis.configuration import AnalysisConfiguration, RunConfiguration
+from analysis.configuration import RunConfiguration
 from analysis.errors import ConfigurationError, near_names
 from rdf.faults import first_fault
 from rdf.printable import shortened
 from rdf.yaml_tables import TableError, read_table
 
-C = TypeVar("C", bound=AnalysisConfiguration)
+C = TypeVar("C", bound=BaseModel)
 
 LONGEST_REASON = 1000
 """Characters of what is wrong with a value: it may repeat the value."""
@@ -60,10 +60,25 @@ _METAVARS |= {
     "replay": "NAME|FILE",
     "rate": "R",
 }
+_METAVARS |= {
+    "run": "DIR",
+    "observable": "COLUMN",
+    "method": "METHOD",
+    "range": "A:B",
+    "resolution": "R",
+    "tails": "TABLE",
+    "signal_region": "A:B",
+    "mask": "A:B,C:D",
+    "family": "FAMILY",
+    "parameters": "A:B",
+    "sqrt_s": "E",
+    "detector": "NAME",
+    "cuts": "A,B",
+}
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all", "settings": "TABLE"}
 
 
-def add_options(parser: ArgumentParser, kind: type[AnalysisConfiguration], unhelpful: Collection[str] = ()) -> None:
+def add_options(parser: ArgumentParser, kind: type[BaseModel], unhelpful: Collection[str] = ()) -> None:
     """Give a parser the options of a configuration, the samples first; what is not given is None.
 
     Args:

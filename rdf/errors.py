@@ -69,6 +69,10 @@ class UnknownFeature(SchemaError):
     """The feature is not known, or the sample has not what it is made of."""
 
 
+class SpectrumError(ToolkitError):
+    """A spectrum, a function or a range does not fit a search; the message says what would."""
+
+
 class ComputationError(ToolkitError):
     """The machinery gave a wrong result, or none: a compiler error, events lost, scores that differ."""
 
@@ -97,6 +101,10 @@ class CompileError(ComputationError):
 
 class LostEvents(ComputationError):
     """The event loop saw another number of events than the files hold."""
+
+
+class StatisticsFailed(ComputationError):
+    """A fit does not come to an end, or another program finds another significance."""
 
 
 class ScoreMismatch(ComputationError):

@@ -11,7 +11,10 @@ namespace statistics {
 
 // Limits of the rule. A function of one parameter more has to be no better than chance (likelihood ratio), the deviance
 // has to be one that toys of the function itself reach (goodness of fit), and the signals that the function sees in what
-// the next one describes have to be small against a signal's error (spurious signal; ATLAS, ATL-PHYS-PUB-2020-028).
+// the next one describes have to be small against a signal's error (spurious signal). What the next function describes
+// has an error of its own, which is taken off such a signal once (as in the relaxed criterion of ATLAS,
+// ATL-PHYS-PUB-2020-028): both functions differ by one parameter, whose value in units of its error is the root of the
+// likelihood ratio.
 struct Rule {
    double likelihood_ratio = 0.05; // least p-value
    double spurious = 0.2;          // largest spurious signal in units of its error that counts as none
@@ -44,7 +47,6 @@ inline double chi2_probability_1(double chi2)
 // before it.
 class Functions {
    std::vector<Background> fOrders;
-   std::vector<double> fCritical; // half the deviance that a good fit does not exceed, for each order
    Rule fRule;
 
 public:
@@ -54,47 +56,50 @@ public:
    {
       for (std::size_t parameters = first; parameters <= last; ++parameters)
          fOrders.emplace_back(family, parameters, scale, edges);
-      fCritical.assign(fOrders.size(), std::numeric_limits<double>::infinity());
    }
 
    std::size_t size() const { return fOrders.size(); }
    const Background &order(std::size_t i) const { return fOrders[i]; }
    void set_rule(const Rule &rule) { fRule = rule; }
-   void set_critical(std::size_t order, double half_deviance) { fCritical[order] = half_deviance; }
    std::vector<Fitter> fitters() const { return {fOrders.begin(), fOrders.end()}; }
 
-   // Judge one function. fitters: from `fitters`, one for each function.
-   Verdict judge(std::vector<Fitter> &fitters, const Counts &counts, const Scan &scan, std::size_t i) const
+   // Judge one function. fitters: from `fitters`, one for each function. critical: half the deviance that a good fit does
+   // not exceed.
+   Verdict judge(std::vector<Fitter> &fitters, const Counts &counts, const Scan &scan, std::size_t i,
+                 double critical) const
    {
       Verdict verdict;
       verdict.fit = fitters[i].fit_background(counts);
-      verdict.describes = verdict.fit.half_deviance <= fCritical[i];
+      verdict.describes = verdict.fit.half_deviance <= critical;
       const Fit next = fitters[i + 1].fit_background(counts);
       if (!verdict.fit.converged || !next.converged)
          return verdict;
-      verdict.likelihood_ratio_p = chi2_probability_1(2 * (verdict.fit.half_deviance - next.half_deviance));
-      Counts asimov(counts);
+      const double chi2 = 2 * (verdict.fit.half_deviance - next.half_deviance);
+      verdict.likelihood_ratio_p = chi2_probability_1(chi2);
+      const double beyond_error = chi2 > 1 ? 1 - 1 / std::sqrt(chi2) : 0;
+      // In all bins: a bias shows in the window that the choice does not look at.
+      Counts asimov(fOrders[i].padded());
       const std::vector<double> &expected = fitters[i + 1].expect(Signal{}, next);
       for (std::size_t bin = 0; bin < fOrders[i].bins(); ++bin)
-         if (counts.used()[bin] != 0)
-            asimov.use(bin, expected[bin]);
+         asimov.use(bin, expected[bin]);
       const Fit flat = fitters[i].fit_background(asimov);
       verdict.spurious = 0;
       for (std::size_t m = 0; m < scan.masses(); ++m) {
          const Point point = scan.fit(fitters[i], asimov, flat, m, 0);
          verdict.errors.push_back(point.signal_error);
-         verdict.spurious = std::fmax(verdict.spurious, std::fabs(point.signal) / point.signal_error);
+         verdict.spurious = std::fmax(verdict.spurious, beyond_error * std::fabs(point.signal) / point.signal_error);
       }
       return verdict;
    }
 
    // The first function that passes without a spurious signal; where there is none, the first that passes with one that
-   // can be taken as an error.
-   Choice choose(std::vector<Fitter> &fitters, const Counts &counts, const Scan &scan) const
+   // can be taken as an error. critical: as in `judge`, for each function but the last.
+   Choice choose(std::vector<Fitter> &fitters, const Counts &counts, const Scan &scan,
+                 const std::vector<double> &critical) const
    {
       Choice choice;
       for (std::size_t i = 0; i + 1 < fOrders.size(); ++i) {
-         choice.verdicts.push_back(judge(fitters, counts, scan, i));
+         choice.verdicts.push_back(judge(fitters, counts, scan, i, critical[i]));
          const Verdict &verdict = choice.verdicts.back();
          if (!(verdict.likelihood_ratio_p > fRule.likelihood_ratio) || !verdict.describes)
             continue;

@@ -18,6 +18,7 @@ inline double signed_root(const Fit &without, const Fit &with)
 }
 
 struct Point {
+   bool visible = false; // whether the fit looks at half of the signal at least
    double z = kNoEstimate;
    double signal = kNoEstimate;       // events
    double signal_error = kNoEstimate; // events
@@ -42,16 +43,30 @@ public:
    std::size_t masses() const { return fMasses; }
    Signal signal(std::size_t mass) const { return {&fShapes[mass * fPadded]}; }
 
+   // Whether the bins that a fit looks at hold half of a signal at least.
+   bool visible(const Counts &counts, std::size_t mass) const
+   {
+      double all = 0, seen = 0;
+      for (std::size_t i = 0; i < fPadded; ++i) {
+         all += fShapes[mass * fPadded + i];
+         seen += fShapes[mass * fPadded + i] * counts.used()[i];
+      }
+      return seen > 0.5 * all;
+   }
+
    // One mass. spurious: events by which a signal may be off, as a normal error of this width, since the function cannot
    // follow the spectrum better; 0 for none.
    Point fit(Fitter &fitter, const Counts &counts, const Fit &background, std::size_t mass, double spurious) const
    {
+      Point point;
+      point.visible = visible(counts, mass);
+      if (!point.visible)
+         return point;
       const Signal shape = signal(mass);
       const Fit with = fitter.fit(counts, shape, Hypothesis{}, background);
       Fit without = background;
       if (spurious > 0)
          without = fitter.fit(counts, shape, Hypothesis{false, 0, spurious}, background);
-      Point point;
       point.z = signed_root(without, with);
       point.signal = with.signal;
       point.signal_error = std::hypot(with.signal_error, spurious);

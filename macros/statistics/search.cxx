@@ -56,11 +56,6 @@ void Search::set_rule(double likelihood_ratio, double spurious, double spurious_
    fState->functions.set_rule({likelihood_ratio, spurious, spurious_limit});
 }
 
-void Search::set_critical(unsigned int order, double half_deviance)
-{
-   fState->functions.set_critical(order, half_deviance);
-}
-
 BackgroundNumbers Search::fit(unsigned int order, const Numbers &events, const Numbers &used) const
 {
    const Background &background = fState->functions.order(order);
@@ -69,6 +64,27 @@ BackgroundNumbers Search::fit(unsigned int order, const Numbers &events, const N
    const std::vector<double> &expected = fitter.expect(Signal{}, fit);
    return {background.family_parameters(fit.theta.data()),
            Numbers(expected.begin(), expected.begin() + background.bins()), fit.half_deviance, fit.converged};
+}
+
+TemplateNumbers Search::templates(unsigned int order, const Numbers &events, const Numbers &used, int mass) const
+{
+   const Background &background = fState->functions.order(order);
+   Fitter fitter(background);
+   const Counts counts = fState->counts(events, used);
+   Fit fit = fitter.fit_background(counts);
+   if (mass >= 0)
+      fit = fitter.fit(counts, fState->scan.signal(mass), Hypothesis{}, fit);
+   TemplateNumbers numbers;
+   const std::vector<double> &expected = fitter.expect(Signal{}, fit);
+   numbers.background.assign(expected.begin(), expected.begin() + background.bins());
+   for (std::size_t j = 0; j < background.parameters(); ++j) {
+      const auto row = fitter.derivatives().begin() + j * background.padded();
+      numbers.derivatives.insert(numbers.derivatives.end(), row, row + background.bins());
+   }
+   numbers.signal = fit.signal;
+   numbers.half_deviance = fit.half_deviance;
+   numbers.converged = fit.converged;
+   return numbers;
 }
 
 ScanNumbers Search::scan(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious) const
@@ -82,15 +98,16 @@ ScanNumbers Search::scan(unsigned int order, const Numbers &events, const Number
       numbers.z.push_back(point.z);
       numbers.signal.push_back(point.signal);
       numbers.signal_error.push_back(point.signal_error);
+      numbers.visible.push_back(point.visible);
       numbers.converged.push_back(point.converged);
    }
    return numbers;
 }
 
-ChoiceNumbers Search::choose(const Numbers &events, const Numbers &used) const
+ChoiceNumbers Search::choose(const Numbers &events, const Numbers &used, const Numbers &critical) const
 {
    std::vector<Fitter> fitters = fState->functions.fitters();
-   const Choice choice = fState->functions.choose(fitters, fState->counts(events, used), fState->scan);
+   const Choice choice = fState->functions.choose(fitters, fState->counts(events, used), fState->scan, critical);
    ChoiceNumbers numbers;
    numbers.order = choice.found ? static_cast<int>(choice.order) : -1;
    numbers.with_spurious = choice.with_spurious;
@@ -156,6 +173,7 @@ ScanNumbers Search::toys_at(unsigned int order, const Numbers &expected, const N
       numbers.z.push_back(good ? point.z : kNoEstimate);
       numbers.signal.push_back(point.signal);
       numbers.signal_error.push_back(point.signal_error);
+      numbers.visible.push_back(point.visible);
       numbers.converged.push_back(good);
    }
    return numbers;
@@ -170,6 +188,8 @@ ToyNumbers Search::toys(const std::vector<CutNumbers> &cuts, double level, std::
       spectrum.functions = &fState->functions;
       spectrum.expected = cut.expected;
       spectrum.used.assign(cut.used.begin(), cut.used.end());
+      spectrum.sidebands.assign(cut.sidebands.begin(), cut.sidebands.end());
+      spectrum.critical = cut.critical;
       spectrum.fixed_order = cut.fixed_order;
       spectrum.order = cut.order;
       spectrum.spurious = cut.spurious;
@@ -188,6 +208,36 @@ ToyNumbers Search::toys(const std::vector<CutNumbers> &cuts, double level, std::
       numbers.refused.push_back(result.refused);
    }
    return numbers;
+}
+
+namespace {
+
+template <typename Fraction>
+Numbers shapes_of(const Numbers &edges, const Numbers &masses, const Fraction &fraction)
+{
+   Numbers shapes;
+   for (std::size_t m = 0; m < masses.size(); ++m)
+      for (std::size_t i = 0; i + 1 < edges.size(); ++i)
+         shapes.push_back(fraction(m, edges[i], edges[i + 1]));
+   return shapes;
+}
+
+} // namespace
+
+Numbers gaussian_shapes(const Numbers &edges, const Numbers &masses, const Numbers &sigmas)
+{
+   return shapes_of(edges, masses, [&](std::size_t m, double low, double high) {
+      return signal_shape::gaussian_fraction(low, high, masses[m], sigmas[m]);
+   });
+}
+
+Numbers crystal_ball_shapes(const Numbers &edges, const Numbers &masses, const Numbers &sigmas, double alpha_low,
+                            double power_low, double alpha_high, double power_high)
+{
+   return shapes_of(edges, masses, [&](std::size_t m, double low, double high) {
+      return signal_shape::crystal_ball_fraction(
+         low, high, {masses[m], sigmas[m], alpha_low, power_low, alpha_high, power_high});
+   });
 }
 
 } // namespace statistics

@@ -21,10 +21,19 @@ struct BackgroundNumbers {
    bool converged = false;
 };
 
+// A fit as templates, from which other programs build the same likelihood around its minimum.
+struct TemplateNumbers {
+   Numbers background;  // events of each bin, the signal left out
+   Numbers derivatives; // [parameter][bin]
+   double signal = 0;   // events
+   double half_deviance = 0;
+   bool converged = false;
+};
+
 // Fits at each mass.
 struct ScanNumbers {
    Numbers z, signal, signal_error;
-   std::vector<int> converged;
+   std::vector<int> visible, converged;
 };
 
 // What the rule says of each function that was tried, and which it chooses; -1 for none.
@@ -49,7 +58,7 @@ struct LimitNumbers {
 
 // One declared cut as toys are thrown of it.
 struct CutNumbers {
-   Numbers expected, used;
+   Numbers expected, used, sidebands, critical;
    bool fixed_order = false;
    unsigned int order = 0;
    Numbers spurious;
@@ -65,13 +74,17 @@ public:
    Search(const std::string &family, unsigned int first, unsigned int last, double scale, const Numbers &edges,
           const Numbers &shapes);
 
-   // Limits of the rule, and for each function half the deviance that a good fit does not exceed.
+   // Limits of the rule.
    void set_rule(double likelihood_ratio, double spurious, double spurious_limit);
-   void set_critical(unsigned int order, double half_deviance);
 
    BackgroundNumbers fit(unsigned int order, const Numbers &events, const Numbers &used) const;
+
+   // A fit without a signal where `mass` is negative, else with one at that mass.
+   TemplateNumbers templates(unsigned int order, const Numbers &events, const Numbers &used, int mass) const;
+
    ScanNumbers scan(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious) const;
-   ChoiceNumbers choose(const Numbers &events, const Numbers &used) const;
+   // critical: half the deviance that a good fit does not exceed, for each function but the last.
+   ChoiceNumbers choose(const Numbers &events, const Numbers &used, const Numbers &critical) const;
 
    // Limits at the masses of a half-open range. Throws std::runtime_error.
    LimitNumbers limits(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious,
@@ -91,5 +104,10 @@ public:
    ToyNumbers toys(const std::vector<CutNumbers> &cuts, double level, std::uint64_t seed, std::uint64_t first,
                    std::uint64_t last, unsigned int threads) const;
 };
+
+// Fractions of a signal in the bins, one mass after the other; sigmas: for each mass.
+Numbers gaussian_shapes(const Numbers &edges, const Numbers &masses, const Numbers &sigmas);
+Numbers crystal_ball_shapes(const Numbers &edges, const Numbers &masses, const Numbers &sigmas, double alpha_low,
+                            double power_low, double alpha_high, double power_high);
 
 } // namespace statistics

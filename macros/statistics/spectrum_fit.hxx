@@ -124,8 +124,9 @@ public:
 
    const Background &background() const { return *fBackground; }
 
-   // Expected events of each bin, as the last fit or `expect` left them.
-   const std::vector<double> &expected() const { return fExpected; }
+   // Change of the expected events of each bin with each parameter of the background, [parameter][bin], as the last fit
+   // or `expect` left it.
+   const std::vector<double> &derivatives() const { return fRows; }
 
    // The background alone.
    Fit fit_background(const Counts &counts)
@@ -232,7 +233,7 @@ private:
             fInverse[i] = counts.used()[i] == 0 ? 0 : 1 / fExpected[i];
             fResidual[i] = counts.events()[i] * fInverse[i] - counts.used()[i];
          }
-         double A[kLimit][kLimit], step[kLimit];
+         double A[kLimit][kLimit] = {}, step[kLimit] = {};
          for (std::size_t j = 0; j < n; ++j) {
             step[j] = triple_product(row(j), fResidual.data(), counts.used(), padded);
             for (std::size_t k = 0; k <= j; ++k)

@@ -35,7 +35,9 @@ inline double throw_binomial(double tries, double probability, std::mt19937_64 &
 struct Spectrum {
    const Functions *functions = nullptr;
    std::vector<double> expected;
-   std::vector<bool> used;
+   std::vector<bool> used;      // by the scan
+   std::vector<bool> sidebands; // by the choice of the function
+   std::vector<double> critical; // half the deviance that a good fit does not exceed, for each function but the last
    bool fixed_order = false;  // whether the order is that of the data for each toy
    std::size_t order = 0;
    std::vector<double> spurious; // errors of the signal at all masses where the order is fixed
@@ -46,7 +48,7 @@ struct ToyResult {
    double z = kNoEstimate;       // largest signed root
    std::uint32_t mass = 0, cut = 0;
    std::uint32_t order = 0;      // of the first cut
-   std::uint32_t crossings = 0;  // of the level, upwards, in the first cut
+   std::uint32_t crossings = 0;  // of the level, upwards, in all cuts
    std::uint32_t failed = 0;     // fits that did not converge
    bool refused = false;         // no function passes the rule in some cut
 };
@@ -110,14 +112,17 @@ private:
       std::vector<Point> points;
       for (std::size_t c = 0; c < fSpectra.size(); ++c) {
          const Spectrum &spectrum = fSpectra[c];
-         Counts counts(spectrum.functions->order(0).padded());
-         for (std::size_t i = 0; i < thrown[c].size(); ++i)
+         Counts counts(spectrum.functions->order(0).padded()), sidebands(counts);
+         for (std::size_t i = 0; i < thrown[c].size(); ++i) {
             if (spectrum.used[i])
                counts.use(i, thrown[c][i]);
+            if (spectrum.sidebands[i])
+               sidebands.use(i, thrown[c][i]);
+         }
          std::size_t order = spectrum.order;
          std::vector<double> spurious = spectrum.spurious;
          if (!spectrum.fixed_order) {
-            const Choice choice = spectrum.functions->choose(fitters[c], counts, fScan);
+            const Choice choice = spectrum.functions->choose(fitters[c], sidebands, fScan, spectrum.critical);
             if (!choice.found) {
                result.refused = true;
                continue;
@@ -128,12 +133,11 @@ private:
          const Fit background = fitters[c][order].fit_background(counts);
          result.failed += !background.converged;
          fScan.fit_all(fitters[c][order], counts, background, spurious.empty() ? nullptr : spurious.data(), points);
-         if (c == 0) {
+         if (c == 0)
             result.order = static_cast<std::uint32_t>(order);
-            result.crossings = upcrossings(points, fLevel);
-         }
+         result.crossings += upcrossings(points, fLevel);
          for (std::size_t m = 0; m < points.size(); ++m) {
-            result.failed += !points[m].converged;
+            result.failed += points[m].visible && !points[m].converged;
             if (points[m].converged && points[m].z > result.z) {
                result.z = points[m].z;
                result.mass = static_cast<std::uint32_t>(m);

@@ -1,0 +1,1 @@
+"""The search: from the events of a finished run to a statement about an excess."""

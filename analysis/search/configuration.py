@@ -1,0 +1,160 @@
+"""What a search is asked for: declared before the data are looked at, and hashed into search.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from rdf.statistics.functions import FamilyName
+from rdf.yaml_tables import TableError, parse_table
+
+FINEST_CUT = 0.001
+"""Smallest fraction of events that a declared cut may keep."""
+
+_OF_THE_MACHINE = {"threads", "output", "unblind"}
+"""Keys that change nothing of what is declared."""
+
+
+class TailsConfiguration(BaseModel):
+    """Power tails of a two-sided Crystal Ball."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    alpha_low: float = Field(gt=0)
+    power_low: float = Field(gt=1)
+    alpha_high: float = Field(gt=0)
+    power_high: float = Field(gt=1)
+
+
+class SearchConfiguration(BaseModel):
+    """What a search does; the descriptions are the help texts of the options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    run: Path = Field(description="output folder of a finished run, whose events are searched")
+    observable: str = Field(description="column of events.root in whose spectrum an excess is looked for, such as mll")
+    method: Literal["spectrum", "scores"] = Field(
+        "spectrum",
+        description="spectrum: all events (default); scores: events that a detector ranks high, see --detector",
+    )
+    range: tuple[float, float] = Field(description="A:B, range of the spectrum, in the unit of the observable")
+    resolution: float = Field(
+        gt=0.0005, lt=0.5, description="standard deviation of a narrow signal, relative to its mass"
+    )
+    tails: TailsConfiguration | None = Field(
+        None,
+        description="{alpha_low: 1.5, power_low: 3, alpha_high: 1.5, power_high: 3} of a two-sided Crystal Ball "
+        "(default: a Gaussian)",
+    )
+    signal_region: tuple[float, float] | None = Field(
+        None,
+        description="A:B, where a signal is looked for; the function is chosen on what lies beside it (default: "
+        "everywhere)",
+    )
+    mask: tuple[tuple[float, float], ...] = Field(
+        (), description="A:B,C:D, windows that are left out, as that of a known peak"
+    )
+    family: FamilyName = Field(
+        "exp-polynomial",
+        description="functions of the background: exp-polynomial (default), or dijet for falling "
+        "spectra of jets, with --sqrt-s",
+    )
+    parameters: tuple[int, int] | None = Field(
+        None,
+        description="A:B, numbers of parameters of the functions; the last one only tests those before it "
+        "(default: all of the family)",
+    )
+    sqrt_s: float | None = Field(None, gt=0, description="centre-of-mass energy, in the unit of the observable")
+    detector: str | None = Field(None, description="of --method scores, such as isolation_forest; or ensemble")
+    cuts: tuple[float, ...] = Field(
+        (1.0,), description="fractions of events that the declared cuts keep, by rank in training: 1,0.25,0.1"
+    )
+    toys: int = Field(1000, ge=20, le=10**7, description="toys that go through the whole procedure (default: 1000)")
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of all that is random")
+    threads: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="threads (default: all cores)"
+    )
+    unblind: bool = Field(False, description="look at the data; without it, only at what lies beside them")
+    known_peak: bool = Field(False, description="of a peak that everybody knows: nothing is blinded, and that is said")
+    output: Path | None = Field(None, description="folder for the results (default: search in the run's folder)")
+
+    @field_validator("range", "signal_region", "parameters", mode="before")
+    @classmethod
+    def _split_range(cls, value: Any) -> Any:
+        return _interval(value) if isinstance(value, str) else value
+
+    @field_validator("mask", mode="before")
+    @classmethod
+    def _split_mask(cls, value: Any) -> Any:
+        return tuple(_interval(part) for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("cuts", mode="before")
+    @classmethod
+    def _split_cuts(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.split(",")
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("tails", mode="before")
+    @classmethod
+    def _read_tails(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_table(value)
+        except TableError as error:
+            raise ValueError(f"{value!r} is no table ({error.problem})") from None
+
+    @field_validator("cuts")
+    @classmethod
+    def _nested(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or any(not FINEST_CUT <= fraction <= 1 for fraction in value):
+            raise ValueError(f"a cut keeps a fraction from {FINEST_CUT} to 1 of the events")
+        if len(set(value)) < len(value):
+            raise ValueError("name each cut once")
+        return tuple(sorted(value, reverse=True))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        low, high = self.range
+        if not 0 < low < high:
+            raise ValueError(f"range: {low:g}:{high:g} is no range above 0")
+        for name, window in (("signal_region", self.signal_region), *(("mask", window) for window in self.mask)):
+            if window and not low < window[0] < window[1] < high:
+                raise ValueError(f"{name}: {window[0]:g}:{window[1]:g} does not lie within the range {low:g}:{high:g}")
+        windows = sorted(self.mask)
+        for first, second in zip(windows, windows[1:], strict=False):
+            if second[0] < first[1]:
+                raise ValueError(f"mask: {first[0]:g}:{first[1]:g} and {second[0]:g}:{second[1]:g} overlap; join them")
+        if (self.method == "scores") != (self.detector is not None):
+            raise ValueError("--method scores and --detector go together")
+        if self.method == "spectrum" and self.cuts != (1.0,):
+            raise ValueError("cuts: --method spectrum takes all events; leave them out, or take --method scores")
+        if self.known_peak and self.unblind:
+            raise ValueError("known_peak: nothing is blinded then; leave --unblind out")
+        return self
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing may depend on the events of the region."""
+        return not (self.unblind or self.known_peak)
+
+    def declared(self) -> dict[str, Any]:
+        """Return what is declared, as JSON has it."""
+        return self.model_dump(mode="json", exclude=_OF_THE_MACHINE)
+
+    def sha256(self) -> str:
+        """Return a sha256 of what is declared, by which a blinded and an unblinded search are known to be the same."""
+        return hashlib.sha256(json.dumps(self.declared(), sort_keys=True).encode()).hexdigest()
+
+
+def _interval(text: str) -> tuple[str, str]:
+    low, separator, high = text.partition(":")
+    if not separator:
+        raise ValueError(f"{text!r} is not of the form A:B")
+    return low.strip(), high.strip()

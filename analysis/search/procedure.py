@@ -1,0 +1,338 @@
+"""The procedure of a search, in the order of its steps: functions, scans, toys, limits, injections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.errors import SearchRefused
+from analysis.search.configuration import SearchConfiguration
+from analysis.search.events import TENTH, CutEvents, SearchEvents
+from analysis.search.tables import (
+    injected_table,
+    limit_table,
+    refused_cut,
+    scan_table,
+    sculpting_table,
+    tried_table,
+)
+from plotting.results.search_record import Checked, Largest, SearchedCut
+from rdf.errors import StatisticsFailed
+from rdf.statistics.fits import BackgroundFit, Choice, Cut, MassScan, Rule, SpectrumFits, Toys
+from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
+from rdf.statistics.significance import FEWEST_EVENTS, LEVEL, expected_near, global_p, local_p, z_of
+from rdf.statistics.spectrum import Spectrum, mass_edges
+
+FEWEST_SIDEBAND_EVENTS = 20
+MOST_FAILED = 0.01
+"""Fraction of toys with a fit that does not come to an end, above which a search is refused."""
+CLOSE = 0.01
+"""Relative difference of a significance by another program, above which a search fails its check."""
+BLOCK = 500
+"""Toys between two reports of progress."""
+GOODNESS, TOYS, LOCAL, INJECTION = range(4)
+"""What seeds are for: each kind of toys has random numbers of its own."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedCut:
+    """A declared cut whose spectrum is looked at.
+
+    Attributes:
+        events: that pass.
+        spectrum: of these, without masked windows; while blinded that of the sidebands, or the declared tenth's times
+            ten.
+        sidebands: on which the function was chosen.
+        choice: the function.
+        fit: of it to the sidebands.
+    """
+
+    events: CutEvents
+    spectrum: Spectrum
+    sidebands: Spectrum
+    choice: Choice
+    fit: BackgroundFit
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a search found: the tables of its record, and what its exports are made of.
+
+    Attributes:
+        fits: of the spectra.
+        cuts: tables of all declared cuts.
+        opened: those that were looked at, with their places among all.
+        largest: excess; None while blinded.
+        best: place of the mass of the largest excess, and the cut, by its place among those that were opened; None while
+            blinded.
+    """
+
+    fits: SpectrumFits
+    cuts: tuple[SearchedCut, ...]
+    opened: tuple[tuple[int, OpenedCut], ...]
+    largest: Largest | None
+    best: tuple[int, int] | None
+
+
+def seed_for(configuration: SearchConfiguration, purpose: int, place: int = 0) -> int:
+    """Return a seed of its own for each purpose and place."""
+    return (configuration.seed << 16) + (purpose << 12) + place
+
+
+def make_fits(configuration: SearchConfiguration) -> SpectrumFits:
+    """Return the fits of the spectra that are declared."""
+    low, high = configuration.range
+    edges = mass_edges(low, high, configuration.resolution)
+    first, last = configuration.parameters or (0, 0)
+    tails = Tails(**configuration.tails.model_dump()) if configuration.tails else None
+    # A signal at the very end of the range is half outside.
+    begin, end = configuration.signal_region or (
+        low * (1 + 2 * configuration.resolution),
+        high / (1 + 2 * configuration.resolution),
+    )
+    masses = mass_grid(begin, end, configuration.resolution)
+    masked = np.zeros(len(masses), dtype=np.bool_)
+    for window in configuration.mask:
+        masked |= (masses > window[0]) & (masses < window[1])
+    if masked.all():
+        raise SearchRefused("no mass of the scan lies outside the masked windows; mask less")
+    family = Family(configuration.family, first, last, configuration.sqrt_s)
+    return SpectrumFits(edges, family, SignalShape(configuration.resolution, tails), masses[~masked])
+
+
+def search_spectra(configuration: SearchConfiguration, events: SearchEvents, progress: Progress) -> Outcome:
+    """Go through the procedure.
+
+    Args:
+        configuration: of the search.
+        events: of the run.
+        progress: told the toys that are done, and their number.
+
+    Raises:
+        SearchRefused: names why no statement can be made.
+        StatisticsFailed: another program finds another significance.
+    """
+    fits = make_fits(configuration)
+    opened: list[tuple[int, OpenedCut]] = []
+    tables: list[SearchedCut | None] = []
+    for place, cut in enumerate(events.cuts):
+        found = _open(configuration, fits, events, cut, place)
+        if isinstance(found, str):
+            tables.append(refused_cut(cut, found))
+        else:
+            opened.append((place, found))
+            tables.append(None)
+    if not opened:
+        raise SearchRefused("; ".join(f"cut {table.fraction:g}: {table.reason}" for table in tables if table))
+    scans = [] if configuration.is_blind else [_scan(fits, cut) for _, cut in opened]
+    largest, best = None, None
+    if scans:
+        largest, best = _largest(configuration, fits, [cut for _, cut in opened], scans, progress)
+    for number, (place, looked_at) in enumerate(opened):
+        scan = scans[number] if scans else None
+        tables[place] = _table(configuration, fits, events, looked_at, scan, place)
+    return Outcome(fits, tuple(table for table in tables if table), tuple(opened), largest, best)
+
+
+def _spectrum(configuration: SearchConfiguration, fits: SpectrumFits, events: SearchEvents, cut: CutEvents) -> Spectrum:
+    """Return what may be looked at of a cut's spectrum."""
+    scale = 1
+    chosen = cut.passed
+    if configuration.is_blind and configuration.signal_region is None:
+        chosen, scale = chosen & events.in_tenth, TENTH
+    spectrum = Spectrum.of_values(events.values[chosen], fits.edges)
+    spectrum = Spectrum(fits.edges, spectrum.counts * scale)
+    for window in configuration.mask:
+        spectrum = spectrum.masked(*window)
+    return spectrum
+
+
+def _open(
+    configuration: SearchConfiguration, fits: SpectrumFits, events: SearchEvents, cut: CutEvents, place: int
+) -> OpenedCut | str:
+    """Look at a cut's sidebands, choose its function, and open it; or say why not."""
+    spectrum = _spectrum(configuration, fits, events, cut)
+    sidebands = spectrum
+    if configuration.signal_region is not None:
+        sidebands = spectrum.masked(*configuration.signal_region)
+        low, high = configuration.signal_region
+        for side, looked in (("below", fits.edges[1:] <= low), ("above", fits.edges[:-1] >= high)):
+            held = spectrum.counts[looked & sidebands.used].sum()
+            if held < FEWEST_SIDEBAND_EVENTS:
+                return f"{held:g} events in the sideband {side} the region, fewer than {FEWEST_SIDEBAND_EVENTS}"
+    if sidebands.total < FEWEST_SIDEBAND_EVENTS:
+        return f"{sidebands.total:g} events beside the region, fewer than {FEWEST_SIDEBAND_EVENTS}"
+    if ended := _end_of_sample(sidebands):
+        return ended
+    # A tenth fluctuates as a tenth does, not as what it stands for.
+    blind_tenth = configuration.is_blind and configuration.signal_region is None
+    described = Spectrum(sidebands.edges, sidebands.counts / TENTH, sidebands.used) if blind_tenth else sidebands
+    choice = fits.choose(described, Rule(), seed_for(configuration, GOODNESS, place))
+    if choice.order is None:
+        tried = ", ".join(f"{tried.label}: {tried.reason}" for tried in tried_table(choice))
+        return f"no function describes the spectrum ({tried})"
+    fit = fits.fit(sidebands, choice.order)
+    if not fit.converged:
+        return f"the fit of {choice.label} does not come to an end"
+    if configuration.is_blind:
+        spectrum = sidebands
+    return OpenedCut(cut, spectrum, sidebands, choice, fit)
+
+
+def _end_of_sample(spectrum: Spectrum) -> str | None:
+    """Say at which end of the range the sample itself ends; None where it does not."""
+    used = np.flatnonzero(spectrum.used)
+    filled = np.flatnonzero(spectrum.counts > 0)
+    if not len(filled):
+        return None
+    for end, empty, beside in (
+        ("begins", filled[0] - used[0], spectrum.counts[filled[0] : filled[0] + 3]),
+        ("ends", used[-1] - filled[-1], spectrum.counts[filled[-1] - 2 : filled[-1] + 1]),
+    ):
+        # As many empty bins beside bins that hold ten events on average do not come by chance.
+        if empty >= 2 and beside.mean() >= FEWEST_EVENTS:
+            edge = spectrum.edges[filled[0]] if end == "begins" else spectrum.edges[filled[-1] + 1]
+            return f"the sample itself {end} at {edge:.4g}; take a range within it"
+    return None
+
+
+def _scan(fits: SpectrumFits, cut: OpenedCut) -> MassScan:
+    assert cut.choice.order is not None
+    return fits.scan(cut.spectrum, cut.choice.order, cut.choice.spurious)
+
+
+def throw_toys(
+    configuration: SearchConfiguration, fits: SpectrumFits, cuts: list[OpenedCut], toys: range, progress: Progress
+) -> Toys:
+    """Send toys of all cuts through the whole procedure.
+
+    Args:
+        configuration: of the search.
+        fits: of the spectra.
+        cuts: that were opened.
+        toys: their numbers.
+        progress: told the toys that are done, and their number.
+    """
+    thrown = [Cut(cut.fit.expected, cut.spectrum.used, cut.sidebands.used, cut.choice) for cut in cuts]
+    seed, parts = seed_for(configuration, TOYS), []
+    for first in range(toys.start, toys.stop, BLOCK):
+        numbers = range(first, min(first + BLOCK, toys.stop))
+        parts.append(fits.toys(thrown, LEVEL, seed, numbers, configuration.threads))
+        progress(numbers.stop - toys.start, len(toys))
+    return Toys.joined(parts)
+
+
+def _largest(
+    configuration: SearchConfiguration,
+    fits: SpectrumFits,
+    cuts: list[OpenedCut],
+    scans: list[MassScan],
+    progress: Progress,
+) -> tuple[Largest, tuple[int, int]]:
+    """Find the largest excess, and how probable it is."""
+    number = max(range(len(scans)), key=lambda place: scans[place].z[scans[place].best])
+    scan, cut = scans[number], cuts[number]
+    best = scan.best
+    if best in (0, len(scan.masses) - 1) and scan.z[best] > 1:
+        raise SearchRefused(
+            f"the largest excess lies at the end of the scan, {scan.masses[best]:.4g}; take a wider range, or leave out "
+            "where the spectrum begins"
+        )
+    z = float(scan.z[best])
+    check = _check(fits, cut, best, z)
+    toys = throw_toys(configuration, fits, cuts, range(configuration.toys), progress)
+    failed = float((toys.failed > 0).mean())
+    if failed > MOST_FAILED:
+        raise SearchRefused(f"a fit of {failed:.1%} of the toys does not come to an end; take a range with more events")
+    if toys.refused.all():
+        raise SearchRefused("in all toys no function describes the spectrum; take another family or range")
+    everywhere = global_p(toys, z, len(cuts))
+    here = local_p(fits, cut.choice, cut.fit.expected, mass=best, z=z, seed=seed_for(configuration, LOCAL))
+    largest = Largest(
+        mass=float(scan.masses[best]),
+        cut=cut.events.fraction,
+        z=z,
+        signal=float(scan.signal[best]),
+        signal_error=float(scan.signal_error[best]),
+        local_p=here.p,
+        local_by=here.by,
+        global_p=everywhere.p,
+        global_z=z_of(everywhere.p),
+        global_by=everywhere.by,
+        toys=everywhere.toys,
+        above=everywhere.above,
+        refused_toys=int(toys.refused.sum()),
+        toys_p=everywhere.toys_p,
+        gross_vitells_p=everywhere.gross_vitells_p,
+        trials=len(cuts) * int(scan.visible.sum()),
+        check=check,
+    )
+    return largest, (best, number)
+
+
+def _check(fits: SpectrumFits, cut: OpenedCut, mass: int, z: float) -> Checked:
+    """Have another program find the significance of the largest excess."""
+    from rdf.statistics.histfactory import cross_check
+
+    by, order = "HistFactory", cut.choice.order
+    assert order is not None
+    centre = float(fits.masses[mass])
+    near = expected_near(cut.fit.expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
+    if near < FEWEST_EVENTS or cut.fit.expected[cut.spectrum.used].min() < 1:
+        return Checked(by=by, reason=f"{near:.3g} background events within two standard deviations, or a bin below 1")
+    if len(cut.choice.spurious):
+        # The other program has no error of a spurious signal: both go without.
+        plain = fits.scan(cut.spectrum, order)
+        z = float(plain.z[mass])
+    found = cross_check(
+        fits.templates(cut.spectrum, order, mass, False), fits.templates(cut.spectrum, order, mass, True)
+    )
+    difference = abs(found.z - z) / max(abs(z), 1.0)
+    if difference > CLOSE:
+        raise StatisticsFailed(
+            f"{by} finds Z = {found.z:.3f} at {centre:.4g}, where the scan finds {z:.3f}; report this with search.json"
+        )
+    return Checked(by=by, z=found.z, difference=difference)
+
+
+def _table(
+    configuration: SearchConfiguration,
+    fits: SpectrumFits,
+    events: SearchEvents,
+    cut: OpenedCut,
+    scan: MassScan | None,
+    place: int,
+) -> SearchedCut:
+    """Return what is recorded of a cut."""
+    shown = np.where(cut.spectrum.used, cut.spectrum.counts, np.nan)
+    visible = events.values
+    passed = cut.events.passed
+    if configuration.is_blind:
+        looked = np.zeros(len(visible), dtype=np.bool_)
+        places = np.clip(np.searchsorted(fits.edges, visible, side="right") - 1, 0, len(fits.edges) - 2)
+        looked = cut.spectrum.used[places]
+        if configuration.signal_region is None:
+            looked &= events.in_tenth
+        visible, passed = visible[looked], passed[looked]
+    return SearchedCut(
+        fraction=cut.events.fraction,
+        selection=cut.events.selection,
+        opened=True,
+        events=int(np.nansum(shown)),
+        counts=tuple(None if math.isnan(count) else round(count) for count in shown),
+        tried=tried_table(cut.choice),
+        function=cut.choice.label,
+        spurious=float(cut.choice.spurious.max()) if len(cut.choice.spurious) else 0.0,
+        expected=tuple(map(float, cut.fit.expected)),
+        deviance=cut.fit.deviance,
+        ndf=cut.fit.ndf,
+        masses=scan_table(fits, cut.fit.expected, scan) if scan else (),
+        limits=limit_table(fits, cut.spectrum, cut.fit, cut.choice, is_blind=configuration.is_blind),
+        injected=injected_table(fits, cut.fit, cut.choice, seed_for(configuration, INJECTION, place)),
+        sculpting=None if cut.events.selection is None else sculpting_table(visible, passed, configuration.range),
+    )

@@ -1,0 +1,192 @@
+"""A search from its configuration to search.json and what lies beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analysis.console.program import error_console
+from analysis.console.progress import progress_bar, spinner
+from analysis.errors import ConfigurationError, OutputFolderError, SearchRefused
+from analysis.output.provenance import git_commit, library_versions
+from analysis.output.timings import Timings
+from analysis.search.configuration import SearchConfiguration
+from analysis.search.events import read_events
+from analysis.search.exports import write_exports
+from analysis.search.procedure import Outcome, search_spectra
+from analysis.search.wording import blinded_quote, claimed_quote, refused_quote
+from models.folder import file_sha256
+from plotting.results.checksums import CHECKSUMS, list_text
+from plotting.results.opened import RunResults, open_results
+from plotting.results.record_tables import SampleHeader
+from plotting.results.root_file import EVENTS_ROOT
+from plotting.results.run_record import RUN_JSON
+from plotting.results.search_record import (
+    SEARCH_JSON,
+    Inputs,
+    SearchRecord,
+    Status,
+    read_search_record,
+    search_text,
+)
+
+SEARCH = "search"
+"""Folder of a search within that of its run."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A finished search: where its results lie, and what they say."""
+
+    folder: Path
+    record: SearchRecord
+
+
+def search_run(configuration: SearchConfiguration) -> Searched:
+    """Do what a configuration says; what is refused leaves a record too.
+
+    Args:
+        configuration: checked.
+
+    Raises:
+        ToolkitError: as the steps say.
+    """
+    began, timings = time.perf_counter(), Timings()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    results = open_results(configuration.run)
+    if not isinstance(results, RunResults):
+        raise ConfigurationError(f"--run {configuration.run} holds an evaluation; name the folder of a run")
+    folder = configuration.output or configuration.run / SEARCH
+    with _staged(folder) as staging:
+        record = _empty_record(configuration, results, _blinded_before(folder))
+        outcome: Outcome | None = None
+        try:
+            outcome = _found(configuration, results, timings)
+            record = _filled(record, configuration, outcome)
+        except SearchRefused as refusal:
+            reason = str(refusal)
+            record = replace(record, status="refused", reason=reason, quote=refused_quote(reason))
+        if outcome is not None:
+            with timings.stage("exports"), spinner(error_console(), "writing and reading back the exports"):
+                write_exports(configuration, outcome, record, staging)
+        timings.add("total", time.perf_counter() - began)
+        record = replace(record, timings={"started": started, **timings.rounded()})
+        (staging / SEARCH_JSON).write_text(search_text(record), encoding="utf-8")
+        files = sorted(path for path in staging.rglob("*") if path.is_file())
+        checksums = {str(path.relative_to(staging)): {file_sha256(path)} for path in files}
+        (staging / CHECKSUMS).write_text(list_text(checksums), encoding="utf-8")
+    return Searched(folder, record)
+
+
+def _found(configuration: SearchConfiguration, results: RunResults, timings: Timings) -> Outcome:
+    from rdf.code.interpreter import check_interpreter, start_root
+
+    with timings.stage("read"):
+        events = read_events(results, configuration)
+    with timings.stage("import"), spinner(error_console(), "starting ROOT; compiling fits, only the first time"):
+        start_root()
+        check_interpreter()
+    with timings.stage("search"), progress_bar(error_console(), "toys", "toys") as move:
+        return search_spectra(configuration, events, move)
+
+
+def _empty_record(configuration: SearchConfiguration, results: RunResults, blinded: str | None) -> SearchRecord:
+    sample, record = results.record.sample, results.record
+    described = next(
+        (each for each in (*record.features, *record.observables) if each.name == configuration.observable), None
+    )
+    return SearchRecord(
+        status="blinded" if configuration.is_blind else "claimed",
+        quote="",
+        configuration=configuration.declared(),
+        configuration_sha256=configuration.sha256(),
+        blinded_sha256=blinded,
+        inputs=Inputs(
+            run=str(configuration.run),
+            run_json_sha256=file_sha256(configuration.run / RUN_JSON),
+            events_sha256=file_sha256(configuration.run / EVENTS_ROOT),
+        ),
+        sample=SampleHeader(
+            name=sample.name,
+            title=sample.title,
+            doi=sample.doi,
+            energy=sample.energy,
+            luminosity=sample.luminosity,
+            simulated=sample.simulated,
+        ),
+        commit=git_commit(),
+        versions=library_versions(),
+        observable=configuration.observable,
+        title=described.title if described else configuration.observable,
+        unit=described.unit if described else "",
+        seed=configuration.seed,
+        timings={},
+    )
+
+
+def _filled(record: SearchRecord, configuration: SearchConfiguration, outcome: Outcome) -> SearchRecord:
+    status: Status = "blinded" if configuration.is_blind else "claimed"
+    record = replace(
+        record,
+        status=status,
+        edges=tuple(map(float, outcome.fits.edges)),
+        masses=len(outcome.fits.masses),
+        cuts=outcome.cuts,
+        largest=outcome.largest,
+    )
+    if configuration.is_blind:
+        return replace(record, quote=blinded_quote(configuration, outcome.cuts))
+    return replace(record, quote=claimed_quote(configuration, outcome, record.blinded_sha256))
+
+
+def _blinded_before(folder: Path) -> str | None:
+    """Return what a blinded search in a folder had declared, by its sha256; None where there was none.
+
+    Raises:
+        OutputFolderError: the folder holds something else, or an unblinded result, which is never replaced.
+    """
+    if not folder.exists():
+        return None
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / SEARCH_JSON).is_file()):
+        raise OutputFolderError(
+            f"{folder} holds what no search wrote; move it away or choose another one with --output"
+        )
+    if not (folder / SEARCH_JSON).is_file():
+        return None
+    before = read_search_record(folder / SEARCH_JSON)
+    if before.status == "claimed":
+        raise OutputFolderError(
+            f"{folder} holds a search whose data were looked at, which is not replaced; choose another one with --output"
+        )
+    return before.configuration_sha256 if before.status == "blinded" else before.blinded_sha256
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write to, which takes the place of the results at the end, all at once.
+
+    Raises:
+        OutputFolderError: the folder cannot be made, or something lies there that is not replaced.
+    """
+    _blinded_before(folder)
+    draft, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("partial", "old"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir()
+        yield draft
+        if folder.exists():
+            folder.rename(old)
+        draft.rename(folder)
+    except OSError as error:
+        raise OutputFolderError(
+            f"cannot write to {folder}: {error.strerror or error}; free some space or choose another one with --output"
+        ) from error
+    finally:
+        for path in (draft, old):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,169 @@
+"""What search.json says of a cut, from the fits of its spectrum."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from analysis.search.events import CutEvents, Truths, Values
+from plotting.results.search_record import Injected, Limit, ScannedMass, Sculpting, SearchedCut, Slice, Tried
+from rdf.statistics.fits import BackgroundFit, Choice, MassScan, Rule, SpectrumFits
+from rdf.statistics.significance import FEWEST_EVENTS, expected_near
+from rdf.statistics.spectrum import Numbers, Spectrum
+
+SLICES = 10
+STRENGTHS = (0.0, 2.0, 4.0)
+INJECTION_TOYS = 500
+
+
+def refused_cut(cut: CutEvents, reason: str) -> SearchedCut:
+    """Return what is said of a cut that is not opened."""
+    return SearchedCut(fraction=cut.fraction, selection=cut.selection, opened=False, reason=reason)
+
+
+def tried_table(choice: Choice) -> tuple[Tried, ...]:
+    """Return the functions that were tried, with the reason for which all but the chosen one were not taken."""
+    rule = Rule()
+    found = []
+    for order, verdict in enumerate(choice.verdicts):
+        reason = None
+        if not verdict.converged:
+            reason = "the fit does not come to an end"
+        elif not verdict.likelihood_ratio_p > rule.likelihood_ratio:
+            reason = "one parameter more describes the spectrum better"
+        elif verdict.deviance / 2 > choice.critical[order]:
+            reason = "the deviance is larger than that of toys"
+        elif verdict.spurious > rule.spurious_limit:
+            reason = f"a spurious signal of {verdict.spurious:.2f} of its error"
+        elif order != choice.order:
+            reason = f"a spurious signal of {verdict.spurious:.2f} of its error, and another function has less"
+        found.append(
+            Tried(
+                label=verdict.label,
+                deviance=verdict.deviance,
+                likelihood_ratio_p=_number(verdict.likelihood_ratio_p),
+                goodness_p=verdict.goodness_p,
+                spurious=_number(verdict.spurious),
+                reason=reason,
+            )
+        )
+    return tuple(found)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _near(fits: SpectrumFits, expected: Numbers, mass: int) -> float:
+    centre = float(fits.masses[mass])
+    return expected_near(expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
+
+
+def scan_table(fits: SpectrumFits, expected: Numbers, scan: MassScan) -> tuple[ScannedMass, ...]:
+    """Return the scan, mass by mass."""
+    return tuple(
+        ScannedMass(
+            mass=float(scan.masses[i]),
+            z=_number(scan.z[i]),
+            signal=_number(scan.signal[i]),
+            signal_error=_number(scan.signal_error[i]),
+            background=_near(fits, expected, i),
+        )
+        for i in range(len(scan.masses))
+    )
+
+
+def limit_table(
+    fits: SpectrumFits, spectrum: Spectrum, fit: BackgroundFit, choice: Choice, *, is_blind: bool
+) -> tuple[Limit, ...]:
+    """Return the limits at the masses where the asymptotic formula holds: where ten background events are expected.
+
+    Args:
+        fits: of the spectrum.
+        spectrum: that was fitted.
+        fit: of the background.
+        choice: the function.
+        is_blind: whether the expectation takes the place of the spectrum.
+    """
+    assert choice.order is not None
+    if is_blind:
+        spectrum = Spectrum(spectrum.edges, fit.expected)
+    visible = fits.scan(spectrum, choice.order, choice.spurious).visible
+    rows = []
+    for i in range(len(fits.masses)):
+        if not visible[i] or _near(fits, fit.expected, i) < FEWEST_EVENTS:
+            continue
+        found = fits.limits(spectrum, choice.order, choice.spurious, slice(i, i + 1))
+        low, below, median, above, high = map(float, found.expected[0])
+        rows.append(
+            Limit(
+                mass=float(fits.masses[i]),
+                observed=None if is_blind else float(found.observed[0]),
+                expected=(low, below, median, above, high),
+            )
+        )
+    return tuple(rows)
+
+
+def injected_table(fits: SpectrumFits, fit: BackgroundFit, choice: Choice, seed: int) -> tuple[Injected, ...]:
+    """Put signals of 0, 2 and 4 standard deviations into toys at three masses, and return what is found of them."""
+    assert choice.order is not None
+    expectation = fits.scan(Spectrum(fits.edges, fit.expected), choice.order, choice.spurious)
+    rows = []
+    for place in (1, 2, 3):
+        mass = len(fits.masses) * place // 4
+        error = float(expectation.signal_error[mass])
+        for number, strength in enumerate(STRENGTHS):
+            found = fits.toys_at(
+                choice.order,
+                fit.expected,
+                mass,
+                signal=strength * error,
+                spurious=choice.spurious,
+                seed=seed,
+                toys=range(INJECTION_TOYS * (3 * place + number), INJECTION_TOYS * (3 * place + number + 1)),
+            )
+            good = found.converged & np.isfinite(found.signal_error)
+            pulls = (found.signal[good] - strength * error) / found.signal_error[good]
+            rows.append(
+                Injected(
+                    mass=float(fits.masses[mass]),
+                    strength=strength,
+                    events=strength * error,
+                    toys=int(good.sum()),
+                    found=float(found.signal[good].mean()),
+                    pull_mean=float(pulls.mean()),
+                    pull_width=float(pulls.std(ddof=1)),
+                    z=float(found.z[good].mean()),
+                )
+            )
+    return tuple(rows)
+
+
+def sculpting_table(values: Values, passed: Truths, whole: tuple[float, float]) -> Sculpting:
+    """Return how the fraction that passes a cut depends on the observable, in slices of as many events each.
+
+    Args:
+        values: of the observable, shape (events,).
+        passed: whether an event passes, shape (events,).
+        whole: range of the observable.
+    """
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, SLICES + 1)))
+    edges[0], edges[-1] = whole
+    places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    events = np.bincount(places, minlength=len(edges) - 1)
+    selected = np.bincount(places[passed], minlength=len(edges) - 1)
+    share = selected.sum() / events.sum()
+    variance = events * share * (1 - share)
+    chi2 = float((((selected - share * events) ** 2)[variance > 0] / variance[variance > 0]).sum())
+    fractions = selected / np.maximum(events, 1)
+    return Sculpting(
+        slices=tuple(
+            Slice(low=float(edges[i]), high=float(edges[i + 1]), events=int(events[i]), passed=int(selected[i]))
+            for i in range(len(events))
+        ),
+        chi2=chi2,
+        ndf=len(events) - 1,
+        ratio=float(fractions.max() / fractions.min()) if fractions.min() > 0 else None,
+    )

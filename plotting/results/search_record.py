@@ -1,0 +1,338 @@
+"""search.json: what a search asked and found, as types. The file is written and read here, and nowhere else.
+
+The same configuration, seed and run give the same file, byte for byte, but for `timings`, which stand last.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from plotting.errors import UnreadableResult
+from plotting.results.record_tables import Commit, SampleHeader, Table
+from plotting.results.run_record import NEWER, as_table
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SEARCH_JSON, SEARCH_ROOT = "search.json", "search.root"
+FORMAT: Literal[1] = 1
+
+Status = Literal["claimed", "blinded", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window(Table):
+    """Half-open range of an observable."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried(Table):
+    """Function that was tried.
+
+    Attributes:
+        label: of the function.
+        deviance: of its fit.
+        likelihood_ratio_p: probability of the likelihood ratio to the function of one parameter more.
+        goodness_p: fraction of toys of the function with at least this deviance.
+        spurious: largest spurious signal, beyond its own error, in units of the signal's error.
+        reason: why it was not taken; None for the one that was.
+    """
+
+    label: str
+    deviance: float
+    likelihood_ratio_p: float | None
+    goodness_p: float
+    spurious: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScannedMass(Table):
+    """Signal at one mass.
+
+    Attributes:
+        mass: of the signal.
+        z: signed root of the likelihood ratio; None where there is no fit.
+        signal: fitted events.
+        signal_error: their error.
+        background: expected events within two standard deviations.
+    """
+
+    mass: float
+    z: float | None
+    signal: float | None
+    signal_error: float | None
+    background: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit(Table):
+    """Upper limit on signal events at 95 % confidence level.
+
+    Attributes:
+        mass: of the signal.
+        observed: None while blinded.
+        expected: without a signal at -2, -1, 0, 1 and 2 standard deviations.
+    """
+
+    mass: float
+    observed: float | None
+    expected: tuple[float, float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injected(Table):
+    """Signals that were put into toys, and what was found of them.
+
+    Attributes:
+        mass: of the signal.
+        strength: in units of the signal's error.
+        events: that were expected of it.
+        toys: that were fitted.
+        found: mean of the fitted events.
+        pull_mean: mean of (fitted less expected) / error.
+        pull_width: their standard deviation.
+        z: mean significance.
+    """
+
+    mass: float
+    strength: float
+    events: float
+    toys: int
+    found: float
+    pull_mean: float
+    pull_width: float
+    z: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice(Table):
+    """Events of a slice of the observable, and those that pass a cut."""
+
+    low: float
+    high: float
+    events: int
+    passed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sculpting(Table):
+    """Whether the fraction that passes a cut depends on the observable.
+
+    Attributes:
+        slices: of the sidebands while blinded, else of the whole range.
+        chi2: of a constant fraction.
+        ndf: slices less one.
+        ratio: largest to smallest fraction.
+    """
+
+    slices: tuple[Slice, ...]
+    chi2: float
+    ndf: int
+    ratio: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchedCut(Table):
+    """Declared cut.
+
+    Attributes:
+        fraction: of events that it was declared to keep.
+        selection: what it asks of an event; None for all events.
+        opened: whether its spectrum was looked at.
+        reason: why not; None where it was.
+        events: that pass; of the sidebands, or of the declared tenth, while blinded.
+        counts: of each bin, those of masked bins left out; likewise.
+        tried: functions.
+        function: the one that was chosen.
+        spurious: events by which a signal may be off, largest of all masses; 0 where it counts as none.
+        expected: events of each bin by the function.
+        deviance: of the fit to the bins that were used.
+        ndf: bins that were used less parameters.
+        masses: scan; empty while blinded.
+        limits: at each mass where enough events are expected.
+        injected: signals in toys.
+        sculpting: None for the cut that keeps all.
+    """
+
+    fraction: float
+    selection: str | None
+    opened: bool
+    reason: str | None = None
+    events: int | None = None
+    counts: tuple[int | None, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    function: str | None = None
+    spurious: float = 0.0
+    expected: tuple[float, ...] = ()
+    deviance: float | None = None
+    ndf: int | None = None
+    masses: tuple[ScannedMass, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    injected: tuple[Injected, ...] = ()
+    sculpting: Sculpting | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(Table):
+    """Largest significance by another program.
+
+    Attributes:
+        by: name of the program.
+        z: its significance; None where it was not asked.
+        difference: relative to that of the scan.
+        reason: why it was not asked.
+    """
+
+    by: str
+    z: float | None = None
+    difference: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Largest(Table):
+    """Largest excess of all masses and cuts.
+
+    Attributes:
+        mass: of the signal.
+        cut: fraction of the cut.
+        z: signed root of the likelihood ratio.
+        signal: fitted events.
+        signal_error: their error.
+        local_p: probability of at least this at this mass in this cut.
+        local_by: "asymptotic" or "toys".
+        global_p: probability of at least this anywhere.
+        global_z: the same in standard deviations.
+        global_by: "toys" or "Gross-Vitells".
+        toys: that went through the whole procedure.
+        above: of these, at least as extreme.
+        refused_toys: that the procedure refused; they do not count.
+        toys_p: probability by the toys alone.
+        gross_vitells_p: upper bound by crossings of the toys.
+        trials: number of masses times cuts.
+        check: by another program.
+    """
+
+    mass: float
+    cut: float
+    z: float
+    signal: float
+    signal_error: float
+    local_p: float
+    local_by: Literal["asymptotic", "toys"]
+    global_p: float
+    global_z: float
+    global_by: Literal["toys", "Gross-Vitells"]
+    toys: int
+    above: int
+    refused_toys: int
+    toys_p: float
+    gross_vitells_p: float
+    trials: int
+    check: Checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(Table):
+    """What a search read: the run's folder, and the sha256 of its run.json and events.root."""
+
+    run: str
+    run_json_sha256: str
+    events_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchRecord(Table):
+    """search.json.
+
+    Attributes:
+        format: number of the format of the file.
+        status: "claimed", "blinded" or "refused".
+        reason: why it was refused; None where it was not.
+        quote: one paragraph that states the result.
+        configuration: every option with its value, as JSON has it.
+        configuration_sha256: of what was declared.
+        blinded_sha256: of what a blinded search in this folder had declared; None where there was none.
+        inputs: what was read.
+        sample: that the run read.
+        commit: of the toolkit; None outside a git checkout.
+        versions: of Python and of the libraries.
+        observable: name of the column.
+        title: its title.
+        unit: its unit.
+        edges: of the bins.
+        masses: number of masses of the scan.
+        cuts: declared cuts, the loosest first.
+        largest: excess; None while blinded, and where the search was refused.
+        seed: of all toys.
+        timings: seconds of each stage, and when the search began.
+    """
+
+    format: Literal[1] = FORMAT
+    status: Status
+    reason: str | None = None
+    quote: str
+    configuration: dict[str, Any]
+    configuration_sha256: str
+    blinded_sha256: str | None = None
+    inputs: Inputs
+    sample: SampleHeader
+    commit: Commit | None
+    versions: dict[str, str]
+    observable: str
+    title: str
+    unit: str
+    edges: tuple[float, ...] = ()
+    masses: int = 0
+    cuts: tuple[SearchedCut, ...] = ()
+    largest: Largest | None = None
+    seed: int
+    timings: dict[str, float | str]
+
+
+def search_text(record: SearchRecord) -> str:
+    """Return the text of search.json."""
+    return json.dumps(as_table(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@cache
+def _reader() -> TypeAdapter[SearchRecord]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(SearchRecord)
+
+
+def read_search_record(path: Path) -> SearchRecord:
+    """Read the search.json of a search.
+
+    Raises:
+        UnreadableResult: the file cannot be read, or is not of this format; names it, and what to do.
+    """
+    from pydantic import ValidationError
+
+    from rdf.faults import first_fault
+
+    remedy = "repeat the search"
+    try:
+        text = path.read_bytes()
+        table = json.loads(text)
+        number = table.get("format") if isinstance(table, dict) else None
+        if number != FORMAT:
+            newer = isinstance(number, int) and number > FORMAT
+            raise UnreadableResult(f"{path}: is of format {number!a}; {NEWER if newer else remedy}")
+        return _reader().validate_json(text)
+    except OSError as error:
+        raise UnreadableResult(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    except ValidationError as error:
+        fault = first_fault(error)
+        raise UnreadableResult(f"{path}: has another form at {fault.key} ({fault.reason}); {remedy}") from error
+    except ValueError as error:
+        raise UnreadableResult(f"{path}: is truncated or no table in JSON; {remedy}") from error

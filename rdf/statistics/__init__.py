@@ -1,0 +1,1 @@
+"""Spectra: fits, significances, toys and limits, and the likelihoods that others can read."""

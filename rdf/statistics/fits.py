@@ -1,0 +1,483 @@
+"""Fits of spectra over the same bins, with one family of functions and one signal: compiled once, called with arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdf.code.compiler import MACROS
+from rdf.code.interpreter import ROOT, first_reason
+from rdf.code.library import Library, compile_library
+from rdf.errors import SpectrumError
+from rdf.statistics.functions import Family, SignalShape
+from rdf.statistics.spectrum import Numbers, Spectrum
+
+Truths = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+
+def statistics_library() -> Library:
+    """Have the fits compiled."""
+    node = "statistics/search"
+    return compile_library(f'#include "{node}.cxx"\n', f"macros/{node}.cxx", f'#include "{MACROS / node}.hxx"')
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a function is chosen: the first of rising numbers of parameters that meets three conditions.
+
+    Attributes:
+        likelihood_ratio: least p-value of the likelihood ratio to the function of one parameter more.
+        goodness: least p-value of the deviance among toys of the function itself.
+        spurious: the largest signal that the function sees in what the next one describes, in units of the signal's
+            error, that counts as none.
+        spurious_limit: the largest that is taken as an error of the signal; a function with more is refused.
+        goodness_toys: their number.
+    """
+
+    likelihood_ratio: float = 0.05
+    goodness: float = 0.01
+    spurious: float = 0.2
+    spurious_limit: float = 0.5
+    goodness_toys: int = 200
+
+
+@dataclass(frozen=True, eq=False)
+class BackgroundFit:
+    """A fit of a function alone.
+
+    Attributes:
+        order: index of the function in its family.
+        parameters: of the family, in the order of its terms.
+        expected: events of each bin, used or not.
+        deviance: -2 log of the likelihood ratio to the counts themselves.
+        ndf: bins that were used less parameters.
+        converged: whether the fit came to an end.
+    """
+
+    order: int
+    parameters: Numbers
+    expected: Numbers
+    deviance: float
+    ndf: int
+    converged: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Templates:
+    """A fit as templates: the likelihood around its minimum, which is linear in its parameters there.
+
+    Attributes:
+        spectrum: that was fitted.
+        background: events of each bin without a signal, shape (bins,).
+        shifts: change of these for one standard deviation of each of as many independent parameters as the function
+            has, shape (parameters, bins).
+        shape: fraction of a signal in each bin, shape (bins,).
+        mass: of the signal.
+        signal: fitted events; 0 for a fit without a signal.
+        half_deviance: at the minimum.
+    """
+
+    spectrum: Spectrum
+    background: Numbers
+    shifts: Numbers
+    shape: Numbers
+    mass: float
+    signal: float
+    half_deviance: float
+
+
+@dataclass(frozen=True, eq=False)
+class MassScan:
+    """Fits of a signal at each mass.
+
+    Attributes:
+        masses: of the signal, shape (masses,).
+        z: signed root of the likelihood ratio; negative where the signal is.
+        signal: fitted events.
+        signal_error: their error, that of a spurious signal included.
+        visible: whether the bins that a fit looks at hold half of the signal at least; where not, there is no fit.
+        converged: whether a fit came to an end.
+    """
+
+    masses: Numbers
+    z: Numbers
+    signal: Numbers
+    signal_error: Numbers
+    visible: Truths
+    converged: Truths
+
+    @property
+    def best(self) -> int:
+        """Index of the mass of the largest significance."""
+        return int(np.nanargmax(np.where(self.converged, self.z, -np.inf)))
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What the rule says of one function.
+
+    Attributes:
+        label: of the function.
+        likelihood_ratio_p: probability of as large a likelihood ratio to the function of one parameter more.
+        deviance: of the fit.
+        goodness_p: fraction of toys of the function with at least this deviance.
+        spurious: largest spurious signal of all masses, in units of the signal's error.
+        converged: whether the fit came to an end.
+    """
+
+    label: str
+    likelihood_ratio_p: float
+    deviance: float
+    goodness_p: float
+    spurious: float
+    converged: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The function that the rule chooses.
+
+    Attributes:
+        order: index of the function; None where none passes.
+        label: of the function, "" for none.
+        spurious: error of the signal at each mass by the spurious signal [events]; empty where it counts as none.
+        verdicts: on the functions that were tried, from the first on.
+        critical: for each function but the last, half the deviance that a good fit does not exceed.
+    """
+
+    order: int | None
+    label: str
+    spurious: Numbers
+    verdicts: tuple[Verdict, ...]
+    critical: Numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """Upper limits on the events of a signal at 95 % confidence level.
+
+    Attributes:
+        masses: of the signal, shape (masses,).
+        observed: shape (masses,).
+        expected: without a signal at -2, -1, 0, 1 and 2 standard deviations, shape (masses, 5).
+    """
+
+    masses: Numbers
+    observed: Numbers
+    expected: Numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """One declared cut, as toys of it are thrown.
+
+    Attributes:
+        expected: events of each bin without a signal.
+        used: whether the scan looks at a bin.
+        sidebands: whether the choice of the function looks at a bin.
+        choice: the function of the data, and what the rule needs to choose it again.
+        fixed: whether the function of the data holds for each toy; else the choice is repeated.
+    """
+
+    expected: Numbers
+    used: Truths
+    sidebands: Truths
+    choice: Choice
+    fixed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Toys:
+    """What scans of toys found, over all masses and cuts.
+
+    Attributes:
+        first: number of the first toy.
+        z: largest significance of each, shape (toys,).
+        mass: its index.
+        cut: the cut of it, by index.
+        order: of the function of the first cut.
+        crossings: of the level, upwards, in all cuts.
+        failed: fits that did not come to an end.
+        refused: whether no function passes in some cut.
+    """
+
+    first: int
+    z: Numbers
+    mass: Integers
+    cut: Integers
+    order: Integers
+    crossings: Integers
+    failed: Integers
+    refused: Truths
+
+    @classmethod
+    def joined(cls, parts: Sequence[Toys]) -> Toys:
+        """Join toys whose numbers follow each other.
+
+        Raises:
+            SpectrumError: they do not.
+        """
+        for one, other in pairwise(parts):
+            if one.first + len(one.z) != other.first:
+                raise SpectrumError(
+                    f"toys end at {one.first + len(one.z)} and go on at {other.first}; merge all of them"
+                )
+        rows = ("z", "mass", "cut", "order", "crossings", "failed", "refused")
+        return cls(
+            first=parts[0].first, **{row: np.concatenate([getattr(part, row) for part in parts]) for row in rows}
+        )
+
+
+class SpectrumFits:
+    """Fits spectra over the same bins with the functions of a family and a signal on a grid of masses."""
+
+    def __init__(self, edges: Numbers, family: Family, shape: SignalShape, masses: Sequence[float] | Numbers) -> None:
+        """Prepare the fits.
+
+        Args:
+            edges: of the bins, shape (bins + 1,).
+            family: of functions.
+            shape: of the signal.
+            masses: at which a signal is looked for.
+
+        Raises:
+            SpectrumError: the functions do not fit the bins.
+            CompileError: the fits do not compile.
+        """
+        statistics_library().load()
+        self.edges, self.family, self.shape = edges, family, shape
+        self.masses = np.asarray(masses, dtype=np.float64)
+        scale = family.scale(edges)
+        sigmas = shape.resolution * self.masses
+        places = (_vector(edges), _vector(self.masses), _vector(sigmas))
+        if shape.tails is None:
+            shapes = ROOT.statistics.gaussian_shapes(*places)
+        else:
+            tails = shape.tails
+            shapes = ROOT.statistics.crystal_ball_shapes(
+                *places, tails.alpha_low, tails.power_low, tails.alpha_high, tails.power_high
+            )
+        self.shapes = _array(shapes).reshape(len(self.masses), len(edges) - 1)
+        """Fraction of a signal in each bin, shape (masses, bins)."""
+        try:
+            self._search = ROOT.statistics.Search(family.name, family.first, family.last, scale, places[0], shapes)
+        except Exception as error:
+            raise SpectrumError(
+                f"{family.name}: {first_reason(error)}; take a wider range or fewer parameters"
+            ) from error
+
+    @property
+    def orders(self) -> int:
+        """Number of the functions, the last of which only tests the one before it."""
+        return self.family.last - self.family.first + 1
+
+    def fit(self, spectrum: Spectrum, order: int) -> BackgroundFit:
+        """Fit a function alone."""
+        found = self._search.fit(order, *_rows(spectrum))
+        parameters = _array(found.parameters)
+        return BackgroundFit(
+            order=order,
+            parameters=parameters,
+            expected=_array(found.expected),
+            deviance=2 * float(found.half_deviance),
+            ndf=int(spectrum.used.sum()) - len(parameters),
+            converged=bool(found.converged),
+        )
+
+    def templates(self, spectrum: Spectrum, order: int, mass: int, with_signal: bool) -> Templates:
+        """Return a fit as templates.
+
+        Args:
+            spectrum: to be fitted.
+            order: of the function.
+            mass: index of the mass of the signal.
+            with_signal: whether a signal is fitted; else there is none.
+
+        Raises:
+            SpectrumError: the fit does not come to an end.
+        """
+        found = self._search.templates(order, *_rows(spectrum), mass if with_signal else -1)
+        if not found.converged:
+            raise SpectrumError(f"{self.family.label(order)}: the fit does not come to an end; take another range")
+        background = _array(found.background)
+        derivatives = _array(found.derivatives).reshape(-1, len(background))
+        expected = background + float(found.signal) * self.shapes[mass]
+        weights = np.where(spectrum.used, 1 / expected, 0.0)
+        # Parameters of which the information matrix is 1.
+        root = np.linalg.cholesky(derivatives * weights @ derivatives.T)
+        return Templates(
+            spectrum=spectrum,
+            background=background,
+            shifts=np.linalg.solve(root, derivatives),
+            shape=self.shapes[mass],
+            mass=float(self.masses[mass]),
+            signal=float(found.signal),
+            half_deviance=float(found.half_deviance),
+        )
+
+    def scan(self, spectrum: Spectrum, order: int, spurious: Numbers | None = None) -> MassScan:
+        """Fit a function and a signal at each mass.
+
+        Args:
+            spectrum: to be fitted.
+            order: of the function.
+            spurious: error of the signal at each mass [events]; none by default.
+        """
+        found = self._search.scan(order, *_rows(spectrum), _vector(spurious))
+        return MassScan(
+            masses=self.masses,
+            z=_array(found.z),
+            signal=_array(found.signal),
+            signal_error=_array(found.signal_error),
+            visible=np.array(list(found.visible), dtype=np.bool_),
+            converged=np.array(list(found.converged), dtype=np.bool_),
+        )
+
+    def choose(self, spectrum: Spectrum, rule: Rule, seed: int) -> Choice:
+        """Choose a function by the rule.
+
+        Args:
+            spectrum: to be described.
+            rule: its limits.
+            seed: of the toys of the goodness of fit.
+        """
+        self._search.set_rule(rule.likelihood_ratio, rule.spurious, rule.spurious_limit)
+        critical, goodness = np.empty(self.orders - 1), np.empty(self.orders - 1)
+        for order in range(self.orders - 1):
+            fitted = self.fit(spectrum, order)
+            toys = self.toy_deviances(order, fitted.expected, spectrum.used, seed, 0, rule.goodness_toys)
+            good = toys[np.isfinite(toys)]
+            goodness[order] = (1 + int((good >= fitted.deviance).sum())) / (1 + len(good))
+            critical[order] = np.quantile(good, 1 - rule.goodness) / 2 if len(good) else 0.0
+        found = self._search.choose(*_rows(spectrum), _vector(critical))
+        verdicts = tuple(
+            Verdict(
+                label=self.family.label(order),
+                likelihood_ratio_p=float(found.likelihood_ratio_p[order]),
+                deviance=2 * float(found.half_deviance[order]),
+                goodness_p=float(goodness[order]),
+                spurious=float(found.spurious[order]),
+                converged=bool(found.converged[order]),
+            )
+            for order in range(len(found.half_deviance))
+        )
+        chosen = None if found.order < 0 else int(found.order)
+        label = "" if chosen is None else self.family.label(chosen)
+        return Choice(chosen, label, _array(found.spurious_errors), verdicts, critical)
+
+    def limits(
+        self, spectrum: Spectrum, order: int, spurious: Numbers | None = None, masses: slice = slice(None)
+    ) -> Limits:
+        """Return upper limits by CLs.
+
+        Args:
+            spectrum: to be fitted.
+            order: of the function.
+            spurious: error of the signal at each mass [events]; none by default.
+            masses: which of them.
+
+        Raises:
+            SpectrumError: a limit cannot be found.
+        """
+        first, last, _ = masses.indices(len(self.masses))
+        try:
+            found = self._search.limits(order, *_rows(spectrum), _vector(spurious), first, last)
+        except Exception as error:
+            raise SpectrumError(f"limits: {first_reason(error)}; take a range with more events") from error
+        return Limits(self.masses[masses], _array(found.observed), _array(found.expected).reshape(-1, 5))
+
+    def toy_deviances(self, order: int, expected: Numbers, used: Truths, seed: int, first: int, last: int) -> Numbers:
+        """Return the deviances of toys, each fitted again; NaN where a fit does not come to an end.
+
+        Args:
+            order: of the function.
+            expected: events of each bin.
+            used: whether a fit looks at a bin.
+            seed: with the number of a toy it gives the toy.
+            first: number of the first toy.
+            last: number after the last.
+        """
+        rows = (_vector(expected), _vector(used))
+        return 2 * _array(self._search.toy_deviances(order, *rows, seed, first, last))
+
+    def toys_at(
+        self,
+        order: int,
+        expected: Numbers,
+        mass: int,
+        *,
+        signal: float = 0.0,
+        spurious: Numbers | None = None,
+        used: Truths | None = None,
+        seed: int,
+        toys: range,
+    ) -> MassScan:
+        """Fit toys at one mass; the rows of what is returned are toys.
+
+        Args:
+            order: of the function.
+            expected: events of each bin without a signal.
+            mass: index of the mass.
+            signal: events of it that are thrown as well.
+            spurious: error of the signal at each mass [events]; none by default.
+            used: whether a fit looks at a bin; all by default.
+            seed: with the number of a toy it gives the toy.
+            toys: their numbers, one after the other.
+        """
+        looked = np.ones(len(expected)) if used is None else used
+        rows = (_vector(expected), _vector(looked))
+        found = self._search.toys_at(order, *rows, mass, signal, _vector(spurious), seed, toys.start, toys.stop)
+        return MassScan(
+            masses=np.full(len(toys), self.masses[mass]),
+            z=_array(found.z),
+            signal=_array(found.signal),
+            signal_error=_array(found.signal_error),
+            visible=np.array(list(found.visible), dtype=np.bool_),
+            converged=np.array(list(found.converged), dtype=np.bool_),
+        )
+
+    def toys(self, cuts: Sequence[Cut], level: float, seed: int, toys: range, threads: int) -> Toys:
+        """Send toys of nested cuts, the loosest first, through the whole procedure.
+
+        The same seed and numbers give the same toys, whatever the number of threads.
+
+        Args:
+            cuts: what is expected of each, and how its function is chosen.
+            level: of the crossings that are counted.
+            seed: with the number of a toy it gives the toy.
+            toys: their numbers, one after the other.
+            threads: that share them.
+        """
+        thrown = ROOT.std.vector["statistics::CutNumbers"]()
+        for cut in cuts:
+            numbers = ROOT.statistics.CutNumbers()
+            numbers.expected, numbers.used = _vector(cut.expected), _vector(cut.used)
+            numbers.sidebands = _vector(cut.sidebands)
+            numbers.critical, numbers.spurious = _vector(cut.choice.critical), _vector(cut.choice.spurious)
+            numbers.fixed_order, numbers.order = cut.fixed, cut.choice.order or 0
+            thrown.push_back(numbers)
+        found = self._search.toys(thrown, level, seed, toys.start, toys.stop, threads)
+        names = ("mass", "cut", "order", "crossings", "failed")
+        integers = {name: np.array(list(getattr(found, name)), dtype=np.int64) for name in names}
+        refused = np.array(list(found.refused), dtype=np.bool_)
+        return Toys(first=toys.start, z=_array(found.z), refused=refused, **integers)
+
+
+def _vector(values: npt.ArrayLike | None) -> Any:
+    """Return numbers as C++ takes them."""
+    return ROOT.std.vector["double"](np.asarray([] if values is None else values, dtype=np.float64))
+
+
+def _array(vector: Any) -> Numbers:
+    """Return a copy of numbers of C++."""
+    return np.array(list(vector), dtype=np.float64)
+
+
+def _rows(spectrum: Spectrum) -> tuple[Any, Any]:
+    return _vector(spectrum.counts), _vector(spectrum.used)

@@ -1,0 +1,121 @@
+"""From a significance at one mass to a probability: local, and global over all that was looked at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import norm
+
+from rdf.statistics.fits import Choice, SpectrumFits, Toys
+from rdf.statistics.spectrum import Numbers
+
+LEVEL = math.sqrt(0.5)
+"""Significance whose crossings are counted: low, so that a few toys count many (Gross and Vitells, arXiv:1005.1891)."""
+
+FEWEST_EVENTS = 10.0
+"""Background events within two standard deviations of a signal, below which no asymptotic formula is used."""
+
+FEWEST_ABOVE = 10
+"""Toys at least as extreme as the data, below which the formula of Gross and Vitells stands beside them."""
+
+LOCAL_TOYS = 10_000
+
+
+@dataclass(frozen=True)
+class LocalP:
+    """Probability of at least this significance at this mass, without a signal.
+
+    Attributes:
+        p: the probability.
+        by: "asymptotic", or "toys" where few events are expected.
+        toys: their number, 0 for the asymptotic formula.
+    """
+
+    p: float
+    by: Literal["asymptotic", "toys"]
+    toys: int
+
+
+@dataclass(frozen=True)
+class GlobalP:
+    """Probability of at least this significance anywhere, over all masses, cuts and functions.
+
+    Attributes:
+        p: the probability that is quoted.
+        by: "toys"; or "Gross-Vitells", an extrapolation, where fewer than ten toys are as extreme.
+        toys: that went through the whole procedure and were not refused.
+        above: of these, those at least as extreme as the data.
+        toys_p: (1 + above) / (1 + toys), below which toys resolve nothing.
+        gross_vitells_p: upper bound by the crossings of the toys.
+    """
+
+    p: float
+    by: Literal["toys", "Gross-Vitells"]
+    toys: int
+    above: int
+    toys_p: float
+    gross_vitells_p: float
+
+
+def z_of(p: float) -> float:
+    """Return the significance, in standard deviations on one side, of a probability."""
+    return float(norm.isf(p))
+
+
+def expected_near(expected: Numbers, shape: Numbers, edges: Numbers, mass: float, sigma: float) -> float:
+    """Return the background events within two standard deviations of a mass; of bins at the ends their share.
+
+    Args:
+        expected: background events of each bin.
+        shape: fraction of the signal in each bin; what has its shape says the binning.
+        edges: of the bins.
+        mass: of the signal.
+        sigma: its standard deviation.
+    """
+    assert expected.shape == shape.shape
+    low, high = mass - 2 * sigma, mass + 2 * sigma
+    share = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None) / np.diff(edges)
+    return float((share * expected).sum())
+
+
+def local_p(fits: SpectrumFits, choice: Choice, expected: Numbers, *, mass: int, z: float, seed: int) -> LocalP:
+    """Return the local probability of a significance.
+
+    Args:
+        fits: of the spectrum.
+        choice: the function.
+        expected: events of each bin without a signal.
+        mass: index of the mass.
+        z: signed root there.
+        seed: of the toys.
+    """
+    assert choice.order is not None
+    centre = float(fits.masses[mass])
+    near = expected_near(expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
+    if near >= FEWEST_EVENTS:
+        return LocalP(float(norm.sf(z)), "asymptotic", 0)
+    spurious = choice.spurious if len(choice.spurious) else None
+    thrown = fits.toys_at(choice.order, expected, mass, spurious=spurious, seed=seed, toys=range(LOCAL_TOYS))
+    good = thrown.z[np.isfinite(thrown.z)]
+    return LocalP((1 + int((good >= z).sum())) / (1 + len(good)), "toys", len(good))
+
+
+def global_p(toys: Toys, z: float, cuts: int) -> GlobalP:
+    """Return the global probability of the largest significance of a scan.
+
+    Args:
+        toys: of the same scans. Toys that the procedure refuses make no statement and do not count.
+        z: largest signed root of the data.
+        cuts: number of declared cuts that were scanned.
+    """
+    counted = ~toys.refused & np.isfinite(toys.z)
+    number, above = int(counted.sum()), int((toys.z[counted] >= z).sum())
+    by_toys = (1 + above) / (1 + number)
+    crossings = float(toys.crossings[counted].mean()) if number else math.inf
+    bound = min(1.0, cuts * float(norm.sf(z)) + crossings * math.exp(-(z * z - LEVEL * LEVEL) / 2))
+    if above >= FEWEST_ABOVE:
+        return GlobalP(by_toys, "toys", number, above, by_toys, bound)
+    return GlobalP(bound, "Gross-Vitells", number, above, by_toys, bound)
