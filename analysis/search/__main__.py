@@ -1,4 +1,4 @@
-"""`python -m analysis.search` asks whether there is an excess in the events of a finished run, where, and how significant.
+"""`python -m analysis.search` asks whether the events of a finished run have an excess, where, and how significant.
 
 python -m analysis.search --run output/zmumu2011 --observable mll --range 60:120 --resolution 0.02
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,7 +17,7 @@ from rdf.yaml_tables import TableError, parse_table
 FINEST_CUT = 0.001
 """Smallest fraction of events that a declared cut may keep."""
 
-_OF_THE_MACHINE = {"threads", "output", "unblind"}
+_OF_THE_MACHINE = {"threads", "output", "unblind", "engine", "cluster"}
 """Keys that change nothing of what is declared."""
 
 
@@ -79,6 +80,14 @@ class SearchConfiguration(BaseModel):
     threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="threads (default: all cores)"
     )
+    engine: Literal["local", "dask"] = Field(
+        "local", description="where toys are thrown: local (default), or dask: worker processes, see --cluster"
+    )
+    cluster: str = Field(
+        "local",
+        description="of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the "
+        "address of a scheduler that runs already, tcp://HOST:PORT",
+    )
     unblind: bool = Field(False, description="look at the data; without it, only at what lies beside them")
     known_peak: bool = Field(False, description="of a peak that everybody knows: nothing is blinded, and that is said")
     output: Path | None = Field(None, description="folder for the results (default: search in the run's folder)")
@@ -128,7 +137,7 @@ class SearchConfiguration(BaseModel):
             if window and not low < window[0] < window[1] < high:
                 raise ValueError(f"{name}: {window[0]:g}:{window[1]:g} does not lie within the range {low:g}:{high:g}")
         windows = sorted(self.mask)
-        for first, second in zip(windows, windows[1:], strict=False):
+        for first, second in pairwise(windows):
             if second[0] < first[1]:
                 raise ValueError(f"mask: {first[0]:g}:{first[1]:g} and {second[0]:g}:{second[1]:g} overlap; join them")
         if (self.method == "scores") != (self.detector is not None):
@@ -137,6 +146,8 @@ class SearchConfiguration(BaseModel):
             raise ValueError("cuts: --method spectrum takes all events; leave them out, or take --method scores")
         if self.known_peak and self.unblind:
             raise ValueError("known_peak: nothing is blinded then; leave --unblind out")
+        if self.engine == "local" and self.cluster != "local":
+            raise ValueError(f"--cluster {self.cluster} is for --engine dask; add it")
         return self
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +18,12 @@ from analysis.search.tables import (
     sculpting_table,
     tried_table,
 )
+from analysis.search.toys import Progress, ToySource, throw_toys
 from plotting.results.search_record import Checked, Largest, SearchedCut
 from rdf.errors import StatisticsFailed
-from rdf.statistics.fits import BackgroundFit, Choice, Cut, MassScan, Rule, SpectrumFits, Toys
+from rdf.statistics.fits import BackgroundFit, Choice, Cut, MassScan, Rule, SpectrumFits
 from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
-from rdf.statistics.significance import FEWEST_EVENTS, LEVEL, expected_near, global_p, local_p, z_of
+from rdf.statistics.significance import FEWEST_EVENTS, expected_near, global_p, local_p, z_of
 from rdf.statistics.spectrum import Spectrum, mass_edges
 
 FEWEST_SIDEBAND_EVENTS = 20
@@ -31,12 +31,8 @@ MOST_FAILED = 0.01
 """Fraction of toys with a fit that does not come to an end, above which a search is refused."""
 CLOSE = 0.01
 """Relative difference of a significance by another program, above which a search fails its check."""
-BLOCK = 500
-"""Toys between two reports of progress."""
 GOODNESS, TOYS, LOCAL, INJECTION = range(4)
 """What seeds are for: each kind of toys has random numbers of its own."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +64,7 @@ class Outcome:
         cuts: tables of all declared cuts.
         opened: those that were looked at, with their places among all.
         largest: excess; None while blinded.
-        best: place of the mass of the largest excess, and the cut, by its place among those that were opened; None while
+        best: index of the mass of the largest excess, and that of its cut among those that were opened; None while
             blinded.
     """
 
@@ -206,27 +202,6 @@ def _scan(fits: SpectrumFits, cut: OpenedCut) -> MassScan:
     return fits.scan(cut.spectrum, cut.choice.order, cut.choice.spurious)
 
 
-def throw_toys(
-    configuration: SearchConfiguration, fits: SpectrumFits, cuts: list[OpenedCut], toys: range, progress: Progress
-) -> Toys:
-    """Send toys of all cuts through the whole procedure.
-
-    Args:
-        configuration: of the search.
-        fits: of the spectra.
-        cuts: that were opened.
-        toys: their numbers.
-        progress: told the toys that are done, and their number.
-    """
-    thrown = [Cut(cut.fit.expected, cut.spectrum.used, cut.sidebands.used, cut.choice) for cut in cuts]
-    seed, parts = seed_for(configuration, TOYS), []
-    for first in range(toys.start, toys.stop, BLOCK):
-        numbers = range(first, min(first + BLOCK, toys.stop))
-        parts.append(fits.toys(thrown, LEVEL, seed, numbers, configuration.threads))
-        progress(numbers.stop - toys.start, len(toys))
-    return Toys.joined(parts)
-
-
 def _largest(
     configuration: SearchConfiguration,
     fits: SpectrumFits,
@@ -240,12 +215,16 @@ def _largest(
     best = scan.best
     if best in (0, len(scan.masses) - 1) and scan.z[best] > 1:
         raise SearchRefused(
-            f"the largest excess lies at the end of the scan, {scan.masses[best]:.4g}; take a wider range, or leave out "
-            "where the spectrum begins"
+            f"the largest excess lies at the end of the scan, {scan.masses[best]:.4g}; take a wider range, or leave "
+            "out where the spectrum begins"
         )
     z = float(scan.z[best])
     check = _check(fits, cut, best, z)
-    toys = throw_toys(configuration, fits, cuts, range(configuration.toys), progress)
+    thrown = tuple(Cut(cut.fit.expected, cut.spectrum.used, cut.sidebands.used, cut.choice) for cut in cuts)
+    seed = seed_for(configuration, TOYS)
+    toys = throw_toys(
+        ToySource(fits.edges, fits.family, fits.shape, fits.masses, thrown, seed), configuration, progress
+    )
     failed = float((toys.failed > 0).mean())
     if failed > MOST_FAILED:
         raise SearchRefused(f"a fit of {failed:.1%} of the toys does not come to an end; take a range with more events")

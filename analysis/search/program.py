@@ -22,6 +22,7 @@ from analysis.search.exports import write_exports
 from analysis.search.procedure import Outcome, search_spectra
 from analysis.search.wording import blinded_quote, claimed_quote, refused_quote
 from models.folder import file_sha256
+from plotting.drawing.search import draw_search
 from plotting.results.checksums import CHECKSUMS, list_text
 from plotting.results.opened import RunResults, open_results
 from plotting.results.record_tables import SampleHeader
@@ -75,6 +76,8 @@ def search_run(configuration: SearchConfiguration) -> Searched:
         if outcome is not None:
             with timings.stage("exports"), spinner(error_console(), "writing and reading back the exports"):
                 write_exports(configuration, outcome, record, staging)
+        with timings.stage("figures"), spinner(error_console(), "drawing"):
+            draw_search(record, staging)
         timings.add("total", time.perf_counter() - began)
         record = replace(record, timings={"started": started, **timings.rounded()})
         (staging / SEARCH_JSON).write_text(search_text(record), encoding="utf-8")
@@ -162,7 +165,8 @@ def _blinded_before(folder: Path) -> str | None:
     before = read_search_record(folder / SEARCH_JSON)
     if before.status == "claimed":
         raise OutputFolderError(
-            f"{folder} holds a search whose data were looked at, which is not replaced; choose another one with --output"
+            f"{folder} holds a search whose data were looked at, which is not replaced; choose another one with "
+            "--output"
         )
     return before.configuration_sha256 if before.status == "blinded" else before.blinded_sha256
 

@@ -22,8 +22,8 @@ def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, blinded_
     return (
         f"The largest excess in {configuration.observable}{of_cut} lies at {largest.mass:.4g}: "
         f"{largest.signal:.4g} ± {largest.signal_error:.2g} events, local significance {largest.z:.2f} standard "
-        f"deviations ({_local(largest)}). {_everywhere(largest)} Of {len(cut.tried)} functions, {cut.function} describes "
-        f"the background. {_blinding(configuration, blinded_sha256)} {_check(largest)}"
+        f"deviations ({_local(largest)}). {_everywhere(largest)} Of {len(cut.tried)} functions, {cut.function} "
+        f"describes the background. {_blinding(configuration, blinded_sha256)} {_check(largest)}"
     )
 
 
@@ -57,8 +57,8 @@ def _everywhere(largest: Largest) -> str:
         )
     return (
         f"Over {looked}, {largest.above} toys are as extreme: p < {largest.toys_p:.2g}. The crossings of the toys "
-        f"extrapolate to a global p-value of {largest.gross_vitells_p:.2g} ({largest.global_z:.2f} standard deviations, "
-        "Gross and Vitells)."
+        f"extrapolate to a global p-value of {largest.gross_vitells_p:.2g} ({largest.global_z:.2f} standard "
+        "deviations, Gross and Vitells)."
     )
 
 

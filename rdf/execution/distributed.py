@@ -191,7 +191,7 @@ def run_distributed(
         nonlocal done
         done += logged[1]
 
-    with _shipped(client, shipped, task), ThreadPoolExecutor(1) as waiting:
+    with ship(client, shipped, task), ThreadPoolExecutor(1) as waiting:
         client.subscribe_topic(TOPIC, count)
         events = ROOT.RDataFrame(source.tree, list(source.files), executor=client, npartitions=ranges)
         result = getattr(events, ACTION)()
@@ -247,8 +247,17 @@ def _ending_error(error: BaseException, source: Source, client: Client) -> Excep
 
 
 @contextmanager
-def _shipped(client: Client, shipped: tuple[bytes, bytes], task: Task) -> Iterator[None]:
-    """Give the task to all workers, also to those that join later."""
+def ship(client: Client, shipped: tuple[bytes, bytes], task: object) -> Iterator[None]:
+    """Give the task to all workers, also to those that join later, while the block lasts.
+
+    Args:
+        client: of the cluster.
+        shipped: tar archives of our packages and of our cache, which the workers need not have.
+        task: that workers find under `PLUGIN`; it travels.
+
+    Raises:
+        EventLoopFailed: the workers cannot take it.
+    """
     cloudpickle.register_pickle_by_value(rdf.execution.shipped)
     try:
         client.register_plugin(rdf.execution.shipped.Shipped(*shipped, pickle.dumps(task)), PLUGIN)

@@ -1,4 +1,4 @@
-"""Fits of spectra over the same bins, with one family of functions and one signal: compiled once, called with arrays."""
+"""Fits of spectra over the same bins, with one family of functions and one signal, by compiled code."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class CrossCheck:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep RooFit's messages to errors, and what HistFactory prints of bins that are negative, as in all derivatives."""
+    """Keep RooFit's messages to errors, and hide what HistFactory prints of negative bins, as derivatives have them."""
     service, printed = ROOT.RooMsgService.instance(), ROOT.std.ostringstream()
     level, silent = service.globalKillBelow(), service.silentMode()
     service.setGlobalKillBelow(ROOT.RooFit.FATAL)

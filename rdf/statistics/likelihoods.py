@@ -18,7 +18,8 @@ def pyhf_workspace(templates: Templates) -> dict[str, Any]:
     """Return a workspace of pyhf (schema version 1.0.0; L. Heinrich, M. Feickert and G. Stark, pyhf).
 
     The background is its expectation and, for each parameter, a template that is added freely times a number; no
-    constraint, which would count the sidebands a second time. Bins that no fit looks at are left out.
+    constraint, which would count the sidebands a second time. The signal is bounded at 0, as limits by q-tilde want it.
+    Bins that no fit looks at are left out.
 
     Args:
         templates: the fit with a signal.
@@ -35,7 +36,7 @@ def pyhf_workspace(templates: Templates) -> dict[str, Any]:
         {"name": "background", "data": templates.background[used].tolist(), "modifiers": []},
     ]
     parameters: list[dict[str, Any]] = [
-        {"name": SIGNAL, "inits": [max(templates.signal, 0.0)], "bounds": [[-reach, reach]]}
+        {"name": SIGNAL, "inits": [max(templates.signal, 0.0)], "bounds": [[0.0, reach]]}
     ]
     for i, shift in enumerate(templates.shifts):
         modifier = {"name": f"shape_{i}", "type": "normfactor", "data": None}

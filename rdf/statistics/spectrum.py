@@ -75,7 +75,7 @@ class Spectrum:
 
     @classmethod
     def of_histogram(cls, histogram: Any) -> Spectrum:
-        """Take the counts of a histogram: a TH1 of ROOT, or any that scikit-hep knows (`hist`, `boost_histogram`, uproot).
+        """Take the counts of a histogram: a TH1 of ROOT, or one of scikit-hep (`hist`, `boost_histogram`, uproot).
 
         Raises:
             SpectrumError: it has another number of axes, or weights.

@@ -1,0 +1,1 @@
+"""Figures of a search, each drawn from search.json alone."""
