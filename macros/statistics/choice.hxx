@@ -15,6 +15,9 @@ namespace statistics {
 // has an error of its own, which is taken off such a signal once (as in the relaxed criterion of ATLAS,
 // ATL-PHYS-PUB-2020-028): both functions differ by one parameter, whose value in units of its error is the root of the
 // likelihood ratio.
+//
+// A signal in the spectrum is no fault of a function: likelihood ratio and deviance are those of fits that have a signal
+// where the function alone sees its largest excess, and so are those of the toys.
 struct Rule {
    double likelihood_ratio = 0.05; // least p-value
    double spurious = 0.2;          // largest spurious signal in units of its error that counts as none
@@ -23,7 +26,7 @@ struct Rule {
 
 // What the rule says of one function.
 struct Verdict {
-   Fit fit;                         // to the spectrum, of this function
+   Fit fit;                         // to the spectrum, of this function, with a signal at its largest excess
    double likelihood_ratio_p = kNoEstimate;
    bool describes = false;          // goodness of fit
    double spurious = kNoEstimate;   // largest over the masses, in units of its error
@@ -69,9 +72,12 @@ public:
                  double critical) const
    {
       Verdict verdict;
-      verdict.fit = fitters[i].fit_background(counts);
+      const Excess excess = largest_excess(fitters[i], counts, fitters[i].fit_background(counts), scan);
+      verdict.fit = excess.fit;
       verdict.describes = verdict.fit.half_deviance <= critical;
-      const Fit next = fitters[i + 1].fit_background(counts);
+      Fit next = fitters[i + 1].fit_background(counts);
+      if (excess.found)
+         next = fitters[i + 1].fit(counts, scan.signal(excess.mass), Hypothesis{}, next);
       if (!verdict.fit.converged || !next.converged)
          return verdict;
       const double chi2 = 2 * (verdict.fit.half_deviance - next.half_deviance);
@@ -84,9 +90,9 @@ public:
          asimov.use(bin, expected[bin]);
       const Fit flat = fitters[i].fit_background(asimov);
       verdict.spurious = 0;
-      for (std::size_t m = 0; m < scan.masses(); ++m) {
+      for (std::size_t m = 0; m < scan.masses(); m += kStride) {
          const Point point = scan.fit(fitters[i], asimov, flat, m, 0);
-         verdict.errors.push_back(point.signal_error);
+         verdict.errors.insert(verdict.errors.end(), std::min(kStride, scan.masses() - m), point.signal_error);
          verdict.spurious = std::fmax(verdict.spurious, beyond_error * std::fabs(point.signal) / point.signal_error);
       }
       return verdict;

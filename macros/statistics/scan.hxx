@@ -85,6 +85,30 @@ public:
    }
 };
 
+// Masses of a scan, of which each one this number further is looked at by the choice of a function: a scan steps by a
+// quarter of a signal's width, and what a function cannot describe is not narrower.
+constexpr std::size_t kStride = 4;
+
+// A background with a signal where it fits best, if that is an excess.
+struct Excess {
+   Fit fit;
+   bool found = false;
+   std::size_t mass = 0;
+};
+
+inline Excess largest_excess(Fitter &fitter, const Counts &counts, const Fit &background, const Scan &scan)
+{
+   Excess excess{background};
+   for (std::size_t m = 0; m < scan.masses(); m += kStride) {
+      if (!scan.visible(counts, m))
+         continue;
+      const Fit with = fitter.fit(counts, scan.signal(m), Hypothesis{}, background);
+      if (with.converged && with.signal > 0 && with.half_deviance < excess.fit.half_deviance)
+         excess = {with, true, m};
+   }
+   return excess;
+}
+
 // How often a scan crosses a level upwards: what Gross and Vitells count (Eur. Phys. J. C 70 (2010) 525,
 // arXiv:1005.1891).
 inline unsigned int upcrossings(const std::vector<Point> &points, double level)

@@ -147,7 +147,8 @@ Numbers Search::toy_deviances(unsigned int order, const Numbers &expected, const
       std::mt19937_64 random = stream(seed, toy);
       for (std::size_t i = 0; i < events.size(); ++i)
          events[i] = throw_poisson(expected[i], random);
-      const Fit fit = fitter.fit_background(fState->counts(events, used));
+      const Counts counts = fState->counts(events, used);
+      const Fit fit = largest_excess(fitter, counts, fitter.fit_background(counts), fState->scan).fit;
       deviances.push_back(fit.converged ? fit.half_deviance : kNoEstimate);
    }
    return deviances;

@@ -90,7 +90,7 @@ public:
    LimitNumbers limits(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious,
                        unsigned int first_mass, unsigned int last_mass) const;
 
-   // Half the deviance of toys of a half-open range of numbers, each fitted again.
+   // Half the deviance of toys of a half-open range of numbers, each fitted again with a signal at its largest excess.
    Numbers toy_deviances(unsigned int order, const Numbers &expected, const Numbers &used, std::uint64_t seed,
                          std::uint64_t first, std::uint64_t last) const;
 

@@ -31,6 +31,8 @@ def statistics_library() -> Library:
 class Rule:
     """How a function is chosen: the first of rising numbers of parameters that meets three conditions.
 
+    A signal in the spectrum is no fault of a function: all fits have one where the function sees its largest excess.
+
     Attributes:
         likelihood_ratio: least p-value of the likelihood ratio to the function of one parameter more.
         goodness: least p-value of the deviance among toys of the function itself.
@@ -125,7 +127,7 @@ class Verdict:
     Attributes:
         label: of the function.
         likelihood_ratio_p: probability of as large a likelihood ratio to the function of one parameter more.
-        deviance: of the fit.
+        deviance: of the fit, which has a signal at the largest excess of the function.
         goodness_p: fraction of toys of the function with at least this deviance.
         spurious: largest spurious signal of all masses, in units of the signal's error.
         converged: whether the fit came to an end.
@@ -348,12 +350,12 @@ class SpectrumFits:
             seed: of the toys of the goodness of fit.
         """
         self._search.set_rule(rule.likelihood_ratio, rule.spurious, rule.spurious_limit)
-        critical, goodness = np.empty(self.orders - 1), np.empty(self.orders - 1)
+        critical, toys_of = np.empty(self.orders - 1), {}
         for order in range(self.orders - 1):
             fitted = self.fit(spectrum, order)
             toys = self.toy_deviances(order, fitted.expected, spectrum.used, seed, 0, rule.goodness_toys)
             good = toys[np.isfinite(toys)]
-            goodness[order] = (1 + int((good >= fitted.deviance).sum())) / (1 + len(good))
+            toys_of[order] = good
             critical[order] = np.quantile(good, 1 - rule.goodness) / 2 if len(good) else 0.0
         found = self._search.choose(*_rows(spectrum), _vector(critical))
         verdicts = tuple(
@@ -361,7 +363,7 @@ class SpectrumFits:
                 label=self.family.label(order),
                 likelihood_ratio_p=float(found.likelihood_ratio_p[order]),
                 deviance=2 * float(found.half_deviance[order]),
-                goodness_p=float(goodness[order]),
+                goodness_p=_fraction(toys_of[order], 2 * float(found.half_deviance[order])),
                 spurious=float(found.spurious[order]),
                 converged=bool(found.converged[order]),
             )
@@ -393,7 +395,9 @@ class SpectrumFits:
         return Limits(self.masses[masses], _array(found.observed), _array(found.expected).reshape(-1, 5))
 
     def toy_deviances(self, order: int, expected: Numbers, used: Truths, seed: int, first: int, last: int) -> Numbers:
-        """Return the deviances of toys, each fitted again; NaN where a fit does not come to an end.
+        """Return the deviances of toys, each fitted again with a signal at its largest excess.
+
+        They are NaN where a fit does not come to an end.
 
         Args:
             order: of the function.
@@ -467,6 +471,11 @@ class SpectrumFits:
         integers = {name: np.array(list(getattr(found, name)), dtype=np.int64) for name in names}
         refused = np.array(list(found.refused), dtype=np.bool_)
         return Toys(first=toys.start, z=_array(found.z), refused=refused, **integers)
+
+
+def _fraction(toys: Numbers, value: float) -> float:
+    """Return the fraction of toys that are at least as large, the data themselves among them."""
+    return (1 + int((toys >= value).sum())) / (1 + len(toys))
 
 
 def _vector(values: npt.ArrayLike | None) -> Any:

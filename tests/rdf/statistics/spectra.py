@@ -34,7 +34,7 @@ def _dijet_shape(bins: int) -> tuple[float, ...]:
 
     def density(m: float) -> float:
         x = m / SQRT_S
-        return float((1 - x) ** 10 / x ** (5 + 0.1 * np.log(x)))
+        return float((1 - x) ** 10 / x ** (7 + 0.1 * np.log(x)))
 
     parts = np.array(
         [quad_vec(density, low, high, epsrel=1e-12)[0] for low, high in zip(edges, edges[1:], strict=False)]
