@@ -14,7 +14,7 @@ from rdf.startup import begin_program, started_module
 if TYPE_CHECKING:
     from analysis.configuration import EvaluationConfiguration
     from analysis.configuration import RunConfiguration as Configuration
-    from analysis.interface import evaluate_detectors, find_anomalies, list_samples
+    from analysis.interface import evaluate_detectors, find_anomalies, list_samples, search_excess
     from analysis.trained import load_models
     from models.detectors.registry import register_detector
     from plotting.results.opened import open_results
@@ -31,6 +31,7 @@ __all__ = [
     "load_models",
     "open_results",
     "register_detector",
+    "search_excess",
     "start_root",
 ]
 
@@ -44,6 +45,7 @@ _HOMES = {
     "load_models": ("analysis.trained", "load_models"),
     "open_results": ("plotting.results.opened", "open_results"),
     "register_detector": ("models.detectors.registry", "register_detector"),
+    "search_excess": ("analysis.interface", "search_excess"),
     "start_root": ("rdf.code.interpreter", "start_root"),
 }
 

@@ -6,7 +6,7 @@ The names that users need are those of the package `analysis` itself, which impo
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from analysis.configuration import AnalysisConfiguration, EvaluationConfiguration, RunConfiguration
 from analysis.console.program import silent
@@ -15,6 +15,10 @@ from analysis.options import load_configuration
 from analysis.samples import catalogue
 from analysis.samples.model import Sample
 from plotting.results.opened import EvaluationResults, RunResults, open_results
+
+if TYPE_CHECKING:
+    from analysis.search.configuration import SearchConfiguration
+    from plotting.results.search_record import SearchRecord
 
 C = TypeVar("C", bound=AnalysisConfiguration)
 
@@ -65,6 +69,32 @@ def evaluate_detectors(configuration: EvaluationConfiguration | None = None, **o
     results = open_results(folder)
     assert isinstance(results, EvaluationResults)
     return results
+
+
+def search_excess(configuration: SearchConfiguration | None = None, **options: Any) -> SearchRecord:
+    """Look for an excess in the spectrum of a finished run: as `python -m analysis.search` does.
+
+    Args:
+        configuration: checked; or the options one by one.
+        options: as the command line names them, with _ for -: run="output/ymumu2011", observable="mll",
+            range=(8.5, 11.5), resolution=0.0085.
+
+    Returns:
+        What search.json says; its `status` says whether a statement is made.
+
+    Raises:
+        ToolkitError: as `find_anomalies` says.
+    """
+    from analysis.search.configuration import SearchConfiguration
+    from analysis.search.program import search_run
+
+    if configuration is None:
+        given = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+        configuration = load_configuration(SearchConfiguration, given, None)
+    elif options:
+        raise ConfigurationError(f"a configuration and options ({', '.join(options)}) are given; give one of both")
+    with silent():
+        return search_run(configuration).record
 
 
 def list_samples() -> dict[str, Sample]:

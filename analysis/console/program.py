@@ -121,6 +121,7 @@ def exit_code(error: BaseException) -> int | None:
     codes: list[tuple[type[BaseException], int]] = [
         (ConfigurationError, BAD_COMMAND),
         (rdf.errors.SchemaError, BAD_COMMAND),
+        (rdf.errors.SpectrumError, BAD_COMMAND),
         (models.errors.ModelFolderError, BAD_COMMAND),
         (models.errors.DetectorError, BAD_COMMAND),
         (DataError, BAD_DATA),

@@ -182,18 +182,13 @@ def _open(
 
 def _end_of_sample(spectrum: Spectrum) -> str | None:
     """Say at which end of the range the sample itself ends; None where it does not."""
-    used = np.flatnonzero(spectrum.used)
-    filled = np.flatnonzero(spectrum.counts > 0)
-    if not len(filled):
-        return None
-    for end, empty, beside in (
-        ("begins", filled[0] - used[0], spectrum.counts[filled[0] : filled[0] + 3]),
-        ("ends", used[-1] - filled[-1], spectrum.counts[filled[-1] - 2 : filled[-1] + 1]),
-    ):
-        # As many empty bins beside bins that hold ten events on average do not come by chance.
-        if empty >= 2 and beside.mean() >= FEWEST_EVENTS:
-            edge = spectrum.edges[filled[0]] if end == "begins" else spectrum.edges[filled[-1] + 1]
-            return f"the sample itself {end} at {edge:.4g}; take a range within it"
+    counts, edges = spectrum.counts[spectrum.used], spectrum.edges[:-1][spectrum.used]
+    for end, along, places in (("begins", counts, edges), ("ends", counts[::-1], edges[::-1])):
+        before = np.cumsum(along)
+        for i in range(2, len(along) - 3):
+            # Next to no events, and right beside them ten in each bin: that does not come by chance.
+            if before[i - 1] < 0.5 * i and along[i : i + 3].mean() >= FEWEST_EVENTS:
+                return f"the sample itself {end} at {places[i]:.4g}; take a range within it"
     return None
 
 

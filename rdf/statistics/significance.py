@@ -23,6 +23,9 @@ FEWEST_ABOVE = 10
 
 LOCAL_TOYS = 10_000
 
+SMALLEST = 1e-300
+"""Probability below which none is quoted: doubles end there."""
+
 
 @dataclass(frozen=True)
 class LocalP:
@@ -96,7 +99,7 @@ def local_p(fits: SpectrumFits, choice: Choice, expected: Numbers, *, mass: int,
     centre = float(fits.masses[mass])
     near = expected_near(expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
     if near >= FEWEST_EVENTS:
-        return LocalP(float(norm.sf(z)), "asymptotic", 0)
+        return LocalP(max(float(norm.sf(z)), SMALLEST), "asymptotic", 0)
     spurious = choice.spurious if len(choice.spurious) else None
     thrown = fits.toys_at(choice.order, expected, mass, spurious=spurious, seed=seed, toys=range(LOCAL_TOYS))
     good = thrown.z[np.isfinite(thrown.z)]
@@ -115,7 +118,8 @@ def global_p(toys: Toys, z: float, cuts: int) -> GlobalP:
     number, above = int(counted.sum()), int((toys.z[counted] >= z).sum())
     by_toys = (1 + above) / (1 + number)
     crossings = float(toys.crossings[counted].mean()) if number else math.inf
-    bound = min(1.0, cuts * float(norm.sf(z)) + crossings * math.exp(-(z * z - LEVEL * LEVEL) / 2))
+    by_crossings = cuts * float(norm.sf(z)) + crossings * math.exp(-(z * z - LEVEL * LEVEL) / 2)
+    bound = min(1.0, max(by_crossings, SMALLEST))
     if above >= FEWEST_ABOVE:
         return GlobalP(by_toys, "toys", number, above, by_toys, bound)
     return GlobalP(bound, "Gross-Vitells", number, above, by_toys, bound)

@@ -1,11 +1,12 @@
-"""Whether p-values are what they say: many data sets, each of which goes through the whole procedure with toys of its own.
+"""Whether p-values are what they say: many data sets, each with toys of its own, go through the whole procedure.
 
-The spectrum is a falling one of dijets, 1.5 to 8 TeV in 100 bins, that a function of four parameters describes; a signal
-is a Gaussian of 4 %. All numbers follow from the seeds here.
+The spectrum is a falling one of dijets, 1.5 to 8 TeV in 100 bins, that a function of four parameters describes; a
+signal is a Gaussian of 4 %. All numbers follow from the seeds here.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -64,7 +65,12 @@ def pulls(events: float, mass: float, toys: int, seed: int) -> Pulls:
     inside = np.abs(np.sqrt(fits.edges[1:] * fits.edges[:-1]) - mass) < 2 * RESOLUTION * mass
     beyond = tuple(float((root > z).mean()) for z in (1, 2, 3))
     return Pulls(
-        float(expected[inside].sum()), pull.mean(), pull.std(), root.mean(), root.std(), (beyond[0], beyond[1], beyond[2])
+        float(expected[inside].sum()),
+        pull.mean(),
+        pull.std(),
+        root.mean(),
+        root.std(),
+        (beyond[0], beyond[1], beyond[2]),
     )
 
 
@@ -86,7 +92,7 @@ def global_p_values(
     used = np.ones(len(fits.edges) - 1, dtype=np.bool_)
     for number in range(sets):
         counts = [random.poisson(dijet_expectation(events) * fractions[0])]
-        for looser, fraction in zip(fractions, fractions[1:], strict=False):
+        for looser, fraction in itertools.pairwise(fractions):
             counts.append(random.binomial(counts[-1], fraction / looser))
         cuts, z = [], -np.inf
         for cut, thrown in enumerate(counts):
@@ -105,7 +111,7 @@ def global_p_values(
 
 
 def template_p_values(events: float, sets: int, toys: int, seed: int) -> Iterator[float]:
-    """Yield what a fixed template gives: toys are thrown around a fit to the data, and compared with it, never refitted.
+    """Yield what a fixed template gives: toys are thrown around a fit to the data and compared with it, not refitted.
 
     The statistic is the largest Poisson significance of two neighbouring bins over the template.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -62,9 +63,7 @@ def test_crystal_ball_of_two_sides(
     function("crystal_ball")(9, edges, shape, found)
     kinks = (125 - 2 * alpha[0], 125 + 2 * alpha[1])
     ends = (-np.inf, *kinks, np.inf)
-    whole = sum(
-        quad(_formula, low, high, args=(shape,), epsabs=1e-13)[0] for low, high in zip(ends, ends[1:], strict=False)
-    )
+    whole = sum(quad(_formula, low, high, args=(shape,), epsabs=1e-13)[0] for low, high in itertools.pairwise(ends))
     for i, value in enumerate(found):
         inside = [kink for kink in kinks if edges[i] < kink < edges[i + 1]]
         part = quad(_formula, edges[i], edges[i + 1], args=(shape,), points=inside or None, epsabs=1e-13)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -36,9 +37,7 @@ def _dijet_shape(bins: int) -> tuple[float, ...]:
         x = m / SQRT_S
         return float((1 - x) ** 10 / x ** (7 + 0.1 * np.log(x)))
 
-    parts = np.array(
-        [quad_vec(density, low, high, epsrel=1e-12)[0] for low, high in zip(edges, edges[1:], strict=False)]
-    )
+    parts = np.array([quad_vec(density, low, high, epsrel=1e-12)[0] for low, high in itertools.pairwise(edges)])
     return tuple(parts / parts.sum())
 
 

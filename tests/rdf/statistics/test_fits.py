@@ -22,7 +22,7 @@ from tests.rdf.statistics.spectra import (
     reference_fit,
 )
 
-pytestmark = [pytest.mark.compiler, pytest.mark.filterwarnings("ignore:jsonschema.RefResolver")]  # as pyhf uses it
+pytestmark = pytest.mark.compiler
 
 F4 = 1
 """Index of the function of four parameters."""
