@@ -22,6 +22,7 @@ from plotting.results.metrics import METRICS_JSON
 from plotting.results.objects import OBJECTS_JSON
 from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT, HISTOGRAMS_ROOT, SCORES_ROOT, SKIM_ROOT
 from plotting.results.run_record import RUN_JSON, AnyRecord, AnyVersion, recognise, record_text
+from plotting.results.search_record import SEARCH
 from plotting.results.tables import ANOMALIES_CSV, LATENT_CSV, PICK_TXT
 from rdf.disk import require_room
 from rdf.drafts import is_draft, remove_orphans
@@ -84,7 +85,7 @@ def held_output(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
         inputs: files and folders that the program reads.
 
     Raises:
-        OutputFolderError: as `staged_output` says.
+        OutputFolderError: as `staged_output` says; or it holds a search in what an earlier run left.
     """
     _refuse_odd_path(folder)
     staging = folder / STAGING
@@ -102,6 +103,11 @@ def held_output(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[Path]:
         except BlockingIOError as error:
             raise OutputFolderError(f"another run is writing to {folder}; wait for it or {CHOOSE_ANOTHER}") from error
         _refuse_inputs(folder, inputs)
+        if os.path.lexists(folder / SEARCH):
+            raise OutputFolderError(
+                f"{folder} holds a search in the events that this program would replace; move {SEARCH} away or "
+                f"{CHOOSE_ANOTHER}"
+            )
         own_files(folder)
         try:
             remove_orphans(folder)

@@ -23,12 +23,14 @@ from analysis.search.procedure import Outcome, search_spectra
 from analysis.search.wording import blinded_quote, claimed_quote, refused_quote
 from models.folder import file_sha256
 from plotting.drawing.search import draw_search
+from plotting.report.page import REPORT, write_report
 from plotting.results.checksums import CHECKSUMS, list_text
 from plotting.results.opened import RunResults, open_results
 from plotting.results.record_tables import SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
 from plotting.results.search_record import (
+    SEARCH,
     SEARCH_JSON,
     Inputs,
     SearchRecord,
@@ -36,9 +38,6 @@ from plotting.results.search_record import (
     read_search_record,
     search_text,
 )
-
-SEARCH = "search"
-"""Folder of a search within that of its run."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,8 @@ def search_run(configuration: SearchConfiguration) -> Searched:
         files = sorted(path for path in staging.rglob("*") if path.is_file())
         checksums = {str(path.relative_to(staging)): {file_sha256(path)} for path in files}
         (staging / CHECKSUMS).write_text(list_text(checksums), encoding="utf-8")
+    if folder == configuration.run / SEARCH and (configuration.run / REPORT).is_file():
+        write_report(configuration.run)
     return Searched(folder, record)
 
 

@@ -17,6 +17,7 @@ from plotting.figures.contents import EVALUATION_KINDS, RUN_KINDS, every_figure
 from plotting.figures.display import DisplayFigure
 from plotting.figures.facts import EvaluationFacts, RunFacts, ShownEvent
 from plotting.figures.figure import NamedFigure, Names
+from plotting.figures.search.contents import search_figures
 from plotting.figures.sentences import quantity_title, thresholds_text, votes_needed
 from plotting.pages import template_environment, write_page
 from plotting.report.inline import InlineFigure, inline_figures
@@ -33,6 +34,7 @@ from plotting.results.run_record import (
     read_evaluation_record,
     read_run_record,
 )
+from plotting.results.search_record import SEARCH, SEARCH_JSON, SearchRecord, read_search_record
 from plotting.results.tables import ANOMALIES_CSV, read_contributions
 from plotting.style.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
 from plotting.style.wording import capitalised, count_text, luminosity_in_unit, words
@@ -162,10 +164,12 @@ def _render_run(
     )
     names = Names.of((quantity.name for quantity in quantities), record.detectors)
     shown = _illustrate(every_figure(RUN_KINDS, names), facts, images)
+    search = read_search_record(path) if (path := folder / SEARCH / SEARCH_JSON).is_file() else None
     page = _render(
         folder,
         record,
-        sections=_sections(_RUN_SECTIONS, facts, shown),
+        sections=[*_search_section(search, folder), *_sections(_RUN_SECTIONS, facts, shown)],
+        search=search,
         events=events,
         displays={event.place: shown.displays.get(event.place) for event in events},
         failed=failed,
@@ -174,6 +178,15 @@ def _render_run(
         different=list(most_different(record.means).items())[:_MEANS],
     )
     return page, shown.failed
+
+
+def _search_section(search: SearchRecord | None, folder: Path) -> list[Section]:
+    """Return the section of a search in the events of a run; nothing where there was none."""
+    if search is None:
+        return []
+    images = inline_figures(sorted((folder / SEARCH / "figures").glob("*.png")))
+    shown = _illustrate(search_figures(search), search, images)
+    return [Section("search", "Search for an excess", shown.sections.get("search", []))]
 
 
 def _render_evaluation(

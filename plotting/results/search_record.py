@@ -18,6 +18,9 @@ from plotting.results.run_record import NEWER, as_table
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+SEARCH = "search"
+"""Folder of a search within that of its run."""
+
 SEARCH_JSON, SEARCH_ROOT = "search.json", "search.root"
 FORMAT: Literal[1] = 1
 

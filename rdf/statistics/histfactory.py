@@ -107,7 +107,9 @@ def measurement(templates: Templates, with_signal: bool) -> Any:
 def workspace(described: Any) -> Any:
     """Return the workspace of a measurement, with model and data."""
     with _quiet():
-        return ROOT.RooStats.HistFactory.MakeModelAndMeasurementFast(described)
+        made = ROOT.RooStats.HistFactory.HistoToWorkspaceFactoryFast.MakeCombinedModel(described)
+        ROOT.SetOwnership(made, True)
+        return made
 
 
 def minimum(made: Any) -> tuple[float, float | None]:

@@ -1,0 +1,23 @@
+"""All figures of a search, in their order in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plotting.figures.search.figure import SearchFigure
+from plotting.figures.search.functions import FunctionsFigure
+from plotting.figures.search.limits import LimitsFigure
+from plotting.figures.search.local_p import LocalPFigure
+from plotting.figures.search.sculpting import SculptingFigure
+from plotting.figures.search.spectrum import SpectrumFigure
+from plotting.results.search_record import SearchRecord
+
+
+def search_figures(record: SearchRecord) -> Iterator[SearchFigure]:
+    """Yield the figures of a search."""
+    places = range(len(record.cuts))
+    figures: list[SearchFigure] = [SpectrumFigure(place) for place in places]
+    figures.append(LocalPFigure())
+    for place in places:
+        figures += [LimitsFigure(place), FunctionsFigure(place), SculptingFigure(place)]
+    return (figure for figure in figures if figure.is_in(record))
