@@ -7,7 +7,7 @@ ARGS ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check quick-tests bench lint
+.PHONY: help install run test check quick-tests bench ensembles lint
 
 help:      ## print this
 	@sed -n 's/^\([a-z]*\): .*## /make \1	/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ quick-tests:
 
 bench: .installed-dev  ## the benchmarks, in less than 15 minutes: tables on the console, output/benchmarks.json
 	$(RUN) -m tests.benchmarks
+
+ensembles: .installed-dev  ## whether p-values are what they say: data sets by the hundred, in about an hour; tables on the console
+	$(RUN) -m tests.ensembles
 
 lint: .installed-dev  ## ruff and mypy
 	$(RUN) -m ruff check
