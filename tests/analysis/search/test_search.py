@@ -105,11 +105,13 @@ def test_a_function_of_too_few_parameters_is_refused(runs: dict[str, Path], tmp_
     assert "no function describes the spectrum (exp-polynomial 1" in record.reason
 
 
-def test_the_z_boson_is_found(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_the_z_boson_is_found(runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     record = search_excess(run=runs["z"], output=tmp_path / "search", known_peak=True, **Z)
     assert record.largest is not None
     assert record.largest.mass == pytest.approx(90.9, abs=0.5)
     assert record.largest.z > 50
+    assert [path.name for path in tmp_path.iterdir()] == ["search"]  # HistFactory leaves no file where it was called
 
 
 def _without_timings(folder: Path) -> dict[str, Any]:
