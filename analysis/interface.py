@@ -18,7 +18,7 @@ from plotting.results.opened import EvaluationResults, RunResults, open_results
 
 if TYPE_CHECKING:
     from analysis.search.configuration import SearchConfiguration
-    from plotting.results.search_record import SearchRecord
+    from plotting.results.search.record import SearchRecord
 
 C = TypeVar("C", bound=AnalysisConfiguration)
 

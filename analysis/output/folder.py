@@ -22,7 +22,7 @@ from plotting.results.metrics import METRICS_JSON
 from plotting.results.objects import OBJECTS_JSON
 from plotting.results.root_file import CURVES_ROOT, EVENTS_ROOT, HISTOGRAMS_ROOT, SCORES_ROOT, SKIM_ROOT
 from plotting.results.run_record import RUN_JSON, AnyRecord, AnyVersion, recognise, record_text
-from plotting.results.search_record import SEARCH
+from plotting.results.search.record import SEARCH
 from plotting.results.tables import ANOMALIES_CSV, LATENT_CSV, PICK_TXT
 from rdf.disk import require_room
 from rdf.drafts import is_draft, remove_orphans

@@ -12,7 +12,7 @@ import yaml
 
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.procedure import OpenedCut, Outcome
-from plotting.results.search_record import SEARCH_ROOT, SearchedCut, SearchRecord
+from plotting.results.search.record import SEARCH_ROOT, SearchedCut, SearchRecord
 from rdf.errors import StatisticsFailed
 from rdf.statistics.fits import SpectrumFits
 

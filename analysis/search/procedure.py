@@ -19,9 +19,10 @@ from analysis.search.tables import (
     tried_table,
 )
 from analysis.search.toys import Progress, ToySource, throw_toys
-from plotting.results.search_record import Checked, Largest, SearchedCut
+from plotting.results.search.record import Checked, Largest, SearchedCut
 from rdf.errors import StatisticsFailed
-from rdf.statistics.fits import BackgroundFit, Choice, Cut, MassScan, Rule, SpectrumFits
+from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import BackgroundFit, Choice, Cut, MassScan, Rule
 from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
 from rdf.statistics.significance import FEWEST_EVENTS, expected_near, global_p, local_p, z_of
 from rdf.statistics.spectrum import Spectrum, mass_edges

@@ -29,7 +29,7 @@ from plotting.results.opened import RunResults, open_results
 from plotting.results.record_tables import SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
-from plotting.results.search_record import (
+from plotting.results.search.record import (
     SEARCH,
     SEARCH_JSON,
     Inputs,

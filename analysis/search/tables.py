@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from analysis.search.events import CutEvents, Truths, Values
-from plotting.results.search_record import Injected, Limit, ScannedMass, Sculpting, SearchedCut, Slice, Tried
-from rdf.statistics.fits import BackgroundFit, Choice, MassScan, Rule, SpectrumFits
+from plotting.results.search.record import Injected, Limit, ScannedMass, Sculpting, SearchedCut, Slice, Tried
+from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import BackgroundFit, Choice, MassScan, Rule
 from rdf.statistics.significance import FEWEST_EVENTS, expected_near
 from rdf.statistics.spectrum import Numbers, Spectrum
 

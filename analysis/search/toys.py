@@ -9,7 +9,8 @@ from functools import cached_property
 from analysis.search.configuration import SearchConfiguration
 from analysis.steps.shipping import cache_archive, code_archive
 from rdf.code.library import loaded_libraries
-from rdf.statistics.fits import Cut, SpectrumFits, Toys
+from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import Cut, Toys
 from rdf.statistics.functions import Family, SignalShape
 from rdf.statistics.significance import LEVEL
 from rdf.statistics.spectrum import Numbers

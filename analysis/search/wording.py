@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.procedure import Outcome
-from plotting.results.search_record import Largest, SearchedCut
+from plotting.results.search.record import Largest, SearchedCut
 
 
 def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, blinded_sha256: str | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from plotting.drawing.saving import save_figure
 from plotting.figures.search.contents import search_figures
-from plotting.results.search_record import SearchRecord
+from plotting.results.search.record import SearchRecord
 
 
 def draw_search(record: SearchRecord, folder: Path) -> list[Path]:

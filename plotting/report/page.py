@@ -34,7 +34,7 @@ from plotting.results.run_record import (
     read_evaluation_record,
     read_run_record,
 )
-from plotting.results.search_record import SEARCH, SEARCH_JSON, SearchRecord, read_search_record
+from plotting.results.search.record import SEARCH, SEARCH_JSON, SearchRecord, read_search_record
 from plotting.results.tables import ANOMALIES_CSV, read_contributions
 from plotting.style.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
 from plotting.style.wording import capitalised, count_text, luminosity_in_unit, words

@@ -12,7 +12,7 @@ import numpy as np
 
 from rdf.code.interpreter import ROOT
 from rdf.errors import StatisticsFailed
-from rdf.statistics.fits import Templates
+from rdf.statistics.fitted import Templates
 from rdf.statistics.spectrum import Numbers
 
 CHANNEL, OBSERVABLE, SIGNAL = "spectrum", "bin", "signal_events"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rdf.errors import StatisticsFailed
-from rdf.statistics.fits import Templates
+from rdf.statistics.fitted import Templates
 from rdf.statistics.histfactory import CHANNEL, RANGE, SIGNAL
 from rdf.statistics.spectrum import Spectrum
 

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from scipy.stats import norm
 
-from rdf.statistics.fits import Choice, SpectrumFits, Toys
+from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import Choice, Toys
 from rdf.statistics.spectrum import Numbers
 
 LEVEL = math.sqrt(0.5)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kstest
 
-from rdf.statistics.fits import Cut, Rule, SpectrumFits
+from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import Cut, Rule
 from rdf.statistics.functions import Family, SignalShape
 from rdf.statistics.significance import LEVEL
 from rdf.statistics.spectrum import Spectrum

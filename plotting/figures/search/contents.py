@@ -10,7 +10,7 @@ from plotting.figures.search.limits import LimitsFigure
 from plotting.figures.search.local_p import LocalPFigure
 from plotting.figures.search.sculpting import SculptingFigure
 from plotting.figures.search.spectrum import SpectrumFigure
-from plotting.results.search_record import SearchRecord
+from plotting.results.search.record import SearchRecord
 
 
 def search_figures(record: SearchRecord) -> Iterator[SearchFigure]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from plotting.figures.figure import NamedFigure
 from plotting.results.caption import Caption
-from plotting.results.search_record import SearchedCut, SearchRecord
+from plotting.results.search.record import SearchedCut, SearchRecord
 from plotting.style.formulas import axis_text
 
 Numbers = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from plotting.figures.search.figure import CutFigure, axis_title, caption_of, cut_words
-from plotting.results.search_record import SearchRecord
+from plotting.results.search.record import SearchRecord
 from plotting.style.canvas import new_figure
 from plotting.style.colours import ANOMALOUS
 from plotting.style.house import house_style

@@ -20,7 +20,7 @@ from analysis.errors import OutputFolderError
 from analysis.search import program
 from analysis.search.__main__ import main
 from analysis.search.events import SearchEvents, read_events
-from plotting.results.search_record import SearchRecord, read_search_record
+from plotting.results.search.record import SearchRecord, read_search_record
 
 pytestmark = pytest.mark.compiler
 

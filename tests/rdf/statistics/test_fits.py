@@ -7,7 +7,8 @@ import pyhf
 import pytest
 
 from rdf.errors import SpectrumError
-from rdf.statistics.fits import Cut, Rule, SpectrumFits, Toys
+from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import Cut, Rule, Toys
 from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
 from rdf.statistics.likelihoods import pyhf_workspace
 from rdf.statistics.significance import LEVEL, global_p
