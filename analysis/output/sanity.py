@@ -15,7 +15,7 @@ from typing import Any
 from models.folder import ModelFolder
 from plotting.results.histograms import compare_shares
 from plotting.results.record_tables import Counts, Cut, RecordedWarning
-from rdf.graph.histogram_keys import BLOCKS, RUNS, HistogramKey, Kind, Selection
+from rdf.graph.histogram_keys import BLOCKS, DIRECTIONS, FLAGGED_DIRECTIONS, RUNS, HistogramKey, Kind, Selection
 from rdf.schema.tables import FINITE
 
 UNLIKELY = 1e-4
@@ -49,7 +49,13 @@ def sanity_warnings(
     return (
         *dropped_warnings(counts, cutflow, non_finite),
         *training_warnings(models),
-        *share_warnings({**_shares_by_number(histograms), **_shares_by_mass(titles, histograms)}),
+        *share_warnings(
+            {
+                **_shares_by_number(histograms),
+                **_shares_by_direction(histograms),
+                **_shares_by_mass(titles, histograms),
+            }
+        ),
     )
 
 
@@ -92,7 +98,7 @@ def share_warnings(shares: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     tests = {name: test for name, counts in shares.items() if (test := compare_shares(*counts))}
     for name, test in tests.items():
         if test.probability * len(tests) < UNLIKELY and test.largest > RATIO * test.smallest:
-            is_mass = name not in _NUMBERED.values()
+            is_mass = name not in (*_NUMBERED.values(), *_DIRECTIONS)
             what = "the score sculpts" if is_mass else "the flagged share depends on"
             yield RecordedWarning(
                 kind="sculpting" if is_mass else "share",
@@ -102,6 +108,7 @@ def share_warnings(shares: Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
 
 _NUMBERED = {RUNS: "the run", BLOCKS: "the luminosity block"}
+_DIRECTIONS = ("eta of the leading object", "phi of the leading object")
 
 
 def _shares_by_number(histograms: Mapping[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
@@ -116,6 +123,17 @@ def _shares_by_number(histograms: Mapping[str, Any]) -> dict[str, tuple[list[flo
     return found
 
 
+def _shares_by_direction(histograms: Mapping[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
+    """Return all and flagged events by the pseudorapidity, and by the azimuth, of their leading object."""
+    everything, flagged = histograms[DIRECTIONS.path], histograms[FLAGGED_DIRECTIONS.path]
+    found = {}
+    for name, projected in zip(_DIRECTIONS, ("ProjectionX", "ProjectionY"), strict=True):
+        both = (getattr(histogram, projected)() for histogram in (everything, flagged))
+        all_events, some = ([h.GetBinContent(i) for i in range(1, h.GetNbinsX() + 1)] for h in both)
+        found[name] = (all_events, some)
+    return found
+
+
 def _shares_by_mass(
     titles: Mapping[str, str], histograms: Mapping[str, Any]
 ) -> dict[str, tuple[list[float], list[float]]]:
@@ -127,6 +145,14 @@ def _shares_by_mass(
                 histograms[HistogramKey(Kind.FEATURES, selection, name).path]
                 for selection in (Selection.ALL, Selection.ANOMALOUS)
             )
-            everything, flagged = ([h.GetBinContent(i) for i in range(h.GetNbinsX() + 2)] for h in both)
-            found[name] = (everything, flagged)
+            everything, flagged = both
+            # Events with weights count as the number of events without that has the same relative error.
+            squares = sum(everything.GetBinError(i) ** 2 for i in range(everything.GetNbinsX() + 2))
+            total = sum(everything.GetBinContent(i) for i in range(everything.GetNbinsX() + 2))
+            scale = total / squares if squares > 0 else 0.0
+            bins = range(everything.GetNbinsX() + 2)
+            found[name] = (
+                [max(scale * everything.GetBinContent(i), 0.0) for i in bins],
+                [max(scale * flagged.GetBinContent(i), 0.0) for i in bins],
+            )
     return found

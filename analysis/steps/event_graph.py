@@ -14,7 +14,13 @@ from rdf import RNode
 from rdf.graph.fields import ENSEMBLE, LABEL, WEIGHT, WEIGHT_WORDS, Fields
 from rdf.printable import shortened
 from rdf.schema.certified import CERTIFIED, SECTION, SECTION_EXPRESSION, CertifiedRuns
-from rdf.schema.displayed_objects import OBJECTS, ObjectAttributes, object_attributes
+from rdf.schema.displayed_objects import (
+    DIRECTION,
+    OBJECTS,
+    ObjectAttributes,
+    direction_expression,
+    object_attributes,
+)
 from rdf.schema.features import Feature
 from rdf.schema.quantities import ID_QUANTITIES
 from rdf.schema.tables import FINITE
@@ -138,8 +144,8 @@ class EventGraph:
     def _wanted(self) -> tuple[str, ...]:
         """Columns that an event keeps beside its values."""
         objects, section = (OBJECTS,) * bool(self._objects), (SECTION,) * bool(self.certified)
-        weight = (WEIGHT,) * self.weighted
-        return (*ID_QUANTITIES, *weight, *(LABEL,) * self.labelled, *objects, *section)
+        weight, direction = (WEIGHT,) * self.weighted, (DIRECTION,) * bool(self._direction)
+        return (*ID_QUANTITIES, *weight, *(LABEL,) * self.labelled, *objects, *section, *direction)
 
     @property
     def _objects(self) -> ObjectAttributes | None:
@@ -147,11 +153,19 @@ class EventGraph:
         return object_attributes(self.columns)
 
     @property
+    def _direction(self) -> str | None:
+        """The expression of the direction of an event's leading object; None where no column is made of objects."""
+        from rdf.schema.columns import needed_columns
+
+        return direction_expression(needed_columns(self.columns, self._values))
+
+    @property
     def _defined(self) -> dict[str, str]:
-        """All columns, and beside them those which the graph alone needs: of objects, and of run and block."""
+        """All columns, and beside them those which the graph alone needs: objects, run and block, direction."""
         objects = {OBJECTS: self._objects.expression} if self._objects else {}
         section = {SECTION: SECTION_EXPRESSION} if self.certified else {}
-        return {**self.columns, **objects, **section}
+        direction = {DIRECTION: self._direction} if self._direction else {}
+        return {**self.columns, **objects, **section, **direction}
 
     def compile_columns(self) -> None:
         """Have the columns compiled, which takes a while, before they are needed."""

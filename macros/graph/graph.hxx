@@ -135,7 +135,12 @@ public:
    std::vector<unsigned long long> counts() const;
 };
 
-// How many scored events each run has, and each group of luminosity blocks, and how many of them the ensemble flags.
+// Bins in which directions of leading objects are counted.
+constexpr unsigned int kEtaBins = 50, kPhiBins = 32;
+constexpr float kLargestEta = 5;
+
+// How many scored events each run has, each group of luminosity blocks and each direction, and how many of them the
+// ensemble flags.
 class Shares {
    struct State;
    std::shared_ptr<State> fState;
@@ -147,6 +152,8 @@ public:
    // Once the loop has ended: number of the run, or of the group, all events, flagged events; ascending.
    std::vector<std::vector<unsigned long long>> runs() const;
    std::vector<std::vector<unsigned long long>> groups() const;
+   // All events, then flagged events, in bins of eta from -kLargestEta to kLargestEta, and in each of phi from -pi to pi.
+   std::vector<std::vector<unsigned long long>> directions() const;
 };
 
 // Rows of an event's ids and fields, collected in memory.

@@ -123,6 +123,11 @@ std::vector<std::vector<unsigned long long>> Shares::groups() const
    return fState->result->groups.rows();
 }
 
+std::vector<std::vector<unsigned long long>> Shares::directions() const
+{
+   return {fState->result->directions.all, fState->result->directions.flagged};
+}
+
 RResultHandle Rows::book_scored(RNode events)
 {
    return events.Book<recorded::Event, scoring::Scores>(CollectRows<State, scoring::Scores>(fState), {kEvent, kScores});

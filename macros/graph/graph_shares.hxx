@@ -1,11 +1,13 @@
-// Events of each run and of each group of luminosity blocks, as the graph counts them; see graph.hxx.
+// Events of each run, of each group of luminosity blocks and of each direction, as the graph counts them; see graph.hxx.
 #pragma once
 
 #include "graph/graph.hxx"
 
 #include <ROOT/RDF/RActionImpl.hxx>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -50,8 +52,35 @@ struct Counted {
    }
 };
 
+// All events and flagged events by the direction of their leading object; those without one do not count.
+struct CountedDirections {
+   std::vector<unsigned long long> all, flagged; // [eta][phi]
+   CountedDirections() : all(kEtaBins * kPhiBins, 0), flagged(kEtaBins * kPhiBins, 0) {}
+
+   void add(const recorded::Direction &direction, bool is_flagged)
+   {
+      constexpr float pi = 3.14159265f;
+      const float eta = (direction.eta + kLargestEta) / (2 * kLargestEta) * kEtaBins;
+      const float phi = (direction.phi + pi) / (2 * pi) * kPhiBins;
+      if (!(eta >= 0 && eta < kEtaBins && phi >= 0 && phi < kPhiBins + 1))
+         return;
+      const auto column = std::min(static_cast<unsigned int>(phi), kPhiBins - 1); // pi itself is in the last
+      const std::size_t bin = static_cast<std::size_t>(eta) * kPhiBins + column;
+      ++all[bin];
+      flagged[bin] += is_flagged;
+   }
+   void add(const CountedDirections &other)
+   {
+      for (std::size_t i = 0; i < all.size(); ++i) {
+         all[i] += other.all[i];
+         flagged[i] += other.flagged[i];
+      }
+   }
+};
+
 struct alignas(64) CountedShares {
    Counted runs, groups;
+   CountedDirections directions;
 };
 
 class CountShares : public ROOT::Detail::RDF::RActionImpl<CountShares> {
@@ -73,12 +102,14 @@ public:
    {
       fSlots[slot].runs.add(event.run, scores.flagged);
       fSlots[slot].groups.add(event.luminosityBlock / fGroup, scores.flagged);
+      fSlots[slot].directions.add(event.direction, scores.flagged);
    }
    void Finalize()
    {
       for (const auto &counted : fSlots) {
          fResult->runs.add(counted.runs);
          fResult->groups.add(counted.groups);
+         fResult->directions.add(counted.directions);
       }
    }
    std::shared_ptr<Result_t> GetResultPtr() const { return fResult; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 #include <typeinfo>
 #include <vector>
@@ -13,6 +14,11 @@ constexpr const char *kEvent = "recorded_event";
 constexpr const char *kObjects = "recorded_objects";
 constexpr const char *kWeight = "recorded_weight"; // of events that have not passed a cut yet
 
+// Pseudorapidity and azimuth; NaN where there are none.
+struct Direction {
+   float eta = std::numeric_limits<float>::quiet_NaN(), phi = std::numeric_limits<float>::quiet_NaN();
+};
+
 struct Event {
    unsigned long long row = 0; // of the published table; 0 where there is none
    unsigned int run = 0;
@@ -21,6 +27,7 @@ struct Event {
    int label = -1;                // 1 signal, 0 background, -1 neither or unknown
    const float *values = nullptr; // features, and after them what is only recorded; theirs until the slot's next event
    double weight = 1;
+   Direction direction; // of the object of highest pT, where the columns are made of any
 };
 
 // The objects of an event: the numbers of each attribute, such as the pT of all jets.

@@ -73,4 +73,24 @@ inline double compute_first_of(const objects::Reals &attribute)
    return attribute.empty() ? kNaN : attribute[0];
 }
 
+// Pseudorapidity and azimuth of the four-vector of highest pT out of all kinds, each of which is sorted by falling pT.
+struct Direction {
+   float eta = static_cast<float>(kNaN), phi = static_cast<float>(kNaN);
+};
+
+template <typename... Kinds>
+Direction compute_direction(const Kinds &...kinds)
+{
+   Direction direction;
+   double highest = 0;
+   const auto look_at = [&](const auto &momenta) {
+      if (momenta.empty() || !(momenta[0].Pt() > highest))
+         return;
+      highest = momenta[0].Pt();
+      direction = {static_cast<float>(momenta[0].Eta()), static_cast<float>(momenta[0].Phi())};
+   };
+   (look_at(kinds), ...);
+   return direction;
+}
+
 } // namespace leading

@@ -13,6 +13,7 @@ from plotting.figures.contributions import ContributionsFigure
 from plotting.figures.correlation import CorrelationFigure
 from plotting.figures.cutflow import CutflowFigure
 from plotting.figures.dilepton import DileptonFigure
+from plotting.figures.directions import DirectionsFigure
 from plotting.figures.display import DisplayFigure
 from plotting.figures.facts import EvaluationFacts, RunFacts
 from plotting.figures.features import FeatureFigure
@@ -48,6 +49,7 @@ RUN_KINDS: Sequence[type[NamedFigure[Results, RunFacts]]] = (
     AgreementFigure,
     VotesFigure,
     RunsFigure,
+    DirectionsFigure,
     ContributionsFigure,
     DisplayFigure,
     MeansFigure,

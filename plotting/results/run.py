@@ -29,6 +29,8 @@ from plotting.results.tables import (
 )
 from rdf.graph.histogram_keys import (
     CUTFLOW,
+    DIRECTIONS,
+    FLAGGED_DIRECTIONS,
     LABELS,
     RUNS,
     WEIGHTED,
@@ -125,6 +127,7 @@ class Results:
         latent: events in two dimensions, or None for a run that did not project them.
         displayed: the most anomalous events with their objects, where the sample has objects.
         runs: events of each run; None in the results of versions that did not count them.
+        directions: all and flagged events by the direction of their leading object; None where they have none.
     """
 
     caption: Caption
@@ -147,6 +150,7 @@ class Results:
     latent: LatentSpace | None
     displayed: tuple[DisplayedEvent, ...]
     runs: Shares | None = None
+    directions: tuple[Plane, Plane] | None = None
 
 
 def read_results(folder: Path) -> Results:
@@ -213,7 +217,16 @@ def _assemble(record: RunRecord, reader: Reader, folder: Path) -> Results:
         latent=read_latent(folder / LATENT_CSV, record.latent, _REMEDY),
         displayed=read_displayed_events(folder / OBJECTS_JSON, _REMEDY),
         runs=reader.shares(RUNS.path) if RUNS.path in keys else None,
+        directions=_directions(reader),
     )
+
+
+def _directions(reader: Reader) -> tuple[Plane, Plane] | None:
+    """Return all and flagged events by direction; None where there are none."""
+    if DIRECTIONS.path not in reader.keys():  # noqa: SIM118 - a method of the reader
+        return None
+    everything, flagged = (reader.plane(key.path) for key in (DIRECTIONS, FLAGGED_DIRECTIONS))
+    return (everything, flagged) if everything.values.any() else None
 
 
 def _cutflow(reader: Reader) -> Cutflow:

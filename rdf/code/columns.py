@@ -14,7 +14,7 @@ from rdf.code.library import Library, compile_library, graph_library
 from rdf.errors import CompileError, SchemaError, near_names
 from rdf.schema.certified import CERTIFIED, SECTION, CertifiedRuns
 from rdf.schema.columns import CUT, DEFINED, OF_GRAPH, STATED, cut_column, named_columns, needed_columns, own_name
-from rdf.schema.displayed_objects import OBJECTS
+from rdf.schema.displayed_objects import DIRECTION, OBJECTS
 from rdf.schema.names import rename
 from rdf.schema.physics import FLAVOURS
 from rdf.schema.quantities import ALIASED, ID_QUANTITIES, SOURCE_ROW
@@ -55,7 +55,7 @@ def define_columns(
     Args:
         events: head of a graph; has the scales that are varied.
         columns: what there can be, as `physics_columns` gives it.
-        wanted: names out of it.
+        wanted: names out of it; DIRECTION is recorded with the event, and no column of its own.
         values: names out of it, of float32 columns, that are wanted too; with those of run, luminosityBlock, event,
             label and weight that are wanted they make the column `recorded_event`, which selections, detectors and
             histograms read.
@@ -205,9 +205,9 @@ def _compiled(
         needed = needed_columns(columns, (OBJECTS,))
         read = {name: types[name] for name in _read(needed, head.known, ())}
         functions.append(_function("recorded::Objects", *_body(needed, read, OBJECTS), read, (OBJECTS,), head))
-    members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS, SECTION)]
+    members = [name for name in dict.fromkeys(wanted) if name not in (*values, OBJECTS, SECTION, DIRECTION)]
     if members or values:
-        needed = needed_columns(columns, (*members, *values))
+        needed = needed_columns(columns, (*members, *values, *(DIRECTION,) * (DIRECTION in wanted)))
         read = {name: types[name] for name in _read(needed, head.known, values)}
         body = _row_body(needed, read, members, values)
         functions.append(_function("auto", *body, read, (_EVENT, *values, *members), head))
@@ -281,8 +281,9 @@ def _row_body(
     row = local.get(SOURCE_ROW, "0")
     ids = [local[name] if name in members else "0" for name in ID_QUANTITIES]
     label = local["label"] if "label" in members else "-1"
-    weight = f", {local['weight']}" if "weight" in members else ""
-    event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr{weight}}}"
+    weight = local["weight"] if "weight" in members else "1"
+    direction = f"{{{local[DIRECTION]}.eta, {local[DIRECTION]}.phi}}" if DIRECTION in needed else "{}"
+    event = f"recorded::Event{{{', '.join([row, *ids, label])}, nullptr, {weight}, {direction}}}"
     array = f"std::array<float, {len(values)}>{{{', '.join(local[name] for name in values)}}}"
     row = ", ".join([array, event, *(local[name] for name in members)])
     return "".join(made.values()), f'#line 1 "row"\n   return columns::make_row({row});'

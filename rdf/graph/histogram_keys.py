@@ -145,6 +145,10 @@ RUNS = HistogramKey(Kind.SHARES, Selection.ALL, "runs")
 """Scored events of each run, all and flagged ones; a part of a sample has bins for its own runs."""
 BLOCKS = HistogramKey(Kind.SHARES, Selection.ALL, "luminosity_blocks")
 """The same for groups of luminosity blocks, named by the first of each."""
+DIRECTIONS = HistogramKey(Kind.SHARES, Selection.ALL, "eta_phi")
+"""Scored events by the pseudorapidity and the azimuth of their leading object."""
+FLAGGED_DIRECTIONS = replace(DIRECTIONS, name="eta_phi_flagged")
+"""Those of them that the ensemble flags."""
 
 
 class CurveKind(StrEnum):

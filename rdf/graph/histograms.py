@@ -279,6 +279,7 @@ def collect_histograms(
     filled[CUTFLOW.path] = _counts(CUTFLOW.name, "Cutflow", passed, 0.0)
     filled[RUNS.path] = share_histogram(RUNS, histograms.shares.runs())
     filled[BLOCKS.path] = share_histogram(BLOCKS, histograms.shares.blocks())
+    filled |= histograms.shares.directions()
     return filled | _weighted_cutflow(weighted) if weighted else filled
 
 

@@ -16,7 +16,7 @@ from rdf.code.library import compile_library
 from rdf.errors import UnreadableFile
 from rdf.graph import histograms
 from rdf.graph.events import TABLE
-from rdf.graph.histogram_keys import HistogramKey, Kind
+from rdf.graph.histogram_keys import BLOCKS, RUNS, HistogramKey, Kind
 from rdf.graph.shares import added_shares
 from rdf.provenance import SIMULATED, Provenance
 
@@ -77,7 +77,7 @@ def _check_same_axes(file: Path, found: dict[str, Any], first: Path, expected: d
         lacking, other = (file, first) if path in expected else (first, file)
         raise UnreadableFile(f"{lacking} has no histogram {path!r}, {other} has; add up parts of one run only")
     for path, histogram in found.items():
-        if HistogramKey.of_path(path).kind is Kind.SHARES:  # whose bins are the runs of the part
+        if HistogramKey.of_path(path) in (RUNS, BLOCKS):  # whose bins are the runs of the part
             continue
         if _axes(histogram) != _axes(expected[path]):
             raise UnreadableFile(
@@ -142,7 +142,7 @@ def add_parts(total: dict[str, Any], more: Mapping[str, Any]) -> None:
         key = HistogramKey.of_path(path)
         if key.remainder:
             continue
-        if key.kind is Kind.SHARES:  # parts have different runs
+        if key in (RUNS, BLOCKS):  # parts have different runs
             total[path] = added_shares(key, histogram, more[path])
             continue
         entries = histogram.GetEntries() + more[path].GetEntries()

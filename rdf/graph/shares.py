@@ -1,15 +1,18 @@
-"""Shares: how many scored events each run and each group of luminosity blocks has, and how many of them are flagged."""
+"""Shares: how many scored events a run, a group of luminosity blocks, a direction has; how many of them are flagged."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rdf import RNode
 from rdf.code.interpreter import ROOT
 from rdf.code.library import graph_library
-from rdf.graph.histogram_keys import RUNS, HistogramKey
+from rdf.graph.histogram_keys import DIRECTIONS, FLAGGED_DIRECTIONS, RUNS, HistogramKey
 
 BLOCKS_OF_A_GROUP = 100
 """Luminosity blocks that are counted together: 40 minutes of CMS."""
@@ -38,6 +41,24 @@ class Shares:
         """Return the events of each run, after the loop, in the order of the runs."""
         return {int(number): Share(int(events), int(flagged)) for number, events, flagged in self.counted.runs()}
 
+    def directions(self) -> dict[str, Any]:
+        """Return histograms of the directions of leading objects, after the loop, by their path."""
+        edges = (
+            *(int(ROOT.graph.kEtaBins), -float(ROOT.graph.kLargestEta), float(ROOT.graph.kLargestEta)),
+            *(int(ROOT.graph.kPhiBins), -math.pi, math.pi),
+        )
+        filled = {}
+        for key, counts in zip((DIRECTIONS, FLAGGED_DIRECTIONS), self.counted.directions(), strict=True):
+            title = "Flagged events" if key == FLAGGED_DIRECTIONS else "Events"
+            axes = "#eta of the leading object;#phi of the leading object [rad]"
+            histogram = ROOT.TH2D(key.object_name, f"{title};{axes};events", *edges)
+            events = np.array(list(counts), dtype=np.float64).reshape(edges[0], edges[3])
+            for i, j in zip(*np.nonzero(events), strict=True):
+                histogram.SetBinContent(int(i) + 1, int(j) + 1, float(events[i, j]))
+            histogram.SetEntries(float(events.sum()))
+            filled[key.path] = histogram
+        return filled
+
     def blocks(self) -> dict[int, Share]:
         """Return those of each group of luminosity blocks, by the first block of the group."""
         return {
@@ -47,7 +68,7 @@ class Shares:
 
 
 def book_shares(events: RNode, slots: int) -> Shares:
-    """Book the counting of events by runs and luminosity blocks.
+    """Book the counting of events by runs, luminosity blocks and directions.
 
     Args:
         events: node with `recorded_event` and `recorded_scores`.

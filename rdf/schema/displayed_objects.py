@@ -1,14 +1,17 @@
-"""Which objects of an event a display shows, and the expression of the column that has them."""
+"""Which objects of an event a display shows, and which direction a map; the expressions of the columns with these."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from rdf.schema.names import names_in
 
 OBJECTS = "recorded_objects"
 """Column with the objects of an event, for a display of it."""
+
+DIRECTION = "recorded_direction"
+"""Column with the direction of an event's leading object, for a map of all events."""
 
 _OBJECTS: Mapping[str, Mapping[str, str]] = {
     "jets": {attribute: f"jet_{attribute}" for attribute in ("pt", "eta", "phi")},
@@ -56,3 +59,17 @@ def object_attributes(columns: Mapping[str, str]) -> ObjectAttributes | None:
         return None
     found = {(kind, attribute): expression for (kind, attribute), expression in found.items() if kind in kinds}
     return ObjectAttributes(tuple(found), f"recorded::collect_objects({', '.join(found.values())})")
+
+
+def direction_expression(computed: Collection[str]) -> str | None:
+    """Return the C++ that gives the direction of an event's leading object; None where nothing is made of objects.
+
+    Only kinds of objects count that are computed anyway: a map must not have a loop read more.
+
+    Args:
+        computed: names of all columns that are computed.
+    """
+    kinds = [kind for kind in ("jets", "leptons", "photons") if kind in computed]
+    if not kinds and "megajets" in computed:
+        kinds = ["std::array{megajets.first}", "std::array{megajets.second}"]
+    return f"leading::compute_direction({', '.join(kinds)})" if kinds else None

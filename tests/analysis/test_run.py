@@ -247,11 +247,29 @@ def test_ranks_are_those_among_the_training_scores(two_threads: Finished, by_sci
         np.testing.assert_allclose(events[f"rank_{name}"], less_anomalous, atol=1 / 4096, err_msg=name)
 
 
+def test_directions_of_the_leading_megajets_are_counted(two_threads: Finished, table: Columns) -> None:
+    flagged = two_threads.events()["flag_ensemble"].astype(bool)  # in the order of the table
+    pt = np.stack([np.hypot(table[f"Px{i}"], table[f"Py{i}"]) for i in (1, 2)])
+    first = pt[0] >= pt[1]
+    px, py, pz = (np.where(first, table[f"{axis}1"], table[f"{axis}2"]) for axis in ("Px", "Py", "Pz"))
+    eta, phi = np.arcsinh(pz / np.hypot(px, py)), np.arctan2(py, px)
+    edges = [np.linspace(-5, 5, 51), np.linspace(-np.pi, np.pi, 33)]
+    with uproot.open(two_threads.folder / "histograms.root") as file:
+        for name, chosen in (("eta_phi", flagged | True), ("eta_phi_flagged", flagged)):
+            expected = np.histogram2d(eta[chosen], phi[chosen], edges)[0]
+            found = file[f"shares/{name}"].values()
+            assert found.sum() == expected.sum()
+            # float32 puts an event or two that lie on an edge into the neighbouring bin.
+            assert np.abs(found - expected).sum() <= 4
+
+
 def test_what_is_not_sane_is_said_by_run_json_and_console(two_threads: Finished) -> None:
-    """The runs of this sample do not differ; the score grows with the masses."""
+    """The runs of this sample do not differ, nor do azimuths; heavy pairs are central, and the score grows with masses."""
     events, record = two_threads.events(), two_threads.record()
-    assert [warning["kind"] for warning in record["warnings"]] == ["sculpting", "sculpting"]
-    assert [warning["sentence"].split()[3].rstrip(":") for warning in record["warnings"]] == ["MR", "dijet_mass"]
+    assert [warning["kind"] for warning in record["warnings"]] == ["share", "sculpting", "sculpting"]
+    direction, *sculpted = (warning["sentence"] for warning in record["warnings"])
+    assert direction.startswith("the flagged share depends on eta of the leading object: ")
+    assert [sentence.split()[3].rstrip(":") for sentence in sculpted] == ["MR", "dijet_mass"]
     lines = [line.split(None, 1) for line in two_threads.stdout.splitlines()]
     assert [line[1].strip() for line in lines if line[0] == "warning"] == [w["sentence"] for w in record["warnings"]]
     assert record["meaning"] == MEANING
