@@ -264,7 +264,7 @@ def test_directions_of_the_leading_megajets_are_counted(two_threads: Finished, t
 
 
 def test_what_is_not_sane_is_said_by_run_json_and_console(two_threads: Finished) -> None:
-    """The runs of this sample do not differ, nor do azimuths; heavy pairs are central, and the score grows with masses."""
+    """Runs and azimuths do not differ in this sample; heavy pairs are central, and the score grows with the masses."""
     events, record = two_threads.events(), two_threads.record()
     assert [warning["kind"] for warning in record["warnings"]] == ["share", "sculpting", "sculpting"]
     direction, *sculpted = (warning["sentence"] for warning in record["warnings"])
