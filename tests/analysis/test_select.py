@@ -291,9 +291,19 @@ def test_the_cut_that_took_the_last_event_is_named(path: Path, tmp_path: Path, s
 
 
 def other_file(path: Path, **columns: NDArray[np.int32]) -> Path:
-    """Twenty made-up events of NanoAOD, with these branches besides."""
-    kinds = {**NANOAOD_KINDS, **dict.fromkeys(columns, "int32")}
-    return write_ttree(path, "Events", {**nanoaod(20, 1), **columns}, kinds)
+    """Twenty made-up events of NanoAOD whose leptons are identified, with these branches besides."""
+    made = nanoaod(20, 1)
+    identified: dict[str, Any] = {
+        "Electron_cutBased": [[4] * len(event) for event in made["Electron_charge"]],
+        "Muon_looseId": [[True] * len(event) for event in made["Muon_charge"]],
+        "Muon_pfRelIso04_all": [[0.0] * len(event) for event in made["Muon_charge"]],
+    }
+    kinds = {
+        **NANOAOD_KINDS,
+        **dict(zip(identified, ("int32[]", "bool[]", "float32[]"), strict=True)),
+        **dict.fromkeys(columns, "int32"),
+    }
+    return write_ttree(path, "Events", {**made, **identified, **columns}, kinds)
 
 
 VERTICES = "no event passes the cut 'vertices', 'PV_npvsGood >= 6', to which 20 events came"
@@ -324,10 +334,12 @@ def test_a_watch_sets_a_file_aside_that_lacks_the_branch_of_a_cut(selected: Path
     command = [*("-m", "analysis.watch", str(tmp_path / "in")), *("--models", str(selected / "models"))]
     with subprocess.Popen([sys.executable, *command, "--output", str(output), "--settle", "0"]) as watch:
         until = time.monotonic() + 100
-        while not ((output / "set_aside.csv").exists() and [*output.glob("parts/*/run.json")]):
-            assert time.monotonic() < until, "in vain"
-            time.sleep(0.05)
-        watch.send_signal(signal.SIGINT)
+        try:
+            while not ((output / "set_aside.csv").exists() and [*output.glob("parts/*/run.json")]):
+                assert time.monotonic() < until, "in vain"
+                time.sleep(0.05)
+        finally:
+            watch.send_signal(signal.SIGINT)
     (row,) = csv.DictReader((output / "set_aside.csv").read_text().splitlines())
     assert row["file"].endswith("b.root")
     assert re.search(NO_BRANCH, row["reason"])
