@@ -132,7 +132,7 @@ def test_a_merged_result_is_what_counts(tmp_path: Path) -> None:
         (run_table(plan="abc", merged={"parts": 8}), True),
         (run_table(plan="abc", merged=None), False),
         (run_table(plan="other", merged={"parts": 8}), False),
-        (run_table(plan="abc", merged={"parts": 8}, format=2), False),
+        (run_table(plan="abc", merged={"parts": 8}, format=99), False),
         ([], False),
     ):
         record.write_text(json.dumps(content))

@@ -159,7 +159,7 @@ VALUES: dict[str, list[str]] = {
         "feature_sets: {mine: {features: [], plane: [met, met]}}", "feature_sets: {mine: {features: met}}",
         "feature_sets: {mine: {features: [met, 5], plane: [met, met]}}", "features: 5", "features: {}", "features: [5]",
         "features: []", "objects: 5", "objects: {jet: {pt: .inf}}", "objects: {jet: {pt: .nan}}",
-        "objects: {jet: {eta: -1}}", "objects: {jet: {pt: '30'}}", "objects: {jet: [1]}", "objects: {tau: {pt: 1}}",
+        "objects: {jet: {eta: -1}}", "objects: {jet: {pt: '30'}}", "objects: {jet: [1]}", "objects: {track: {pt: 1}}",
         "define: 5", "define: {x: 5}", "define: {x: [1]}", "define: {'a b': met}", "define: {x: {expression: 5}}",
         "layout: pages", "layout: 5", "dataset: ''", "dataset: [x]", "tree: ~", "tree: 7", "name: other",
     ],

@@ -21,7 +21,7 @@ from rdf.schema.certified import SECTION, SECTION_EXPRESSION, parse_certified
 from rdf.schema.columns import physics_columns, rounded
 from rdf.schema.filters import FILTERS, filter_cut
 from rdf.schema.model import load_schema
-from rdf.schema.object_selection import effective_selection
+from rdf.schema.object_selection import effective_overlap, effective_selection
 from rdf.schema.triggers import TRIGGERS, trigger_cut
 from rdf.sources.source import open_source
 from tests.rdf import reference
@@ -40,7 +40,8 @@ MADE = {
 """What of the events is made up: nine runs of 22 luminosity blocks, and noise."""
 
 KEPT = (
-    *(f"Jet_{part}" for part in ("pt", "eta", "phi", "mass", "jetId")),
+    *(f"Jet_{part}" for part in ("pt", "eta", "phi", "mass", "jetId", "btagDeepFlavB")),
+    *("Electron_cutBased", "Muon_looseId", "Muon_pfRelIso04_all"),
     *(f"{kind}_{part}" for kind in ("Muon", "Electron") for part in ("pt", "eta", "phi", "mass", "charge")),
     *("PuppiMET_pt", "PuppiMET_phi", "PV_npvsGood", "event"),
     *("Flag_HBHENoiseFilter", "Flag_BadPFMuonFilter"),
@@ -146,7 +147,9 @@ def by_the_graph(paths: list[Path], asked: Asked, threads: int, cache: Path) -> 
         cuts[TRIGGERS] = trigger_cut(asked.triggers, available).expression
     cuts |= {cut.partition(" > ")[0]: cut for cut in asked.select}
     certified, wanted = None, ["run", "luminosityBlock", "event"]
-    columns = physics_columns(schema, source.available, effective_selection(schema, source.available, {}), {}, (), cuts)
+    objects = effective_selection(schema, source.available, {})
+    overlap = effective_overlap(schema, source.available, {}, None)
+    columns = physics_columns(schema, source.available, objects, {}, (), cuts, overlap=overlap)
     if asked.certified is not None:
         certified = parse_certified(json.dumps(asked.certified).encode(), "list")
         columns, wanted = {**columns, SECTION: SECTION_EXPRESSION}, [*wanted, SECTION]
