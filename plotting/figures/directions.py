@@ -76,7 +76,7 @@ def draw_directions(everything: Plane, flagged: Plane, caption: Caption) -> Figu
     top = float(share[shown].max(initial=100 * average))
     mesh = draw_mesh(axes, cells, shown, Normalize(0, top), "viridis_r")
     figure.colorbar(mesh, ax=axes, label="Flagged by the ensemble [%]")
-    filled = np.flatnonzero(all_events.any(axis=1))
+    filled = np.flatnonzero((shown if shown.any() else all_events > 0).any(axis=1))
     axes.set_xlim(cells.xedges[filled[0]], cells.xedges[filled[-1] + 1])
     azimuth = compare_shares(all_events.sum(axis=0).tolist(), some.sum(axis=0).tolist())
     along = f"; against $\\phi$: $\\chi^2$ = {azimuth.chi2:.1f} for {azimuth.freedom}" if azimuth else ""

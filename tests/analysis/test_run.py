@@ -264,7 +264,7 @@ def test_directions_of_the_leading_megajets_are_counted(two_threads: Finished, t
 
 
 def test_what_is_not_sane_is_said_by_run_json_and_console(two_threads: Finished) -> None:
-    """Runs and azimuths do not differ in this sample; heavy pairs are central, and the score grows with the masses."""
+    """Runs and azimuths do not differ in this sample; the flagged share grows with the masses and depends on eta."""
     events, record = two_threads.events(), two_threads.record()
     assert [warning["kind"] for warning in record["warnings"]] == ["share", "sculpting", "sculpting"]
     direction, *sculpted = (warning["sentence"] for warning in record["warnings"])
