@@ -29,7 +29,6 @@ from analysis.run import run
 from plotting.report.page import write_report
 from rdf.errors import NoEvents, SchemaError
 from rdf.schema.model import load_schema
-from rdf.schema.tables import Overlap
 from tests.analysis.same_results import assert_same_results, scored_events
 from tests.analysis.samples.resolved import resolve
 from tests.models.trained import write_table
@@ -347,23 +346,6 @@ def test_a_watch_sets_a_file_aside_that_lacks_the_branch_of_a_cut(selected: Path
     assert [cut["events"] for cut in json.loads(part.read_text())["cutflow"]] == [20, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("select", "message"),
-    [
-        ({"all": "HT > 1"}, "'all' is a cut of every cutflow"),
-        ({"finite": "HT > 1"}, "'finite' is a cut of every cutflow"),
-        ({"two words": "HT > 1"}, "select"),
-        ({"x": ""}, "select"),
-        ({"x": 3}, "select"),
-        ("HT > 300", "is not of the form"),
-        ("{x: HT > 300", "is not of the form"),
-    ],
-)
-def test_what_is_no_table_of_cuts_is_a_bad_configuration(select: object, message: str, path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=message):
-        load_configuration(RunConfiguration, {"sample": str(path), "schema": "cms_nanoaod", "select": select}, None)
-
-
 def test_a_branch_that_no_file_has_is_told_with_near_names(path: Path, tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match=r"select 'it', 'HLT_IsoMu21': .*did you mean HLT_IsoMu2"):
         start(path, tmp_path / "out", select={"it": "HLT_IsoMu21"}, detectors="isolation_forest")
@@ -382,28 +364,3 @@ def test_cuts_of_a_stranger_are_formulas(selected: Path, path: Path, tmp_path: P
         write_table(folder / "models.json", {**table, "select": select})
         with pytest.raises(ConfigurationError, match=message):
             start(path, tmp_path / "out", models=str(folder))
-
-
-def configured(**options: object) -> RunConfiguration:
-    return load_configuration(RunConfiguration, {"sample": "x", **options}, None)
-
-
-def test_options_for_all_objects_and_no_overlaps() -> None:
-    assert configured().objects == {}
-    assert configured().overlap is None
-    none = configured(objects="none", overlap="none")
-    assert (none.objects, none.overlap) == (None, ())
-    written = none.model_dump(mode="json", by_alias=True)
-    assert (written["objects"], written["overlap"]) == ("none", [])
-    assert configured(objects=written["objects"], overlap=written["overlap"]) == none
-    step = configured(overlap="[{drop: jet, near: photon, within: 0.4}]")
-    assert step.overlap == (Overlap(drop="jet", near="photon", within=0.4),)
-    for options, message in (
-        ({"objects": "all"}, "'all' is not of the form {name: value, ...}"),
-        ({"objects": None}, "--objects: nothing; name kinds of objects, or write none for all in the file"),
-        ({"overlap": "{drop: jet}"}, "is not of the form [{drop: jet, near: lepton, within: 0.4}, ...]"),
-        ({"overlap": "[{drop: jet, near: photn, within: 1}]"}, "unknown kind of object 'photn'; did you mean photon"),
-    ):
-        with pytest.raises(ConfigurationError) as said:
-            configured(**options)
-        assert message in str(said.value)
