@@ -74,20 +74,31 @@ class Task(Protocol):
 
 
 class _Promise:
-    """What a range's event loop will give."""
+    """What a range's event loop will give.
+
+    A loop runs in one thread of the worker, and Dask lets go of what a task held in another one, whenever it likes. A
+    graph that is taken down there, while the loop of another range runs, would corrupt the memory of both: so the
+    thread that has built a graph takes it down. Until then the head has hold of the promise, since ROOT forgets those
+    of a run that fails while their loops still run.
+    """
 
     def __init__(self, head: Any, range_index: int) -> None:
         # A worker that crashes is to end at once, and not to look for a debugger that tells all of its stack.
         ROOT.gSystem.ResetSignals()
         ROOT.gEnv.SetValue("Root.Stacktrace", "no")
         self.head, self.done = head, False
-        self._booked = get_worker().plugins[PLUGIN].task.book(ROOT.RDF.AsRNode(head), range_index)
+        self._task = get_worker().plugins[PLUGIN].task  # which has the detectors
+        self._booked: Booked | None = self._task.book(ROOT.RDF.AsRNode(head), range_index)
         self._results = self._booked.results()  # what nobody holds is not run
+        head.promise = self
 
     def value(self) -> _Value:
+        assert self._booked, "ROOT asks once"
+        found, processed = self._booked.found(), self._booked.over.processed
+        self._results, self._booked = [], None
         self.done = True
-        found = self._booked.found()
-        get_worker().log_event(TOPIC, self._booked.over.processed)
+        del self.head.promise
+        get_worker().log_event(TOPIC, processed)
         return _Value(found)
 
 
