@@ -17,7 +17,12 @@ INVOLVED = 0.01
 
 
 def involved(features: Sequence[str], directions: npt.NDArray[np.float64]) -> str:
-    """Name the features with weight in any of these orthonormal directions, shape (features, directions)."""
+    """Return the names of the features that take part in at least one of several orthonormal directions.
+
+    Args:
+        features: names, in the order of the rows.
+        directions: unit vectors, shape (features, directions).
+    """
     weights = np.sqrt((directions**2).sum(axis=1))
     return ", ".join(name for name, weight in zip(features, weights, strict=True) if weight > INVOLVED)
 

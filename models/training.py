@@ -210,8 +210,8 @@ def _train_fold(
 def voting_detectors(trained: Trained) -> list[str]:
     """Return which trained detectors vote.
 
-    These are the unsupervised ones without those that abstain, in any fold; all unsupervised ones where every one does;
-    all detectors where every one is supervised.
+    An unsupervised detector votes unless it abstains in a fold. Where every unsupervised detector abstains, all of them
+    vote; where every detector is supervised, all of these vote.
     """
     unsupervised = [name for name in trained if not is_supervised(name)]
     able = [name for name in unsupervised if not any(detector.abstention for detector in trained[name])]

@@ -40,7 +40,7 @@ RESULT_FILES = (
 )
 """Files that runs and evaluations write beside run.json."""
 DRAWN_FILES = ("report.html", "browse.html")
-"""Files that are made of the others, and can be made again."""
+"""Files of a run that are made of its other files, and can be made again from these."""
 REPLACED_FILES = (RUN_JSON, CHECKSUMS, DRAWN, PUBLISHING, *RESULT_FILES, *DRAWN_FILES)
 """Files that a run replaces or removes."""
 UNPUBLISHED = "unpublished"

@@ -16,7 +16,7 @@ Values = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
 
 TENTH = 10
-"""One event in so many serves a blinded search without a region for the choice of its function."""
+"""A blinded search without a region chooses its function on one event in ten."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def read_events(results: RunResults, configuration: SearchConfiguration) -> Sear
     values = arrays[observable].astype(np.float64)
     if missing := int(np.isnan(values).sum()):
         raise SearchRefused(
-            f"{missing:,} of {len(values):,} events have no {observable}; select those that have, and repeat the run"
+            f"{missing:,} of {len(values):,} events have no {observable}; select the events that have one, and repeat the run"
         )
     low, high = configuration.range
     inside = (values >= low) & (values < high)
@@ -110,7 +110,7 @@ def _score_column(results: RunResults, configuration: SearchConfiguration) -> st
 
 
 def _in_tenth(numbers: npt.NDArray[np.uint64]) -> Truths:
-    """Say which events belong to the declared tenth: those whose numbers have a hash (splitmix64) that ten divides.
+    """Say which events belong to the declared tenth: ten divides the hash (splitmix64) of their numbers.
 
     Args:
         numbers: run, luminosityBlock and event of each event, shape (3, events).

@@ -63,7 +63,7 @@ class Outcome:
     Attributes:
         fits: of the spectra.
         cuts: tables of all declared cuts.
-        opened: those that were looked at, with their places among all.
+        opened: the cuts that were looked at, with their places among all declared cuts.
         largest: excess; None while blinded.
         best: index of the mass of the largest excess, and that of its cut among those that were opened; None while
             blinded.

@@ -143,7 +143,7 @@ def injected_table(fits: SpectrumFits, fit: BackgroundFit, choice: Choice, seed:
 
 
 def sculpting_table(values: Values, passed: Truths, whole: tuple[float, float]) -> Sculpting:
-    """Return how the fraction that passes a cut depends on the observable, in slices of as many events each.
+    """Return how the fraction that passes a cut depends on the observable, in slices that hold equal numbers of events.
 
     Args:
         values: of the observable, shape (events,).

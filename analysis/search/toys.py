@@ -46,7 +46,7 @@ class ToySource:
         return SpectrumFits(self.edges, self.family, self.shape, self.masses)
 
     def run(self, piece: range, threads: int = 1) -> Toys:
-        """Throw the toys of these numbers."""
+        """Throw the toys whose numbers are in the range `piece`."""
         return self._fits.toys(self.cuts, LEVEL, self.seed, piece, threads)
 
 

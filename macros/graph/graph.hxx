@@ -242,7 +242,7 @@ public:
    // `stopwatch` may be null.
    RResultHandle book(RNode events, unsigned int slots, bool varied, stopwatch::Stopwatch *stopwatch,
                       bool weighted = false);
-   // "nominal", and the others if there are.
+   // Names of the variations that were filled, "nominal" first.
    Names variations() const;
    // A filled histogram, which stays this object's.
    TH1 *filled(const std::string &variation, std::size_t number) const;

@@ -191,7 +191,7 @@ public:
    FillHistograms MakeNew(void *result, std::string_view = "nominal")
    {
       auto &made = *static_cast<std::shared_ptr<Filled> *>(result);
-      *made = {}; // those of the nominal result
+      *made = {}; // it came with the histograms of the nominal result
       return {fPlan, made, static_cast<unsigned int>(fSlots.size()), fStopwatch};
    }
 

@@ -215,7 +215,7 @@ auto take(const Numbers &numbers, const ROOT::RVec<std::size_t> &indices)
    return taken;
 }
 
-// The numbers of one kind of object, and after them those of another.
+// The numbers of one kind of object, followed by the numbers of another kind.
 template <typename First, typename Second>
 auto concatenate(const First &first, const Second &second)
 {

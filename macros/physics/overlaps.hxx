@@ -19,7 +19,7 @@ inline double delta_r(double eta1, double phi1, double eta2, double phi2)
    return std::hypot(eta1 - eta2, objects::delta_phi(phi1, phi2));
 }
 
-// Those of the objects in a mask that lie within a distance of any object in the mask of others.
+// The objects in a mask that lie within a distance of any object in the mask of others.
 template <typename Eta, typename Phi, typename OtherEta, typename OtherPhi>
 Mask find_near(const Mask &mask, const Eta &eta, const Phi &phi, const Mask &others, const OtherEta &other_eta,
                const OtherPhi &other_phi, double distance)

@@ -265,7 +265,7 @@ private:
          Fit next = at;
          double length = 1;
          for (unsigned int halvings = 0;; ++halvings, length *= 0.5) {
-            if (halvings == kHalvings) { // as far as it goes: a rate at 0
+            if (halvings == kHalvings) { // the fit ends here: a rate has reached 0
                evaluate(counts, signal, hypothesis, at);
                return at;
             }

@@ -67,7 +67,7 @@ public:
    using Result_t = Filled;
 
 private:
-   // Sums of what is filled to a histogram, and of its squares, one a bin; for means those of the weights too.
+   // Sums of what is filled to a histogram, and of its squares, one a bin; for means also the sums of the weights.
    struct Sums {
       exact_sums::Sums contents, squares, weights, squared_weights;
       double entries = 0;
@@ -178,7 +178,7 @@ public:
    FillWeighted MakeNew(void *result, std::string_view = "nominal")
    {
       auto &made = *static_cast<std::shared_ptr<Filled> *>(result);
-      *made = {}; // those of the nominal result
+      *made = {}; // it came with the histograms of the nominal result
       return {fPlan, made, static_cast<unsigned int>(fSlots.size()), fStopwatch};
    }
 

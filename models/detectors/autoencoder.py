@@ -313,7 +313,7 @@ def folded(net: Sequence[torch.nn.Module]) -> torch.nn.Sequential:
 
 
 def _joined(layer: MemberLayer, *, first: bool, last: bool) -> Dense:
-    """Return one layer for those of all members, which have the input in common if it is the first of the net."""
+    """Return one layer that stands for the same layer of all members; the members share their input in the first one."""
     weights, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()[:, 0]
     if first:
         return Dense(np.hstack(list(weights)), bias.ravel())

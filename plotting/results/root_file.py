@@ -124,7 +124,7 @@ class Reader:
         )
 
     def shares(self, key: str) -> Shares:
-        """Read a TH2 of the events that are not flagged and of those that are, in bins with labels."""
+        """Read a TH2 with labelled bins along x; along y the first bin counts unflagged events, the second flagged ones."""
         histogram = self._object(key)
         labels = {label.member("@fUniqueID"): str(label) for label in histogram.axis("x").member("fLabels") or ()}
         rest, flagged = np.asarray(histogram.values(), dtype=np.float64).T

@@ -259,7 +259,7 @@ def _ending_error(error: BaseException, source: Source, client: Client) -> Excep
 
 @contextmanager
 def ship(client: Client, shipped: tuple[bytes, bytes], task: object) -> Iterator[None]:
-    """Give the task to all workers, also to those that join later, while the block lasts.
+    """Give the task to all workers while the block lasts, and to workers that join meanwhile.
 
     Args:
         client: of the cluster.

@@ -117,7 +117,7 @@ class Injected(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Slice(Table):
-    """Events of a slice of the observable, and those that pass a cut."""
+    """A slice of the observable: its events, and how many of them pass a cut."""
 
     low: float
     high: float
