@@ -97,7 +97,7 @@ def agreement(histograms: Mapping[str, Any], detectors: Sequence[str]) -> Agreem
 
 
 def weighted_cutflow(cutflow: Sequence[Cut], histograms: Mapping[str, Any]) -> tuple[Cut, ...]:
-    """Return a cutflow with the weights of the events that passed each cut, and the number of events of negative weight."""
+    """Return a cutflow with the weights of the events that passed each cut, and how many weights are negative."""
     weighted, negative = (histograms[key.path] for key in (WEIGHTED, NEGATIVE))
     return tuple(
         replace(cut, weighted=weighted.GetBinContent(i), negative=round(negative.GetBinContent(i)))

@@ -74,7 +74,8 @@ def read_events(results: RunResults, configuration: SearchConfiguration) -> Sear
     values = arrays[observable].astype(np.float64)
     if missing := int(np.isnan(values).sum()):
         raise SearchRefused(
-            f"{missing:,} of {len(values):,} events have no {observable}; select the events that have one, and repeat the run"
+            f"{missing:,} of {len(values):,} events have no {observable}; select the events that have one, and repeat "
+            "the run"
         )
     low, high = configuration.range
     inside = (values >= low) & (values < high)

@@ -313,7 +313,7 @@ def folded(net: Sequence[torch.nn.Module]) -> torch.nn.Sequential:
 
 
 def _joined(layer: MemberLayer, *, first: bool, last: bool) -> Dense:
-    """Return one layer that stands for the same layer of all members; the members share their input in the first one."""
+    """Return one layer in the place of the same layer of all members, whose input in the first layer is common."""
     weights, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()[:, 0]
     if first:
         return Dense(np.hstack(list(weights)), bias.ravel())

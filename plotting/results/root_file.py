@@ -124,7 +124,7 @@ class Reader:
         )
 
     def shares(self, key: str) -> Shares:
-        """Read a TH2 with labelled bins along x; along y the first bin counts unflagged events, the second flagged ones."""
+        """Read a TH2 with labels along x, whose two bins along y count unflagged and flagged events."""
         histogram = self._object(key)
         labels = {label.member("@fUniqueID"): str(label) for label in histogram.axis("x").member("fLabels") or ()}
         rest, flagged = np.asarray(histogram.values(), dtype=np.float64).T
