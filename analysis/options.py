@@ -62,6 +62,7 @@ _METAVARS |= {
 }
 _METAVARS |= {
     "run": "DIR",
+    "control": "DIR",
     "observable": "COLUMN",
     "method": "METHOD",
     "range": "A:B",

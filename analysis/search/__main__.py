@@ -66,6 +66,8 @@ def print_search(searched: Searched) -> None:
                 f"passing fraction against {record.observable}: largest to smallest {ratio}, "
                 f"chi2 {cut.sculpting.chi2:.0f} for {cut.sculpting.ndf}",
             )
+        if cut.control is not None:
+            table.add_row("", f"largest bump of it in the control: {cut.control.z:.1f} sigma at {cut.control.mass:.4g}")
     table.add_row("result", record.quote)
     table.add_row("files", f"{searched.folder}: search.json, search.root, figures, exports")
     print_rows(table)

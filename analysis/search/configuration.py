@@ -75,6 +75,11 @@ class SearchConfiguration(BaseModel):
     cuts: tuple[float, ...] = Field(
         (1.0,), description="fractions of events that the declared cuts keep, by rank in training: 1,0.25,0.1"
     )
+    control: Path | None = Field(
+        None,
+        description="of --method scores: output folder of a run over events without the signal, as same-sign pairs, "
+        "scored by the models of --run; a cut whose passing fraction has a bump there is not opened",
+    )
     toys: int = Field(1000, ge=20, le=10**7, description="toys that go through the whole procedure (default: 1000)")
     seed: int = Field(42, ge=0, lt=2**32, description="seed of all that is random")
     threads: int = Field(
@@ -142,6 +147,8 @@ class SearchConfiguration(BaseModel):
                 raise ValueError(f"mask: {first[0]:g}:{first[1]:g} and {second[0]:g}:{second[1]:g} overlap; join them")
         if (self.method == "scores") != (self.detector is not None):
             raise ValueError("--method scores and --detector go together")
+        if self.control is not None and self.method != "scores":
+            raise ValueError("--control is for --method scores; leave it out")
         if self.method == "spectrum" and self.cuts != (1.0,):
             raise ValueError("cuts: --method spectrum takes all events; leave them out, or take --method scores")
         if self.known_peak and self.unblind:

@@ -68,6 +68,11 @@ def read_events(results: RunResults, configuration: SearchConfiguration) -> Sear
             f"--observable {observable}: the run has no such column; {near_names(observable, known)}; "
             "or repeat the run with it in --features"
         )
+    if record.weights is not None:
+        raise SearchRefused(
+            "the events of the run have weights, whose sums follow no Poisson distribution; repeat it with --weights "
+            "false"
+        )
     columns = [observable, "run", "luminosityBlock", "event"]
     score = _score_column(results, configuration)
     arrays = results.events(*columns, *([score] if score else []))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.errors import SearchRefused
 from analysis.search.configuration import SearchConfiguration
+from analysis.search.control import LARGEST_BUMP, passing_bump
 from analysis.search.events import TENTH, CutEvents, SearchEvents
 from analysis.search.tables import (
     injected_table,
@@ -19,7 +20,7 @@ from analysis.search.tables import (
     tried_table,
 )
 from analysis.search.toys import Progress, ToySource, throw_toys
-from plotting.results.search.record import Checked, Largest, SearchedCut
+from plotting.results.search.record import Checked, Largest, PassingBump, SearchedCut
 from rdf.errors import StatisticsFailed
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, Cut, MassScan, Rule
@@ -102,12 +103,15 @@ def make_fits(configuration: SearchConfiguration) -> SpectrumFits:
     return SpectrumFits(edges, family, SignalShape(configuration.resolution, tails), masses[~masked])
 
 
-def search_spectra(configuration: SearchConfiguration, events: SearchEvents, progress: Progress) -> Outcome:
+def search_spectra(
+    configuration: SearchConfiguration, events: SearchEvents, control: SearchEvents | None, progress: Progress
+) -> Outcome:
     """Go through the procedure.
 
     Args:
         configuration: of the search.
         events: of the run.
+        control: events of the control; None without one.
         progress: told the toys that are done, and their number.
 
     Raises:
@@ -117,8 +121,11 @@ def search_spectra(configuration: SearchConfiguration, events: SearchEvents, pro
     fits = make_fits(configuration)
     opened: list[tuple[int, OpenedCut]] = []
     tables: list[SearchedCut | None] = []
+    bumps: list[PassingBump | None] = []
     for place, cut in enumerate(events.cuts):
-        found = _open(configuration, fits, events, cut, place)
+        bump = passing_bump(control, control.cuts[place], fits) if control and cut.selection else None
+        found = _bump_fault(bump) or _open(configuration, fits, events, cut, place)
+        bumps.append(bump)
         if isinstance(found, str):
             tables.append(refused_cut(cut, found))
         else:
@@ -133,7 +140,18 @@ def search_spectra(configuration: SearchConfiguration, events: SearchEvents, pro
     for number, (place, looked_at) in enumerate(opened):
         scan = scans[number] if scans else None
         tables[place] = _table(configuration, fits, events, looked_at, scan, place)
-    return Outcome(fits, tuple(table for table in tables if table), tuple(opened), largest, best)
+    found_tables = (replace(table, control=bump) for table, bump in zip(tables, bumps, strict=True) if table)
+    return Outcome(fits, tuple(found_tables), tuple(opened), largest, best)
+
+
+def _bump_fault(bump: PassingBump | None) -> str | None:
+    """Say that a cut makes a peak by itself; None where it does not."""
+    if bump is None or bump.z <= LARGEST_BUMP:
+        return None
+    return (
+        f"in the control, which has no signal, the fraction that passes has a bump of {bump.z:.1f} standard deviations "
+        f"at {bump.mass:.4g}"
+    )
 
 
 def _spectrum(configuration: SearchConfiguration, fits: SpectrumFits, events: SearchEvents, cut: CutEvents) -> Spectrum:

@@ -17,6 +17,7 @@ from analysis.errors import ConfigurationError, OutputFolderError, SearchRefused
 from analysis.output.provenance import git_commit, library_versions
 from analysis.output.timings import Timings
 from analysis.search.configuration import SearchConfiguration
+from analysis.search.control import read_control
 from analysis.search.events import read_events
 from analysis.search.exports import write_exports
 from analysis.search.procedure import Outcome, search_spectra
@@ -93,15 +94,16 @@ def _found(configuration: SearchConfiguration, results: RunResults, timings: Tim
 
     with timings.stage("read"):
         events = read_events(results, configuration)
+        control = read_control(configuration)
     with timings.stage("import"), spinner(error_console(), "starting ROOT; compiling fits, only the first time"):
         start_root()
         check_interpreter()
     with timings.stage("search"), progress_bar(error_console(), "toys", "toys") as move:
-        return search_spectra(configuration, events, move)
+        return search_spectra(configuration, events, control, move)
 
 
 def _empty_record(configuration: SearchConfiguration, results: RunResults, blinded: str | None) -> SearchRecord:
-    sample, record = results.record.sample, results.record
+    sample, record, control = results.record.sample, results.record, configuration.control
     described = next(
         (each for each in (*record.features, *record.observables) if each.name == configuration.observable), None
     )
@@ -115,6 +117,8 @@ def _empty_record(configuration: SearchConfiguration, results: RunResults, blind
             run=str(configuration.run),
             run_json_sha256=file_sha256(configuration.run / RUN_JSON),
             events_sha256=file_sha256(configuration.run / EVENTS_ROOT),
+            control_run_json_sha256=file_sha256(control / RUN_JSON) if control else None,
+            control_events_sha256=file_sha256(control / EVENTS_ROOT) if control else None,
         ),
         sample=SampleHeader(
             name=sample.name,

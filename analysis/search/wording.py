@@ -22,8 +22,7 @@ def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, blinded_
     return (
         f"The largest excess in {configuration.observable}{of_cut} lies at {largest.mass:.4g}: "
         f"{largest.signal:.4g} ± {largest.signal_error:.2g} events, local significance {largest.z:.2f} standard "
-        f"deviations ({_local(largest)}). {_everywhere(largest)} Of {len(cut.tried)} functions, {cut.function} "
-        f"describes the background. {_blinding(configuration, blinded_sha256)} {_check(largest)}"
+        f"deviations ({_local(largest)}). {_everywhere(largest)} {_functions(cut)} {_blinding(configuration, blinded_sha256)} {_check(largest)}"
     )
 
 
@@ -42,6 +41,12 @@ def blinded_quote(configuration: SearchConfiguration, cuts: tuple[SearchedCut, .
 def refused_quote(reason: str) -> str:
     """State that nothing can be stated."""
     return f"No statement can be made: {reason}."
+
+
+def _functions(cut: SearchedCut) -> str:
+    if len(cut.tried) == 1:
+        return f"The first function that was tried, {cut.function}, describes the background."
+    return f"Of {len(cut.tried)} functions that were tried, {cut.function} describes the background."
 
 
 def _local(largest: Largest) -> str:

@@ -22,7 +22,7 @@ from plotting.figures.sentences import quantity_title, thresholds_text, votes_ne
 from plotting.pages import template_environment, write_page
 from plotting.report.inline import InlineFigure, inline_figures
 from plotting.report.top_events import read_top_events
-from plotting.results.checksums import check_results
+from plotting.results.checksums import check_results, sha256
 from plotting.results.metrics import METRICS_JSON, DetectorMetrics, read_metrics
 from plotting.results.objects import OBJECTS_JSON
 from plotting.results.record_tables import DaskEngine, most_different
@@ -164,7 +164,7 @@ def _render_run(
     )
     names = Names.of((quantity.name for quantity in quantities), record.detectors)
     shown = _illustrate(every_figure(RUN_KINDS, names), facts, images)
-    search = read_search_record(path) if (path := folder / SEARCH / SEARCH_JSON).is_file() else None
+    search = _search_of(folder)
     page = _render(
         folder,
         record,
@@ -178,6 +178,23 @@ def _render_run(
         different=list(most_different(record.means).items())[:_MEANS],
     )
     return page, shown.failed
+
+
+def _search_of(folder: Path) -> SearchRecord | None:
+    """Read the record of a search in the events of a run; None where there was none.
+
+    Raises:
+        UnreadableResult: it cannot be read, or the run is another one by now.
+    """
+    path = folder / SEARCH / SEARCH_JSON
+    if not path.is_file():
+        return None
+    record = read_search_record(path)
+    if record.inputs.run_json_sha256 != sha256(folder / RUN_JSON):
+        raise UnreadableResult(
+            f"{path} was made from another {RUN_JSON}; move {folder / SEARCH} away, and search again"
+        )
+    return record
 
 
 def _search_section(search: SearchRecord | None, folder: Path) -> list[Section]:

@@ -143,6 +143,19 @@ class Sculpting(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PassingBump(Table):
+    """Most significant bump of the fraction of a control's events that pass a cut.
+
+    Attributes:
+        mass: where it lies.
+        z: height over its error.
+    """
+
+    mass: float
+    z: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchedCut(Table):
     """Declared cut.
 
@@ -163,6 +176,7 @@ class SearchedCut(Table):
         limits: at each mass where enough events are expected.
         injected: signals in toys.
         sculpting: None for the cut that keeps all.
+        control: None for the cut that keeps all, and without a control.
     """
 
     fraction: float
@@ -181,6 +195,7 @@ class SearchedCut(Table):
     limits: tuple[Limit, ...] = ()
     injected: tuple[Injected, ...] = ()
     sculpting: Sculpting | None = None
+    control: PassingBump | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,11 +260,13 @@ class Largest(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs(Table):
-    """What a search read: the run's folder, and the sha256 of its run.json and events.root."""
+    """What a search read: the run's folder, and the sha256 of its run.json and events.root; the same of a control."""
 
     run: str
     run_json_sha256: str
     events_sha256: str
+    control_run_json_sha256: str | None = None
+    control_events_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
