@@ -21,6 +21,7 @@ from analysis.search import program
 from analysis.search.__main__ import main
 from analysis.search.events import SearchEvents, read_events
 from plotting.results.search.record import SearchRecord, read_search_record
+from tests.condor.pool import Pool
 
 pytestmark = pytest.mark.compiler
 
@@ -40,7 +41,10 @@ def runs(apart: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     folder = tmp_path_factory.mktemp("runs")
     for sample in ("ymumu2011", "zmumu2011"):
         find_anomalies(sample=sample, detectors=["isolation_forest"], train_events=500, output=folder / sample)
-    return {"upsilon": folder / "ymumu2011", "z": folder / "zmumu2011"}
+    same_sign = folder / "same_sign"
+    pairs = {"same_sign": "Q1 * Q2 > 0"}
+    find_anomalies(sample="zmumu2011", select=pairs, detectors=["isolation_forest"], output=same_sign)
+    return {"upsilon": folder / "ymumu2011", "z": folder / "zmumu2011", "same_sign": same_sign}
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +118,15 @@ def test_the_z_boson_is_found(runs: dict[str, Path], tmp_path: Path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == ["search"]  # HistFactory leaves no file where it was called
 
 
+def test_pairs_of_the_same_sign_have_no_peak(runs: dict[str, Path], tmp_path: Path) -> None:
+    options = {**Z, "range": "60:120", "signal_region": None, "toys": 200}
+    record = search_excess(
+        run=runs["same_sign"], output=tmp_path, unblind=True, **{k: v for k, v in options.items() if v is not None}
+    )
+    assert record.largest is not None
+    assert record.largest.global_p > 0.05
+
+
 def _without_timings(folder: Path) -> dict[str, Any]:
     text = (folder / "search.json").read_text()
     table = json.loads(text)
@@ -129,6 +142,27 @@ def test_the_same_seed_gives_the_same_file(
     search_excess(run=runs["upsilon"], output=tmp_path / "search", **options)
     search_excess(run=runs["upsilon"], output=tmp_path / "search", unblind=True, **options)
     assert _without_timings(tmp_path / "search") == _without_timings(claimed[0])
+
+
+@pytest.mark.pool
+def test_toys_of_a_pool_are_those_of_one_process(runs: dict[str, Path], tmp_path: Path) -> None:
+    options = {**UPSILON, "toys": 1600, "known_peak": True}  # the last of four tasks has fewer toys
+    search_excess(run=runs["upsilon"], output=tmp_path / "here", **options)
+    command = [
+        sys.executable,
+        "-m",
+        "analysis.search",
+        "--run",
+        str(runs["upsilon"]),
+        "--output",
+        str(tmp_path / "pool"),
+    ]
+    for name, value in {**options, "engine": "dask", "cluster": "htcondor", "threads": 2}.items():
+        command += [f"--{name.replace('_', '-')}", *([str(value)] if value is not True else [])]
+    with Pool(tmp_path / "condor", cpus=2) as pool:
+        ended = pool.run(command)
+    assert ended.returncode == 0, ended.stderr
+    assert _without_timings(tmp_path / "pool") == _without_timings(tmp_path / "here")
 
 
 @pytest.mark.parametrize("region", ["9.1:10.7", None])
