@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -114,6 +115,14 @@ class SearchConfiguration(BaseModel):
             value = value.split(",")
         return tuple(value) if isinstance(value, list) else value
 
+    @field_validator("toys", mode="before")
+    @classmethod
+    def _read_number(cls, value: Any) -> Any:
+        if isinstance(value, str) and "e" in value.lower():
+            with suppress(ValueError):
+                return float(value)  # 1e6, which is a whole number
+        return value
+
     @field_validator("tails", mode="before")
     @classmethod
     def _read_tails(cls, value: Any) -> Any:
@@ -161,6 +170,11 @@ class SearchConfiguration(BaseModel):
     def is_blind(self) -> bool:
         """Whether nothing may depend on the events of the region."""
         return not (self.unblind or self.known_peak)
+
+    @property
+    def takes_tenth(self) -> bool:
+        """Whether a declared tenth of the events stands for all of them: there is no region, and nothing is opened."""
+        return self.is_blind and self.signal_region is None
 
     def declared(self) -> dict[str, Any]:
         """Return what is declared, as JSON has it."""

@@ -158,7 +158,7 @@ def _spectrum(configuration: SearchConfiguration, fits: SpectrumFits, events: Se
     """Return what may be looked at of a cut's spectrum."""
     scale = 1
     chosen = cut.passed
-    if configuration.is_blind and configuration.signal_region is None:
+    if configuration.takes_tenth:
         chosen, scale = chosen & events.in_tenth, TENTH
     spectrum = Spectrum.of_values(events.values[chosen], fits.edges)
     spectrum = Spectrum(fits.edges, spectrum.counts * scale)
@@ -185,8 +185,8 @@ def _open(
     if ended := _end_of_sample(sidebands):
         return ended
     # A tenth fluctuates as a tenth does, not as what it stands for.
-    blind_tenth = configuration.is_blind and configuration.signal_region is None
-    described = Spectrum(sidebands.edges, sidebands.counts / TENTH, sidebands.used) if blind_tenth else sidebands
+    scale = TENTH if configuration.takes_tenth else 1
+    described = Spectrum(sidebands.edges, sidebands.counts / scale, sidebands.used)
     choice = fits.choose(described, Rule(), seed_for(configuration, GOODNESS, place))
     if choice.order is None:
         tried = ", ".join(f"{tried.label}: {tried.reason}" for tried in tried_table(choice))
@@ -322,7 +322,7 @@ def _table(
         function=cut.choice.label,
         spurious=float(cut.choice.spurious.max()) if len(cut.choice.spurious) else 0.0,
         expected=tuple(map(float, cut.fit.expected)),
-        deviance=cut.fit.deviance,
+        deviance=cut.fit.deviance / (TENTH if configuration.takes_tenth else 1),
         ndf=cut.fit.ndf,
         masses=scan_table(fits, cut.fit.expected, scan) if scan else (),
         limits=limit_table(fits, cut.spectrum, cut.fit, cut.choice, is_blind=configuration.is_blind),

@@ -22,7 +22,8 @@ def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, blinded_
     return (
         f"The largest excess in {configuration.observable}{of_cut} lies at {largest.mass:.4g}: "
         f"{largest.signal:.4g} ± {largest.signal_error:.2g} events, local significance {largest.z:.2f} standard "
-        f"deviations ({_local(largest)}). {_everywhere(largest)} {_functions(cut)} {_blinding(configuration, blinded_sha256)} {_check(largest)}"
+        f"deviations ({_local(largest)}). {_everywhere(largest)} {_functions(cut)} "
+        f"{_blinding(configuration, blinded_sha256)} {_check(largest)}"
     )
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.ensembles.statistics import found_signals, global_p_values, pulls, template_p_values, uniformity
+from tests.ensembles.statistics import coverage, found_signals, global_p_values, pulls, template_p_values, uniformity
 
 SPECTRA = ((1e5, 2000.0), (1e5, 3000.0), (1e5, 4000.0), (1e4, 3000.0), (3e3, 3000.0), (1e4, 3500.0))
 """Events of a spectrum, and the mass of a signal in GeV."""
@@ -37,6 +37,11 @@ def rows(scale: float, threads: int) -> Iterator[str]:
             f"| {events:.0f} | {mass:.0f} | {found.background:.0f} | {found.mean:.3f} | {found.width:.3f} | "
             f"{found.root_mean:.3f} | {found.root_width:.3f} | {beyond} |"
         )
+    yield ""
+    yield "| signal at 3 TeV in 100,000 events | toys | within its error |"
+    yield "|--|--|--|"
+    for signal in (0, 75, 150):
+        yield f"| {signal} | {number(2000)} | {coverage(1e5, signal, number(2000), 4):.3f} |"
     yield ""
     yield "| global p-values | data sets | KS probability | P(p < 0.05) |"
     yield "|--|--|--|--|"

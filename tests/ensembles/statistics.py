@@ -75,6 +75,13 @@ def pulls(events: float, mass: float, toys: int, seed: int) -> Pulls:
     )
 
 
+def coverage(events: float, signal: float, toys: int, seed: int) -> float:
+    """Return the fraction of toys in which a signal of 3 TeV is found within its error."""
+    fits = SpectrumFits(dijet_edges(), Family("dijet", 3, 6, SQRT_S), SignalShape(RESOLUTION), [MASS])
+    found = fits.toys_at(F4, dijet_expectation(events), 0, signal=signal, seed=seed, toys=range(toys))
+    return float((np.abs(found.signal - signal) < found.signal_error)[found.converged].mean())
+
+
 def global_p_values(
     events: float, sets: int, toys: int, seed: int, fractions: tuple[float, ...] = (1.0,), threads: int = 1
 ) -> Iterator[float]:

@@ -255,6 +255,9 @@ def test_a_refusal_ends_the_program_with_four(runs: dict[str, Path], tmp_path: P
             "--detector mlp: the run has none of this name",
         ),
         ({"--cuts": "0.5"}, 2, "--method spectrum takes all events"),
+        ({"--toys": "1e8"}, 2, "less than or equal to 10000000"),
+        ({"--toys": "1.5e-3e"}, 2, "--toys"),
+        ({"--control": "nowhere"}, 2, "--control is for --method scores; leave it out"),
         ({"--run": "nowhere"}, 3, "nowhere/run.json: not there"),
     ],
 )
