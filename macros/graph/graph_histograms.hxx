@@ -69,6 +69,18 @@ struct Filled {
    std::vector<std::shared_ptr<TH1>> histograms, remainders;
 };
 
+// Call a function with each selection that an event belongs to.
+template <typename Function>
+void for_selections(const recorded::Event &event, const scoring::Scores &scores, const Function &call)
+{
+   call(Histograms::kAll);
+   call(scores.flagged ? Histograms::kAnomalous : Histograms::kNormal);
+   if (event.label == 1)
+      call(Histograms::kSignal);
+   else if (event.label == 0)
+      call(Histograms::kBackground);
+}
+
 class FillHistograms : public ROOT::Detail::RDF::RActionImpl<FillHistograms> {
 public:
    using Result_t = Filled;
@@ -156,12 +168,7 @@ public:
    {
       if (fStopwatch)
          fStopwatch->mark(slot, stopwatch::kWriting); // by what was booked before
-      fill(fSlots[slot], Histograms::kAll, event, scores);
-      fill(fSlots[slot], scores.flagged ? Histograms::kAnomalous : Histograms::kNormal, event, scores);
-      if (event.label == 1)
-         fill(fSlots[slot], Histograms::kSignal, event, scores);
-      else if (event.label == 0)
-         fill(fSlots[slot], Histograms::kBackground, event, scores);
+      for_selections(event, scores, [&](int selection) { fill(fSlots[slot], selection, event, scores); });
       if (fStopwatch)
          fStopwatch->mark(slot, stopwatch::kHistograms);
    }

@@ -153,12 +153,7 @@ public:
    {
       if (fStopwatch)
          fStopwatch->mark(slot, stopwatch::kWriting); // by what was booked before
-      fill(fSlots[slot], Histograms::kAll, event, scores);
-      fill(fSlots[slot], scores.flagged ? Histograms::kAnomalous : Histograms::kNormal, event, scores);
-      if (event.label == 1)
-         fill(fSlots[slot], Histograms::kSignal, event, scores);
-      else if (event.label == 0)
-         fill(fSlots[slot], Histograms::kBackground, event, scores);
+      for_selections(event, scores, [&](int selection) { fill(fSlots[slot], selection, event, scores); });
       if (fStopwatch)
          fStopwatch->mark(slot, stopwatch::kHistograms);
    }
