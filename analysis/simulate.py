@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from analysis.console.program import DONE, OptionParser, check_interruption, error_console, run_program
+from analysis.console.program import DONE, OptionParser, error_console, run_program
 from analysis.console.progress import progress_bar, spinner
 from analysis.console.summary import print_rows, rows
 from analysis.errors import ConfigurationError, OutputFolderError, near_names
@@ -119,13 +119,8 @@ def main(arguments: Sequence[str]) -> int:
         "commit": as_table(git_commit()),
     }
     with progress_bar(error_console(), "simulating", "events") as move:
-
-        def show(done: int, total: int) -> None:
-            check_interruption()
-            move(done, total)
-
         provenance = Provenance(json.dumps(record), simulated=True)
-        signal = write_simulation(simulation, output, events, seed, provenance, file_format, progress=show)
+        signal = write_simulation(simulation, output, events, seed, provenance, file_format, progress=move)
     _print_summary(
         *(simulation, output, file_format),
         events=events,

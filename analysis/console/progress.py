@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from analysis.console.program import check_interruption
+
 
 class RateColumn(ProgressColumn):
     """Work done and work a second, as in "21,726 / 21,726 events, 34,500/s"."""
@@ -34,7 +36,10 @@ class Move(Protocol):
 
 @contextmanager
 def progress_bar(console: Console, description: str, unit: str) -> Iterator[Move]:
-    """Show a bar while the block runs, and yield what moves it."""
+    """Show a bar while the block runs, and yield what moves it.
+
+    Whoever moves it learns there of an interruption that PyROOT has swallowed.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -46,6 +51,7 @@ def progress_bar(console: Console, description: str, unit: str) -> Iterator[Move
         task = progress.add_task(description, total=None)
 
         def move(done: int, total: int, what: str | None = None) -> None:
+            check_interruption()
             if what not in (None, progress.tasks[0].description):
                 progress.reset(task, description=what, total=None)
             if done:

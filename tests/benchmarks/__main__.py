@@ -35,7 +35,7 @@ PARTS = (
     "megajets",
     "certified",
 )
-ON_DEMAND = ("training", "merging", "plan", "redraw", "watch")
+ON_DEMAND = ("training", "merging", "plan", "redraw", "watch", "search")
 
 
 @contextmanager

@@ -270,6 +270,29 @@ def test_swallowed_interruption_is_raised_again(tmp_path: Path) -> None:
     assert program.returncode == 130
 
 
+def test_bar_that_is_moved_raises_it_again(tmp_path: Path) -> None:
+    swallowing = """
+        from analysis.console.progress import progress_bar
+        from rich.console import Console
+        with progress_bar(Console(stderr=True, quiet=True), 'toys', 'toys') as move:
+            move(1, 3)
+            try:
+                print('working', flush=True)
+                time.sleep(20)
+            except KeyboardInterrupt:  # as PyROOT does in the conversion of arguments and results
+                pass
+            move(2, 3)
+            print('went on too far', flush=True)
+        return 0
+    """
+    with child(swallowing, tmp_path) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "working\n"
+        program.send_signal(signal.SIGINT)
+        assert program.communicate() == ("", "interrupted; no result was left under its final name\n")
+    assert program.returncode == 130
+
+
 def test_nothing_is_raised_without_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
     check_interruption()  # no program runs, so no handler of its is in place
 
