@@ -71,7 +71,7 @@ public:
       point.signal = with.signal;
       point.signal_error = std::hypot(with.signal_error, spurious);
       // A signal that is as negative as the rates allow has no minimum there, and no significance that could mislead.
-      point.converged = without.converged && (with.converged || with.signal < 0);
+      point.converged = without.converged && (with.converged || with.signal <= 0);
       return point;
    }
 

@@ -2,7 +2,8 @@
 //
 // Events of a bin follow a Poisson distribution around b(theta) + S (g + sum of pull times shift). Half the deviance,
 // sum of mu - n + n log(n / mu), is minimised by Fisher scoring: Newton's method with the expected second derivatives,
-// whose equations always have a solution that leads downhill. Steps that lead uphill, or to a rate below 0, are halved.
+// whose equations always have a solution that leads downhill. Steps that lead uphill, hardly downhill, or to a rate below 0,
+// are halved.
 #pragma once
 
 #include "statistics/background.hxx"
@@ -18,6 +19,7 @@ namespace statistics {
 
 constexpr std::size_t kPullLimit = 8;                            // nuisance parameters of a signal, at most
 constexpr std::size_t kLimit = kShapeLimit + 1 + kPullLimit;     // all parameters of a fit, at most
+constexpr double kLeastRate = 1e-100; // expected events of a bin, which a function may let fall to 0 where a spectrum ends
 constexpr double kNoEstimate = std::numeric_limits<double>::quiet_NaN();
 
 // The counts of a spectrum, and which bins a fit looks at. Arrays are filled up with unused bins.
@@ -179,7 +181,7 @@ private:
    {
       const std::size_t padded = fBackground->padded();
       for (std::size_t i = 0; i < padded; ++i)
-         fExpected[i] = fRates[i];
+         fExpected[i] = fRates[i] + kLeastRate;
       if (!signal.shape)
          return;
       // The row of the signal is how the expected events change with it.
@@ -222,6 +224,7 @@ private:
    {
       constexpr unsigned int kSteps = 100, kHalvings = 30;
       constexpr double kEnough = 1e-9;    // of half the deviance, as the next step would lower it
+      constexpr double kShare = 0.1;      // of what a step would lower it, below which it goes from slope to slope of a valley
       constexpr double kRounding = 1e-15; // of the events, by which rounding moves half the deviance
       const std::size_t padded = fBackground->padded(), shape = fBackground->parameters();
       const bool moves = signal.shape && (hypothesis.free || hypothesis.width > 0);
@@ -276,7 +279,7 @@ private:
             for (std::size_t k = 0; k < signal.nuisances; ++k)
                next.pulls[k] = at.pulls[k] + length * step[first_pull + k];
             next.half_deviance = evaluate(counts, signal, hypothesis, next);
-            if (next.half_deviance <= at.half_deviance + kRounding * counts.total())
+            if (next.half_deviance <= at.half_deviance - kShare * length * gain + kRounding * counts.total())
                break;
          }
          at = next;

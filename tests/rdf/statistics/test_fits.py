@@ -86,6 +86,12 @@ def test_significance_and_limits_are_those_of_pyhf(seed: int) -> None:
     assert limits.expected[0][2] == pytest.approx(float(expected[2]), rel=0.03)
 
 
+def test_fits_come_to_an_end_where_a_function_falls_to_nothing() -> None:
+    """With 100 events a function of five parameters follows their end, beyond which it expects less than 1e-300."""
+    fits = SpectrumFits(dijet_edges(), Family("dijet", 3, 6, 13_000), SignalShape(RESOLUTION), [MASS])
+    assert fits.toys_at(2, dijet_expectation(100), 0, seed=1, toys=range(500)).converged.mean() > 0.995
+
+
 def test_half_of_a_signal_has_to_be_seen() -> None:
     spectrum = thrown(1e5, 0, 2).masked(2500, 3500)
     scan = dijet_fits().scan(spectrum, F4)
