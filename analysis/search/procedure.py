@@ -33,7 +33,7 @@ MOST_FAILED = 0.01
 """Fraction of toys with a fit that does not come to an end, above which a search is refused."""
 CLOSE = 0.01
 """Relative difference of a significance by another program, above which a search fails its check."""
-GOODNESS, TOYS, LOCAL, INJECTION = range(4)
+GOODNESS, TOYS, LOCAL, INJECTION, LIMITS = range(5)
 """What seeds are for: each kind of toys has random numbers of its own."""
 
 
@@ -325,7 +325,15 @@ def _table(
         deviance=cut.fit.deviance / (TENTH if configuration.takes_tenth else 1),
         ndf=cut.fit.ndf,
         masses=scan_table(fits, cut.fit.expected, scan) if scan else (),
-        limits=limit_table(fits, cut.spectrum, cut.fit, cut.choice, is_blind=configuration.is_blind),
+        limits=limit_table(
+            fits,
+            cut.spectrum,
+            cut.fit,
+            cut.choice,
+            is_blind=configuration.is_blind,
+            seed=seed_for(configuration, LIMITS, place),
+            threads=configuration.threads,
+        ),
         injected=injected_table(fits, cut.fit, cut.choice, seed_for(configuration, INJECTION, place)),
         sculpting=None if cut.events.selection is None else sculpting_table(visible, passed, configuration.range),
     )

@@ -16,6 +16,10 @@ from rdf.statistics.spectrum import Numbers, Spectrum
 SLICES = 10
 STRENGTHS = (0.0, 2.0, 4.0)
 INJECTION_TOYS = 500
+LIMIT_TOYS = 1000
+"""Toys of each number of signal events that a limit by toys tries: they leave 1 % or 2 % of it open."""
+LIMIT_STRIDE = 4
+"""Masses that take toys, of which each one this number further has a limit."""
 
 
 def refused_cut(cut: CutEvents, reason: str) -> SearchedCut:
@@ -76,9 +80,19 @@ def scan_table(fits: SpectrumFits, expected: Numbers, scan: MassScan) -> tuple[S
 
 
 def limit_table(
-    fits: SpectrumFits, spectrum: Spectrum, fit: BackgroundFit, choice: Choice, *, is_blind: bool
+    fits: SpectrumFits,
+    spectrum: Spectrum,
+    fit: BackgroundFit,
+    choice: Choice,
+    *,
+    is_blind: bool,
+    seed: int,
+    threads: int,
 ) -> tuple[Limit, ...]:
-    """Return the limits at the masses where the asymptotic formula holds: where ten background events are expected.
+    """Return the limits: by the asymptotic formula where ten background events are expected, elsewhere by toys.
+
+    Of the masses that take toys each fourth one has a limit, and the last: these stand one standard deviation apart,
+    and a limit changes little within it.
 
     Args:
         fits: of the spectrum.
@@ -86,22 +100,33 @@ def limit_table(
         fit: of the background.
         choice: the function.
         is_blind: whether the expectation takes the place of the spectrum.
+        seed: of the toys.
+        threads: that share them.
     """
     assert choice.order is not None
     if is_blind:
         spectrum = Spectrum(spectrum.edges, fit.expected)
-    visible = fits.scan(spectrum, choice.order, choice.spurious).visible
+    visible = np.flatnonzero(fits.scan(spectrum, choice.order, choice.spurious).visible)
+    few = [int(i) for i in visible if _near(fits, fit.expected, int(i)) < FEWEST_EVENTS]
+    by_toys = {*few[::LIMIT_STRIDE], *few[-1:]}
     rows = []
-    for i in range(len(fits.masses)):
-        if not visible[i] or _near(fits, fit.expected, i) < FEWEST_EVENTS:
+    for i in map(int, visible):
+        if i in by_toys:
+            found = fits.toy_limits(
+                spectrum, choice.order, i, spurious=choice.spurious, seed=seed, toys=LIMIT_TOYS, threads=threads
+            )
+        elif i in few:
             continue
-        found = fits.limits(spectrum, choice.order, choice.spurious, slice(i, i + 1))
+        else:
+            found = fits.limits(spectrum, choice.order, choice.spurious, slice(i, i + 1))
         low, below, median, above, high = map(float, found.expected[0])
         rows.append(
             Limit(
                 mass=float(fits.masses[i]),
                 observed=None if is_blind else float(found.observed[0]),
                 expected=(low, below, median, above, high),
+                by="toys" if found.toys else "asymptotic",
+                toys=found.toys,
             )
         )
     return tuple(rows)

@@ -20,27 +20,42 @@ class LimitTest {
    const Counts *fCounts;
    Signal fSignal;
    Fit fWithout, fBest, fZero; // without a signal, the best fit, and the best one that is not below 0
-   double fSpurious;
+   double fSpurious, fOffset;
 
 public:
-   LimitTest(Fitter &fitter, const Counts &counts, const Signal &signal, const Fit &background, double spurious)
-      : fFitter(&fitter), fCounts(&counts), fSignal(signal), fSpurious(spurious)
+   // spurious: standard deviation of the events by which a signal may be off. offset: what was measured of these; 0 in
+   // data, any number in toys.
+   LimitTest(Fitter &fitter, const Counts &counts, const Signal &signal, const Fit &background, double spurious,
+             double offset = 0)
+      : fFitter(&fitter), fCounts(&counts), fSignal(signal), fSpurious(spurious), fOffset(offset)
    {
-      fWithout = fitter.fit(counts, signal, Hypothesis{false, 0, spurious}, background);
+      fWithout = fit(0, background);
       fBest = fitter.fit(counts, signal, Hypothesis{}, background);
-      fZero = fBest.signal > 0 ? fBest : fWithout;
+      fZero = fBest.signal > fOffset ? fBest : fWithout;
    }
 
    const Fit &best() const { return fBest; }
    const Fit &without() const { return fWithout; }
 
-   // q-tilde of a number of signal events: 0 where more of them fit better.
+   // The fit with a number of signal events, which has those of the error around it in `signal`.
+   Fit fit(double events) const { return fit(events, fZero); }
+
+   // q-tilde of a number of signal events: 0 where more of them fit better, NaN where a fit does not come to an end. A best
+   // fit that is as negative as the rates allow has no minimum there, and is not asked for.
    double statistic(double events) const
    {
-      if (fBest.signal > events)
+      if (!fZero.converged)
+         return kNoEstimate;
+      if (fBest.signal - fOffset > events)
          return 0;
-      const Fit fit = fFitter->fit(*fCounts, fSignal, Hypothesis{false, events, fSpurious}, fZero);
-      return std::fmax(2 * (fit.half_deviance - fZero.half_deviance), 0);
+      const Fit with = fit(events);
+      return with.converged ? std::fmax(2 * (with.half_deviance - fZero.half_deviance), 0) : kNoEstimate;
+   }
+
+private:
+   Fit fit(double events, const Fit &near) const
+   {
+      return fFitter->fit(*fCounts, fSignal, Hypothesis{false, events + fOffset, fSpurious}, near);
    }
 };
 

@@ -1,8 +1,7 @@
 // See search.hxx.
 #include "statistics/search.hxx"
 
-#include "statistics/limits.hxx"
-#include "statistics/toys.hxx"
+#include "statistics/toy_limits.hxx"
 
 #include <stdexcept>
 
@@ -136,6 +135,21 @@ LimitNumbers Search::limits(unsigned int order, const Numbers &events, const Num
       numbers.expected.insert(numbers.expected.end(), found.expected.begin(), found.expected.end());
    }
    return numbers;
+}
+
+LimitNumbers Search::toy_limits(unsigned int order, const Numbers &events, const Numbers &used,
+                                const Numbers &spurious, unsigned int mass, std::uint64_t seed, unsigned int toys,
+                                unsigned int threads) const
+{
+   const Background &background = fState->functions.order(order);
+   const Counts counts = fState->counts(events, used);
+   const Fit without = Fitter(background).fit_background(counts);
+   // Toys of one mass have numbers of their own.
+   ToyLimits limits(background, counts, fState->scan.signal(mass), without, spurious.empty() ? 0 : spurious[mass], seed,
+                    static_cast<std::uint64_t>(mass) << 32, toys, threads);
+   const Limits found = limits.find();
+   return {{found.observed}, Numbers(found.expected.begin(), found.expected.end()),
+           static_cast<unsigned int>(limits.toys())};
 }
 
 Numbers Search::toy_deviances(unsigned int order, const Numbers &expected, const Numbers &used, std::uint64_t seed,

@@ -52,8 +52,10 @@ struct ToyNumbers {
 };
 
 // Observed limits, and those expected at -2, -1, 0, 1 and 2 standard deviations, one mass after the other [events].
+// toys: that were thrown; 0 for the asymptotic formula.
 struct LimitNumbers {
    Numbers observed, expected;
+   unsigned int toys = 0;
 };
 
 // One declared cut as toys are thrown of it.
@@ -89,6 +91,10 @@ public:
    // Limits at the masses of a half-open range. Throws std::runtime_error.
    LimitNumbers limits(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious,
                        unsigned int first_mass, unsigned int last_mass) const;
+
+   // The same at one mass by toys, so many for each number of signal events that is tried. Throws std::runtime_error.
+   LimitNumbers toy_limits(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious,
+                           unsigned int mass, std::uint64_t seed, unsigned int toys, unsigned int threads) const;
 
    // Half the deviance of toys of a half-open range of numbers, each fitted again with a signal at its largest excess.
    Numbers toy_deviances(unsigned int order, const Numbers &expected, const Numbers &used, std::uint64_t seed,

@@ -186,11 +186,46 @@ class SpectrumFits:
             SpectrumError: a limit cannot be found.
         """
         first, last, _ = masses.indices(len(self.masses))
+        at = f"limits at {self.masses[first]:.4g} to {self.masses[last - 1]:.4g}"
         try:
             found = self._search.limits(order, *_rows(spectrum), _vector(spurious), first, last)
         except Exception as error:
-            raise SpectrumError(f"limits: {first_reason(error)}; take a range with more events") from error
+            raise SpectrumError(f"{at}: {first_reason(error)}; take a range with more events") from error
         return Limits(self.masses[masses], _array(found.observed), _array(found.expected).reshape(-1, 5))
+
+    def toy_limits(
+        self,
+        spectrum: Spectrum,
+        order: int,
+        mass: int,
+        *,
+        spurious: Numbers | None = None,
+        seed: int,
+        toys: int,
+        threads: int = 1,
+    ) -> Limits:
+        """Return upper limits by CLs at one mass, from toys in place of the asymptotic formula.
+
+        Args:
+            spectrum: to be fitted.
+            order: of the function.
+            mass: index of the mass.
+            spurious: error of the signal at each mass [events]; none by default.
+            seed: of the toys.
+            toys: of each number of signal events that is tried.
+            threads: that share them; the numbers are the same, whatever their number.
+
+        Raises:
+            SpectrumError: a limit cannot be found.
+        """
+        settings = (_vector(spurious), mass, seed, toys, threads)
+        try:
+            found = self._search.toy_limits(order, *_rows(spectrum), *settings)
+        except Exception as error:
+            at = f"limits by toys at {self.masses[mass]:.4g}"
+            raise SpectrumError(f"{at}: {first_reason(error)}; take another range or family") from error
+        observed, expected = _array(found.observed), _array(found.expected).reshape(1, 5)
+        return Limits(self.masses[mass : mass + 1], observed, expected, int(found.toys))
 
     def toy_deviances(self, order: int, expected: Numbers, used: Truths, seed: int, first: int, last: int) -> Numbers:
         """Return the deviances of toys, each fitted again with a signal at its largest excess.

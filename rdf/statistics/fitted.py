@@ -157,11 +157,13 @@ class Limits:
         masses: of the signal, shape (masses,).
         observed: shape (masses,).
         expected: without a signal at -2, -1, 0, 1 and 2 standard deviations, shape (masses, 5).
+        toys: that were thrown; 0 for the asymptotic formula.
     """
 
     masses: Numbers
     observed: Numbers
     expected: Numbers
+    toys: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,11 +39,19 @@ class LimitsFigure(CutFigure):
         return Markup.escape(f"Upper limits on a signal among {cut_words(self.cut(facts))}")
 
     def caption(self, facts: SearchRecord) -> Markup:
-        """State the range of the expected limits."""
-        medians = [limit.expected[2] for limit in self.cut(facts).limits]
-        return Markup(
+        """State the range of the expected limits, and where they come from toys."""
+        limits = self.cut(facts).limits
+        medians = [limit.expected[2] for limit in limits]
+        said = Markup(
             "Limits at 95 % confidence level by CLs, on events that pass the selection; {} to {} are expected."
         ).format(number_markup(min(medians)), number_markup(max(medians)))
+        thrown = [limit.toys for limit in limits if limit.by == "toys"]
+        if not thrown:
+            return said
+        return said + Markup(
+            " Dots are masses with fewer than ten background events within two standard deviations, whose limits come "
+            "from toys, {} or more for each."
+        ).format(number_markup(min(thrown)))
 
     def draw(self, data: SearchRecord) -> Figure:
         """Draw it."""
@@ -61,6 +69,9 @@ def draw_limits(record: SearchRecord, place: int) -> Figure:
     axes.fill_between(masses, bands[0], bands[4], color=TWO, lw=0, label="expected ± 2σ")
     axes.fill_between(masses, bands[1], bands[3], color=ONE, lw=0, label="expected ± 1σ")
     axes.plot(masses, bands[2], color="black", ls="--", lw=1.5, label="expected")
+    by_toys = np.array([limit.by == "toys" for limit in limits])
+    if by_toys.any():
+        axes.plot(masses[by_toys], bands[2][by_toys], "o", color="black", ms=4, label="by toys")
     observed = np.array([np.nan if limit.observed is None else limit.observed for limit in limits])
     if not np.isnan(observed).all():
         axes.plot(masses, observed, color="black", lw=1.8, label="observed")

@@ -83,11 +83,15 @@ class Limit(Table):
         mass: of the signal.
         observed: None while blinded.
         expected: without a signal at -2, -1, 0, 1 and 2 standard deviations.
+        by: "asymptotic", or "toys" where few background events are expected.
+        toys: that were thrown; 0 for the asymptotic formula.
     """
 
     mass: float
     observed: float | None
     expected: tuple[float, float, float, float, float]
+    by: Literal["asymptotic", "toys"] = "asymptotic"
+    toys: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +177,7 @@ class SearchedCut(Table):
         deviance: of the fit to the bins that were used.
         ndf: bins that were used less parameters.
         masses: scan; empty while blinded.
-        limits: at each mass where enough events are expected.
+        limits: at each mass; where few background events are expected, at masses a standard deviation apart.
         injected: signals in toys.
         sculpting: None for the cut that keeps all.
         control: None for the cut that keeps all, and without a control.

@@ -10,7 +10,7 @@ import pytest
 
 from plotting.figures.search.contents import search_figures
 from plotting.figures.search.functions import draw_functions
-from plotting.figures.search.limits import draw_limits
+from plotting.figures.search.limits import LimitsFigure, draw_limits
 from plotting.figures.search.local_p import draw_local_p
 from plotting.figures.search.sculpting import draw_sculpting
 from plotting.figures.search.spectrum import draw_spectrum, pulls
@@ -145,6 +145,16 @@ def test_limits(record: SearchRecord) -> None:
     (axes,) = draw_limits(record, 0).axes
     drawn = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
     assert drawn == {"expected": [120.0, 180.0], "observed": [240.0, 360.0]}
+
+
+def test_limits_by_toys_are_marked(record: SearchRecord) -> None:
+    thrown = Limit(mass=190.0, observed=5.0, expected=(3.0, 3.0, 3.5, 5.0, 7.0), by="toys", toys=9000)
+    with_toys = replace(record, cuts=(replace(record.cuts[0], limits=(*record.cuts[0].limits, thrown)),))
+    (axes,) = draw_limits(with_toys, 0).axes
+    (dots,) = (line for line in axes.lines if line.get_label() == "by toys")
+    assert (list(dots.get_xdata()), list(dots.get_ydata())) == ([190.0], [3.5])
+    caption = str(LimitsFigure(0).caption(with_toys))
+    assert caption.endswith("whose limits come from toys, 9,000 or more for each.")
 
 
 def test_choice_and_sculpting(record: SearchRecord) -> None:
