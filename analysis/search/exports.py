@@ -63,6 +63,7 @@ def _write_root(record: SearchRecord, path: Path) -> None:
                 limits["observed"] = np.array([_float(row.observed) for row in cut.limits])
                 for number, band in enumerate(("minus2", "minus1", "median", "plus1", "plus2")):
                     limits[band] = np.array([row.expected[number] for row in cut.limits])
+                limits["toys"] = np.array([row.toys for row in cut.limits])
                 file[f"{name}/limits"] = limits
 
 
@@ -71,7 +72,8 @@ def _float(value: float | None) -> float:
 
 
 def _write_likelihoods(fits: SpectrumFits, cut: OpenedCut, mass: int, folder: Path) -> None:
-    """Write the likelihood at the largest excess for pyhf, RooStats and HS3; each is read again and fitted."""
+    """Write the likelihood at the largest excess for pyhf, RooStats, HS3 and Combine; each is read again and fitted."""
+    from rdf.statistics.combine import read_card, write_card
     from rdf.statistics.histfactory import (
         measurement,
         minimum,
@@ -90,10 +92,13 @@ def _write_likelihoods(fits: SpectrumFits, cut: OpenedCut, mass: int, folder: Pa
     write_pyhf(templates, folder / "pyhf.json")
     write_workspace(made, folder / "workspace.root")
     write_hs3(made, folder / "hs3.json")
+    write_card(templates, folder / "combine.txt")
+    card = read_card(folder / "combine.txt", templates.mass, templates.signal)
     again = {
         "pyhf.json": minimum(workspace(measurement(read_pyhf(folder / "pyhf.json", templates.mass), True)))[0],
         "workspace.root": minimum(read_workspace(folder / "workspace.root"))[0],
         "hs3.json": minimum(read_hs3(folder / "hs3.json"))[0],
+        "combine.txt": minimum(workspace(measurement(card, True)))[0],
     }
     for name, value in again.items():
         if abs(value - expected) > SAME * max(abs(expected), 1):

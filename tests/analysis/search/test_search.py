@@ -283,6 +283,8 @@ def test_exports_are_read_by_others(claimed: tuple[Path, SearchRecord]) -> None:
     folder, record = claimed
     assert record.largest is not None
     exports = folder / "exports"
+    files = sorted(path.name for path in exports.iterdir())
+    assert files == ["combine.txt", "hepdata", "hs3.json", "pyhf.json", "workspace.root"]
     workspace = json.loads((exports / "pyhf.json").read_text())
     pyhf.schema.validate(workspace, "workspace.json")
     pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-2))
