@@ -11,10 +11,21 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.ensembles.statistics import coverage, found_signals, global_p_values, pulls, template_p_values, uniformity
+from tests.ensembles.statistics import (
+    coverage,
+    covered_limits,
+    found_signals,
+    global_p_values,
+    pulls,
+    template_p_values,
+    uniformity,
+)
 
 SPECTRA = ((1e5, 2000.0), (1e5, 3000.0), (1e5, 4000.0), (1e4, 3000.0), (3e3, 3000.0), (1e4, 3500.0))
 """Events of a spectrum, and the mass of a signal in GeV."""
+
+LIMITS = ((1e5, 3000.0, 0), (3e3, 3000.0, 0), (3e3, 4000.0, 200))
+"""Events of a spectrum, the mass of a signal in GeV, and toys of each number of signal events; 0 for the formula."""
 
 
 def rows(scale: float, threads: int) -> Iterator[str]:
@@ -42,6 +53,16 @@ def rows(scale: float, threads: int) -> Iterator[str]:
     yield "|--|--|--|"
     for signal in (0, 75, 150):
         yield f"| {signal} | {number(2000)} | {coverage(1e5, signal, number(2000), 4):.3f} |"
+    yield ""
+    yield "| events | mass | background | signal | limits by | data sets | limit at the signal or above |"
+    yield "|--|--|--|--|--|--|--|"
+    for events, mass, toys in LIMITS:
+        for strength in (1, 3):
+            limit = covered_limits(events, mass, strength, number(200), 10, toys=toys, threads=threads)
+            yield (
+                f"| {events:.0f} | {mass:.0f} | {limit.background:.3g} | {limit.signal:.3g} | "
+                f"{'toys' if toys else 'asymptotic formula'} | {number(200)} | {limit.share:.3f} |"
+            )
     yield ""
     yield "| global p-values | data sets | KS probability | P(p < 0.05) |"
     yield "|--|--|--|--|"

@@ -17,7 +17,7 @@ from scipy.stats import kstest
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import Cut, Rule
 from rdf.statistics.functions import Family, SignalShape
-from rdf.statistics.significance import LEVEL
+from rdf.statistics.significance import LEVEL, expected_near
 from rdf.statistics.spectrum import Spectrum
 from tests.rdf.statistics.spectra import (
     MASS,
@@ -80,6 +80,52 @@ def coverage(events: float, signal: float, toys: int, seed: int) -> float:
     fits = SpectrumFits(dijet_edges(), Family("dijet", 3, 6, SQRT_S), SignalShape(RESOLUTION), [MASS])
     found = fits.toys_at(F4, dijet_expectation(events), 0, signal=signal, seed=seed, toys=range(toys))
     return float((np.abs(found.signal - signal) < found.signal_error)[found.converged].mean())
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Upper limits on a signal of data sets that hold it.
+
+    Attributes:
+        background: expected events within two standard deviations.
+        signal: expected events.
+        share: of data sets whose limit is not below it.
+    """
+
+    background: float
+    signal: float
+    share: float
+
+
+def covered_limits(
+    events: float, mass: float, strength: float, sets: int, seed: int, *, toys: int = 0, threads: int = 1
+) -> Covered:
+    """Set limits on a signal that data sets hold.
+
+    Args:
+        events: expected of a data set, besides the signal.
+        mass: of the signal.
+        strength: of the signal, in units of the error that is expected without one.
+        sets: number of data sets.
+        seed: of all.
+        toys: of each number of signal events; 0 for the asymptotic formula.
+        threads: of the toys.
+    """
+    fits = SpectrumFits(dijet_edges(), Family("dijet", 3, 6, SQRT_S), SignalShape(RESOLUTION), [mass])
+    random = np.random.default_rng(seed)
+    background = dijet_expectation(events)
+    signal = strength * float(fits.scan(Spectrum(fits.edges, background), F4).signal_error[0])
+    covered = 0
+    for number in range(sets):
+        counts = random.poisson(background + signal * fits.shapes[0]).astype(np.float64)
+        spectrum = Spectrum(fits.edges, counts)
+        if toys:
+            found = fits.toy_limits(spectrum, F4, 0, seed=seed + number, toys=toys, threads=threads)
+        else:
+            found = fits.limits(spectrum, F4)
+        covered += int(found.observed[0] >= signal)
+    near = expected_near(background, fits.shapes[0], fits.edges, mass, RESOLUTION * mass)
+    return Covered(near, signal, covered / sets)
 
 
 def global_p_values(
