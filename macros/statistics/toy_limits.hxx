@@ -210,6 +210,7 @@ private:
    {
       constexpr double kSame = 1e-6; // of q, by which equal counts may differ where their fits end
       constexpr double kMostFailed = 0.01;
+      constexpr std::size_t kFewest = 20; // toys; a data set more extreme than all but fewer counts as these, which is safe
       const double observed = fData.statistic(events);
       const Fit fit = fData.fit(events);
       if (!std::isfinite(observed) || !fit.converged)
@@ -236,12 +237,12 @@ private:
       const auto value = [&](double q) { // CLs of a data set with this q
          const auto place = std::partition_point(order.begin(), order.end(),
                                                  [&](const Toy *toy) { return toy->q >= q - kSame; });
-         const std::size_t end = place - order.begin();
-         return end ? (with[end - 1] / with.back()) / (without[end - 1] / without.back()) : kNoEstimate;
+         const std::size_t end = std::min(std::max<std::size_t>(place - order.begin(), kFewest), order.size());
+         return (with[end - 1] / with.back()) / (without[end - 1] / without.back());
       };
       Curves found{value(observed)};
       if (!std::isfinite(found[0]))
-         throw std::runtime_error("no toy is as extreme as the data");
+         throw std::runtime_error("CLs is not a number");
       std::vector<std::pair<double, double>> expected; // CLs of each toy, and its weight without a signal
       for (std::size_t i = 0; i < order.size(); ++i)
          expected.emplace_back(value(order[i]->q), without[i] - (i ? without[i - 1] : 0));

@@ -50,6 +50,15 @@ def test_without_any_event_the_limit_is_three_even_where_many_are_expected() -> 
     assert fits.toy_limits(spectrum, 0, 0, seed=1, toys=300).observed[0] == pytest.approx(-np.log(0.05), rel=0.05)
 
 
+def test_data_that_end_where_the_function_goes_on_have_a_limit() -> None:
+    """Next to no toy has an end like that; the limit is that of no event."""
+    edges, expected = steep(1000)
+    counts = np.where(np.arange(14) < 8, np.round(expected), 0)
+    fits = SpectrumFits(edges, EXPONENTIAL, SignalShape(0.03), [112.0])
+    limit = fits.toy_limits(Spectrum(edges, counts), 0, 0, seed=1, toys=300)
+    assert limit.observed[0] == pytest.approx(-np.log(0.05), rel=0.06)
+
+
 @pytest.mark.parametrize("background", [1.0, 3.0])
 def test_limits_are_those_of_exact_sums(background: float) -> None:
     """Without any event the limit is -ln 0.05 = 3.0, whatever the background; expected ones follow the Poisson counts.
