@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <stdexcept>
 #include <vector>
 
 namespace statistics {
@@ -29,6 +30,8 @@ struct Point {
 class Scan {
    std::size_t fPadded, fMasses;
    std::vector<double> fShapes; // [mass][bin]
+   std::vector<double> fShifts; // [mass][nuisance][bin]
+   std::vector<double> fYields; // [nuisance]
 
 public:
    // shapes: fraction of a signal in each bin, one mass after the other.
@@ -40,8 +43,28 @@ public:
             fShapes[m * padded + i] = shapes[m * bins + i];
    }
 
+   // Give the signal nuisance parameters. shifts: of the shape by one standard deviation, [nuisance][mass][bin]. yields:
+   // logarithm of the factor on all events, [nuisance]. Throws std::invalid_argument.
+   void vary(std::size_t bins, const std::vector<double> &shifts, const std::vector<double> &yields)
+   {
+      if (yields.size() > kPullLimit)
+         throw std::invalid_argument("a signal has too many nuisance parameters");
+      fYields = yields;
+      fShifts.assign(fMasses * yields.size() * fPadded, 0.);
+      for (std::size_t m = 0; m < fMasses; ++m)
+         for (std::size_t k = 0; k < yields.size(); ++k)
+            for (std::size_t i = 0; i < bins; ++i)
+               fShifts[(m * yields.size() + k) * fPadded + i] = shifts[(k * fMasses + m) * bins + i];
+   }
+
    std::size_t masses() const { return fMasses; }
-   Signal signal(std::size_t mass) const { return {&fShapes[mass * fPadded]}; }
+   Signal signal(std::size_t mass) const
+   {
+      const std::size_t nuisances = fYields.size();
+      if (nuisances == 0)
+         return {&fShapes[mass * fPadded]};
+      return {&fShapes[mass * fPadded], nuisances, &fShifts[mass * nuisances * fPadded], fYields.data()};
+   }
 
    // Whether the bins that a fit looks at hold half of a signal at least.
    bool visible(const Counts &counts, std::size_t mass) const

@@ -16,6 +16,24 @@ struct Search::State {
    {
    }
 
+   // Events that one of a signal adds to each bin, on average, with pulls that are thrown.
+   Numbers thrown_shape(std::size_t mass, std::size_t bins, std::mt19937_64 &random) const
+   {
+      const Signal signal = scan.signal(mass);
+      Numbers shape(signal.shape, signal.shape + bins);
+      std::normal_distribution<double> normal;
+      double exponent = 0;
+      for (std::size_t k = 0; k < signal.nuisances; ++k) {
+         const double pull = normal(random);
+         exponent += pull * signal.yields[k];
+         for (std::size_t i = 0; i < bins; ++i)
+            shape[i] += pull * signal.shifts[k * functions.order(0).padded() + i];
+      }
+      for (double &share : shape)
+         share = std::fmax(share * std::exp(exponent), 0);
+      return shape;
+   }
+
    Counts counts(const Numbers &events, const Numbers &used) const
    {
       Counts counts(functions.order(0).padded());
@@ -48,6 +66,11 @@ Search::Search(const std::string &family, unsigned int first, unsigned int last,
                const Numbers &shapes)
    : fState(std::make_shared<State>(family_of(family), first, last, scale, edges, shapes))
 {
+}
+
+void Search::vary_signal(const Numbers &shifts, const Numbers &yields)
+{
+   fState->scan.vary(fState->functions.order(0).bins(), shifts, yields);
 }
 
 void Search::set_rule(double likelihood_ratio, double spurious, double spurious_limit)
@@ -173,13 +196,13 @@ ScanNumbers Search::toys_at(unsigned int order, const Numbers &expected, const N
                             std::uint64_t last) const
 {
    Fitter fitter(fState->functions.order(order));
-   const Signal shape = fState->scan.signal(mass);
    ScanNumbers numbers;
    Numbers events(expected.size());
    for (std::uint64_t toy = first; toy < last; ++toy) {
       std::mt19937_64 random = stream(seed, toy);
+      const Numbers shape = fState->thrown_shape(mass, events.size(), random);
       for (std::size_t i = 0; i < events.size(); ++i)
-         events[i] = throw_poisson(expected[i] + signal * shape.shape[i], random);
+         events[i] = throw_poisson(expected[i] + signal * shape[i], random);
       const Counts counts = fState->counts(events, used);
       const Fit background = fitter.fit_background(counts);
       const double error = spurious.empty() ? 0 : spurious[mass];

@@ -76,6 +76,9 @@ public:
    Search(const std::string &family, unsigned int first, unsigned int last, double scale, const Numbers &edges,
           const Numbers &shapes);
 
+   // Give the signal nuisance parameters: see Scan::vary. shifts: [nuisance][mass][bin]. Throws std::invalid_argument.
+   void vary_signal(const Numbers &shifts, const Numbers &yields);
+
    // Limits of the rule.
    void set_rule(double likelihood_ratio, double spurious, double spurious_limit);
 
@@ -101,7 +104,7 @@ public:
                          std::uint64_t first, std::uint64_t last) const;
 
    // Signed roots at one mass of toys, each fitted again; NaN where a fit does not converge. signal: events of it that are
-   // thrown as well.
+   // thrown as well, with nuisance parameters that are thrown anew for each toy.
    ScanNumbers toys_at(unsigned int order, const Numbers &expected, const Numbers &used, unsigned int mass,
                        double signal, const Numbers &spurious, std::uint64_t seed, std::uint64_t first,
                        std::uint64_t last) const;

@@ -1,6 +1,7 @@
 // Extended binned likelihood fits of a smooth background and a signal.
 //
-// Events of a bin follow a Poisson distribution around b(theta) + S (g + sum of pull times shift). Half the deviance,
+// Events of a bin follow a Poisson distribution around b(theta) + S exp(sum of pull times yield) (g + sum of pull times
+// shift). Half the deviance,
 // sum of mu - n + n log(n / mu), is minimised by Fisher scoring: Newton's method with the expected second derivatives,
 // whose equations always have a solution that leads downhill. Steps that lead uphill, hardly downhill, or to a rate below 0,
 // are halved.
@@ -54,6 +55,7 @@ struct Signal {
    const double *shape = nullptr;  // [bin], filled up with 0
    std::size_t nuisances = 0;
    const double *shifts = nullptr; // [nuisance][bin]
+   const double *yields = nullptr; // [nuisance], logarithm of the factor on all events
 };
 
 // What a fit assumes of the number of signal events: any, or this value up to a normal error of this width.
@@ -188,14 +190,28 @@ private:
       double *row = &fRows[fBackground->parameters() * padded];
       for (std::size_t i = 0; i < padded; ++i)
          row[i] = signal.shape[i];
-      for (std::size_t k = 0; k < signal.nuisances; ++k)
-         for (std::size_t i = 0; i < padded; ++i)
-            row[i] += at.pulls[k] * signal.shifts[k * padded + i];
+      if (signal.nuisances)
+         vary_signal(signal, at, row);
       for (std::size_t i = 0; i < padded; ++i)
          fExpected[i] += at.signal * row[i];
+   }
+
+   // The row of a signal whose pulls are not 0, and after it those of the pulls.
+   void vary_signal(const Signal &signal, const Fit &at, double *row) const
+   {
+      const std::size_t padded = fBackground->padded();
+      double exponent = 0;
+      for (std::size_t k = 0; k < signal.nuisances; ++k) {
+         exponent += at.pulls[k] * signal.yields[k];
+         for (std::size_t i = 0; i < padded; ++i)
+            row[i] += at.pulls[k] * signal.shifts[k * padded + i];
+      }
+      const double factor = std::exp(exponent);
+      for (std::size_t i = 0; i < padded; ++i)
+         row[i] *= factor;
       for (std::size_t k = 0; k < signal.nuisances; ++k)
          for (std::size_t i = 0; i < padded; ++i)
-            row[(k + 1) * padded + i] = at.signal * signal.shifts[k * padded + i];
+            row[(k + 1) * padded + i] = at.signal * (factor * signal.shifts[k * padded + i] + signal.yields[k] * row[i]);
    }
 
    // Half the deviance at some parameters; infinite where a bin would expect less than nothing.

@@ -19,12 +19,13 @@ from rdf.statistics.fitted import (
     Limits,
     MassScan,
     Rule,
+    SignalError,
     Templates,
     Toys,
     Truths,
     Verdict,
 )
-from rdf.statistics.functions import Family, SignalShape
+from rdf.statistics.functions import Family, SignalShape, Tails
 from rdf.statistics.spectrum import Numbers, Spectrum
 
 
@@ -55,18 +56,27 @@ class SpectrumFits:
         self.masses = np.asarray(masses, dtype=np.float64)
         scale = family.scale(edges)
         sigmas = shape.resolution * self.masses
-        places = (_vector(edges), _vector(self.masses), _vector(sigmas))
-        if shape.tails is None:
-            shapes = ROOT.statistics.gaussian_shapes(*places)
-        else:
-            tails = shape.tails
-            shapes = ROOT.statistics.crystal_ball_shapes(
-                *places, tails.alpha_low, tails.power_low, tails.alpha_high, tails.power_high
-            )
-        self.shapes = _array(shapes).reshape(len(self.masses), len(edges) - 1)
+        self.shapes = signal_fractions(edges, self.masses, sigmas, shape.tails)
         """Fraction of a signal in each bin, shape (masses, bins)."""
+        self.shifts = np.zeros((len(shape.systematics), *self.shapes.shape))
+        """Change of these by one standard deviation of each systematic error, shape (errors, masses, bins)."""
+        for shift, error in zip(self.shifts, shape.systematics, strict=True):
+            up, down = (
+                signal_fractions(
+                    edges,
+                    self.masses * (1 + side * error.peak),
+                    sigmas * (1 + side * error.width),
+                    shape.tails,
+                )
+                for side in (1, -1)
+            )
+            shift[:] = (up - down) / 2
+        ranges = (family.first, family.last, scale, _vector(edges), _vector(self.shapes.ravel()))
         try:
-            self._search = ROOT.statistics.Search(family.name, family.first, family.last, scale, places[0], shapes)
+            self._search = ROOT.statistics.Search(family.name, *ranges)
+            self._search.vary_signal(
+                _vector(self.shifts.ravel()), _vector([error.log_yield for error in shape.systematics])
+            )
         except Exception as error:
             raise SpectrumError(
                 f"{family.name}: {first_reason(error)}; take a wider range or fewer parameters"
@@ -111,6 +121,7 @@ class SpectrumFits:
         weights = np.where(spectrum.used, 1 / expected, 0.0)
         # Parameters of which the information matrix is 1.
         root = np.linalg.cholesky(derivatives * weights @ derivatives.T)
+        systematics = self.shape.systematics if with_signal else ()
         return Templates(
             spectrum=spectrum,
             background=background,
@@ -119,6 +130,10 @@ class SpectrumFits:
             mass=float(self.masses[mass]),
             signal=float(found.signal),
             half_deviance=float(found.half_deviance),
+            errors=tuple(
+                SignalError(error.name, self.shifts[place, mass], error.log_yield)
+                for place, error in enumerate(systematics)
+            ),
         )
 
     def scan(self, spectrum: Spectrum, order: int, spurious: Numbers | None = None) -> MassScan:
@@ -304,6 +319,28 @@ class SpectrumFits:
         integers = {name: np.array(list(getattr(found, name)), dtype=np.int64) for name in names}
         refused = np.array(list(found.refused), dtype=np.bool_)
         return Toys(first=toys.start, z=_array(found.z), refused=refused, **integers)
+
+
+def signal_fractions(edges: Numbers, masses: Numbers, sigmas: Numbers, tails: Tails | None) -> Numbers:
+    """Return the fraction of a signal in each bin, shape (masses, bins).
+
+    Args:
+        edges: of the bins, shape (bins + 1,).
+        masses: of the signal, shape (masses,).
+        sigmas: standard deviations of its core, shape (masses,).
+        tails: of a two-sided Crystal Ball; None for a Gaussian.
+
+    Raises:
+        CompileError: the functions do not compile.
+    """
+    statistics_library().load()
+    places = (_vector(edges), _vector(masses), _vector(sigmas))
+    if tails is None:
+        shapes = ROOT.statistics.gaussian_shapes(*places)
+    else:
+        powers = (tails.alpha_low, tails.power_low, tails.alpha_high, tails.power_high)
+        shapes = ROOT.statistics.crystal_ball_shapes(*places, *powers)
+    return _array(shapes).reshape(len(masses), len(edges) - 1)
 
 
 def _fraction(toys: Numbers, value: float) -> float:

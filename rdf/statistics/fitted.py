@@ -60,6 +60,21 @@ class BackgroundFit:
 
 
 @dataclass(frozen=True, eq=False)
+class SignalError:
+    """A systematic error of a signal, as a nuisance parameter with a normal constraint of width 1.
+
+    Attributes:
+        name: of the error.
+        shift: change of the fraction of a signal in each bin by one standard deviation, shape (bins,).
+        log_yield: logarithm of the factor on all events.
+    """
+
+    name: str
+    shift: Numbers
+    log_yield: float
+
+
+@dataclass(frozen=True, eq=False)
 class Templates:
     """A fit as templates: the likelihood around its minimum, which is linear in its parameters there.
 
@@ -72,6 +87,7 @@ class Templates:
         mass: of the signal.
         signal: fitted events; 0 for a fit without a signal.
         half_deviance: at the minimum.
+        errors: of the signal; none for a fit without one.
     """
 
     spectrum: Spectrum
@@ -81,6 +97,7 @@ class Templates:
     mass: float
     signal: float
     half_deviance: float
+    errors: tuple[SignalError, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,16 +88,35 @@ class Tails:
 
 
 @dataclass(frozen=True)
+class Systematic:
+    """What one standard deviation of one systematic error does to a signal; all of it moves together.
+
+    Attributes:
+        name: of the error.
+        log_yield: logarithm of the factor on the number of events.
+        peak: shift of the peak, relative to the mass.
+        width: change of the width, relative to it.
+    """
+
+    name: str
+    log_yield: float = 0.0
+    peak: float = 0.0
+    width: float = 0.0
+
+
+@dataclass(frozen=True)
 class SignalShape:
     """A narrow signal at any mass.
 
     Attributes:
         resolution: standard deviation of its core, relative to the mass.
         tails: of a two-sided Crystal Ball; None for a Gaussian.
+        systematics: each a nuisance parameter of all fits, with a normal constraint of width 1.
     """
 
     resolution: float
     tails: Tails | None = None
+    systematics: tuple[Systematic, ...] = ()
 
 
 STEP = 0.25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from rdf.code.interpreter import ROOT
 from rdf.errors import StatisticsFailed
-from rdf.statistics.fitted import Templates
+from rdf.statistics.fitted import SignalError, Templates
 from rdf.statistics.spectrum import Numbers
 
 CHANNEL, OBSERVABLE, SIGNAL = "spectrum", "bin", "signal_events"
@@ -92,9 +93,11 @@ def measurement(templates: Templates, with_signal: bool) -> Any:
     described = factory.Measurement("search", "search")
     if with_signal:
         signal = sample("signal", templates.shape)
-        error = float(np.sqrt(templates.background[used].max())) + 1
-        reach = 5 * abs(templates.signal) + 10 * error
-        signal.AddNormFactor(SIGNAL, templates.signal + START * error, -reach, reach)
+        statistical = float(np.sqrt(templates.background[used].max())) + 1
+        reach = 5 * abs(templates.signal) + 10 * statistical
+        signal.AddNormFactor(SIGNAL, templates.signal + START * statistical, -reach, reach)
+        for error in templates.errors:
+            _add_error(signal, error, templates.shape[used], error.shift[used])
         channel.AddSample(signal)
     described.SetPOI(SIGNAL if with_signal else "shape_0")
     described.SetLumi(1.0)
@@ -102,6 +105,18 @@ def measurement(templates: Templates, with_signal: bool) -> Any:
     described.AddConstantParam("Lumi")
     described.AddChannel(channel)
     return described
+
+
+def _add_error(signal: Any, error: SignalError, shape: Numbers, shift: Numbers) -> None:
+    """Give a signal a nuisance parameter, which moves its events and its shape together."""
+    if error.log_yield:
+        signal.AddOverallSys(error.name, math.exp(-error.log_yield), math.exp(error.log_yield))
+    if shift.any():
+        varied = ROOT.RooStats.HistFactory.HistoSys()
+        varied.SetName(error.name)
+        varied.SetHistoLow(_histogram(f"{error.name}_low", shape - shift))
+        varied.SetHistoHigh(_histogram(f"{error.name}_high", shape + shift))
+        signal.AddHistoSys(varied)
 
 
 def workspace(described: Any) -> Any:
@@ -154,6 +169,8 @@ def cross_check(without: Templates, with_signal: Templates) -> CrossCheck:
     null, _ = minimum(workspace(measurement(without, False)))
     best, signal = minimum(workspace(measurement(with_signal, True)))
     assert signal is not None
+    # Each constraint, a normal distribution, adds this where its parameter is 0, as it is without a signal.
+    null += len(with_signal.errors) * math.log(2 * math.pi) / 2
     return CrossCheck(float(np.copysign(np.sqrt(max(2 * (null - best), 0.0)), signal)), signal)
 
 
