@@ -97,7 +97,8 @@ def add_options(parser: ArgumentParser, kind: type[BaseModel], unhelpful: Collec
         if info.annotation is bool:
             parser.add_argument(option, dest=key, action="store_true", default=None, help=description)
         else:
-            parser.add_argument(option, dest=key, metavar=_METAVARS.get(key, "N"), help=description)
+            metavar = "DIR" if info.annotation == Path | None else _METAVARS.get(key, "N")
+            parser.add_argument(option, dest=key, metavar=metavar, help=description)
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these options")
 
 

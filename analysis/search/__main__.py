@@ -14,6 +14,7 @@ from analysis.errors import SearchRefused
 from analysis.options import add_options, parse_configuration
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.program import Searched, search_run
+from analysis.search.wording import shape_words, variation_words
 
 DESCRIPTION = """\
 Look for an excess in the spectrum of an observable: choose a function for the background by rule, fit a signal at each
@@ -25,6 +26,7 @@ examples:
   python -m analysis.search --run output/ymumu2011 --observable mll --range 8.5:11.5 --resolution 0.0085 \\
       --signal-region 9.1:10.7
   the same with --unblind
+  python -m analysis.search --run output/data --observable mll --range 400:3000 --signal output/zprime
   python -m analysis.search --run output/cms2010b --observable dijet_mass --range 300:1200 --resolution 0.1 \\
       --family dijet --sqrt-s 7000 --method scores --detector isolation_forest --cuts 1,0.3,0.1
 
@@ -68,6 +70,19 @@ def print_search(searched: Searched) -> None:
             )
         if cut.control is not None:
             table.add_row("", f"largest bump of it in the control: {cut.control.z:.1f} sigma at {cut.control.mass:.4g}")
+        if cut.efficiency is not None:
+            found = cut.efficiency
+            table.add_row(
+                "",
+                f"efficiency {found.value:.4g} ± {found.error:.1g}: {found.passed:,.6g} of {found.of:,.6g} events of "
+                f"the signal that its run has {found.relative_to}",
+            )
+    if record.signal is not None:
+        table.add_row("signal", f"{record.signal.run}: {shape_words(record.signal)}")
+        if errors := variation_words(record.signal):
+            table.add_row("", errors)
+    if widths := [f"{row.z:.2f} with {row.factor:g} times the width" for row in record.width_scan if row.z is not None]:
+        table.add_row("widths", f"the largest excess has Z = {' and '.join(widths)}")
     table.add_row("result", record.quote)
     table.add_row("files", f"{searched.folder}: search.json, search.root, figures, exports")
     print_rows(table)

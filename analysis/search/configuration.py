@@ -45,8 +45,13 @@ class SearchConfiguration(BaseModel):
         description="spectrum: all events (default); scores: events that a detector ranks high, see --detector",
     )
     range: tuple[float, float] = Field(description="A:B, range of the spectrum, in the unit of the observable")
-    resolution: float = Field(
-        gt=0.0005, lt=0.5, description="standard deviation of a narrow signal, relative to its mass"
+    resolution: float | None = Field(
+        None, gt=0.0005, lt=0.5, description="standard deviation of a narrow signal, relative to its mass; or --signal"
+    )
+    signal: Path | None = Field(
+        None,
+        description="output folder of a finished run over simulated signal, or with labels: width, tails and "
+        "efficiency are those of its signal, systematic errors those of its --vary",
     )
     tails: TailsConfiguration | None = Field(
         None,
@@ -154,6 +159,10 @@ class SearchConfiguration(BaseModel):
         for first, second in pairwise(windows):
             if second[0] < first[1]:
                 raise ValueError(f"mask: {first[0]:g}:{first[1]:g} and {second[0]:g}:{second[1]:g} overlap; join them")
+        if (self.resolution is None) == (self.signal is None):
+            raise ValueError("give the width of a signal by --resolution, or a run over signal by --signal")
+        if self.signal is not None and self.tails is not None:
+            raise ValueError("tails: those of --signal are taken; leave them out")
         if (self.method == "scores") != (self.detector is not None):
             raise ValueError("--method scores and --detector go together")
         if self.control is not None and self.method != "scores":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ from analysis.errors import ConfigurationError, DataError, SearchRefused
 from analysis.search.configuration import SearchConfiguration
 from plotting.results.opened import RunResults
 from rdf.errors import near_names
+from rdf.graph.fields import WEIGHT
 
 Values = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
@@ -42,19 +45,31 @@ class SearchEvents:
         values: of the observable, shape (events,).
         in_tenth: whether an event belongs to the declared tenth, by a hash of its numbers, shape (events,).
         cuts: the declared ones, the loosest first.
+        beside: further columns that were asked for, by name, each of shape (events,).
     """
 
     values: Values
     in_tenth: Truths
     cuts: tuple[CutEvents, ...]
+    beside: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def where(self, kept: Truths) -> SearchEvents:
+        """Return the events that are kept, of shape (events,)."""
+        return SearchEvents(
+            self.values[kept],
+            self.in_tenth[kept],
+            tuple(replace(cut, passed=cut.passed[kept]) for cut in self.cuts),
+            {name: column[kept] for name, column in self.beside.items()},
+        )
 
 
-def read_events(results: RunResults, configuration: SearchConfiguration) -> SearchEvents:
+def read_events(results: RunResults, configuration: SearchConfiguration, *more: str) -> SearchEvents:
     """Read what a search needs of a run.
 
     Args:
         results: of the run.
         configuration: of the search.
+        more: columns that are read beside them; events may have weights where these are among them.
 
     Raises:
         ConfigurationError: the run has no such observable or detector.
@@ -68,14 +83,14 @@ def read_events(results: RunResults, configuration: SearchConfiguration) -> Sear
             f"--observable {observable}: the run has no such column; {near_names(observable, known)}; "
             "or repeat the run with it in --features"
         )
-    if record.weights is not None:
+    if record.weights is not None and WEIGHT not in more:
         raise SearchRefused(
             "the events of the run have weights, whose sums follow no Poisson distribution; repeat it with --weights "
             "false"
         )
     columns = [observable, "run", "luminosityBlock", "event"]
     score = _score_column(results, configuration)
-    arrays = results.events(*columns, *([score] if score else []))
+    arrays = results.events(*columns, *([score] if score else []), *more)
     values = arrays[observable].astype(np.float64)
     if missing := int(np.isnan(values).sum()):
         raise SearchRefused(
@@ -97,7 +112,7 @@ def read_events(results: RunResults, configuration: SearchConfiguration) -> Sear
     if not numbers[2].any():  # no event has a number: the value itself takes its place
         numbers[2] = values[inside].view(np.uint64)
     tenth = _in_tenth(numbers)
-    return SearchEvents(values[inside], tenth, tuple(cuts))
+    return SearchEvents(values[inside], tenth, tuple(cuts), {name: arrays[name][inside] for name in more})
 
 
 def _score_column(results: RunResults, configuration: SearchConfiguration) -> str | None:

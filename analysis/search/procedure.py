@@ -11,6 +11,7 @@ from analysis.errors import SearchRefused
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.control import LARGEST_BUMP, passing_bump
 from analysis.search.events import TENTH, CutEvents, SearchEvents
+from analysis.search.signal import Signal, produced
 from analysis.search.tables import (
     injected_table,
     limit_table,
@@ -18,9 +19,11 @@ from analysis.search.tables import (
     scan_table,
     sculpting_table,
     tried_table,
+    width_table,
 )
 from analysis.search.toys import Progress, ToySource, throw_toys
 from plotting.results.search.record import Checked, Largest, PassingBump, SearchedCut
+from plotting.results.search.signal import OtherWidth, SearchedSignal
 from rdf.errors import StatisticsFailed
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, Cut, MassScan, Rule
@@ -68,6 +71,8 @@ class Outcome:
         largest: excess; None while blinded.
         best: index of the mass of the largest excess, and that of its cut among those that were opened; None while
             blinded.
+        signal: that was simulated; None where its resolution is given.
+        width_scan: the largest excess by signals of other widths; empty while blinded.
     """
 
     fits: SpectrumFits
@@ -75,6 +80,8 @@ class Outcome:
     opened: tuple[tuple[int, OpenedCut], ...]
     largest: Largest | None
     best: tuple[int, int] | None
+    signal: SearchedSignal | None = None
+    width_scan: tuple[OtherWidth, ...] = ()
 
 
 def seed_for(configuration: SearchConfiguration, purpose: int, place: int = 0) -> int:
@@ -82,29 +89,38 @@ def seed_for(configuration: SearchConfiguration, purpose: int, place: int = 0) -
     return (configuration.seed << 16) + (purpose << 12) + place
 
 
-def make_fits(configuration: SearchConfiguration) -> SpectrumFits:
+def signal_shape(configuration: SearchConfiguration, signal: Signal | None) -> SignalShape:
+    """Return the shape of the signal that is looked for."""
+    if signal is not None:
+        return signal.shape
+    assert configuration.resolution is not None
+    tails = Tails(**configuration.tails.model_dump()) if configuration.tails else None
+    return SignalShape(configuration.resolution, tails)
+
+
+def make_fits(configuration: SearchConfiguration, shape: SignalShape) -> SpectrumFits:
     """Return the fits of the spectra that are declared."""
     low, high = configuration.range
-    edges = mass_edges(low, high, configuration.resolution)
+    edges = mass_edges(low, high, shape.resolution)
     first, last = configuration.parameters or (0, 0)
-    tails = Tails(**configuration.tails.model_dump()) if configuration.tails else None
     # A signal at the very end of the range is half outside.
-    begin, end = configuration.signal_region or (
-        low * (1 + 2 * configuration.resolution),
-        high / (1 + 2 * configuration.resolution),
-    )
-    masses = mass_grid(begin, end, configuration.resolution)
+    begin, end = configuration.signal_region or (low * (1 + 2 * shape.resolution), high / (1 + 2 * shape.resolution))
+    masses = mass_grid(begin, end, shape.resolution)
     masked = np.zeros(len(masses), dtype=np.bool_)
     for window in configuration.mask:
         masked |= (masses > window[0]) & (masses < window[1])
     if masked.all():
         raise SearchRefused("no mass of the scan lies outside the masked windows; mask less")
     family = Family(configuration.family, first, last, configuration.sqrt_s)
-    return SpectrumFits(edges, family, SignalShape(configuration.resolution, tails), masses[~masked])
+    return SpectrumFits(edges, family, shape, masses[~masked])
 
 
 def search_spectra(
-    configuration: SearchConfiguration, events: SearchEvents, control: SearchEvents | None, progress: Progress
+    configuration: SearchConfiguration,
+    events: SearchEvents,
+    control: SearchEvents | None,
+    signal: Signal | None,
+    progress: Progress,
 ) -> Outcome:
     """Go through the procedure.
 
@@ -112,13 +128,14 @@ def search_spectra(
         configuration: of the search.
         events: of the run.
         control: events of the control; None without one.
+        signal: that was simulated; None where its resolution is given.
         progress: told the toys that are done, and their number.
 
     Raises:
         SearchRefused: names why no statement can be made.
         StatisticsFailed: another program finds another significance.
     """
-    fits = make_fits(configuration)
+    fits = make_fits(configuration, signal_shape(configuration, signal))
     opened: list[tuple[int, OpenedCut]] = []
     tables: list[SearchedCut | None] = []
     bumps: list[PassingBump | None] = []
@@ -135,13 +152,24 @@ def search_spectra(
         raise SearchRefused("; ".join(f"cut {table.fraction:g}: {table.reason}" for table in tables if table))
     scans = [] if configuration.is_blind else [_scan(fits, cut) for _, cut in opened]
     largest, best = None, None
+    widths: tuple[OtherWidth, ...] = ()
     if scans:
-        largest, best = _largest(configuration, fits, [cut for _, cut in opened], scans, progress)
+        largest, (mass, number) = _largest(configuration, fits, [cut for _, cut in opened], scans, progress)
+        best, excess = (mass, number), opened[number][1]
+        widths = width_table(fits, excess.spectrum, excess.choice, mass)
     for number, (place, looked_at) in enumerate(opened):
         scan = scans[number] if scans else None
-        tables[place] = _table(configuration, fits, events, looked_at, scan, place)
-    found_tables = (replace(table, control=bump) for table, bump in zip(tables, bumps, strict=True) if table)
-    return Outcome(fits, tuple(found_tables), tuple(opened), largest, best)
+        table = _table(configuration, fits, events, looked_at, scan, place)
+        tables[place] = table if signal is None else _with_signal(table, fits, signal, place)
+    return Outcome(
+        fits,
+        tuple(replace(table, control=bump) for table, bump in zip(tables, bumps, strict=True) if table),
+        tuple(opened),
+        largest,
+        best,
+        signal=None if signal is None else signal.record,
+        width_scan=widths,
+    )
 
 
 def _bump_fault(bump: PassingBump | None) -> str | None:
@@ -152,6 +180,14 @@ def _bump_fault(bump: PassingBump | None) -> str | None:
         f"in the control, which has no signal, the fraction that passes has a bump of {bump.z:.1f} standard deviations "
         f"at {bump.mass:.4g}"
     )
+
+
+def _with_signal(table: SearchedCut, fits: SpectrumFits, signal: Signal, place: int) -> SearchedCut:
+    """Add what a simulated signal says of a cut."""
+    efficiency, mass = signal.efficiencies[place], signal.record.mass
+    nearest = int(np.abs(fits.masses - mass).argmin())
+    in_range = float(fits.shapes[nearest].sum())
+    return replace(table, efficiency=efficiency, produced=produced(efficiency, table, signal.record, in_range))
 
 
 def _spectrum(configuration: SearchConfiguration, fits: SpectrumFits, events: SearchEvents, cut: CutEvents) -> Spectrum:

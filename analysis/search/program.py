@@ -21,6 +21,7 @@ from analysis.search.control import read_control
 from analysis.search.events import read_events
 from analysis.search.exports import write_exports
 from analysis.search.procedure import Outcome, search_spectra
+from analysis.search.signal import find_signal, read_signal
 from analysis.search.wording import blinded_quote, claimed_quote, refused_quote
 from models.folder import file_sha256
 from plotting.drawing.search import draw_search
@@ -95,11 +96,13 @@ def _found(configuration: SearchConfiguration, results: RunResults, timings: Tim
     with timings.stage("read"):
         events = read_events(results, configuration)
         control = read_control(configuration)
+        source = read_signal(results, configuration)
     with timings.stage("import"), spinner(error_console(), "starting ROOT; compiling fits, only the first time"):
         start_root()
         check_interpreter()
     with timings.stage("search"), progress_bar(error_console(), "toys", "toys") as move:
-        return search_spectra(configuration, events, control, move)
+        signal = None if source is None else find_signal(source, configuration)
+        return search_spectra(configuration, events, control, signal, move)
 
 
 def _empty_record(configuration: SearchConfiguration, results: RunResults, blinded: str | None) -> SearchRecord:
@@ -147,9 +150,11 @@ def _filled(record: SearchRecord, configuration: SearchConfiguration, outcome: O
         masses=len(outcome.fits.masses),
         cuts=outcome.cuts,
         largest=outcome.largest,
+        width_scan=outcome.width_scan,
+        signal=outcome.signal,
     )
     if configuration.is_blind:
-        return replace(record, quote=blinded_quote(configuration, outcome.cuts))
+        return replace(record, quote=blinded_quote(configuration, outcome))
     return replace(record, quote=claimed_quote(configuration, outcome, record.blinded_sha256))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from analysis.search.events import CutEvents, Truths, Values
 from plotting.results.search.record import Injected, Limit, ScannedMass, Sculpting, SearchedCut, Slice, Tried
+from plotting.results.search.signal import OtherWidth
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, MassScan, Rule
 from rdf.statistics.significance import FEWEST_EVENTS, expected_near
@@ -20,6 +22,8 @@ LIMIT_TOYS = 1000
 """Toys of each number of signal events that a limit by toys tries: they leave 1 % or 2 % of it open."""
 LIMIT_STRIDE = 4
 """Masses that take toys, of which each one this number further has a limit."""
+OTHER_WIDTHS = (0.5, 1.5)
+"""Factors on a signal's width, by which the stability of the largest excess is told."""
 
 
 def refused_cut(cut: CutEvents, reason: str) -> SearchedCut:
@@ -164,6 +168,26 @@ def injected_table(fits: SpectrumFits, fit: BackgroundFit, choice: Choice, seed:
                     z=float(found.z[good].mean()),
                 )
             )
+    return tuple(rows)
+
+
+def width_table(fits: SpectrumFits, spectrum: Spectrum, choice: Choice, mass: int) -> tuple[OtherWidth, ...]:
+    """Return the significance at a mass of signals that are half as wide, and half as wide again.
+
+    Args:
+        fits: of the spectrum.
+        spectrum: that was scanned.
+        choice: the function.
+        mass: index of the mass.
+    """
+    assert choice.order is not None
+    spurious = choice.spurious[mass : mass + 1] if len(choice.spurious) else None
+    rows = []
+    for factor in OTHER_WIDTHS:
+        shape = replace(fits.shape, resolution=factor * fits.shape.resolution)
+        other = SpectrumFits(fits.edges, fits.family, shape, fits.masses[mass : mass + 1])
+        z = _number(other.scan(spectrum, choice.order, spurious).z[0])
+        rows.append(OtherWidth(factor=factor, resolution=shape.resolution, z=z))
     return tuple(rows)
 
 

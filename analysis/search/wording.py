@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.procedure import Outcome
 from plotting.results.search.record import Largest, SearchedCut
+from plotting.results.search.signal import Effect, SearchedSignal
 
 
 def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, blinded_sha256: str | None) -> str:
@@ -23,19 +24,19 @@ def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, blinded_
         f"The largest excess in {configuration.observable}{of_cut} lies at {largest.mass:.4g}: "
         f"{largest.signal:.4g} ± {largest.signal_error:.2g} events, local significance {largest.z:.2f} standard "
         f"deviations ({_local(largest)}). {_everywhere(largest)} {_functions(cut)} "
-        f"{_blinding(configuration, blinded_sha256)} {_check(largest)}"
+        f"{_blinding(configuration, blinded_sha256)} {_check(largest)}{_signal(outcome.signal)}{_produced(cut)}"
     )
 
 
-def blinded_quote(configuration: SearchConfiguration, cuts: tuple[SearchedCut, ...]) -> str:
+def blinded_quote(configuration: SearchConfiguration, outcome: Outcome) -> str:
     """State what is expected, while nothing has been looked at."""
-    cut = next(cut for cut in cuts if cut.opened)
+    cut = next(cut for cut in outcome.cuts if cut.opened)
     medians = [limit.expected[2] for limit in cut.limits]
     beside = "beside the region" if configuration.signal_region else "in the declared tenth"
     limits = f"; limits of {min(medians):.3g} to {max(medians):.3g} signal events are expected" if medians else ""
     return (
-        f"Blinded: the events {beside} alone were looked at. {cut.function} describes them{limits}. "
-        "Repeat the command with --unblind to look at the data."
+        f"Blinded: the events {beside} alone were looked at. {cut.function} describes them{limits}."
+        f"{_signal(outcome.signal)}{_produced(cut)} Repeat the command with --unblind to look at the data."
     )
 
 
@@ -76,6 +77,48 @@ def _blinding(configuration: SearchConfiguration, blinded_sha256: str | None) ->
     if blinded_sha256 != configuration.sha256():
         return "A blinded search before had declared something else."
     return "A blinded search had declared it before."
+
+
+def shape_words(signal: SearchedSignal) -> str:
+    """Say what a simulated signal looks like."""
+    kind = "Gaussian" if signal.tails is None else "two-sided Crystal Ball"
+    return (
+        f"a {kind} at {signal.mass:.5g} ± {signal.mass_error:.1g} of relative width {signal.resolution:.3g} ± "
+        f"{signal.resolution_error:.1g} (chi2 p = {signal.p:.2g})"
+    )
+
+
+def variation_words(signal: SearchedSignal) -> str:
+    """Say what variations do to a signal, and what is too small to count; "" without any."""
+    effects = [(varied.name, effect) for varied in signal.variations for effect in varied.effects]
+    kept = [f"{name} {_effect(effect)}" for name, effect in effects if not effect.pruned]
+    pruned = [f"{name} {effect.what}" for name, effect in effects if effect.pruned]
+    said = [f"systematic errors: {', '.join(kept) or 'none'}"] if effects else []
+    return "; ".join([*said, *([f"below 0.5 %: {', '.join(pruned)}"] if pruned else [])])
+
+
+def _effect(effect: Effect) -> str:
+    unit = "of its width" if effect.what == "peak" else ""
+    sided = "one-sided" if effect.one_sided else ""
+    return " ".join(word for word in (effect.what, f"{100 * effect.size:+.2g} %", unit, sided) if word)
+
+
+def _signal(signal: SearchedSignal | None) -> str:
+    if signal is None:
+        return ""
+    errors = variation_words(signal)
+    return f" The signal is that of {signal.title}: {shape_words(signal)}{'; ' if errors else ''}{errors}."
+
+
+def _produced(cut: SearchedCut) -> str:
+    limit, efficiency = cut.produced, cut.efficiency
+    if limit is None or efficiency is None:
+        return ""
+    observed = "" if limit.observed is None else f"{limit.observed:.3g}, where "
+    return (
+        f" With its efficiency of {efficiency.value:.3g} ± {efficiency.error:.1g}, the limit at {limit.mass:.4g} on "
+        f"events before any selection is {observed}{limit.expected:.3g} {'are' if observed else ''} expected."
+    ).replace("  ", " ")
 
 
 def _check(largest: Largest) -> str:

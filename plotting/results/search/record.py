@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from plotting.errors import UnreadableResult
 from plotting.results.record_tables import Commit, SampleHeader, Table
 from plotting.results.run_record import NEWER, as_table
+from plotting.results.search.signal import Efficiency, OtherWidth, Produced, SearchedSignal
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -181,6 +182,8 @@ class SearchedCut(Table):
         injected: signals in toys.
         sculpting: None for the cut that keeps all.
         control: None for the cut that keeps all, and without a control.
+        efficiency: of a simulated signal; None where its resolution is given, like what follows.
+        produced: limit at its mass in events before any selection; None too where no limit is near.
     """
 
     fraction: float
@@ -200,6 +203,8 @@ class SearchedCut(Table):
     injected: tuple[Injected, ...] = ()
     sculpting: Sculpting | None = None
     control: PassingBump | None = None
+    efficiency: Efficiency | None = None
+    produced: Produced | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +301,8 @@ class SearchRecord(Table):
         masses: number of masses of the scan.
         cuts: declared cuts, the loosest first.
         largest: excess; None while blinded, and where the search was refused.
+        width_scan: the largest excess by signals of half the width and of one and a half times; empty without one.
+        signal: that was simulated; None where its resolution is given.
         seed: of all toys.
         timings: seconds of each stage, and when the search began.
     """
@@ -318,6 +325,8 @@ class SearchRecord(Table):
     masses: int = 0
     cuts: tuple[SearchedCut, ...] = ()
     largest: Largest | None = None
+    width_scan: tuple[OtherWidth, ...] = ()
+    signal: SearchedSignal | None = None
     seed: int
     timings: dict[str, float | str]
 

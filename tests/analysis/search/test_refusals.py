@@ -38,7 +38,7 @@ def searched(values: Values, fractions: tuple[float, ...] = (1.0,), **options: A
         CutEvents(fraction, "made up", np.arange(len(values)) < fraction * len(values)) for fraction in fractions
     )
     events = SearchEvents(values, np.ones(len(values), dtype=np.bool_), cuts)
-    return search_spectra(SearchConfiguration(**{**given, **options}), events, None, lambda *_: None)
+    return search_spectra(SearchConfiguration(**{**given, **options}), events, None, None, lambda *_: None)
 
 
 def with_peak(mass: float, events: int) -> Values:
