@@ -28,7 +28,7 @@ from rdf.errors import StatisticsFailed
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, Cut, MassScan, Rule
 from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
-from rdf.statistics.significance import FEWEST_EVENTS, expected_near, global_p, local_p, z_of
+from rdf.statistics.significance import FEWEST_EVENTS, expected_near, freedom, global_p, local_p, z_of
 from rdf.statistics.spectrum import Spectrum, mass_edges
 
 FEWEST_SIDEBAND_EVENTS = 20
@@ -280,7 +280,8 @@ def _largest(
         raise SearchRefused(f"a fit of {failed:.1%} of the toys does not come to an end; take a range with more events")
     if toys.refused.all():
         raise SearchRefused("in all toys no function describes the spectrum; take another family or range")
-    everywhere = global_p(toys, z, len(cuts))
+    assert cut.choice.order is not None
+    everywhere = global_p(toys, z, len(cuts), freedom(fits, cut.choice.order, cut.fit.expected, best))
     here = local_p(fits, cut.choice, cut.fit.expected, mass=best, z=z, seed=seed_for(configuration, LOCAL))
     largest = Largest(
         mass=float(scan.masses[best]),
@@ -360,7 +361,7 @@ def _table(
         expected=tuple(map(float, cut.fit.expected)),
         deviance=cut.fit.deviance / (TENTH if configuration.takes_tenth else 1),
         ndf=cut.fit.ndf,
-        masses=scan_table(fits, cut.fit.expected, scan) if scan else (),
+        masses=scan_table(fits, cut.fit, scan) if scan else (),
         limits=limit_table(
             fits,
             cut.spectrum,

@@ -12,7 +12,7 @@ from plotting.results.search.record import Injected, Limit, ScannedMass, Sculpti
 from plotting.results.search.signal import OtherWidth
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, MassScan, Rule
-from rdf.statistics.significance import FEWEST_EVENTS, expected_near
+from rdf.statistics.significance import FEWEST_EVENTS, asymptotic_p, expected_near, freedom
 from rdf.statistics.spectrum import Numbers, Spectrum
 
 SLICES = 10
@@ -69,7 +69,13 @@ def _near(fits: SpectrumFits, expected: Numbers, mass: int) -> float:
     return expected_near(expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
 
 
-def scan_table(fits: SpectrumFits, expected: Numbers, scan: MassScan) -> tuple[ScannedMass, ...]:
+def _moving_p(fits: SpectrumFits, fit: BackgroundFit, scan: MassScan, mass: int) -> float | None:
+    """Return the local probability where errors move the signal's shape; None where that of the significance holds."""
+    free = freedom(fits, fit.order, fit.expected, mass)
+    return asymptotic_p(free, float(scan.z[mass])) if len(free) and math.isfinite(scan.z[mass]) else None
+
+
+def scan_table(fits: SpectrumFits, fit: BackgroundFit, scan: MassScan) -> tuple[ScannedMass, ...]:
     """Return the scan, mass by mass."""
     return tuple(
         ScannedMass(
@@ -77,7 +83,8 @@ def scan_table(fits: SpectrumFits, expected: Numbers, scan: MassScan) -> tuple[S
             z=_number(scan.z[i]),
             signal=_number(scan.signal[i]),
             signal_error=_number(scan.signal_error[i]),
-            background=_near(fits, expected, i),
+            background=_near(fits, fit.expected, i),
+            p=_moving_p(fits, fit, scan, i),
         )
         for i in range(len(scan.masses))
     )

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import Choice, Toys
-from rdf.statistics.spectrum import Numbers
+from rdf.statistics.spectrum import Numbers, Spectrum
 
 LEVEL = math.sqrt(0.5)
 """Significance whose crossings are counted: low, so that a few toys count many (Gross and Vitells, arXiv:1005.1891)."""
@@ -85,6 +85,49 @@ def expected_near(expected: Numbers, shape: Numbers, edges: Numbers, mass: float
     return float((share * expected).sum())
 
 
+def freedom(fits: SpectrumFits, order: int, expected: Numbers, mass: int) -> Numbers:
+    """Return how far systematic errors move the shape of a signal, beside the signal itself and the background.
+
+    Args:
+        fits: of the spectrum.
+        order: of the function.
+        expected: events of each bin without a signal.
+        mass: index of the mass.
+
+    Returns:
+        Products of their shifts over that of the signal's shape with itself, in the metric of the fit, of shape
+        (errors, errors); no rows where no error moves the shape.
+    """
+    shifts = fits.shifts[:, mass]
+    if not shifts.any():
+        return np.empty((0, 0))
+    flat = fits.templates(Spectrum(fits.edges, expected), order, mass, False)
+    rows = np.vstack([fits.shapes[mass], shifts])
+    rows = rows - (rows / flat.background @ flat.shifts.T) @ flat.shifts
+    products = rows / flat.background @ rows.T
+    signal = products[0, 0]
+    return np.asarray((products[1:, 1:] - np.outer(products[1:, 0], products[1:, 0]) / signal) / signal)
+
+
+def _more_often(free: Numbers, z: float) -> float:
+    """Return by how much more often a significance is reached if the signal's shape can move.
+
+    To a signal of z standard deviations each shift d adds z^2 d^2 / (1 + z^2 d^2) of the square of another normal
+    deviate, which makes large values more frequent by sqrt(1 + z^2 d^2).
+    """
+    return float(np.sqrt(np.linalg.det(np.eye(len(free)) + z * z * free)))
+
+
+def asymptotic_p(free: Numbers, z: float) -> float:
+    """Return the probability of at least this significance at one mass, by the asymptotic formula.
+
+    Args:
+        free: as `freedom` gives it.
+        z: signed root of the likelihood ratio.
+    """
+    return max(float(norm.sf(z)) * (_more_often(free, z) if z > 0 else 1.0), SMALLEST)
+
+
 def local_p(fits: SpectrumFits, choice: Choice, expected: Numbers, *, mass: int, z: float, seed: int) -> LocalP:
     """Return the local probability of a significance.
 
@@ -100,26 +143,29 @@ def local_p(fits: SpectrumFits, choice: Choice, expected: Numbers, *, mass: int,
     centre = float(fits.masses[mass])
     near = expected_near(expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
     if near >= FEWEST_EVENTS:
-        return LocalP(max(float(norm.sf(z)), SMALLEST), "asymptotic", 0)
+        return LocalP(asymptotic_p(freedom(fits, choice.order, expected, mass), z), "asymptotic", 0)
     spurious = choice.spurious if len(choice.spurious) else None
     thrown = fits.toys_at(choice.order, expected, mass, spurious=spurious, seed=seed, toys=range(LOCAL_TOYS))
     good = thrown.z[np.isfinite(thrown.z)]
     return LocalP((1 + int((good >= z).sum())) / (1 + len(good)), "toys", len(good))
 
 
-def global_p(toys: Toys, z: float, cuts: int) -> GlobalP:
+def global_p(toys: Toys, z: float, cuts: int, free: Numbers | None = None) -> GlobalP:
     """Return the global probability of the largest significance of a scan.
 
     Args:
         toys: of the same scans. Toys that the procedure refuses make no statement and do not count.
         z: largest signed root of the data.
         cuts: number of declared cuts that were scanned.
+        free: as `freedom` gives it at the mass of the data; none by default.
     """
+    free = np.empty((0, 0)) if free is None else free
     counted = ~toys.refused & np.isfinite(toys.z)
     number, above = int(counted.sum()), int((toys.z[counted] >= z).sum())
     by_toys = (1 + above) / (1 + number)
     crossings = float(toys.crossings[counted].mean()) if number else math.inf
-    by_crossings = cuts * float(norm.sf(z)) + crossings * math.exp(-(z * z - LEVEL * LEVEL) / 2)
+    rise = _more_often(free, z) / _more_often(free, LEVEL)
+    by_crossings = cuts * asymptotic_p(free, z) + crossings * math.exp(-(z * z - LEVEL * LEVEL) / 2) * rise
     bound = min(1.0, max(by_crossings, SMALLEST))
     if above >= FEWEST_ABOVE:
         return GlobalP(by_toys, "toys", number, above, by_toys, bound)

@@ -59,7 +59,8 @@ def draw_local_p(record: SearchRecord) -> Figure:
     for number, cut in enumerate(cut for cut in record.cuts if cut.masses):
         masses = np.array([row.mass for row in cut.masses])
         z = np.array([np.nan if row.z is None else row.z for row in cut.masses])
-        p = np.maximum(norm.sf(z), SMALLEST)
+        given = np.array([np.nan if row.p is None else row.p for row in cut.masses])
+        p = np.maximum(np.where(np.isnan(given), norm.sf(z), given), SMALLEST)
         least = min(least, float(np.nanmin(p, initial=1.0)))
         axes.plot(masses, p, color=sequence_colour(number), lw=1.8, label=cut_words(cut))
     largest = record.largest

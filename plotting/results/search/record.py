@@ -67,6 +67,8 @@ class ScannedMass(Table):
         signal: fitted events.
         signal_error: their error.
         background: expected events within two standard deviations.
+        p: local probability where systematic errors move the signal's shape, so that z is no normal deviate; None
+            where it is one.
     """
 
     mass: float
@@ -74,6 +76,7 @@ class ScannedMass(Table):
     signal: float | None
     signal_error: float | None
     background: float
+    p: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,14 @@ import numpy as np
 import pyhf
 import pytest
 from iminuit import Minuit
+from scipy.stats import norm
 
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import Templates
 from rdf.statistics.functions import Family, SignalShape, Systematic
 from rdf.statistics.histfactory import cross_check, measurement, minimum, workspace
 from rdf.statistics.likelihoods import pyhf_workspace, read_pyhf, write_pyhf
+from rdf.statistics.significance import asymptotic_p, freedom
 from rdf.statistics.spectrum import Spectrum
 from tests.rdf.statistics.spectra import MASS, RESOLUTION, dijet_edges, dijet_expectation, gaussian
 
@@ -134,3 +136,27 @@ def test_toys_of_a_signal_are_thrown_with_its_errors() -> None:
     covered = (np.abs(put.signal - 300) < put.signal_error).mean()
     assert covered == pytest.approx(0.683, abs=0.045)  # three standard deviations of 1,000 toys
     assert put.signal.std() == pytest.approx(put.signal_error.mean(), rel=0.1)
+
+
+def test_a_shape_that_moves_makes_large_significances_more_frequent() -> None:
+    """10,000 toys without a signal exceed 2 as often as is said, a fifth more often than a normal deviate does."""
+    fits, expected = made(SCALE, SMEARING), dijet_expectation(1e5)
+    free = freedom(fits, F4, expected, 0)
+    z = fits.toys_at(F4, expected, 0, seed=5, toys=range(10_000)).z
+    for level in (1.0, 1.5, 2.0):
+        error = 3 / np.sqrt(1e4 * norm.sf(level))  # three standard deviations of the toys
+        assert (z > level).mean() == pytest.approx(asymptotic_p(free, level), rel=0.05 + error)
+    assert asymptotic_p(free, 2.0) > 1.15 * norm.sf(2)
+    assert asymptotic_p(free, -1.0) == norm.sf(-1)
+    # What is left of a shift beside the signal and the background, whose rows change by b times each term.
+    edges, root = dijet_edges(), np.sqrt(expected)
+    x, sigma = (edges[1:] + edges[:-1]) / 26_000, RESOLUTION * MASS
+    up, down = (gaussian(edges, MASS + side * 0.4 * sigma, sigma) for side in (1, -1))
+    background = np.stack([root, root * np.log(1 - x), root * np.log(x), root * np.log(x) ** 2], axis=1)
+    signal = gaussian(edges, MASS, sigma) / root
+    signal = signal - background @ np.linalg.lstsq(background, signal)[0]
+    shift = (up - down) / 2 / root
+    both = np.column_stack([background, signal])
+    left = shift - both @ np.linalg.lstsq(both, shift)[0]
+    assert free[0, 0] == pytest.approx(left @ left / (signal @ signal), rel=1e-3)
+    assert freedom(made(Systematic("yield", log_yield=0.2)), F4, expected, 0).shape == (0, 0)
