@@ -114,11 +114,13 @@ def _produced(cut: SearchedCut) -> str:
     limit, efficiency = cut.produced, cut.efficiency
     if limit is None or efficiency is None:
         return ""
-    observed = "" if limit.observed is None else f"{limit.observed:.3g}, where "
+    begin = f" With its efficiency of {efficiency.value:.3g} ± {efficiency.error:.1g}"
+    if limit.observed is None:
+        return f"{begin}, a limit of {limit.expected:.4g} events before any selection is expected at {limit.mass:.4g}."
     return (
-        f" With its efficiency of {efficiency.value:.3g} ± {efficiency.error:.1g}, the limit at {limit.mass:.4g} on "
-        f"events before any selection is {observed}{limit.expected:.3g} {'are' if observed else ''} expected."
-    ).replace("  ", " ")
+        f"{begin}, the limit at {limit.mass:.4g} is {limit.observed:.4g} events before any selection "
+        f"({limit.expected:.4g} expected)."
+    )
 
 
 def _check(largest: Largest) -> str:

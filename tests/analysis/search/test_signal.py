@@ -51,7 +51,7 @@ def data_masses() -> Numbers:
 
 @pytest.fixture(scope="module")
 def runs(apart: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Data, simulated signal with a varied scale, and a simulated mixture with labels."""
+    """Data, simulated signal with a varied scale, the same scored as the data are, and a mixture with labels."""
     folder = tmp_path_factory.mktemp("runs")
     masses = data_masses()
     labels = np.concatenate([np.zeros(len(masses) - 400), np.ones(400)])
@@ -60,13 +60,15 @@ def runs(apart: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         "signal": write_dimuons(folder, "signal", signal_masses(), simulated=True),
         "mixture": write_dimuons(folder, "mixture", masses, simulated=True, labels=labels),
     }
+    asked: dict[str, dict[str, Any]] = {"data": {"folds": 2}, "signal": {"vary": {"lepton": SCALE}}, "mixture": {}}
     with pytest.MonkeyPatch.context() as patch:
         draw_nothing(patch)
         for name, sample in samples.items():
-            vary = {"lepton": SCALE} if name == "signal" else {}
             options = {"features": "mll,lepton1_pt", "detectors": ["isolation_forest"], "train_events": 500}
-            find_anomalies(sample=sample, vary=vary, output=folder / "run" / name, **options)
-    return {name: folder / "run" / name for name in samples}
+            find_anomalies(sample=sample, output=folder / "run" / name, **options, **asked[name])
+        models = folder / "run/data/models"
+        find_anomalies(sample=samples["signal"], models=models, output=folder / "run/scored")
+    return {name: folder / "run" / name for name in (*samples, "scored")}
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +195,20 @@ def test_of_a_run_with_labels_the_signal_alone_counts(runs: dict[str, Path]) -> 
     assert (efficiency.passed, efficiency.of, efficiency.relative_to) == (400, 400, "selected")
 
 
+def test_a_cut_on_scores_keeps_what_the_same_models_rank_high(runs: dict[str, Path]) -> None:
+    asked = configuration(runs, "scored", method="scores", detector="isolation_forest", cuts=(1, 0.3))
+    source = read_signal(open_results(runs["data"]), asked)
+    assert source is not None
+    everything, selected = find_signal(source, asked).efficiencies
+    with uproot.open(runs["scored"] / "events.root") as file:
+        columns = file["events"].arrays(["mll", "rank_isolation_forest"], library="np")
+    inside = (columns["mll"] >= 70) & (columns["mll"] < 140)
+    passed = (inside & (columns["rank_isolation_forest"] >= 1 - 0.3)).sum()
+    assert 0 < passed < inside.sum()
+    assert everything.passed == inside.sum()
+    assert (selected.passed, selected.of, selected.value) == (passed, 5000, passed / 5000)
+
+
 class Weighted(RunResults):
     """Results whose events weigh what their mass says."""
 
@@ -296,6 +312,24 @@ def test_runs_that_are_no_signal_are_refused(
     assert isinstance(searched, RunResults)
     with pytest.raises((ConfigurationError, DataError), match=reason):
         read_signal(searched, configuration(runs, of, **options))
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("COARSEST", "the bins of its mll are too wide to show what lepton does to a width of 3"),
+        ("FARTHEST", "lepton moves the peak by 0.33 of its width, too far to interpolate; vary less"),
+    ],
+)
+def test_what_variations_cannot_say_is_refused(
+    limit: str, reason: str, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, limit, 0.1)
+    asked = configuration(runs, "signal")
+    source = read_signal(open_results(runs["data"]), asked)
+    assert source is not None
+    with pytest.raises(ConfigurationError, match=reason):
+        find_signal(source, asked)
 
 
 def test_variations_with_background_are_refused(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
