@@ -56,6 +56,8 @@ struct Signal {
    std::size_t nuisances = 0;
    const double *shifts = nullptr; // [nuisance][bin]
    const double *yields = nullptr; // [nuisance], logarithm of the factor on all events
+   const double *measured = nullptr; // [nuisance], where the constraints have their centres; at 0 by default
+   double centre(std::size_t nuisance) const { return measured ? measured[nuisance] : 0; }
 };
 
 // What a fit assumes of the number of signal events: any, or this value up to a normal error of this width.
@@ -230,7 +232,7 @@ private:
             sum += n[i] * std::log(n[i] / fExpected[i]);
       }
       for (std::size_t k = 0; k < signal.nuisances; ++k)
-         sum += 0.5 * at.pulls[k] * at.pulls[k];
+         sum += 0.5 * std::pow(at.pulls[k] - signal.centre(k), 2);
       if (!hypothesis.free && hypothesis.width > 0)
          sum += 0.5 * std::pow((at.signal - hypothesis.value) / hypothesis.width, 2);
       return sum;
@@ -265,7 +267,7 @@ private:
          }
          for (std::size_t k = 0; k < signal.nuisances; ++k) {
             A[first_pull + k][first_pull + k] += 1;
-            step[first_pull + k] -= at.pulls[k];
+            step[first_pull + k] -= at.pulls[k] - signal.centre(k);
          }
          double slope[kLimit];
          std::copy(step, step + n, slope);

@@ -2,8 +2,8 @@
 // distributions of q-tilde.
 //
 // As ATLAS and CMS do it (ATL-PHYS-PUB-2011-011, CMS NOTE-2011/005): toys with a number of signal events, and without
-// any, are thrown from what data give with that number; where the signal has an error of its own, what was measured of
-// it is thrown too. Expected limits are those of the toys without a signal.
+// any, are thrown from what data give with that number; where the signal has errors of its own, what was measured of
+// them is thrown too. Expected limits are those of the toys without a signal.
 //
 // Toys of all numbers of signal events that were tried count for each of them, with the ratio of the probability of a toy
 // there to its mean probability where toys were thrown (E. Veach and L. J. Guibas, Proc. SIGGRAPH 1995, 419: the balance
@@ -38,11 +38,13 @@ class ToyLimits {
    struct Source {
       std::vector<double> rates, logs;
       double sum = 0, offset = 0;
+      std::array<double, kPullLimit> pulls{};
    };
 
    struct Toy {
       Counts counts;
       double offset = 0;
+      std::array<double, kPullLimit> measured{}; // of the pulls
       std::unique_ptr<LimitTest> test;
       std::vector<double> densities; // logarithm of the probability, up to a constant, by each source
       double q = kNoEstimate;
@@ -144,6 +146,7 @@ private:
       const std::size_t bins = fFitters[0].background().bins();
       Source source;
       source.offset = fit.signal - events;
+      source.pulls = fit.pulls;
       source.rates = fFitters[0].expect(fSignal, fit);
       source.logs.assign(bins, 0.);
       for (std::size_t i = 0; i < bins; ++i) {
@@ -174,8 +177,12 @@ private:
             toy->counts.use(i, throw_poisson(source.rates[i], random));
       if (fSpurious > 0)
          toy->offset = std::normal_distribution<double>(source.offset, fSpurious)(random);
+      Signal signal = fSignal;
+      signal.measured = toy->measured.data();
+      for (std::size_t k = 0; k < signal.nuisances; ++k)
+         toy->measured[k] = std::normal_distribution<double>(source.pulls[k], 1)(random);
       const Fit without = fitter.fit_background(toy->counts);
-      toy->test = std::make_unique<LimitTest>(fitter, toy->counts, fSignal, without, fSpurious, toy->offset);
+      toy->test = std::make_unique<LimitTest>(fitter, toy->counts, signal, without, fSpurious, toy->offset);
       return toy;
    }
 
@@ -186,6 +193,8 @@ private:
          sum += toy.counts.events()[i] * source.logs[i];
       if (fSpurious > 0)
          sum -= 0.5 * std::pow((toy.offset - source.offset) / fSpurious, 2);
+      for (std::size_t k = 0; k < fSignal.nuisances; ++k)
+         sum -= 0.5 * std::pow(toy.measured[k] - source.pulls[k], 2);
       return sum;
    }
 

@@ -15,7 +15,7 @@ from rdf.errors import StatisticsFailed
 from rdf.statistics.combine import read_card, write_card
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import Templates
-from rdf.statistics.functions import Family, SignalShape
+from rdf.statistics.functions import Family, SignalShape, Systematic
 from rdf.statistics.spectrum import Spectrum
 from tests.rdf.statistics.spectra import MASS, RESOLUTION, Numbers, dijet_edges, dijet_expectation, gaussian
 
@@ -31,6 +31,7 @@ class Card:
     signals: set[str] = field(default_factory=set)
     start: dict[str, float] = field(default_factory=dict)
     factors: dict[tuple[str, str], tuple[str, list[str]]] = field(default_factory=dict)
+    constrained: list[str] = field(default_factory=list)
 
     def expected(self, signal: float, values: dict[str, float]) -> Numbers:
         """Return events of each channel."""
@@ -39,7 +40,9 @@ class Card:
             factor = signal if process in self.signals else 1.0
             if (channel, process) in self.factors:
                 formula, names = self.factors[channel, process]
-                factor *= eval(re.sub(r"@(\d+)", r"v[\1]", formula), {"v": [values[name] for name in names]})
+                factor *= eval(
+                    re.sub(r"@(\d+)", r"v[\1]", formula), {"v": [values[name] for name in names], "exp": np.exp}
+                )
             total[channel] += rate * factor
         return np.array(list(total.values()))
 
@@ -72,6 +75,10 @@ def parsed(text: str) -> Card:
             value, interval = rest
             assert re.fullmatch(r"\[[-\d.]+,[-\d.]+\]", interval)
             card.start[name] = float(value)
+        elif kind == "param":
+            assert rest == ["0", "1"]
+            assert name in card.start
+            card.constrained.append(name)
         else:
             channel, process, formula, names = rest
             assert kind == "rateParam"
@@ -116,6 +123,27 @@ def test_a_fit_of_the_card_is_that_of_the_search(templates: Templates, path: Pat
 
     found = minimize(cost, [5.0, *card.start.values()], method="Nelder-Mead", options={"fatol": 1e-9, "maxiter": 4000})
     assert 10 * found.x[0] == pytest.approx(templates.signal, rel=2e-3)
+
+
+def test_errors_of_a_signal_are_constrained_parameters(tmp_path: Path) -> None:
+    edges = dijet_edges(30)
+    counts = np.random.default_rng(1).poisson(dijet_expectation(3e4, 30)).astype(np.float64)
+    spectrum = Spectrum(edges, counts, dijet_expectation(3e4, 30) > 5)
+    systematics = (Systematic("scale", log_yield=-0.1, peak=0.01), Systematic("smearing", width=0.2))
+    shape = SignalShape(RESOLUTION, None, systematics)
+    made = SpectrumFits(edges, Family("dijet", 3, 6, 13_000), shape, [MASS]).templates(spectrum, 1, 0, True)
+    write_card(made, tmp_path / "combine.txt")
+    card, used = parsed((tmp_path / "combine.txt").read_text()), spectrum.used
+    assert card.constrained == ["scale", "smearing"]
+    pulls = {"scale": 0.7, "smearing": -1.2}
+    moved = made.shape + 0.7 * made.errors[0].shift - 1.2 * made.errors[1].shift
+    expected = made.background + 55 * np.exp(-0.1 * 0.7) * moved
+    found = card.expected(55, {**dict.fromkeys(card.start, 0.0), **pulls})
+    np.testing.assert_allclose(found, expected[used], rtol=1e-12)
+    again = read_card(tmp_path / "combine.txt", MASS, made.signal)
+    for one, other in zip(again.errors, made.errors, strict=True):
+        assert (one.name, one.log_yield) == (other.name, other.log_yield)
+        np.testing.assert_allclose(one.shift, other.shift[used], rtol=1e-12, atol=1e-25)
 
 
 def test_a_card_says_that_combine_was_not_run(path: Path) -> None:

@@ -10,7 +10,7 @@ from scipy.stats import norm, poisson
 
 from rdf.errors import SpectrumError
 from rdf.statistics.fits import SpectrumFits
-from rdf.statistics.functions import Family, SignalShape
+from rdf.statistics.functions import Family, SignalShape, Systematic
 from rdf.statistics.likelihoods import pyhf_workspace
 from rdf.statistics.spectrum import Spectrum
 from tests.rdf.statistics.spectra import Numbers
@@ -144,3 +144,37 @@ def test_what_has_no_limit_is_an_error_that_names_the_mass() -> None:
     fits = SpectrumFits(spectrum.edges, EXPONENTIAL, SignalShape(0.0006), [205.0])
     with pytest.raises(SpectrumError, match="limits by toys at 205: no upper limit within 60 numbers of signal events"):
         fits.toy_limits(spectrum.masked(200, 210), 0, 0, seed=1, toys=3)
+
+
+def cls_with_error(events: float, count: int, background: float, log_yield: float) -> float:
+    """Return CLs of a count by toys in numpy, each with its own measurement of the yield's error."""
+    random, pulls = np.random.default_rng(8), np.linspace(-8, 8, 1601)
+
+    def fixed(n: Numbers, measured: Numbers, signal: float) -> tuple[Numbers, Numbers]:
+        """Return the least negative log-likelihood, up to a constant, and where it lies."""
+        mean = signal * np.exp(log_yield * pulls) + background
+        costs = mean - n[:, None] * np.log(mean) + (pulls - measured[:, None]) ** 2 / 2
+        return costs.min(axis=1), pulls[costs.argmin(axis=1)]
+
+    def statistic(n: Numbers, measured: Numbers) -> Numbers:
+        best = np.maximum(n, background)  # a signal is not below 0
+        free = best - n * np.log(best)
+        q = 2 * (fixed(n, measured, events)[0] - free)
+        return np.where((n - background) * np.exp(-log_yield * measured) > events, 0, q)
+
+    (data,), pull = statistic(np.array([float(count)]), np.zeros(1)), fixed(np.array([count]), np.zeros(1), events)[1]
+    tails = []
+    for mean, centre in ((events * np.exp(log_yield * pull[0]) + background, pull[0]), (background, 0.0)):
+        n, measured = random.poisson(mean, 10_000).astype(np.float64), random.normal(centre, 1, 10_000)
+        tails.append((statistic(n, measured) >= data - 1e-3).mean())
+    return float(tails[0] / tails[1])
+
+
+def test_an_error_of_the_yield_is_measured_anew_in_each_toy() -> None:
+    _, spectrum = counting(10.0, 12)
+    shape = SignalShape(0.007, None, (Systematic("yield", log_yield=0.3),))
+    fits = SpectrumFits(spectrum.edges, EXPONENTIAL, shape, [205.0])
+    found = fits.toy_limits(spectrum, 0, 0, seed=1, toys=2000).observed[0]
+    plain = SpectrumFits(spectrum.edges, EXPONENTIAL, SignalShape(0.007), [205.0])
+    assert found > 1.08 * plain.toy_limits(spectrum, 0, 0, seed=1, toys=2000).observed[0]
+    assert cls_with_error(found, 12, 10.0, 0.3) == pytest.approx(0.05, abs=0.006)
