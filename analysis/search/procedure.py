@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.console.progress import Move
 from analysis.errors import SearchRefused
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.control import LARGEST_BUMP, passing_bump
@@ -21,7 +22,7 @@ from analysis.search.tables import (
     tried_table,
     width_table,
 )
-from analysis.search.toys import Progress, ToySource, throw_toys
+from analysis.search.toys import ToySource, throw_toys
 from plotting.results.search.record import Checked, Largest, PassingBump, SearchedCut
 from plotting.results.search.signal import OtherWidth, SearchedSignal
 from rdf.errors import StatisticsFailed
@@ -120,7 +121,7 @@ def search_spectra(
     events: SearchEvents,
     control: SearchEvents | None,
     signal: Signal | None,
-    progress: Progress,
+    progress: Move,
 ) -> Outcome:
     """Go through the procedure.
 
@@ -159,7 +160,7 @@ def search_spectra(
         widths = width_table(fits, excess.spectrum, excess.choice, mass)
     for number, (place, looked_at) in enumerate(opened):
         scan = scans[number] if scans else None
-        table = _table(configuration, fits, events, looked_at, scan, place)
+        table = _table(configuration, fits, events, looked_at, scan, place, progress=progress)
         tables[place] = table if signal is None else _with_signal(table, fits, signal, place)
     return Outcome(
         fits,
@@ -257,7 +258,7 @@ def _largest(
     fits: SpectrumFits,
     cuts: list[OpenedCut],
     scans: list[MassScan],
-    progress: Progress,
+    progress: Move,
 ) -> tuple[Largest, tuple[int, int]]:
     """Find the largest excess, and how probable it is."""
     number = max(range(len(scans)), key=lambda place: scans[place].z[scans[place].best])
@@ -337,6 +338,8 @@ def _table(
     cut: OpenedCut,
     scan: MassScan | None,
     place: int,
+    *,
+    progress: Move,
 ) -> SearchedCut:
     """Return what is recorded of a cut."""
     shown = np.where(cut.spectrum.used, cut.spectrum.counts, np.nan)
@@ -370,6 +373,7 @@ def _table(
             is_blind=configuration.is_blind,
             seed=seed_for(configuration, LIMITS, place),
             threads=configuration.threads,
+            progress=progress,
         ),
         injected=injected_table(fits, cut.fit, cut.choice, seed_for(configuration, INJECTION, place)),
         sculpting=None if cut.events.selection is None else sculpting_table(visible, passed, configuration.range),

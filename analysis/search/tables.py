@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.console.progress import Move
 from analysis.search.events import CutEvents, Truths, Values
 from plotting.results.search.record import Injected, Limit, ScannedMass, Sculpting, SearchedCut, Slice, Tried
 from plotting.results.search.signal import OtherWidth
@@ -99,6 +100,7 @@ def limit_table(
     is_blind: bool,
     seed: int,
     threads: int,
+    progress: Move,
 ) -> tuple[Limit, ...]:
     """Return the limits: by the asymptotic formula where ten background events are expected, elsewhere by toys.
 
@@ -113,6 +115,7 @@ def limit_table(
         is_blind: whether the expectation takes the place of the spectrum.
         seed: of the toys.
         threads: that share them.
+        progress: told the toys of the masses that are done, and those of all.
     """
     assert choice.order is not None
     if is_blind:
@@ -120,9 +123,11 @@ def limit_table(
     visible = np.flatnonzero(fits.scan(spectrum, choice.order, choice.spurious).visible)
     few = [int(i) for i in visible if _near(fits, fit.expected, int(i)) < FEWEST_EVENTS]
     by_toys = {*few[::LIMIT_STRIDE], *few[-1:]}
-    rows = []
+    rows, done = [], 0
     for i in map(int, visible):
         if i in by_toys:
+            progress(done * LIMIT_TOYS, len(by_toys) * LIMIT_TOYS, "limits by toys")
+            done += 1
             found = fits.toy_limits(
                 spectrum, choice.order, i, spurious=choice.spurious, seed=seed, toys=LIMIT_TOYS, threads=threads
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from analysis.console.progress import Move
 from analysis.search.configuration import SearchConfiguration
 from analysis.steps.shipping import cache_archive, code_archive
 from rdf.code.library import loaded_libraries
@@ -17,8 +17,6 @@ from rdf.statistics.spectrum import Numbers
 
 BLOCK = 500
 """Toys that are thrown together: between two reports of progress here, and by one task of a worker."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +48,7 @@ class ToySource:
         return self._fits.toys(self.cuts, LEVEL, self.seed, piece, threads)
 
 
-def throw_toys(source: ToySource, configuration: SearchConfiguration, progress: Progress) -> Toys:
+def throw_toys(source: ToySource, configuration: SearchConfiguration, progress: Move) -> Toys:
     """Send toys of all cuts through the whole procedure.
 
     Args:

@@ -23,7 +23,9 @@ def limits(counts: npt.NDArray[np.float64], *, is_blind: bool, threads: int = 1)
     expectation = Spectrum(dijet_edges(), dijet_expectation(EVENTS))
     fit, choice = fits.fit(expectation, 1), Choice(1, "dijet f4", np.empty(0), (), np.empty(0))
     spectrum = Spectrum(dijet_edges(), counts)
-    return limit_table(fits, spectrum, fit, choice, is_blind=is_blind, seed=5, threads=threads)
+    return limit_table(
+        fits, spectrum, fit, choice, is_blind=is_blind, seed=5, threads=threads, progress=lambda *_: None
+    )
 
 
 @pytest.fixture(autouse=True)
