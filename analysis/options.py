@@ -62,7 +62,6 @@ _METAVARS |= {
 }
 _METAVARS |= {
     "run": "DIR",
-    "control": "DIR",
     "observable": "COLUMN",
     "method": "METHOD",
     "range": "A:B",
@@ -87,7 +86,7 @@ def add_options(parser: ArgumentParser, kind: type[BaseModel], unhelpful: Collec
         kind: of configuration.
         unhelpful: names of fields that the help leaves out, since to give them is an error.
     """
-    fields = sorted(kind.model_fields, key=lambda name: name not in ("sample", "background", "signal"))
+    fields = sorted(kind.model_fields, key=lambda name: name not in ("run", "sample", "background", "signal"))
     for name in fields:
         info, key = kind.model_fields[name], option_name(name)
         if info.exclude:  # what this kind leaves nobody to choose
