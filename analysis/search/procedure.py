@@ -30,7 +30,7 @@ from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, Cut, MassScan, Rule
 from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
 from rdf.statistics.significance import FEWEST_EVENTS, expected_near, freedom, global_p, local_p, z_of
-from rdf.statistics.spectrum import Spectrum, mass_edges
+from rdf.statistics.spectrum import Numbers, Spectrum, mass_edges
 
 FEWEST_SIDEBAND_EVENTS = 20
 MOST_FAILED = 0.01
@@ -52,6 +52,7 @@ class OpenedCut:
         sidebands: on which the function was chosen.
         choice: the function.
         fit: of it to the sidebands.
+        expectation: the events of the fit, without masked windows.
     """
 
     events: CutEvents
@@ -59,6 +60,7 @@ class OpenedCut:
     sidebands: Spectrum
     choice: Choice
     fit: BackgroundFit
+    expectation: Spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +200,12 @@ def _spectrum(configuration: SearchConfiguration, fits: SpectrumFits, events: Se
     if configuration.takes_tenth:
         chosen, scale = chosen & events.in_tenth, TENTH
     spectrum = Spectrum.of_values(events.values[chosen], fits.edges)
-    spectrum = Spectrum(fits.edges, spectrum.counts * scale)
+    return _unmasked(configuration, fits, spectrum.counts * scale)
+
+
+def _unmasked(configuration: SearchConfiguration, fits: SpectrumFits, counts: Numbers) -> Spectrum:
+    """Return a spectrum of these counts without the masked windows."""
+    spectrum = Spectrum(fits.edges, counts)
     for window in configuration.mask:
         spectrum = spectrum.masked(*window)
     return spectrum
@@ -233,7 +240,7 @@ def _open(
         return f"the fit of {choice.label} does not come to an end"
     if configuration.is_blind:
         spectrum = sidebands
-    return OpenedCut(cut, spectrum, sidebands, choice, fit)
+    return OpenedCut(cut, spectrum, sidebands, choice, fit, _unmasked(configuration, fits, fit.expected))
 
 
 def _end_of_sample(spectrum: Spectrum) -> str | None:
@@ -368,13 +375,13 @@ def _table(
         limits=limit_table(
             fits,
             cut.spectrum,
-            cut.fit,
+            cut.expectation,
             cut.choice,
             is_blind=configuration.is_blind,
             seed=seed_for(configuration, LIMITS, place),
             threads=configuration.threads,
             progress=progress,
         ),
-        injected=injected_table(fits, cut.fit, cut.choice, seed_for(configuration, INJECTION, place)),
+        injected=injected_table(fits, cut.expectation, cut.choice, seed_for(configuration, INJECTION, place)),
         sculpting=None if cut.events.selection is None else sculpting_table(visible, passed, configuration.range),
     )

@@ -94,7 +94,7 @@ def scan_table(fits: SpectrumFits, fit: BackgroundFit, scan: MassScan) -> tuple[
 def limit_table(
     fits: SpectrumFits,
     spectrum: Spectrum,
-    fit: BackgroundFit,
+    expectation: Spectrum,
     choice: Choice,
     *,
     is_blind: bool,
@@ -110,7 +110,7 @@ def limit_table(
     Args:
         fits: of the spectrum.
         spectrum: that was fitted.
-        fit: of the background.
+        expectation: of it without a signal.
         choice: the function.
         is_blind: whether the expectation takes the place of the spectrum.
         seed: of the toys.
@@ -119,9 +119,9 @@ def limit_table(
     """
     assert choice.order is not None
     if is_blind:
-        spectrum = Spectrum(spectrum.edges, fit.expected)
+        spectrum = expectation
     visible = np.flatnonzero(fits.scan(spectrum, choice.order, choice.spurious).visible)
-    few = [int(i) for i in visible if _near(fits, fit.expected, int(i)) < FEWEST_EVENTS]
+    few = [int(i) for i in visible if _near(fits, expectation.counts, int(i)) < FEWEST_EVENTS]
     by_toys = {*few[::LIMIT_STRIDE], *few[-1:]}
     rows, done = [], 0
     for i in map(int, visible):
@@ -148,21 +148,30 @@ def limit_table(
     return tuple(rows)
 
 
-def injected_table(fits: SpectrumFits, fit: BackgroundFit, choice: Choice, seed: int) -> tuple[Injected, ...]:
-    """Put signals of 0, 2 and 4 standard deviations into toys at three masses, and return what is found of them."""
+def injected_table(fits: SpectrumFits, expectation: Spectrum, choice: Choice, seed: int) -> tuple[Injected, ...]:
+    """Put signals of 0, 2 and 4 standard deviations into toys at three masses, and return what is found of them.
+
+    Args:
+        fits: of the spectrum.
+        expectation: of it without a signal.
+        choice: the function.
+        seed: of the toys.
+    """
     assert choice.order is not None
-    expectation = fits.scan(Spectrum(fits.edges, fit.expected), choice.order, choice.spurious)
+    expected = fits.scan(expectation, choice.order, choice.spurious)
+    visible = np.flatnonzero(expected.visible)
     rows = []
-    for place in (1, 2, 3):
-        mass = len(fits.masses) * place // 4
-        error = float(expectation.signal_error[mass])
+    for place in (1, 2, 3) if len(visible) else ():
+        mass = int(visible[len(visible) * place // 4])
+        error = float(expected.signal_error[mass])
         for number, strength in enumerate(STRENGTHS):
             found = fits.toys_at(
                 choice.order,
-                fit.expected,
+                expectation.counts,
                 mass,
                 signal=strength * error,
                 spurious=choice.spurious,
+                used=expectation.used,
                 seed=seed,
                 toys=range(INJECTION_TOYS * (3 * place + number), INJECTION_TOYS * (3 * place + number + 1)),
             )

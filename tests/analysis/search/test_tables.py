@@ -18,13 +18,15 @@ pytestmark = pytest.mark.compiler
 EVENTS = 3000
 
 
-def limits(counts: npt.NDArray[np.float64], *, is_blind: bool, threads: int = 1) -> tuple[Limit, ...]:
+def limits(
+    counts: npt.NDArray[np.float64], *, is_blind: bool, threads: int = 1, mask: tuple[float, float] = (0, 0)
+) -> tuple[Limit, ...]:
     fits = dijet_fits()
-    expectation = Spectrum(dijet_edges(), dijet_expectation(EVENTS))
-    fit, choice = fits.fit(expectation, 1), Choice(1, "dijet f4", np.empty(0), (), np.empty(0))
+    expectation = Spectrum(dijet_edges(), dijet_expectation(EVENTS)).masked(*mask)
+    choice = Choice(1, "dijet f4", np.empty(0), (), np.empty(0))
     spectrum = Spectrum(dijet_edges(), counts)
     return limit_table(
-        fits, spectrum, fit, choice, is_blind=is_blind, seed=5, threads=threads, progress=lambda *_: None
+        fits, spectrum, expectation, choice, is_blind=is_blind, seed=5, threads=threads, progress=lambda *_: None
     )
 
 
@@ -56,3 +58,14 @@ def test_blinded_limits_are_expected_ones_whatever_the_counts() -> None:
     assert one == limits(np.full(100, 50.0), is_blind=True, threads=2)
     assert all(limit.observed is None for limit in one)
     assert {limit.by for limit in one} == {"asymptotic", "toys"}
+
+
+def test_masked_windows_say_nothing_of_a_signal_beside_them() -> None:
+    whole, masked = (
+        {limit.mass: limit.expected[2] for limit in limits(np.zeros(100), is_blind=True, mask=mask)}
+        for mask in ((0, 0), (2000, 2300))
+    )
+    beside = [mass for mass in masked if 2300 < mass < 2360]
+    assert beside
+    assert all(masked[mass] > 1.1 * whole[mass] for mass in beside)
+    assert not [mass for mass in masked if 2010 < mass < 2290]  # less than half of a signal is seen
