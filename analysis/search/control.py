@@ -7,7 +7,6 @@ import numpy as np
 from analysis.errors import ConfigurationError
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.events import CutEvents, SearchEvents, read_events
-from models.folder import MODELS_JSON, file_sha256
 from plotting.results.opened import RunResults, open_results
 from plotting.results.search.record import PassingBump
 from rdf.statistics.fits import SpectrumFits
@@ -21,10 +20,11 @@ REACH = 6.0
 FEWEST_BINS = 6
 
 
-def read_control(configuration: SearchConfiguration) -> SearchEvents | None:
+def read_control(searched: RunResults, configuration: SearchConfiguration) -> SearchEvents | None:
     """Read the events of the control; None where none is declared.
 
     Args:
+        searched: run that is searched.
         configuration: of the search.
 
     Raises:
@@ -35,8 +35,7 @@ def read_control(configuration: SearchConfiguration) -> SearchEvents | None:
     control = open_results(configuration.control)
     if not isinstance(control, RunResults):
         raise ConfigurationError(f"--control {configuration.control} holds an evaluation; name the folder of a run")
-    models = [file_sha256(folder / "models" / MODELS_JSON) for folder in (configuration.run, configuration.control)]
-    if models[0] != models[1]:
+    if control.record.models_sha256 != searched.record.models_sha256:
         raise ConfigurationError(
             f"--control {configuration.control} was scored by other models than {configuration.run}; repeat it with "
             f"--models {configuration.run / 'models'}"

@@ -95,7 +95,7 @@ def _found(configuration: SearchConfiguration, results: RunResults, timings: Tim
 
     with timings.stage("read"):
         events = read_events(results, configuration)
-        control = read_control(configuration)
+        control = read_control(results, configuration)
         source = read_signal(results, configuration)
     with timings.stage("import"), spinner(error_console(), "starting ROOT; compiling fits, only the first time"):
         start_root()

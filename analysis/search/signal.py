@@ -44,7 +44,7 @@ NEAREST = 0.5
 
 @dataclass(frozen=True, eq=False)
 class SignalSource:
-    """A run over simulated signal, and those of its events that count.
+    """A run over simulated signal, and its events that the search uses.
 
     Attributes:
         results: of the run.

@@ -98,7 +98,7 @@ def test_a_score_that_sculpts_makes_no_discovery(folded: Path, tmp_path: Path) -
 def test_a_cut_with_a_bump_in_the_control_is_not_opened(
     folded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "read_control", lambda _: control(0.1, (1.0, 0.3)))
+    monkeypatch.setattr(program, "read_control", lambda *_: control(0.1, (1.0, 0.3)))
     given = {**DIJETS, "cuts": "1,0.3"}
     opened, refused = search_excess(run=folded, output=tmp_path / "one", **given).cuts
     assert opened.opened
@@ -107,7 +107,7 @@ def test_a_cut_with_a_bump_in_the_control_is_not_opened(
     assert refused.control.mass == pytest.approx(MASS, rel=0.05)
     assert refused.reason is not None
     assert "in the control, which has no signal, the fraction that passes has a bump of" in refused.reason
-    monkeypatch.setattr(program, "read_control", lambda _: control(0.1))
+    monkeypatch.setattr(program, "read_control", lambda *_: control(0.1))
     record = search_excess(run=folded, output=tmp_path / "two", **{**given, "cuts": "0.3"})
     assert record.status == "refused"
     text = (tmp_path / "two/search.json").read_text()
