@@ -19,7 +19,7 @@ from analysis.search.wording import shape_words, variation_words
 DESCRIPTION = """\
 Look for an excess in the spectrum of an observable: choose a function for the background by rule, fit a signal at each
 mass, and say how probable the largest excess is anywhere, with toys that repeat the whole procedure. Without --unblind
-only what lies beside the data is looked at."""
+no event in --signal-region is looked at, or, where there is no region, one event in ten alone."""
 
 EPILOG = """\
 examples:

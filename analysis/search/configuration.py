@@ -18,6 +18,8 @@ from rdf.yaml_tables import TableError, parse_table
 FINEST_CUT = 0.001
 """Smallest fraction of events that a declared cut may keep."""
 
+_FOLDERS = {"run", "signal", "control"}
+
 _OF_THE_MACHINE = {"threads", "output", "unblind", "engine", "cluster"}
 """Keys that change nothing of what is declared."""
 
@@ -77,7 +79,7 @@ class SearchConfiguration(BaseModel):
         "(default: all of the family)",
     )
     sqrt_s: float | None = Field(None, gt=0, description="centre-of-mass energy, in the unit of the observable")
-    detector: str | None = Field(None, description="of --method scores, such as isolation_forest; or ensemble")
+    detector: str | None = Field(None, description="of --method scores, such as isolation_forest")
     cuts: tuple[float, ...] = Field(
         (1.0,), description="fractions of events that the declared cuts keep, by rank in training: 1,0.25,0.1"
     )
@@ -99,7 +101,11 @@ class SearchConfiguration(BaseModel):
         description="of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the "
         "address of a scheduler that runs already, tcp://HOST:PORT",
     )
-    unblind: bool = Field(False, description="look at the data; without it, only at what lies beside them")
+    unblind: bool = Field(
+        False,
+        description="look at the events in the signal region, or at all events where there is none; without it, only "
+        "at what lies beside the region, or at one event in ten",
+    )
     known_peak: bool = Field(False, description="of a peak that everybody knows: nothing is blinded, and that is said")
     output: Path | None = Field(None, description="folder for the results (default: search in the run's folder)")
 
@@ -190,8 +196,12 @@ class SearchConfiguration(BaseModel):
         return self.model_dump(mode="json", exclude=_OF_THE_MACHINE)
 
     def sha256(self) -> str:
-        """Return a sha256 of what is declared, by which a blinded and an unblinded search are known to be the same."""
-        return hashlib.sha256(json.dumps(self.declared(), sort_keys=True).encode()).hexdigest()
+        """Return a sha256 of what is declared, by which a blinded and an unblinded search are known to be the same.
+
+        Folders are left out: what lies in them is known by the checksums of its files.
+        """
+        declared = {key: value for key, value in self.declared().items() if key not in _FOLDERS}
+        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
 def _interval(text: str) -> tuple[str, str]:

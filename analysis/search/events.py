@@ -120,14 +120,16 @@ def _score_column(results: RunResults, configuration: SearchConfiguration) -> st
     record, detector = results.record, configuration.detector
     if detector is None:
         return None
-    known = ["ensemble", *record.detectors]
+    if detector == "ensemble":
+        raise ConfigurationError("--detector ensemble: its score is a mean of ranks, and no rank; name a detector")
+    known = list(record.detectors)
     if detector not in known:
         raise ConfigurationError(f"--detector {detector}: the run has none of this name; {near_names(detector, known)}")
     if record.training.folds < 2:
         raise SearchRefused(
             f"the {detector} was trained on the events that it would select; repeat the run with --folds 2"
         )
-    return "score_ensemble" if detector == "ensemble" else f"rank_{detector}"
+    return f"rank_{detector}"
 
 
 def _in_tenth(numbers: npt.NDArray[np.uint64]) -> Truths:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.console.progress import Move
-from analysis.errors import SearchRefused
+from analysis.errors import ConfigurationError, SearchRefused
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.control import LARGEST_BUMP, passing_bump
 from analysis.search.events import TENTH, CutEvents, SearchEvents
@@ -30,9 +30,11 @@ from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, Cut, MassScan, Rule
 from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
 from rdf.statistics.significance import FEWEST_EVENTS, expected_near, freedom, global_p, local_p, z_of
-from rdf.statistics.spectrum import Numbers, Spectrum, mass_edges
+from rdf.statistics.spectrum import FEWEST_BINS, Numbers, Spectrum, mass_edges
 
 FEWEST_SIDEBAND_EVENTS = 20
+MOST_WIDTHS = 2500
+"""Widths of a signal in a range, at most: there are two bins and four masses of the scan to each."""
 MOST_FAILED = 0.01
 """Fraction of toys with a fit that does not come to an end, above which a search is refused."""
 CLOSE = 0.01
@@ -104,10 +106,18 @@ def signal_shape(configuration: SearchConfiguration, signal: Signal | None) -> S
 def make_fits(configuration: SearchConfiguration, shape: SignalShape) -> SpectrumFits:
     """Return the fits of the spectra that are declared."""
     low, high = configuration.range
+    if math.log(high / low) / shape.resolution > MOST_WIDTHS:
+        raise ConfigurationError(
+            f"range: {low:g}:{high:g} has more than {MOST_WIDTHS:,} widths of {shape.resolution:g}; take a narrower one"
+        )
     edges = mass_edges(low, high, shape.resolution)
     first, last = configuration.parameters or (0, 0)
     # A signal at the very end of the range is half outside.
     begin, end = configuration.signal_region or (low * (1 + 2 * shape.resolution), high / (1 + 2 * shape.resolution))
+    if not begin < end:
+        raise ConfigurationError(
+            f"range: {low:g}:{high:g} is narrower than four widths of {shape.resolution:g}; take a wider one"
+        )
     masses = mass_grid(begin, end, shape.resolution)
     masked = np.zeros(len(masses), dtype=np.bool_)
     for window in configuration.mask:
@@ -115,7 +125,11 @@ def make_fits(configuration: SearchConfiguration, shape: SignalShape) -> Spectru
     if masked.all():
         raise SearchRefused("no mass of the scan lies outside the masked windows; mask less")
     family = Family(configuration.family, first, last, configuration.sqrt_s)
-    return SpectrumFits(edges, family, shape, masses[~masked])
+    fits = SpectrumFits(edges, family, shape, masses[~masked])
+    seen = fits.shapes[:, _unmasked(configuration, fits, np.zeros(len(edges) - 1)).used].sum(axis=1)
+    if not (seen > fits.shapes.sum(axis=1) / 2).any():
+        raise SearchRefused("at no mass of the scan half of a signal lies outside the masked windows; mask less")
+    return fits
 
 
 def search_spectra(
@@ -224,13 +238,15 @@ def _open(
             held = spectrum.counts[looked & sidebands.used].sum()
             if held < FEWEST_SIDEBAND_EVENTS:
                 return f"{held:g} events in the sideband {side} the region, fewer than {FEWEST_SIDEBAND_EVENTS}"
-    if sidebands.total < FEWEST_SIDEBAND_EVENTS:
-        return f"{sidebands.total:g} events beside the region, fewer than {FEWEST_SIDEBAND_EVENTS}"
-    if ended := _end_of_sample(sidebands):
-        return ended
+    if (bins := int(sidebands.used.sum())) < FEWEST_BINS:
+        return f"{bins} bins beside the region and the masked windows, fewer than {FEWEST_BINS}"
     # A tenth fluctuates as a tenth does, not as what it stands for.
     scale = TENTH if configuration.takes_tenth else 1
     described = Spectrum(sidebands.edges, sidebands.counts / scale, sidebands.used)
+    if described.total < FEWEST_SIDEBAND_EVENTS:
+        return f"{described.total:g} events beside the region, fewer than {FEWEST_SIDEBAND_EVENTS}"
+    if ended := _end_of_sample(described):
+        return ended
     choice = fits.choose(described, Rule(), seed_for(configuration, GOODNESS, place))
     if choice.order is None:
         tried = ", ".join(f"{tried.label}: {tried.reason}" for tried in tried_table(choice))
@@ -238,9 +254,12 @@ def _open(
     fit = fits.fit(sidebands, choice.order)
     if not fit.converged:
         return f"the fit of {choice.label} does not come to an end"
+    expectation = _unmasked(configuration, fits, fit.expected)
+    # What a function cannot follow grows with the events.
+    choice = replace(choice, spurious=choice.spurious * scale)
     if configuration.is_blind:
         spectrum = sidebands
-    return OpenedCut(cut, spectrum, sidebands, choice, fit, _unmasked(configuration, fits, fit.expected))
+    return OpenedCut(cut, spectrum, sidebands, choice, fit, expectation)
 
 
 def _end_of_sample(spectrum: Spectrum) -> str | None:
@@ -271,7 +290,10 @@ def _largest(
     number = max(range(len(scans)), key=lambda place: scans[place].z[scans[place].best])
     scan, cut = scans[number], cuts[number]
     best = scan.best
-    if best in (0, len(scan.masses) - 1) and scan.z[best] > 1:
+    if not scan.converged.any():
+        raise SearchRefused("no fit of a signal comes to an end; take a range with more events")
+    # Beyond a declared region lie bins that tell a rise at its end from a peak.
+    if configuration.signal_region is None and best in (0, len(scan.masses) - 1) and scan.z[best] > 1:
         raise SearchRefused(
             f"the largest excess lies at the end of the scan, {scan.masses[best]:.4g}; take a wider range, or leave "
             "out where the spectrum begins"
@@ -289,8 +311,15 @@ def _largest(
     if toys.refused.all():
         raise SearchRefused("in all toys no function describes the spectrum; take another family or range")
     assert cut.choice.order is not None
-    everywhere = global_p(toys, z, len(cuts), freedom(fits, cut.choice.order, cut.fit.expected, best))
-    here = local_p(fits, cut.choice, cut.fit.expected, mass=best, z=z, seed=seed_for(configuration, LOCAL))
+    here = local_p(fits, cut.choice, cut.expectation, mass=best, z=z, seed=seed_for(configuration, LOCAL))
+    everywhere = global_p(
+        toys,
+        z,
+        len(cuts),
+        freedom(fits, cut.choice.order, cut.fit.expected, best),
+        local=here.p,
+        asymptotic=all(_is_asymptotic(fits, each, found) for each, found in zip(cuts, scans, strict=True)),
+    )
     largest = Largest(
         mass=float(scan.masses[best]),
         cut=cut.events.fraction,
@@ -299,6 +328,8 @@ def _largest(
         signal_error=float(scan.signal_error[best]),
         local_p=here.p,
         local_by=here.by,
+        local_toys=here.toys,
+        local_above=here.above,
         global_p=everywhere.p,
         global_z=z_of(everywhere.p),
         global_by=everywhere.by,
@@ -313,6 +344,11 @@ def _largest(
     return largest, (best, number)
 
 
+def _is_asymptotic(fits: SpectrumFits, cut: OpenedCut, scan: MassScan) -> bool:
+    """Say whether enough events are expected at all masses for formulas."""
+    return all(expected_near(fits, cut.expectation, int(i)) >= FEWEST_EVENTS for i in np.flatnonzero(scan.visible))
+
+
 def _check(fits: SpectrumFits, cut: OpenedCut, mass: int, z: float) -> Checked:
     """Have another program find the significance of the largest excess."""
     from rdf.statistics.histfactory import cross_check
@@ -320,7 +356,7 @@ def _check(fits: SpectrumFits, cut: OpenedCut, mass: int, z: float) -> Checked:
     by, order = "HistFactory", cut.choice.order
     assert order is not None
     centre = float(fits.masses[mass])
-    near = expected_near(cut.fit.expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
+    near = expected_near(fits, cut.expectation, mass)
     if near < FEWEST_EVENTS or cut.fit.expected[cut.spectrum.used].min() < 1:
         return Checked(by=by, reason=f"{near:.3g} background events within two standard deviations, or a bin below 1")
     if len(cut.choice.spurious):
@@ -371,7 +407,7 @@ def _table(
         expected=tuple(map(float, cut.fit.expected)),
         deviance=cut.fit.deviance / (TENTH if configuration.takes_tenth else 1),
         ndf=cut.fit.ndf,
-        masses=scan_table(fits, cut.fit, scan) if scan else (),
+        masses=scan_table(fits, cut.fit, cut.expectation, scan) if scan else (),
         limits=limit_table(
             fits,
             cut.spectrum,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
@@ -40,6 +41,7 @@ from plotting.results.search.record import (
     read_search_record,
     search_text,
 )
+from rdf.errors import StatisticsFailed
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,17 @@ def search_run(configuration: SearchConfiguration) -> Searched:
         raise ConfigurationError(f"--run {configuration.run} holds an evaluation; name the folder of a run")
     folder = configuration.output or configuration.run / SEARCH
     with _staged(folder) as staging:
-        record = _empty_record(configuration, results, _blinded_before(folder))
-        outcome: Outcome | None = None
+        empty = _empty_record(configuration, results, _replaced(folder))
         try:
             outcome = _found(configuration, results, timings)
-            record = _filled(record, configuration, outcome)
-        except SearchRefused as refusal:
-            reason = str(refusal)
-            record = replace(record, status="refused", reason=reason, quote=refused_quote(reason))
-        if outcome is not None:
+            record = _filled(empty, configuration, outcome)
             with timings.stage("exports"), spinner(error_console(), "writing and reading back the exports"):
                 write_exports(configuration, outcome, record, staging)
+        except (SearchRefused, StatisticsFailed) as refusal:
+            reason = str(refusal)
+            record = replace(empty, status="refused", reason=reason, quote=refused_quote(reason))
+            for path in staging.iterdir():  # exports of which one fails its check
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         with timings.stage("figures"), spinner(error_console(), "drawing"):
             draw_search(record, staging)
         timings.add("total", time.perf_counter() - began)
@@ -105,7 +107,7 @@ def _found(configuration: SearchConfiguration, results: RunResults, timings: Tim
         return search_spectra(configuration, events, control, signal, move)
 
 
-def _empty_record(configuration: SearchConfiguration, results: RunResults, blinded: str | None) -> SearchRecord:
+def _empty_record(configuration: SearchConfiguration, results: RunResults, before: SearchRecord | None) -> SearchRecord:
     sample, record, control = results.record.sample, results.record, configuration.control
     described = next(
         (each for each in (*record.features, *record.observables) if each.name == configuration.observable), None
@@ -115,7 +117,8 @@ def _empty_record(configuration: SearchConfiguration, results: RunResults, blind
         quote="",
         configuration=configuration.declared(),
         configuration_sha256=configuration.sha256(),
-        blinded_sha256=blinded,
+        unblinded=not configuration.is_blind,
+        **_declared_before(before),
         inputs=Inputs(
             run=str(configuration.run),
             run_json_sha256=file_sha256(configuration.run / RUN_JSON),
@@ -155,11 +158,22 @@ def _filled(record: SearchRecord, configuration: SearchConfiguration, outcome: O
     )
     if configuration.is_blind:
         return replace(record, quote=blinded_quote(configuration, outcome))
-    return replace(record, quote=claimed_quote(configuration, outcome, record.blinded_sha256))
+    return replace(record, quote=claimed_quote(configuration, outcome, record))
 
 
-def _blinded_before(folder: Path) -> str | None:
-    """Return what a blinded search in a folder had declared, by its sha256; None where there was none.
+def _declared_before(before: SearchRecord | None) -> dict[str, Any]:
+    """Return what a record says of the search that it replaces."""
+    if before is None:
+        return {}
+    declared, events = before.blinded_sha256, before.blinded_events_sha256
+    if before.status == "blinded":
+        declared, events = before.configuration_sha256, before.inputs.events_sha256
+    looked = before.looked_before or before.unblinded
+    return {"blinded_sha256": declared, "blinded_events_sha256": events, "looked_before": looked}
+
+
+def _replaced(folder: Path) -> SearchRecord | None:
+    """Return the record of the search in a folder, which a new one replaces; None where there is none.
 
     Raises:
         OutputFolderError: the folder holds something else, or an unblinded result, which is never replaced.
@@ -178,7 +192,7 @@ def _blinded_before(folder: Path) -> str | None:
             f"{folder} holds a search whose data were looked at, which is not replaced; choose another one with "
             "--output"
         )
-    return before.configuration_sha256 if before.status == "blinded" else before.blinded_sha256
+    return before
 
 
 @contextmanager
@@ -188,15 +202,21 @@ def _staged(folder: Path) -> Iterator[Path]:
     Raises:
         OutputFolderError: the folder cannot be made, or something lies there that is not replaced.
     """
-    _blinded_before(folder)
+    _replaced(folder)
     draft, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("partial", "old"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft.mkdir()
         yield draft
         if folder.exists():
+            _replaced(folder)  # another search may have ended meanwhile
             folder.rename(old)
-        draft.rename(folder)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
     except OSError as error:
         raise OutputFolderError(
             f"cannot write to {folder}: {error.strerror or error}; free some space or choose another one with --output"

@@ -14,9 +14,11 @@ from plotting.results.search.signal import OtherWidth
 from rdf.statistics.fits import SpectrumFits
 from rdf.statistics.fitted import BackgroundFit, Choice, MassScan, Rule
 from rdf.statistics.significance import FEWEST_EVENTS, asymptotic_p, expected_near, freedom
-from rdf.statistics.spectrum import Numbers, Spectrum
+from rdf.statistics.spectrum import Spectrum
 
 SLICES = 10
+LEAST_EXPECTED = 0.1
+"""Background events within two standard deviations, below which there are no limits."""
 STRENGTHS = (0.0, 2.0, 4.0)
 INJECTION_TOYS = 500
 LIMIT_TOYS = 1000
@@ -65,18 +67,15 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _near(fits: SpectrumFits, expected: Numbers, mass: int) -> float:
-    centre = float(fits.masses[mass])
-    return expected_near(expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
-
-
 def _moving_p(fits: SpectrumFits, fit: BackgroundFit, scan: MassScan, mass: int) -> float | None:
     """Return the local probability where errors move the signal's shape; None where that of the significance holds."""
     free = freedom(fits, fit.order, fit.expected, mass)
     return asymptotic_p(free, float(scan.z[mass])) if len(free) and math.isfinite(scan.z[mass]) else None
 
 
-def scan_table(fits: SpectrumFits, fit: BackgroundFit, scan: MassScan) -> tuple[ScannedMass, ...]:
+def scan_table(
+    fits: SpectrumFits, fit: BackgroundFit, expectation: Spectrum, scan: MassScan
+) -> tuple[ScannedMass, ...]:
     """Return the scan, mass by mass."""
     return tuple(
         ScannedMass(
@@ -84,7 +83,7 @@ def scan_table(fits: SpectrumFits, fit: BackgroundFit, scan: MassScan) -> tuple[
             z=_number(scan.z[i]),
             signal=_number(scan.signal[i]),
             signal_error=_number(scan.signal_error[i]),
-            background=_near(fits, fit.expected, i),
+            background=expected_near(fits, expectation, i),
             p=_moving_p(fits, fit, scan, i),
         )
         for i in range(len(scan.masses))
@@ -105,7 +104,7 @@ def limit_table(
     """Return the limits: by the asymptotic formula where ten background events are expected, elsewhere by toys.
 
     Of the masses that take toys each fourth one has a limit, and the last: these stand one standard deviation apart,
-    and a limit changes little within it.
+    and a limit changes little within it. Where next to nothing is expected there is none: it would be three events.
 
     Args:
         fits: of the spectrum.
@@ -121,10 +120,12 @@ def limit_table(
     if is_blind:
         spectrum = expectation
     visible = np.flatnonzero(fits.scan(spectrum, choice.order, choice.spurious).visible)
-    few = [int(i) for i in visible if _near(fits, expectation.counts, int(i)) < FEWEST_EVENTS]
-    by_toys = {*few[::LIMIT_STRIDE], *few[-1:]}
+    near = {int(i): expected_near(fits, expectation, int(i)) for i in visible}
+    few = [i for i in near if near[i] < FEWEST_EVENTS]
+    some = [i for i in few if near[i] >= LEAST_EXPECTED]
+    by_toys = {*some[::LIMIT_STRIDE], *some[-1:]}
     rows, done = [], 0
-    for i in map(int, visible):
+    for i in near:
         if i in by_toys:
             progress(done * LIMIT_TOYS, len(by_toys) * LIMIT_TOYS, "limits by toys")
             done += 1
@@ -151,6 +152,8 @@ def limit_table(
 def injected_table(fits: SpectrumFits, expectation: Spectrum, choice: Choice, seed: int) -> tuple[Injected, ...]:
     """Put signals of 0, 2 and 4 standard deviations into toys at three masses, and return what is found of them.
 
+    The masses are among those where ten background events are expected: elsewhere an error says little of a signal.
+
     Args:
         fits: of the spectrum.
         expectation: of it without a signal.
@@ -159,10 +162,12 @@ def injected_table(fits: SpectrumFits, expectation: Spectrum, choice: Choice, se
     """
     assert choice.order is not None
     expected = fits.scan(expectation, choice.order, choice.spurious)
-    visible = np.flatnonzero(expected.visible)
+    masses = [
+        int(i) for i in np.flatnonzero(expected.visible) if expected_near(fits, expectation, int(i)) >= FEWEST_EVENTS
+    ]
     rows = []
-    for place in (1, 2, 3) if len(visible) else ():
-        mass = int(visible[len(visible) * place // 4])
+    for place in (1, 2, 3) if masses else ():
+        mass = masses[len(masses) * place // 4]
         error = float(expected.signal_error[mass])
         for number, strength in enumerate(STRENGTHS):
             found = fits.toys_at(

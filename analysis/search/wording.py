@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.procedure import Outcome
-from plotting.results.search.record import Largest, SearchedCut
+from plotting.results.search.record import Largest, SearchedCut, SearchRecord
 from plotting.results.search.signal import Effect, SearchedSignal
 
 
-def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, blinded_sha256: str | None) -> str:
+def claimed_quote(configuration: SearchConfiguration, outcome: Outcome, record: SearchRecord) -> str:
     """State the largest excess with all that went into its probability.
 
     Args:
         configuration: of the search.
         outcome: what was found.
-        blinded_sha256: of what a blinded search had declared before; None where there was none.
+        record: of the search, which says what was declared before.
     """
     largest = outcome.largest
     assert largest is not None
     cut = next(cut for cut in outcome.cuts if cut.fraction == largest.cut)
     of_cut = "" if cut.selection is None else f", among the events with {cut.selection},"
+    largest_excess = "The largest excess" if largest.signal > 0 else "There is no excess. The smallest deficit"
     return (
-        f"The largest excess in {configuration.observable}{of_cut} lies at {largest.mass:.4g}: "
+        f"{largest_excess} in {configuration.observable}{of_cut} lies at {largest.mass:.4g}: "
         f"{largest.signal:.4g} ± {largest.signal_error:.2g} events, local significance {largest.z:.2f} standard "
         f"deviations ({_local(largest)}). {_everywhere(largest)} {_functions(cut)} "
-        f"{_blinding(configuration, blinded_sha256)} {_check(largest)}{_signal(outcome.signal)}{_produced(cut)}"
+        f"{_blinding(configuration, record)} {_check(largest, cut)}{_signal(outcome.signal)}{_produced(cut)}"
     )
 
 
@@ -52,29 +53,44 @@ def _functions(cut: SearchedCut) -> str:
 
 
 def _local(largest: Largest) -> str:
-    by = "asymptotic formula" if largest.local_by == "asymptotic" else "from toys"
-    return f"p = {largest.local_p:.2g}, {by}"
+    if largest.local_by == "asymptotic":
+        return f"p = {largest.local_p:.2g}, asymptotic formula"
+    if not largest.local_above:
+        return f"p < {1 / largest.local_toys:.2g}: none of {largest.local_toys:,} toys is as extreme"
+    return f"p = {largest.local_p:.2g}, from {largest.local_toys:,} toys"
 
 
 def _everywhere(largest: Largest) -> str:
     looked = f"{largest.trials:,} trials of mass and cut and {largest.toys:,} toys that repeat the whole procedure"
+    if largest.refused_toys:
+        looked += f" ({largest.refused_toys:,} more, which no function describes, do not count)"
+    deviations = "" if largest.global_z is None else f" ({largest.global_z:.2f} standard deviations)"
+    if largest.global_by == "toys" and largest.above:
+        return f"Over {looked}, the global p-value is {largest.global_p:.2g}{deviations}."
+    by_toys = (
+        f"{largest.above} {'toy is' if largest.above == 1 else 'toys are'} as extreme: the global p-value is about "
+        f"{largest.toys_p:.2g}"
+        if largest.above
+        else f"no toy is as extreme: the global p-value is below {largest.toys_p:.2g}"
+    )
     if largest.global_by == "toys":
-        return (
-            f"Over {looked}, the global p-value is {largest.global_p:.2g} ({largest.global_z:.2f} standard deviations)."
-        )
+        return f"Over {looked}, {by_toys}; more toys would tell it."
     return (
-        f"Over {looked}, {largest.above} toys are as extreme: p < {largest.toys_p:.2g}. The crossings of the toys "
-        f"extrapolate to a global p-value of {largest.gross_vitells_p:.2g} ({largest.global_z:.2f} standard "
-        "deviations, Gross and Vitells)."
+        f"Over {looked}, {by_toys}. The crossings of the toys extrapolate to {largest.gross_vitells_p:.2g}{deviations} "
+        "(Gross and Vitells)."
     )
 
 
-def _blinding(configuration: SearchConfiguration, blinded_sha256: str | None) -> str:
+def _blinding(configuration: SearchConfiguration, record: SearchRecord) -> str:
     if configuration.known_peak:
         return "The peak was known: nothing was blinded."
-    if blinded_sha256 is None:
+    if record.looked_before:
+        return "The data had been looked at before, by a search that made no statement."
+    if record.blinded_sha256 is None:
         return "No blinded search had declared it before."
-    if blinded_sha256 != configuration.sha256():
+    if record.blinded_events_sha256 != record.inputs.events_sha256:
+        return "A blinded search before was one of other events."
+    if record.blinded_sha256 != record.configuration_sha256:
         return "A blinded search before had declared something else."
     return "A blinded search had declared it before."
 
@@ -123,8 +139,9 @@ def _produced(cut: SearchedCut) -> str:
     )
 
 
-def _check(largest: Largest) -> str:
+def _check(largest: Largest, cut: SearchedCut) -> str:
     check = largest.check
     if check.z is None:
         return f"{check.by} was not asked: {check.reason}."
-    return f"{check.by} finds Z = {check.z:.2f}."
+    without = ", without the error of a spurious signal, as the exports" if cut.spurious else ""
+    return f"{check.by} finds Z = {check.z:.2f}{without}."

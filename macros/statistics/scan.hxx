@@ -12,10 +12,10 @@ namespace statistics {
 
 // Signed root of the likelihood ratio: sqrt(q0), negative where the fitted signal is (G. Cowan, K. Cranmer, E. Gross and
 // O. Vitells, Eur. Phys. J. C 71 (2011) 1554, arXiv:1007.1727, section 3).
-inline double signed_root(const Fit &without, const Fit &with)
+inline double signed_root(const Fit &without, const Fit &with, double offset)
 {
    const double q0 = 2 * (without.half_deviance - with.half_deviance);
-   return std::copysign(std::sqrt(std::fmax(q0, 0)), with.signal);
+   return std::copysign(std::sqrt(std::fmax(q0, 0)), with.signal - offset);
 }
 
 struct Point {
@@ -78,8 +78,9 @@ public:
    }
 
    // One mass. spurious: events by which a signal may be off, as a normal error of this width, since the function cannot
-   // follow the spectrum better; 0 for none.
-   Point fit(Fitter &fitter, const Counts &counts, const Fit &background, std::size_t mass, double spurious) const
+   // follow the spectrum better; 0 for none. offset: the events by which a toy is said to be off, 0 for data.
+   Point fit(Fitter &fitter, const Counts &counts, const Fit &background, std::size_t mass, double spurious,
+             double offset = 0) const
    {
       Point point;
       point.visible = visible(counts, mass);
@@ -89,22 +90,24 @@ public:
       const Fit with = fitter.fit(counts, shape, Hypothesis{}, background);
       Fit without = background;
       if (spurious > 0)
-         without = fitter.fit(counts, shape, Hypothesis{false, 0, spurious}, background);
-      point.z = signed_root(without, with);
-      point.signal = with.signal;
+         without = fitter.fit(counts, shape, Hypothesis{false, offset, spurious}, background);
+      point.z = signed_root(without, with, offset);
+      point.signal = with.signal - offset;
       point.signal_error = std::hypot(with.signal_error, spurious);
       // A signal that is as negative as the rates allow has no minimum there, and no significance that could mislead.
       point.converged = without.converged && (with.converged || with.signal <= 0);
       return point;
    }
 
-   // All masses. spurious: for each mass, or nothing.
+   // All masses. spurious: for each mass, or nothing. off: the offset of a toy in units of these errors, 0 for data.
    void fit_all(Fitter &fitter, const Counts &counts, const Fit &background, const double *spurious,
-                std::vector<Point> &points) const
+                std::vector<Point> &points, double off = 0) const
    {
       points.resize(fMasses);
-      for (std::size_t m = 0; m < fMasses; ++m)
-         points[m] = fit(fitter, counts, background, m, spurious ? spurious[m] : 0);
+      for (std::size_t m = 0; m < fMasses; ++m) {
+         const double error = spurious ? spurious[m] : 0;
+         points[m] = fit(fitter, counts, background, m, error, off * error);
+      }
    }
 };
 

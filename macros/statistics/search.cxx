@@ -206,7 +206,8 @@ ScanNumbers Search::toys_at(unsigned int order, const Numbers &expected, const N
       const Counts counts = fState->counts(events, used);
       const Fit background = fitter.fit_background(counts);
       const double error = spurious.empty() ? 0 : spurious[mass];
-      const Point point = fState->scan.fit(fitter, counts, background, mass, error);
+      const Point point =
+         fState->scan.fit(fitter, counts, background, mass, error, error * throw_offset(seed, toy));
       const bool good = background.converged && point.converged;
       numbers.z.push_back(good ? point.z : kNoEstimate);
       numbers.signal.push_back(point.signal);

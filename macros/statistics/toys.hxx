@@ -25,6 +25,15 @@ inline double throw_poisson(double mean, std::mt19937_64 &random)
    return mean > 0 ? static_cast<double>(std::poisson_distribution<long long>(mean)(random)) : 0;
 }
 
+// By how much a toy is said to be off because of a spurious signal, in units of that error: what is measured of a nuisance
+// parameter is thrown with the toy. Otherwise the error would lower the significances of data and toys alike, and no
+// probability would depend on it.
+inline double throw_offset(std::uint64_t seed, std::uint64_t toy)
+{
+   std::mt19937_64 random = stream(~seed, toy);
+   return std::normal_distribution<double>()(random);
+}
+
 inline double throw_binomial(double tries, double probability, std::mt19937_64 &random)
 {
    const double p = std::fmin(std::fmax(probability, 0), 1);
@@ -109,6 +118,7 @@ private:
       ToyResult result;
       result.z = -std::numeric_limits<double>::infinity();
       const auto thrown = throw_counts(seed, toy);
+      const double off = throw_offset(seed, toy);
       std::vector<Point> points;
       for (std::size_t c = 0; c < fSpectra.size(); ++c) {
          const Spectrum &spectrum = fSpectra[c];
@@ -132,7 +142,7 @@ private:
          }
          const Fit background = fitters[c][order].fit_background(counts);
          result.failed += !background.converged;
-         fScan.fit_all(fitters[c][order], counts, background, spurious.empty() ? nullptr : spurious.data(), points);
+         fScan.fit_all(fitters[c][order], counts, background, spurious.empty() ? nullptr : spurious.data(), points, off);
          if (c == 0)
             result.order = static_cast<std::uint32_t>(order);
          result.crossings += upcrossings(points, fLevel);

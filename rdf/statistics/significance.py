@@ -36,11 +36,13 @@ class LocalP:
         p: the probability.
         by: "asymptotic", or "toys" where few events are expected.
         toys: their number, 0 for the asymptotic formula.
+        above: of these, those at least as extreme as the data.
     """
 
     p: float
     by: Literal["asymptotic", "toys"]
     toys: int
+    above: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class GlobalP:
         toys: that went through the whole procedure and were not refused.
         above: of these, those at least as extreme as the data.
         toys_p: (1 + above) / (1 + toys), below which toys resolve nothing.
-        gross_vitells_p: upper bound by the crossings of the toys.
+        gross_vitells_p: extrapolation by the crossings of the toys; None where few events are expected.
     """
 
     p: float
@@ -61,28 +63,26 @@ class GlobalP:
     toys: int
     above: int
     toys_p: float
-    gross_vitells_p: float
+    gross_vitells_p: float | None
 
 
-def z_of(p: float) -> float:
-    """Return the significance, in standard deviations on one side, of a probability."""
-    return float(norm.isf(p))
+def z_of(p: float) -> float | None:
+    """Return the significance, in standard deviations on one side, of a probability; None where that is 1."""
+    return float(norm.isf(p)) if p < 1 else None
 
 
-def expected_near(expected: Numbers, shape: Numbers, edges: Numbers, mass: float, sigma: float) -> float:
+def expected_near(fits: SpectrumFits, expectation: Spectrum, mass: int) -> float:
     """Return the background events within two standard deviations of a mass; of bins at the ends their share.
 
     Args:
-        expected: background events of each bin.
-        shape: fraction of the signal in each bin; what has its shape says the binning.
-        edges: of the bins.
-        mass: of the signal.
-        sigma: its standard deviation.
+        fits: with the masses and the width of the signal.
+        expectation: background events of each bin; bins that no fit looks at do not count.
+        mass: index of the mass.
     """
-    assert expected.shape == shape.shape
-    low, high = mass - 2 * sigma, mass + 2 * sigma
+    centre, edges = float(fits.masses[mass]), expectation.edges
+    low, high = centre * (1 - 2 * fits.shape.resolution), centre * (1 + 2 * fits.shape.resolution)
     share = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None) / np.diff(edges)
-    return float((share * expected).sum())
+    return float((share * expectation.counts)[expectation.used].sum())
 
 
 def freedom(fits: SpectrumFits, order: int, expected: Numbers, mass: int) -> Numbers:
@@ -128,29 +128,37 @@ def asymptotic_p(free: Numbers, z: float) -> float:
     return max(float(norm.sf(z)) * (_more_often(free, z) if z > 0 else 1.0), SMALLEST)
 
 
-def local_p(fits: SpectrumFits, choice: Choice, expected: Numbers, *, mass: int, z: float, seed: int) -> LocalP:
+def local_p(fits: SpectrumFits, choice: Choice, expectation: Spectrum, *, mass: int, z: float, seed: int) -> LocalP:
     """Return the local probability of a significance.
 
     Args:
         fits: of the spectrum.
         choice: the function.
-        expected: events of each bin without a signal.
+        expectation: events without a signal, in the bins that the scan looks at.
         mass: index of the mass.
         z: signed root there.
         seed: of the toys.
     """
     assert choice.order is not None
-    centre = float(fits.masses[mass])
-    near = expected_near(expected, fits.shapes[mass], fits.edges, centre, fits.shape.resolution * centre)
-    if near >= FEWEST_EVENTS:
-        return LocalP(asymptotic_p(freedom(fits, choice.order, expected, mass), z), "asymptotic", 0)
-    spurious = choice.spurious if len(choice.spurious) else None
-    thrown = fits.toys_at(choice.order, expected, mass, spurious=spurious, seed=seed, toys=range(LOCAL_TOYS))
+    if expected_near(fits, expectation, mass) >= FEWEST_EVENTS:
+        return LocalP(asymptotic_p(freedom(fits, choice.order, expectation.counts, mass), z), "asymptotic", 0, 0)
+    thrown = fits.toys_at(
+        choice.order,
+        expectation.counts,
+        mass,
+        spurious=choice.spurious if len(choice.spurious) else None,
+        used=expectation.used,
+        seed=seed,
+        toys=range(LOCAL_TOYS),
+    )
     good = thrown.z[np.isfinite(thrown.z)]
-    return LocalP((1 + int((good >= z).sum())) / (1 + len(good)), "toys", len(good))
+    above = int((good >= z).sum())
+    return LocalP((1 + above) / (1 + len(good)), "toys", len(good), above)
 
 
-def global_p(toys: Toys, z: float, cuts: int, free: Numbers | None = None) -> GlobalP:
+def global_p(
+    toys: Toys, z: float, cuts: int, free: Numbers | None = None, *, local: float = 0.0, asymptotic: bool = True
+) -> GlobalP:
     """Return the global probability of the largest significance of a scan.
 
     Args:
@@ -158,15 +166,20 @@ def global_p(toys: Toys, z: float, cuts: int, free: Numbers | None = None) -> Gl
         z: largest signed root of the data.
         cuts: number of declared cuts that were scanned.
         free: as `freedom` gives it at the mass of the data; none by default.
+        local: probability at that mass, below which the global one cannot be.
+        asymptotic: whether enough events are expected at all masses for the formula of Gross and Vitells; where they
+            are not, toys have large significances far more often than it says.
     """
     free = np.empty((0, 0)) if free is None else free
     counted = ~toys.refused & np.isfinite(toys.z)
     number, above = int(counted.sum()), int((toys.z[counted] >= z).sum())
     by_toys = (1 + above) / (1 + number)
+    if not asymptotic:
+        return GlobalP(max(by_toys, local), "toys", number, above, by_toys, None)
     crossings = float(toys.crossings[counted].mean()) if number else math.inf
     rise = _more_often(free, z) / _more_often(free, LEVEL)
     by_crossings = cuts * asymptotic_p(free, z) + crossings * math.exp(-(z * z - LEVEL * LEVEL) / 2) * rise
-    bound = min(1.0, max(by_crossings, SMALLEST))
+    bound = min(1.0, max(by_crossings, local, SMALLEST))
     if above >= FEWEST_ABOVE:
         return GlobalP(by_toys, "toys", number, above, by_toys, bound)
     return GlobalP(bound, "Gross-Vitells", number, above, by_toys, bound)

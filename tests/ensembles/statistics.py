@@ -124,7 +124,7 @@ def covered_limits(
         else:
             found = fits.limits(spectrum, F4)
         covered += int(found.observed[0] >= signal)
-    near = expected_near(background, fits.shapes[0], fits.edges, mass, RESOLUTION * mass)
+    near = expected_near(fits, Spectrum(fits.edges, background), 0)
     return Covered(near, signal, covered / sets)
 
 

@@ -239,14 +239,16 @@ class Largest(Table):
         signal_error: their error.
         local_p: probability of at least this at this mass in this cut.
         local_by: "asymptotic" or "toys".
+        local_toys: their number; 0 for the asymptotic formula.
+        local_above: of these, at least as extreme.
         global_p: probability of at least this anywhere.
-        global_z: the same in standard deviations.
+        global_z: the same in standard deviations; None for a probability of 1.
         global_by: "toys" or "Gross-Vitells".
         toys: that went through the whole procedure.
         above: of these, at least as extreme.
         refused_toys: that the procedure refused; they do not count.
         toys_p: probability by the toys alone.
-        gross_vitells_p: upper bound by crossings of the toys.
+        gross_vitells_p: extrapolation by crossings of the toys; None where few events are expected.
         trials: number of masses times cuts.
         check: by another program.
     """
@@ -258,14 +260,16 @@ class Largest(Table):
     signal_error: float
     local_p: float
     local_by: Literal["asymptotic", "toys"]
+    local_toys: int = 0
+    local_above: int = 0
     global_p: float
-    global_z: float
+    global_z: float | None
     global_by: Literal["toys", "Gross-Vitells"]
     toys: int
     above: int
     refused_toys: int
     toys_p: float
-    gross_vitells_p: float
+    gross_vitells_p: float | None
     trials: int
     check: Checked
 
@@ -293,6 +297,9 @@ class SearchRecord(Table):
         configuration: every option with its value, as JSON has it.
         configuration_sha256: of what was declared.
         blinded_sha256: of what a blinded search in this folder had declared; None where there was none.
+        blinded_events_sha256: of the events.root of that search.
+        unblinded: whether the search was to look at the data.
+        looked_before: whether the data had been looked at in this folder before, by a search that was refused.
         inputs: what was read.
         sample: that the run read.
         commit: of the toolkit; None outside a git checkout.
@@ -317,6 +324,9 @@ class SearchRecord(Table):
     configuration: dict[str, Any]
     configuration_sha256: str
     blinded_sha256: str | None = None
+    blinded_events_sha256: str | None = None
+    unblinded: bool = False
+    looked_before: bool = False
     inputs: Inputs
     sample: SampleHeader
     commit: Commit | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import numpy.typing as npt
 import pytest
 
 from analysis import find_anomalies, search_excess
-from analysis.errors import SearchRefused
+from analysis.errors import ConfigurationError, SearchRefused
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.events import CutEvents, SearchEvents
 from analysis.search.procedure import search_spectra
+from analysis.search.wording import claimed_quote
 from analysis.simulate import main as simulate
 from plotting.errors import UnreadableResult
 from plotting.report.page import write_report
@@ -22,6 +24,9 @@ from tests.conftest import draw_nothing
 pytestmark = pytest.mark.compiler
 
 Values = npt.NDArray[np.float64]
+
+GIVEN: dict[str, Any] = {"range": (300, 1200), "resolution": 0.05, "family": "dijet", "sqrt_s": 7000, "toys": 200}
+GIVEN |= {"run": "made up", "observable": "mass", "known_peak": True, "threads": 1}
 
 
 def falling(events: int, slope: float, seed: int = 1) -> Values:
@@ -32,13 +37,11 @@ def falling(events: int, slope: float, seed: int = 1) -> Values:
 
 def searched(values: Values, fractions: tuple[float, ...] = (1.0,), **options: Any) -> Any:
     """Search in these masses for a signal of 5 %; each cut keeps the first events."""
-    given = {"range": (300, 1200), "resolution": 0.05, "family": "dijet", "sqrt_s": 7000, "toys": 200, "threads": 1}
-    given |= {"run": "made up", "observable": "mass", "known_peak": True}
     cuts = tuple(
         CutEvents(fraction, "made up", np.arange(len(values)) < fraction * len(values)) for fraction in fractions
     )
     events = SearchEvents(values, np.ones(len(values), dtype=np.bool_), cuts)
-    return search_spectra(SearchConfiguration(**{**given, **options}), events, None, None, lambda *_: None)
+    return search_spectra(SearchConfiguration(**{**GIVEN, **options}), events, None, None, lambda *_: None)
 
 
 def with_peak(mass: float, events: int) -> Values:
@@ -48,7 +51,14 @@ def with_peak(mass: float, events: int) -> Values:
 @pytest.mark.parametrize(
     ("values", "options", "reason"),
     [
-        (with_peak(698, 250), {"signal_region": (700, 1000)}, "the largest excess lies at the end of the scan, 700; "),
+        (with_peak(330, 300), {}, "the largest excess lies at the end of the scan, 330; take a wider range"),
+        (with_peak(1090, 150), {}, "the largest excess lies at the end of the scan, 1082; take a wider range"),
+        (
+            falling(20_000, 250),
+            {"mask": ((310, 690), (720, 1195))},
+            "no mass .* half of a signal lies outside the masked",
+        ),
+        (falling(20_000, 250), {"mask": ((350, 710), (715, 1180))}, "10|[0-9] bins beside the region and the masked"),
         (falling(100, 120), {"parameters": (5, 6)}, "of the toys does not come to an end; take a range with more "),
         (
             falling(60, 120, 5),
@@ -69,6 +79,50 @@ def with_peak(mass: float, events: int) -> Values:
 def test_spectra_without_a_statement(values: Values, options: dict[str, Any], reason: str) -> None:
     with pytest.raises(SearchRefused, match=reason):
         searched(values, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"range": (600, 620)}, "range: 600:620 is narrower than four widths of 0.05; take a wider one"),
+        ({"range": (1, 10_000), "resolution": 0.0006}, "range: 1:10000 has more than 2,500 widths of 0.0006"),
+    ],
+)
+def test_ranges_that_hold_no_search(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        searched(falling(200, 250), **options)
+
+
+def test_a_region_may_have_its_largest_excess_at_its_end() -> None:
+    outcome = searched(with_peak(698, 250), signal_region=(700, 1000), toys=20)
+    assert outcome.largest.mass == 700
+
+
+def test_a_deficit_everywhere_is_no_excess() -> None:
+    """The largest significance of a narrow region may be negative, and all toys above it."""
+    values = falling(20_000, 250)
+    kept = values[(np.abs(values - 600) > 40) | (np.random.default_rng(4).uniform(size=len(values)) < 0.85)]
+    outcome = searched(kept, signal_region=(575, 625), toys=20)
+    assert outcome.largest.z < 0
+    assert outcome.largest.global_p == pytest.approx(1, abs=0.2)
+    assert outcome.largest.global_z is None or outcome.largest.global_z < 0.5
+    record = SimpleNamespace(
+        looked_before=False, blinded_sha256=None, blinded_events_sha256=None, configuration_sha256="", inputs=None
+    )
+    said = claimed_quote(SearchConfiguration(**GIVEN), outcome, record)
+    assert said.startswith("There is no excess. The smallest deficit in mass")
+
+
+def test_few_events_have_no_extrapolated_probability() -> None:
+    """Toys alone tell a probability there, and the global one is not below the local one."""
+    few = np.concatenate([falling(300, 60), np.full(5, 900.0)])
+    outcome = searched(few, toys=100, parameters=(3, 4))
+    largest = outcome.largest
+    assert largest.mass == pytest.approx(900, rel=0.03)
+    assert largest.z > 3
+    assert largest.global_by == largest.local_by == "toys"
+    assert largest.gross_vitells_p is None
+    assert largest.global_p >= max(largest.local_p, 1 / (1 + largest.toys))
 
 
 def test_a_cut_of_too_few_events_is_named_and_left_closed() -> None:

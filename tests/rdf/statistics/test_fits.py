@@ -8,7 +8,7 @@ import pytest
 
 from rdf.errors import SpectrumError
 from rdf.statistics.fits import SpectrumFits
-from rdf.statistics.fitted import Cut, Rule, Toys
+from rdf.statistics.fitted import Choice, Cut, Rule, Toys
 from rdf.statistics.functions import Family, SignalShape, Tails, mass_grid
 from rdf.statistics.likelihoods import pyhf_workspace
 from rdf.statistics.significance import LEVEL, global_p
@@ -107,6 +107,21 @@ def test_an_error_of_the_signal_takes_off_significance() -> None:
     plain = fits.scan(spectrum, F4)
     shifted = fits.scan(spectrum, F4, np.array([plain.signal[0] / plain.z[0]]))
     assert shifted.z[0] == pytest.approx(plain.z[0] / np.sqrt(2), rel=0.03)
+
+
+def test_toys_are_thrown_with_the_error_of_a_signal() -> None:
+    """Whatever the error, the signed root of toys is a normal deviate, and the pull has width 1."""
+    fits = SpectrumFits(dijet_edges(), Family("dijet", 3, 6, 13_000), SignalShape(RESOLUTION), [MASS])
+    expected = dijet_expectation(1e5)
+    error = fits.scan(Spectrum(fits.edges, expected), F4).signal_error
+    found = fits.toys_at(F4, expected, 0, spurious=error, seed=3, toys=range(2000))
+    assert found.z.std() == pytest.approx(1, abs=0.05)
+    assert (found.z > 1).mean() == pytest.approx(0.159, abs=0.025)
+    assert (found.signal / found.signal_error).std() == pytest.approx(1, abs=0.05)
+    chosen = Choice(F4, "dijet f4", error, (), np.full(3, np.inf))
+    used = np.ones(len(expected), dtype=np.bool_)
+    scanned = fits.toys([Cut(expected, used, used, chosen, fixed=True)], LEVEL, 3, range(2000), 1)
+    np.testing.assert_allclose(np.sort(scanned.z), np.sort(found.z), atol=0.2)
 
 
 def test_tails_of_a_signal() -> None:
