@@ -5,7 +5,8 @@ L. Breiman, J. Friedman, R. Olshen, C. Stone, "Classification and Regression Tre
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,16 +26,38 @@ MIN_LEAF_FRACTION = 0.005
 """Fewest training events in a leaf, as a fraction of all: fewer would be learned by heart."""
 
 
-class DecisionTree(Detector):
-    """scikit-learn's DecisionTreeClassifier of limited depth.
+class ProbabilityTrees(Detector):
+    """Trees of scikit-learn whose score is the probability of signal, for detectors that say how these are grown.
 
-    The score is the probability of signal, in [0, 1], if there were as much signal as background: each kind has the
-    same weight in the training, however many events it has.
+    The score, in [0, 1], holds if there were as much signal as background: each kind has the same weight in the
+    training, however many events it has.
+
+    Attributes:
+        trees: scikit-learn's, each with its attribute `tree_`; set by `learn`.
+        tables: the same with cuts on raw features, likewise.
     """
 
-    name: ClassVar[str] = "decision_tree"
     supervised: ClassVar[bool] = True
     default_rule: ClassVar[ThresholdRule] = ThresholdRule(score=0.5)
+    trees: Sequence[Any]
+    tables: TreeTables
+
+    def contributions(self) -> torch.nn.Module:
+        """Return by how much the cuts on each feature raised P(signal), as a torch module.
+
+        The contributions add up to the score less 1/2, which is P(signal) before any cut.
+        """
+        return PathAttribution(self.tables, self.signal_fractions() / len(self.trees))
+
+    def signal_fractions(self) -> Values:
+        """Return the fraction of signal among the training events of each node, shape (nodes,)."""
+        return np.concatenate([tree.tree_.value[:, 0, 1] for tree in self.trees])
+
+
+class DecisionTree(ProbabilityTrees):
+    """scikit-learn's DecisionTreeClassifier of limited depth."""
+
+    name: ClassVar[str] = "decision_tree"
 
     def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
         """Train the tree on features that scikit-learn can tell apart."""
@@ -43,6 +66,8 @@ class DecisionTree(Detector):
             max_depth=MAX_DEPTH, min_samples_leaf=MIN_LEAF_FRACTION, class_weight="balanced", random_state=self.seed
         ).fit(self._scaled(X), labels)
         refuse_without_cuts(self.name, [self.tree.tree_])
+        self.trees = [self.tree]
+        self.tables = TreeTables([self.tree.tree_], np.zeros(len(self.factors)), 1 / self.factors)
 
     def _scaled(self, X: Features) -> npt.NDArray[np.float64]:
         largest = float(np.finfo(np.float32).max)  # scikit-learn takes no more
@@ -59,22 +84,7 @@ class DecisionTree(Detector):
 
     def network(self) -> torch.nn.Module:
         """Return the tree as a torch module of comparisons and look-ups."""
-        return TreeNetwork(TreeWalk(self._tables()), self._signal_fractions())
-
-    def contributions(self) -> torch.nn.Module:
-        """Return by how much the cuts on each feature raised P(signal), as a torch module.
-
-        The contributions add up to the score less 1/2, which is P(signal) before any cut.
-        """
-        return PathAttribution(self._tables(), self._signal_fractions())
-
-    def _tables(self) -> TreeTables:
-        return TreeTables([self.tree.tree_], np.zeros(len(self.factors)), 1 / self.factors)
-
-    def _signal_fractions(self) -> Values:
-        """Return the fraction of signal among the training events of each node, shape (nodes,)."""
-        fractions: Values = self.tree.tree_.value[:, 0, 1]
-        return fractions
+        return TreeNetwork(TreeWalk(self.tables), self.signal_fractions())
 
 
 class TreeNetwork(torch.nn.Module):

@@ -35,11 +35,16 @@ UNSUPERVISED: Mapping[str, str] = {
 SUPERVISED: Mapping[str, str] = {
     "decision_tree": "models.detectors.decision_tree.DecisionTree",
     "mlp": "models.detectors.mlp.MLP",
+    "extra_trees": "models.detectors.extra_trees.ExtraTrees",
+    "gradient_boosting": "models.detectors.gradient_boosting.GradientBoosting",
 }
 """Name of a detector of this toolkit that learns from labels -> its class."""
 
 DETECTORS: Mapping[str, str] = {**UNSUPERVISED, **SUPERVISED}
 """All detectors of this toolkit, in the order in which they are trained and written."""
+
+BY_DEFAULT = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope", "decision_tree", "mlp")
+"""Those that are trained where none is named: all of them in an evaluation, the first four in a run."""
 
 SETTINGS: Mapping[str, type[BaseModel]] = {"autoencoder": AutoencoderSettings}
 """Name of a detector of this toolkit -> what can be set of it; the others have no settings."""

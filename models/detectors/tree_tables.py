@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,41 @@ from models.errors import TrainingError
 
 Values = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GrownTree:
+    """A tree that is not kept as scikit-learn keeps most of its own, under the names that these have.
+
+    Attributes:
+        children_left, children_right: of each node, behind it; -1 for a leaf; these and all others have the shape
+            (nodes,).
+        feature: that a node cuts on.
+        threshold: the largest value that goes left.
+        n_node_samples: training events that came through a node.
+        depths: how many cuts lead to a node.
+    """
+
+    children_left: Nodes
+    children_right: Nodes
+    feature: Nodes
+    threshold: Values
+    n_node_samples: Nodes
+    depths: Nodes
+
+    @property
+    def node_count(self) -> int:
+        """Number of the nodes."""
+        return len(self.feature)
+
+    @property
+    def max_depth(self) -> int:
+        """Largest number of cuts that an event goes through."""
+        return int(self.depths.max())
+
+    def compute_node_depths(self) -> Nodes:
+        """Return how many nodes lead to a node, itself included, shape (nodes,)."""
+        return self.depths + 1
 
 
 class TreeTables:
@@ -32,7 +68,7 @@ class TreeTables:
         """Lay out trees.
 
         Args:
-            trees: the `tree_` of scikit-learn's trees, trained on (raw - mean) / scale.
+            trees: the `tree_` of scikit-learn's trees, or others, trained on (raw - mean) / scale.
             means: of the features, shape (features,).
             scales: of the features, shape (features,); the scaling is folded into the cuts.
         """
@@ -124,6 +160,32 @@ class TreeWalk(torch.nn.Module):
         return node
 
 
+class LeafSum(torch.nn.Module):
+    """Adds up a value of the leaf that an event reaches in each tree."""
+
+    value: torch.Tensor
+    weights: torch.Tensor
+
+    def __init__(self, walk: TreeWalk, value: Values, weight: float = 1.0) -> None:
+        """Prepare the sum.
+
+        Args:
+            walk: through the trees.
+            value: of the nodes, shape (nodes,); only those of the leaves count.
+            weight: that each tree's value is multiplied by.
+        """
+        super().__init__()
+        self.walk = walk
+        self.register_buffer("value", torch.tensor(value, dtype=torch.float32))
+        # The sum is a product of matrices, which the event loop takes in partial sums.
+        self.register_buffer("weights", torch.full((walk.roots.shape[1], 1), weight))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features, shape (events, features), to sums, shape (events, 1)."""
+        sums: torch.Tensor = self.value[self.walk(features)] @ self.weights
+        return sums
+
+
 class PathAttribution(TreeWalk):
     """Sums, for each feature, what the cuts on it changed along the paths of an event, over all trees.
 
@@ -177,9 +239,21 @@ def raw_cuts(cuts: Values, means: Values, scales: Values) -> npt.NDArray[np.floa
 
     with np.errstate(over="ignore"):
         raw = (cuts * scales + means).astype(np.float32)
+    return largest_passing(passes, raw)
+
+
+def largest_passing(
+    passes: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.bool_]], near: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Return the largest float32 values that pass cuts which lower values pass and higher ones do not.
+
+    Args:
+        passes: says which raw values, of the shape of `near`, pass their cuts; -inf passes all of them, inf none.
+        near: where the search begins.
+    """
     # Many raw values share a scaled one where the mean is large, so the steps double before they are halved. They end
-    # at the infinities, beyond which there are only NaNs: -inf passes every cut, inf none.
-    keys = _ordered(raw)
+    # at the infinities, beyond which there are only NaNs.
+    keys = _ordered(near)
     (infinity,) = _ordered(np.array([np.inf], dtype=np.float32))
     low, high, step = keys.copy(), keys.copy(), 1
     while not (passes(_unordered(low)) & ~passes(_unordered(high))).all():

@@ -14,6 +14,8 @@ import pytest
 from models.detectors.decision_tree import DecisionTree
 from models.detectors.detector import Detector
 from models.detectors.elliptic_envelope import EllipticEnvelope
+from models.detectors.extra_trees import ExtraTrees
+from models.detectors.gradient_boosting import GradientBoosting
 from models.detectors.isolation_forest import IsolationForest
 from models.detectors.one_class_svm import OneClassSVM
 from models.onnx_export import export_onnx
@@ -38,6 +40,8 @@ TRAINED: dict[str, Callable[[Features], Detector]] = {
     "elliptic_envelope": lambda X: EllipticEnvelope(FEATURES).fit(X),
     "one_class_svm": lambda X: OneClassSVM(FEATURES).fit(X),
     "decision_tree": lambda X: DecisionTree(FEATURES).fit(X, large_rsq(X)),
+    "extra_trees": lambda X: ExtraTrees(FEATURES).fit(X, large_rsq(X)),
+    "gradient_boosting": lambda X: GradientBoosting(FEATURES).fit(X, large_rsq(X)),
 }
 """Name of a detector -> one that is trained on these events."""
 
