@@ -29,6 +29,7 @@ UNSUPERVISED: Mapping[str, str] = {
     "autoencoder": "models.detectors.autoencoder.Autoencoder",
     "one_class_svm": "models.detectors.one_class_svm.OneClassSVM",
     "elliptic_envelope": "models.detectors.elliptic_envelope.EllipticEnvelope",
+    "hbos": "models.detectors.hbos.HBOS",
 }
 """Name of a detector of this toolkit that needs no labels -> its class."""
 

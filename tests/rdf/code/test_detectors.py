@@ -16,6 +16,7 @@ from models.detectors.detector import Detector
 from models.detectors.elliptic_envelope import EllipticEnvelope
 from models.detectors.extra_trees import ExtraTrees
 from models.detectors.gradient_boosting import GradientBoosting
+from models.detectors.hbos import HBOS
 from models.detectors.isolation_forest import IsolationForest
 from models.detectors.one_class_svm import OneClassSVM
 from models.onnx_export import export_onnx
@@ -38,6 +39,7 @@ def large_rsq(X: Features) -> npt.NDArray[np.int64]:
 TRAINED: dict[str, Callable[[Features], Detector]] = {
     "isolation_forest": lambda X: IsolationForest(FEATURES).fit(X),
     "elliptic_envelope": lambda X: EllipticEnvelope(FEATURES).fit(X),
+    "hbos": lambda X: HBOS(FEATURES).fit(X),
     "one_class_svm": lambda X: OneClassSVM(FEATURES).fit(X),
     "decision_tree": lambda X: DecisionTree(FEATURES).fit(X, large_rsq(X)),
     "extra_trees": lambda X: ExtraTrees(FEATURES).fit(X, large_rsq(X)),
