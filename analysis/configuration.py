@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from analysis.errors import near_names
-from models.detectors.registry import known_detectors, settings_class
+from models.detectors.registry import ALL, known_detectors, settings_class
 from models.detectors.settings import AutoencoderSettings
 from models.thresholds import ThresholdRule
 from rdf.faults import first_fault
@@ -37,7 +37,9 @@ class AnalysisConfiguration(BaseModel):
     schema_name: str | None = Field(None, alias="schema", description="format of the file, for a sample that is a file")
     output: Path | None = Field(None, description="folder for the results (default: output/<sample>)")
     detectors: tuple[str, ...] | None = Field(
-        None, description="detectors, separated by commas (default: those that need no labels; all in an evaluation)"
+        None,
+        description="detectors, separated by commas, or all (default: isolation_forest, autoencoder, one_class_svm, "
+        "elliptic_envelope; in an evaluation decision_tree and mlp too)",
     )
     threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="threads (default: all cores)"
@@ -178,8 +180,8 @@ class AnalysisConfiguration(BaseModel):
     @field_validator("detectors")
     @classmethod
     def _known_detectors(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value is None:
-            return None
+        if value in (None, ALL):
+            return value
         for name in value:
             if name not in known_detectors():
                 raise ValueError(f"unknown detector {name!r}; {near_names(name, known_detectors())}")

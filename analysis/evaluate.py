@@ -42,7 +42,7 @@ from analysis.steps.recording import (
 )
 from analysis.steps.testing import labels_of_role, score_samples, write_metrics
 from analysis.steps.training import train_models
-from models.detectors.registry import BY_DEFAULT
+from models.detectors.registry import BY_DEFAULT, trained_detectors
 from models.folder import ModelFolder, TrainingSample, copy_model_folder
 from plotting.results.metrics import METRICS_JSON, metrics_text
 from plotting.results.record_tables import Sample, SampleHeader, TestedDetector
@@ -280,7 +280,7 @@ def _train(
             replace(drawn, labels=labels_of_role(kind, len(drawn.X), drawn.labels, drawn.sample.title))
             for kind, drawn in enumerate(rows)
         ]
-    detectors = configuration.detectors or BY_DEFAULT
+    detectors = trained_detectors(configuration.detectors, BY_DEFAULT, labelled=True)
     with timings.stage("training"):
         return train_models(
             rows, prepared[0].graph.recipe, configuration, detectors, staging, event_filter=TRAINING_HALF

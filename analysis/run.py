@@ -30,7 +30,7 @@ from analysis.steps.own_models import note_models
 from analysis.steps.preparation import prepare
 from analysis.steps.scoring import score_sample
 from analysis.steps.training import check_labels, load_libraries, train_models
-from models.detectors.registry import BY_DEFAULT, UNSUPERVISED
+from models.detectors.registry import BY_DEFAULT, UNSUPERVISED, trained_detectors
 from models.folder import copy_model_folder
 
 DESCRIPTION = """\
@@ -106,7 +106,8 @@ def analyse(configuration: RunConfiguration, command: str) -> Record:
                 # Such a run only scores: it may be one of a thousand batch jobs, on a machine without matplotlib.
                 copy_model_folder(models, configuration.models, staging / "models")
             else:
-                detectors = configuration.detectors or tuple(name for name in BY_DEFAULT if name in UNSUPERVISED)
+                by_default = (name for name in BY_DEFAULT if name in UNSUPERVISED)
+                detectors = trained_detectors(configuration.detectors, by_default, sample.graph.labelled)
                 check_labels(configuration, detectors, sample.graph.labelled, data.title)
                 with record.timings.stage("training"):
                     load_libraries(detectors)  # while the columns are compiled, the first time

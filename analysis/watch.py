@@ -30,6 +30,7 @@ from analysis.options import add_options, load_configuration, parse_configuratio
 from analysis.output.folder import held_output
 from analysis.samples.inputs import RunInput, inputs_of, resolve_input, with_given_list
 from analysis.steps.given_models import OF_TRAINING, check_schema, read_models, trusted_sha256
+from models.detectors.registry import scoring_detectors
 from models.folder import MODELS_JSON, ModelFolder, copy_model_folder, file_sha256
 from plotting.results.run_record import RUN_JSON
 from rdf.schema.model import load_schema
@@ -159,10 +160,10 @@ def _check_continues(parts: ScoredParts, setup: Setup) -> None:
     if first is None:
         return
     record, described = first.record(), setup.data.describe()
-    chosen = setup.configuration.detectors or setup.models.detectors
+    chosen = scoring_detectors(setup.configuration.detectors, setup.models.detectors)
     same = {
         "of other models (--models)": (record.models_sha256, file_sha256(setup.networks / MODELS_JSON)),
-        "of other detectors (--detectors)": (set(record.detectors), set(chosen) & setup.models.detectors.keys()),
+        "of other detectors (--detectors)": (set(record.detectors), set(chosen)),
         "of other files": (record.sample.title, described.title),
         "of files of another format (--schema)": (record.sample.schema, described.schema),
         "by another list of certified runs (--certified)": (record.sample.certified, described.certified),

@@ -12,6 +12,7 @@ from analysis.live.board import Board
 from analysis.live.drift import DriftMonitor
 from analysis.live.parts import REMEDY, ScoredPart
 from analysis.live.scorer import ScoredChunk
+from models.detectors.registry import scoring_detectors
 from models.folder import ModelFolder
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RunRecord
@@ -71,11 +72,11 @@ class LiveReport:
         Args:
             board: prints what there is to report.
             models: the models that score.
-            chosen: detectors of these; None for all.
+            chosen: detectors of these, as `scoring_detectors` takes them.
             replayed: whether a sample is replayed.
         """
         self._board = board
-        detectors = tuple(name for name in models.detectors if name in (chosen or models.detectors))
+        detectors = scoring_detectors(chosen, models.detectors)
         self._voters = sum(name in models.ensemble for name in detectors) or len(detectors)
         self.drift = DriftMonitor(models, detectors)
         self.pace = Pace("a chunk's first event" if replayed else "files")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.output.timings import Timings
+from models.detectors.registry import scoring_detectors
 from models.folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Compiled:
 
 
 def compile_models(
-    models: ModelFolder, folder: Path, slots: int, wanted: Sequence[str] | None, timings: Timings
+    models: ModelFolder, folder: Path, slots: int, wanted: tuple[str, ...] | None, timings: Timings
 ) -> Compiled:
     """Compile the detectors that are to score, and check each against its reference scores.
 
@@ -45,13 +46,13 @@ def compile_models(
         models: what the detectors are.
         folder: that has their networks.
         slots: of the event loops that they will run in.
-        wanted: names of the detectors; all that there are if None.
+        wanted: names of the detectors, or what stands for all that there are, as `scoring_detectors` takes them.
         timings: counts the stage.
     """
     from rdf.code.sofie import check_parity, compile_detector, translate_network
     from rdf.graph.scoring import Ensemble
 
-    names = [name for name in models.detectors if wanted is None or name in wanted]
+    names = scoring_detectors(wanted, models.detectors)
     X = np.array(models.reference.features, dtype=np.float32)
     detectors: dict[str, list[CompiledDetector]] = {}
     parity: dict[str, float] = {}

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from analysis.configuration import AnalysisConfiguration, RunConfiguration
 from analysis.errors import ConfigurationError
 from analysis.steps.own_models import NoNotes, are_own
-from models.detectors.registry import require_known
+from models.detectors.registry import ALL, require_known
 from models.folder import MODELS_JSON, ModelFolder, read_model_folder
 from rdf.errors import SchemaError
 from rdf.faults import first_fault
@@ -40,7 +40,8 @@ def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
     if configuration.models is None:
         return None
     models = read_model_folder(configuration.models)
-    require_known(configuration.detectors or models.detectors, configuration.models)
+    asked = None if configuration.detectors == ALL else configuration.detectors
+    require_known(asked or models.detectors, configuration.models)
     for key in OF_TRAINING:
         given = key in configuration.model_fields_set
         if given and getattr(configuration, key) != type(configuration).model_fields[key].get_default(
@@ -49,7 +50,7 @@ def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
             raise ConfigurationError(
                 f"--{key.replace('_', '-')}: with --models it is what the models were trained with; leave it out"
             )
-    for name in configuration.detectors or ():
+    for name in asked or ():
         if name not in models.detectors:
             raise ConfigurationError(
                 f"--detectors: {configuration.models} has no {name}, only {', '.join(models.detectors)}"

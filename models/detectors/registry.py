@@ -47,13 +47,16 @@ DETECTORS: Mapping[str, str] = {**UNSUPERVISED, **SUPERVISED}
 BY_DEFAULT = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope", "decision_tree", "mlp")
 """Those that are trained where none is named: all of them in an evaluation, the first four in a run."""
 
+ALL = ("all",)
+"""In place of names: every detector that can be trained, or that models have."""
+
 SETTINGS: Mapping[str, type[BaseModel]] = {"autoencoder": AutoencoderSettings}
 """Name of a detector of this toolkit -> what can be set of it; the others have no settings."""
 
 NAME = re.compile("[a-z][a-z0-9_]*")
 """Names of detectors: they stand in names of columns, files and C++ classes."""
 
-TAKEN = frozenset(("ensemble", *ThresholdRule.model_fields))
+TAKEN = frozenset(("ensemble", *ALL, *ThresholdRule.model_fields))
 """Names that would be taken for something else: `score_ensemble` is a column, and a threshold rule is no detector."""
 
 _registered: dict[str, type[Detector]] = {}
@@ -128,6 +131,29 @@ def _faults_of_settings(settings: object) -> list[str]:
 def known_detectors() -> tuple[str, ...]:
     """Return the names of this toolkit's detectors and of the detectors that this process has registered."""
     return (*DETECTORS, *_registered)
+
+
+def trained_detectors(asked: tuple[str, ...] | None, by_default: Iterable[str], labelled: bool) -> tuple[str, ...]:
+    """Return the names of the detectors that are to be trained.
+
+    Args:
+        asked: names, `ALL`, or None where none is named.
+        by_default: what is trained then.
+        labelled: whether there are labels, without which `ALL` are those that need none.
+    """
+    if asked == ALL:
+        return tuple(name for name in known_detectors() if labelled or not is_supervised(name))
+    return asked or tuple(by_default)
+
+
+def scoring_detectors(asked: tuple[str, ...] | None, of_models: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the detectors that are to score, in the order of those that models have.
+
+    Args:
+        asked: names, `ALL`, or None where none is named.
+        of_models: those that the models have.
+    """
+    return tuple(name for name in of_models if asked in (None, ALL) or name in asked)
 
 
 def detector_class(name: str) -> type[Detector]:

@@ -29,4 +29,6 @@ def process_colour(place: int) -> str:
 def detector_colours(detectors: Iterable[str]) -> dict[str, str]:
     """Return a colour for each detector, in their order; what all detectors say together, the ensemble, is black."""
     alone = [name for name in detectors if name != "ensemble"]
-    return {name: sequence_colour(i) for i, name in enumerate(alone)} | {"ensemble": "black"}
+    # Where there are many, the colours that other figures have for what is anomalous and for everything come last.
+    colours = (*_SEQUENCE, ANOMALOUS, EVERYTHING)
+    return {name: colours[i % len(colours)] for i, name in enumerate(alone)} | {"ensemble": "black"}

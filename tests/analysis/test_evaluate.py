@@ -173,7 +173,7 @@ def test_models_of_a_run_on_another_sample(apart: None, opendata: Path, tmp_path
         "from analysis.evaluate import main; assert main(sys.argv[1:]) == 0; print('torch' in sys.modules)"
     )
     arguments = ["--sample", "lhco_test", "--models", tmp_path / "run" / "models", "--output", tmp_path / "results"]
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-c", code, *map(str, arguments), "--detectors", "all"]
     done = subprocess.run(command, cwd=ROOM, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "False"

@@ -34,6 +34,12 @@ def test_wrong_detectors_are_named(detectors: Any, fault: str) -> None:
     assert str(caught.value).startswith(f"--detectors: {fault}")
 
 
+def test_all_stands_for_every_detector_and_alone(tmp_path: Path) -> None:
+    assert configured(tmp_path, "sample: s\ndetectors: all\n").detectors == ("all",)
+    with pytest.raises(ConfigurationError, match="unknown detector 'all'"):
+        configured(tmp_path, "sample: s\ndetectors: all, mlp\n")
+
+
 RULES = {"contamination": 0.01, "percentile": 99.5, "sigma": 3.0, "score": 0.7}
 
 

@@ -13,13 +13,19 @@ from pydantic import BaseModel
 from models.detectors import registry
 from models.detectors.detector import Detector
 from models.detectors.registry import (
+    ALL,
+    BY_DEFAULT,
     DETECTORS,
+    SUPERVISED,
+    UNSUPERVISED,
     detector_class,
     is_supervised,
     known_detectors,
     register_detector,
     require_known,
+    scoring_detectors,
     settings_class,
+    trained_detectors,
 )
 from models.errors import DetectorError, ModelFolderError
 from tests.models.detectors.own import import_own
@@ -52,6 +58,27 @@ def test_a_detector_from_outside_is_known_by_its_name(own: Any) -> None:
     assert detector_class("deep_distance") is own
     assert settings_class("deep_distance") is own.Settings
     assert not is_supervised("deep_distance")
+
+
+def test_all_are_those_that_the_labels_allow(own: Any) -> None:
+    register_detector(own)
+    assert trained_detectors(ALL, BY_DEFAULT, labelled=True) == (*UNSUPERVISED, *SUPERVISED, "deep_distance")
+    assert trained_detectors(ALL, BY_DEFAULT, labelled=False) == (*UNSUPERVISED, "deep_distance")
+
+
+def test_what_is_trained_by_default_is_what_it_was() -> None:
+    expected = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope", "decision_tree", "mlp")
+    assert expected == BY_DEFAULT
+    assert trained_detectors(None, BY_DEFAULT, labelled=True) == expected
+    assert trained_detectors(("hbos", "mlp"), BY_DEFAULT, labelled=True) == ("hbos", "mlp")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [(None, ("mlp", "hbos")), (ALL, ("mlp", "hbos")), (("hbos",), ("hbos",)), (("hbos", "mlp"), ("mlp", "hbos"))],
+)
+def test_models_score_in_their_own_order(asked: tuple[str, ...] | None, expected: tuple[str, ...]) -> None:
+    assert scoring_detectors(asked, {"mlp": 1, "hbos": 2}) == expected
 
 
 def test_a_class_that_is_defined_again_takes_the_place_of_the_former(tmp_path: Path) -> None:
@@ -98,6 +125,7 @@ def _takes_features_alone(self: Any, features: Any) -> None:
         ({"name": "Deep Distance"}, "its name 'Deep Distance' is not of lower-case letters"),
         ({"name": "mlp"}, "the name mlp is taken"),
         ({"name": "ensemble"}, "the name ensemble is taken"),
+        ({"name": "all"}, "the name all is taken"),
         ({"name": "sigma"}, "the name sigma is taken"),
         ({"supervised": 1}, "supervised is 1; set it to a bool"),
         ({"default_rule": 0.05}, "default_rule is 0.05; set it to a ThresholdRule"),
