@@ -11,7 +11,8 @@ import uproot
 import yaml
 
 from analysis.search.configuration import SearchConfiguration
-from analysis.search.procedure import OpenedCut, Outcome
+from analysis.search.cuts import OpenedCut
+from analysis.search.procedure import Outcome
 from plotting.results.search.record import SEARCH_ROOT, SearchedCut, SearchRecord
 from rdf.errors import StatisticsFailed
 from rdf.statistics.fits import SpectrumFits
