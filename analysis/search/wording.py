@@ -76,8 +76,8 @@ def _everywhere(largest: Largest) -> str:
     if largest.global_by == "toys":
         return f"Over {looked}, {by_toys}; more toys would tell it."
     return (
-        f"Over {looked}, {by_toys}. The crossings of the toys extrapolate to {largest.gross_vitells_p:.2g}{deviations} "
-        "(Gross and Vitells)."
+        f"Over {looked}, {by_toys}. By the formula of Gross and Vitells the crossings of the toys extrapolate to "
+        f"{largest.gross_vitells_p:.2g}{deviations}."
     )
 
 
