@@ -204,6 +204,24 @@ def test_what_was_looked_at_is_not_replaced(claimed: tuple[Path, SearchRecord], 
     assert (claimed[0] / "search.json").read_bytes() == before
 
 
+def test_what_was_looked_at_before_is_said(runs: dict[str, Path], tmp_path: Path) -> None:
+    def search(folder: str, **options: Any) -> SearchRecord:
+        return search_excess(run=runs["upsilon"], output=tmp_path / folder, **{**UPSILON, **options})
+
+    assert search("looked", signal_region="8.52:10.7", unblind=True).status == "refused"
+    assert search("looked").looked_before
+    assert "The data had been looked at before, by a search that made no" in search("looked", unblind=True).quote
+    search("other")
+    path = tmp_path / "other/search.json"
+    text = path.read_text()
+    path.write_text(text.replace(json.loads(text)["inputs"]["events_sha256"], "0" * 64))
+    assert "A blinded search before was one of other events." in search("other", unblind=True).quote
+    search("changed")
+    assert "had declared something else" in search("changed", unblind=True, seed=43).quote
+    search("same")
+    assert "A blinded search had declared it before." in search("same", unblind=True).quote
+
+
 PROBABILITIES = ("local_p", "global_p", "toys_p", "goodness_p", "likelihood_ratio_p", "gross_vitells_p")
 
 
