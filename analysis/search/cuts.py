@@ -48,7 +48,7 @@ class OpenedCut:
 
 
 def seed_for(configuration: SearchConfiguration, purpose: int, place: int = 0) -> int:
-    """Return a seed of its own for each purpose and place."""
+    """Return the seed of the toys that serve one purpose, for the declared cut at a place."""
     return (configuration.seed << 16) + (purpose << 12) + place
 
 
@@ -91,7 +91,7 @@ def make_fits(configuration: SearchConfiguration, shape: SignalShape) -> Spectru
 
 
 def _spectrum(configuration: SearchConfiguration, fits: SpectrumFits, events: SearchEvents, cut: CutEvents) -> Spectrum:
-    """Return what may be looked at of a cut's spectrum."""
+    """Return the spectrum of a cut; of a declared tenth of its events, times ten, where only that may be looked at."""
     scale = 1
     chosen = cut.passed
     if configuration.takes_tenth:
@@ -101,7 +101,7 @@ def _spectrum(configuration: SearchConfiguration, fits: SpectrumFits, events: Se
 
 
 def _unmasked(configuration: SearchConfiguration, fits: SpectrumFits, counts: Numbers) -> Spectrum:
-    """Return a spectrum of these counts without the masked windows."""
+    """Return a spectrum whose bins hold the counts that are given, and which is not used in the masked windows."""
     spectrum = Spectrum(fits.edges, counts)
     for window in configuration.mask:
         spectrum = spectrum.masked(*window)
@@ -123,7 +123,7 @@ def open_cut(
                 return f"{held:g} events in the sideband {side} the region, fewer than {FEWEST_SIDEBAND_EVENTS}"
     if (bins := int(sidebands.used.sum())) < FEWEST_BINS:
         return f"{bins} bins beside the region and the masked windows, fewer than {FEWEST_BINS}"
-    # A tenth fluctuates as a tenth does, not as what it stands for.
+    # The rule for functions goes by fluctuations, and those of a tenth of the events are not those of ten times them.
     scale = TENTH if configuration.takes_tenth else 1
     described = Spectrum(sidebands.edges, sidebands.counts / scale, sidebands.used)
     if described.total < FEWEST_SIDEBAND_EVENTS:
@@ -138,7 +138,7 @@ def open_cut(
     if not fit.converged:
         return f"the fit of {choice.label} does not come to an end"
     expectation = _unmasked(configuration, fits, fit.expected)
-    # What a function cannot follow grows with the events.
+    # A spurious signal was found in a tenth of the events; it is proportional to their number.
     choice = replace(choice, spurious=choice.spurious * scale)
     if configuration.is_blind:
         spectrum = sidebands

@@ -122,7 +122,7 @@ def _bump_fault(bump: PassingBump | None) -> str | None:
 
 
 def _with_signal(table: SearchedCut, fits: SpectrumFits, signal: Signal, place: int) -> SearchedCut:
-    """Add what a simulated signal says of a cut."""
+    """Add to the table of a cut its efficiency for a simulated signal, and the limit in produced events."""
     efficiency, mass = signal.efficiencies[place], signal.record.mass
     nearest = int(np.abs(fits.masses - mass).argmin())
     in_range = float(fits.shapes[nearest].sum())

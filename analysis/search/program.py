@@ -162,7 +162,7 @@ def _filled(record: SearchRecord, configuration: SearchConfiguration, outcome: O
 
 
 def _declared_before(before: SearchRecord | None) -> dict[str, Any]:
-    """Return what a record says of the search that it replaces."""
+    """Return the fields of a record that describe the earlier search in the same folder."""
     if before is None:
         return {}
     declared, events = before.blinded_sha256, before.blinded_events_sha256

@@ -39,7 +39,7 @@ FARTHEST = 1.0
 """Widths by which a variation may move the peak: shapes are interpolated between up and down."""
 
 NEAREST = 0.5
-"""Widths between the signal's mass and that of the scan whose limit is given in produced events, at most."""
+"""Largest distance, in widths, from the signal's mass to the mass whose limit is given in produced events."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ def read_signal(searched: RunResults, configuration: SearchConfiguration) -> Sig
 
 
 def _check_run(name: str, searched: RunResults, results: RunResults, configuration: SearchConfiguration) -> None:
-    """Refuse a signal in whose run the observable or the score is another one."""
+    """Refuse a signal whose run defines the observable otherwise, or has scores of other models."""
     observable = configuration.observable
     ours, theirs = (
         {each.name: each.unit for each in (*record.features, *record.observables)}
@@ -211,7 +211,7 @@ def produced(efficiency: Efficiency, cut: SearchedCut, signal: SearchedSignal, i
 def _effects(
     source: SignalSource, configuration: SearchConfiguration, fitted: FittedSignal, name: str
 ) -> tuple[Effect, ...]:
-    """Return what a variation does to yield, peak and width, from the histograms of the signal's run."""
+    """Return the effects of a variation on yield, peak and width, from the histograms of the signal's run."""
     low, high = configuration.range
 
     def spectrum(varied: str) -> tuple[Values, Values]:

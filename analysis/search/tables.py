@@ -22,11 +22,11 @@ LEAST_EXPECTED = 0.1
 STRENGTHS = (0.0, 2.0, 4.0)
 INJECTION_TOYS = 500
 LIMIT_TOYS = 1000
-"""Toys of each number of signal events that a limit by toys tries: they leave 1 % or 2 % of it open."""
+"""Number of toys for each number of signal events that is tried; with them a limit is known to 1 or 2 %."""
 LIMIT_STRIDE = 4
-"""Masses that take toys, of which each one this number further has a limit."""
+"""Steps of the scan from one limit by toys to the next."""
 OTHER_WIDTHS = (0.5, 1.5)
-"""Factors on a signal's width, by which the stability of the largest excess is told."""
+"""Factors on a signal's width; the significance with them shows how far the largest excess depends on it."""
 
 
 def refused_cut(cut: CutEvents, reason: str) -> SearchedCut:
@@ -42,6 +42,8 @@ def tried_table(choice: Choice) -> tuple[Tried, ...]:
         reason = None
         if not verdict.converged:
             reason = "the fit does not come to an end"
+        elif math.isnan(verdict.likelihood_ratio_p):
+            reason = "the fit of one parameter more does not come to an end"
         elif not verdict.likelihood_ratio_p > rule.likelihood_ratio:
             reason = "one parameter more describes the spectrum better"
         elif verdict.deviance / 2 > choice.critical[order]:

@@ -23,8 +23,8 @@ class LimitTest {
    double fSpurious, fOffset;
 
 public:
-   // spurious: standard deviation of the events by which a signal may be off. offset: what was measured of these; 0 in
-   // data, any number in toys.
+   // spurious: standard deviation of the spurious signal, in events; 0 without one. offset: the measured value of the
+   // spurious signal, in events; it is 0 in data, and thrown in toys.
    LimitTest(Fitter &fitter, const Counts &counts, const Signal &signal, const Fit &background, double spurious,
              double offset = 0)
       : fFitter(&fitter), fCounts(&counts), fSignal(signal), fSpurious(spurious), fOffset(offset)
@@ -37,7 +37,7 @@ public:
    const Fit &best() const { return fBest; }
    const Fit &without() const { return fWithout; }
 
-   // The fit with a number of signal events, which has those of the error around it in `signal`.
+   // The fit with a number of signal events. Its `signal` includes the fitted spurious signal.
    Fit fit(double events) const { return fit(events, fZero); }
 
    // q-tilde of a number of signal events: 0 where more of them fit better, NaN where a fit does not come to an end. A best

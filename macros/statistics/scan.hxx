@@ -78,7 +78,7 @@ public:
    }
 
    // One mass. spurious: events by which a signal may be off, as a normal error of this width, since the function cannot
-   // follow the spectrum better; 0 for none. offset: the events by which a toy is said to be off, 0 for data.
+   // follow the spectrum better; 0 for none. offset: the measured value of the spurious signal of a toy, in events; 0 for data.
    Point fit(Fitter &fitter, const Counts &counts, const Fit &background, std::size_t mass, double spurious,
              double offset = 0) const
    {
@@ -99,7 +99,8 @@ public:
       return point;
    }
 
-   // All masses. spurious: for each mass, or nothing. off: the offset of a toy in units of these errors, 0 for data.
+   // All masses. spurious: the error by a spurious signal at each mass, in events; null without one. off: the offset of a
+   // toy in units of that error; 0 for data.
    void fit_all(Fitter &fitter, const Counts &counts, const Fit &background, const double *spurious,
                 std::vector<Point> &points, double off = 0) const
    {

@@ -95,7 +95,8 @@ public:
    LimitNumbers limits(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious,
                        unsigned int first_mass, unsigned int last_mass) const;
 
-   // The same at one mass by toys, so many for each number of signal events that is tried. Throws std::runtime_error.
+   // Limits at one mass by toys. toys: number of toys that are thrown for each number of signal events that is tried. Throws
+   // std::runtime_error.
    LimitNumbers toy_limits(unsigned int order, const Numbers &events, const Numbers &used, const Numbers &spurious,
                            unsigned int mass, std::uint64_t seed, unsigned int toys, unsigned int threads) const;
 

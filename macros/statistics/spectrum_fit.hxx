@@ -242,7 +242,7 @@ private:
    {
       constexpr unsigned int kSteps = 100, kHalvings = 30;
       constexpr double kEnough = 1e-9;    // of half the deviance, as the next step would lower it
-      constexpr double kShare = 0.1;      // of what a step would lower it, below which it goes from slope to slope of a valley
+      constexpr double kShare = 0.1;      // fraction of the expected decrease that a step has to reach, or it is halved
       constexpr double kRounding = 1e-15; // of the events, by which rounding moves half the deviance
       const std::size_t padded = fBackground->padded(), shape = fBackground->parameters();
       const bool moves = signal.shape && (hypothesis.free || hypothesis.width > 0);

@@ -25,8 +25,8 @@ inline double throw_poisson(double mean, std::mt19937_64 &random)
    return mean > 0 ? static_cast<double>(std::poisson_distribution<long long>(mean)(random)) : 0;
 }
 
-// By how much a toy is said to be off because of a spurious signal, in units of that error: what is measured of a nuisance
-// parameter is thrown with the toy. Otherwise the error would lower the significances of data and toys alike, and no
+// The measured value of the spurious signal of a toy, in units of its error: as of every nuisance parameter, the measurement
+// is thrown anew for each toy. Without that the error would lower the significances of data and toys alike, and no
 // probability would depend on it.
 inline double throw_offset(std::uint64_t seed, std::uint64_t toy)
 {

@@ -1,4 +1,4 @@
-"""Extremely randomised trees: what many trees of random cuts take for signal, in the mean.
+"""Extremely randomised trees: the mean probability of signal by many trees whose cuts are random.
 
 P. Geurts, D. Ernst, L. Wehenkel, "Extremely randomized trees", Machine Learning 63 (2006) 3; trained by scikit-learn.
 """
@@ -39,7 +39,7 @@ class ExtraTrees(ProbabilityTrees):
 
     @property
     def minimum_events(self) -> int:
-        """Those of two leaves."""
+        """Number of events that fill two leaves."""
         return 2 * MIN_LEAF
 
     def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:

@@ -37,11 +37,11 @@ class GradientBoosting(Detector):
 
     @property
     def minimum_events(self) -> int:
-        """Those of two leaves."""
+        """Number of events that fill two leaves."""
         return 2 * MIN_LEAF
 
     def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
-        """Train the trees, as many as there are to be: few events of a kind leave none to decide on an end with."""
+        """Train a fixed number of trees: with few events of a kind none can be spared to stop the training early."""
         self.classifier = HistGradientBoostingClassifier(
             learning_rate=LEARNING_RATE,
             max_iter=TREES,

@@ -98,7 +98,7 @@ class HistogramTerms(torch.nn.Module):
 
 @dataclass(frozen=True)
 class Histogram:
-    """What is known of one feature.
+    """Histogram of one feature, as a look-up table of terms of the score.
 
     Attributes:
         cuts: the largest values of what lies below the histogram and of its bins, ascending, shape (bins + 1,).
@@ -127,7 +127,7 @@ class Histogram:
         return float(np.average(self.terms, weights=self.counts))
 
     def tree(self, feature: int) -> tuple[GrownTree, Values]:
-        """Return a tree whose leaves are the bins, and the terms of its nodes, 0 for those that are no leaf.
+        """Return a tree whose leaves are the bins, and a number for each node: the term of a leaf, 0 for an inner node.
 
         Args:
             feature: number of the feature that it cuts on.

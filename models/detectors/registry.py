@@ -45,7 +45,7 @@ DETECTORS: Mapping[str, str] = {**UNSUPERVISED, **SUPERVISED}
 """All detectors of this toolkit, in the order in which they are trained and written."""
 
 BY_DEFAULT = ("isolation_forest", "autoencoder", "one_class_svm", "elliptic_envelope", "decision_tree", "mlp")
-"""Those that are trained where none is named: all of them in an evaluation, the first four in a run."""
+"""Detectors that are trained where none is named: an evaluation trains all six, a run the first four."""
 
 ALL = ("all",)
 """In place of names: every detector that can be trained, or that models have."""
@@ -147,11 +147,11 @@ def trained_detectors(asked: tuple[str, ...] | None, by_default: Iterable[str], 
 
 
 def scoring_detectors(asked: tuple[str, ...] | None, of_models: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of the detectors that are to score, in the order of those that models have.
+    """Return the names of the detectors that are to score, in the order in which the models list their detectors.
 
     Args:
         asked: names, `ALL`, or None where none is named.
-        of_models: those that the models have.
+        of_models: names of the detectors that the models have.
     """
     return tuple(name for name in of_models if asked in (None, ALL) or name in asked)
 

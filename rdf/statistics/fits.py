@@ -59,7 +59,7 @@ class SpectrumFits:
         self.shapes = signal_fractions(edges, self.masses, sigmas, shape.tails)
         """Fraction of a signal in each bin, shape (masses, bins)."""
         self.shifts = np.zeros((len(shape.systematics), *self.shapes.shape))
-        """Change of these by one standard deviation of each systematic error, shape (errors, masses, bins)."""
+        """Change of `shapes` by one standard deviation of each systematic error, shape (errors, masses, bins)."""
         for shift, error in zip(self.shifts, shape.systematics, strict=True):
             up, down = (
                 signal_fractions(

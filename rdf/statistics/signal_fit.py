@@ -18,7 +18,7 @@ GOOD = 0.01
 """Probability of the fit of a Gaussian below which a signal has tails."""
 
 FEWEST_EVENTS = 100.0
-"""Events of a signal, counted as if all weighed the same, that a fit needs."""
+"""Least effective number of events of a signal, (sum of weights)^2 / sum of squared weights, that can be fitted."""
 
 FINENESS = 10
 """Bins in one width of a signal: the fit integrates over them, and is as good as one event by event."""
@@ -32,7 +32,7 @@ _STEPS = np.array([0.2, 0.2, 0.3, 0.5, 0.3, 0.5])
 """First steps of the minimiser: peak and logarithm of the width in widths, then the two tails."""
 
 _BOUNDS = ((-5.0, 5.0), (-2.0, 2.0), (0.2, 6.0), (-3.0, 5.0), (0.2, 6.0), (-3.0, 5.0))
-"""Of the same; a tail is where it begins, and the logarithm of its power less 1."""
+"""Bounds of the parameters of the tails: where a tail begins, and the logarithm of its power less 1."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,13 @@ def made_up() -> npt.NDArray[np.float32]:
 
 
 @pytest.fixture(scope="session")
+def labels(made_up: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Signal at large MR and Rsq, blurred; fewer than a third of the events."""
+    blur = np.random.default_rng(11).normal(0, 0.3, len(made_up))
+    return (made_up[:, 0] / 400 + 5 * made_up[:, 1] + blur > 1.7).astype(int)
+
+
+@pytest.fixture(scope="session")
 def forest(made_up: npt.NDArray[np.float32]) -> IsolationForest:
     return IsolationForest(FEATURES).fit(made_up)
 

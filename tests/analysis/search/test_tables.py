@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 
 from analysis.search import tables
-from analysis.search.tables import limit_table
+from analysis.search.tables import limit_table, tried_table
 from plotting.results.search.record import Limit
-from rdf.statistics.fitted import Choice
+from rdf.statistics.fitted import Choice, Verdict
 from rdf.statistics.spectrum import Spectrum
 from tests.rdf.statistics.spectra import RESOLUTION, dijet_edges, dijet_expectation, dijet_fits
 
@@ -70,3 +70,12 @@ def test_masked_windows_say_nothing_of_a_signal_beside_them() -> None:
     assert beside
     assert all(masked[mass] > 1.1 * whole[mass] for mass in beside)
     assert not [mass for mass in masked if 2010 < mass < 2290]  # less than half of a signal is seen
+
+
+def test_a_next_function_without_a_fit_is_the_reason() -> None:
+    verdicts = tuple(
+        Verdict("dijet f3", likelihood_ratio_p, 10.0, 0.5, 0.1, converged=True) for likelihood_ratio_p in (np.nan, 0.01)
+    )
+    first, second = tried_table(Choice(None, "", np.empty(0), verdicts, np.full(3, 20.0)))
+    assert first.reason == "the fit of one parameter more does not come to an end"
+    assert second.reason == "one parameter more describes the spectrum better"

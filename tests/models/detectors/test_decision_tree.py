@@ -20,13 +20,6 @@ Labels = npt.NDArray[np.int64]
 
 
 @pytest.fixture(scope="module")
-def labels(made_up: npt.NDArray[np.float32]) -> Labels:
-    """Signal at large MR and Rsq, blurred."""
-    blur = np.random.default_rng(11).normal(0, 0.3, len(made_up))
-    return (made_up[:, 0] / 400 + 5 * made_up[:, 1] + blur > 1.7).astype(int)
-
-
-@pytest.fixture(scope="module")
 def tree(made_up: npt.NDArray[np.float32], labels: Labels) -> DecisionTree:
     return DecisionTree(FEATURES).fit(made_up, labels)
 

@@ -36,7 +36,13 @@ def steep(events: float) -> tuple[Numbers, Numbers]:
 
 
 def exact_limit(count: int, share: float, background: float) -> float:
-    """Return where CLs of a count is 0.05, with a share of those that are equal taken as more extreme."""
+    """Return the number of signal events at which CLs of a count is 0.05, by Poisson sums.
+
+    Args:
+        count: events that were observed.
+        share: fraction of the probability of the same count that is added to that of smaller counts.
+        background: expected events.
+    """
 
     def tail(mean: float) -> float:
         return float(poisson.cdf(count - 1, mean) + share * poisson.pmf(count, mean))
