@@ -21,6 +21,7 @@ from pydantic import Field, NonNegativeFloat, ValidationError, field_validator
 from models.errors import ModelFolderError
 from models.network_file import UnfitNetwork, check_network
 from models.tables import Axis, DetectorEntry, History, Quantiles, Reconstruction, Table
+from models.weak_supervision.window import Window
 from rdf.faults import first_fault
 
 MODELS_JSON = "models.json"
@@ -144,6 +145,8 @@ class ModelFolder(Columns):
         min_votes: of their flags, which make `flag_ensemble`: half of the detectors that vote, rounded up.
         detectors: by name.
         left_out: detectors that were to be trained and could not be, with the reasons.
+        windows: of the detectors that learned to tell a region of an observable from what lies beside it; models of
+            earlier versions have none.
         collinear: which features nearly depend on one another in the training, a sentence; None where none do, and in
             models of earlier versions.
         reference: events for scoring to check itself.
@@ -160,6 +163,7 @@ class ModelFolder(Columns):
     min_votes: int = Field(ge=1)
     detectors: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DetectorEntry]  # stands in names of C++ classes
     left_out: dict[str, str] = Field(default_factory=dict)
+    windows: dict[str, Window] = Field(default_factory=dict)
     collinear: str | None = None
     reference: Reference
     versions: dict[str, str]
@@ -230,6 +234,9 @@ def read_model_folder(folder: Path) -> ModelFolder:
                     f"{table}: the reconstruction errors of {name} are not of {len(models.features)} features; "
                     f"{_REMEDY}"
                 )
+    for name, window in models.windows.items():
+        if name not in models.detectors or window.observable not in models.observables:
+            raise ModelFolderError(f"{table}: window {name} is of no detector, or of no observable; {_REMEDY}")
     for name in models.ensemble:
         if name not in models.detectors:
             raise ModelFolderError(f"{table}: {name} of the ensemble is not among the detectors; {_REMEDY}")

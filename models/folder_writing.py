@@ -14,6 +14,7 @@ from models.folder import Columns, ModelFolder, Reference, Training, file_sha256
 from models.onnx_export import export_onnx
 from models.tables import DetectorEntry, Network
 from models.training import Trained, TrainingEvents, TrainingRecipe, voting_detectors
+from models.weak_supervision.window import Window
 
 REFERENCE_EVENTS = 64
 
@@ -29,6 +30,7 @@ def write_model_folder(
     training: Training,
     versions: Mapping[str, str],
     left_out: Mapping[str, str] | None = None,
+    windows: Mapping[str, Window] | None = None,
 ) -> ModelFolder:
     """Export trained detectors and describe them.
 
@@ -42,6 +44,7 @@ def write_model_folder(
         training: what the events were taken from.
         versions: of the libraries.
         left_out: detectors that could not be trained, with the reasons.
+        windows: of detectors that were trained to tell a region of an observable from what lies beside it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = dict(zip((*columns.features, *columns.observables), (*events.X.T, *observables.T), strict=True))
@@ -55,10 +58,11 @@ def write_model_folder(
         ensemble=ensemble,
         min_votes=(len(ensemble) + 1) // 2,
         detectors={
-            name: _write_detector(folder, detectors, events, columns.features, training_recipe)
+            name: _write_detector(folder, name, detectors, events, training_recipe)
             for name, detectors in trained.items()
         },
         left_out=dict(left_out or {}),
+        windows=dict(windows or {}),
         collinear=collinear(events.features, events.X),
         reference=_reference(events, trained, training_recipe),
         versions=dict(versions),
@@ -68,19 +72,19 @@ def write_model_folder(
 
 def _write_detector(
     folder: Path,
+    name: str,
     detectors: Sequence[Detector],
     events: TrainingEvents,
-    features: Sequence[str],
     training_recipe: TrainingRecipe,
 ) -> DetectorEntry:
-    """Export a detector, trained for each fold, and describe it."""
+    """Export a detector of a name, trained for each fold, and describe it."""
     first = detectors[0]
     networks = []
     for fold, detector in enumerate(detectors):
-        trained_on = int(training_recipe.training_rows(events, fold, detector.supervised).sum())
-        calibrated_on = events.X[training_recipe.calibration_rows(events, fold, detector.supervised)]
-        stem = f"{detector.name}_fold{fold}" if len(detectors) > 1 else detector.name
-        networks.append(_write_network(folder, stem, detector, features, trained_on, calibrated_on))
+        trained_on = int(training_recipe.training_rows(events, fold, name).sum())
+        calibrated_on = events.X[training_recipe.calibration_rows(events, fold, name)]
+        stem = f"{name}_fold{fold}" if len(detectors) > 1 else name
+        networks.append(_write_network(folder, stem, detector, events.features, trained_on, calibrated_on))
     notes = {
         note: None for detector in detectors for note in (*detector.notes, detector.abstention, detector.ties) if note
     }
@@ -127,8 +131,8 @@ def _write_network(
 def _reference(events: TrainingEvents, trained: Trained, training_recipe: TrainingRecipe) -> Reference:
     """Pick events from the least to the most anomalous by each detector, in equal steps of rank."""
     share, picked = max(REFERENCE_EVENTS // len(trained), 2), set[int]()
-    for first, *_ in trained.values():
-        order = np.flatnonzero(training_recipe.calibration_rows(events, 0, first.supervised))
+    for name, (first, *_) in trained.items():
+        order = np.flatnonzero(training_recipe.calibration_rows(events, 0, name))
         order = order[np.argsort(first.scores, kind="stable")]
         picked |= set(order[np.linspace(0, len(order) - 1, min(len(order), share)).round().astype(int)].tolist())
     chosen = events.X[sorted(picked)]

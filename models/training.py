@@ -60,26 +60,26 @@ class TrainingRecipe:
     folds: int
     seed: int
 
-    def training_rows(self, events: TrainingEvents, fold: int, supervised: bool) -> npt.NDArray[np.bool_]:
-        """Say which events the network of a fold is trained on, shape (events,)."""
+    def training_rows(self, events: TrainingEvents, fold: int, detector: str) -> npt.NDArray[np.bool_]:
+        """Say which events the network of a fold of a detector is trained on, shape (events,)."""
         rows = np.ones(len(events.X), dtype=np.bool_)
         if self.folds > 1:
             rows = events.numbers % np.uint64(self.folds) != fold
-        return self._learned_from(events, rows, supervised)
+        return self._learned_from(events, rows, detector)
 
-    def calibration_rows(self, events: TrainingEvents, fold: int, supervised: bool) -> npt.NDArray[np.bool_]:
-        """Say which events the threshold and ranks of a fold refer to, shape (events,).
+    def calibration_rows(self, events: TrainingEvents, fold: int, detector: str) -> npt.NDArray[np.bool_]:
+        """Say which events the threshold and ranks of a fold of a detector refer to, shape (events,).
 
         With one fold those that it is trained on; with more, those of the fold, which its network has not seen.
         """
         if self.folds == 1:
-            return self.training_rows(events, fold, supervised)
-        return self._learned_from(events, events.numbers % np.uint64(self.folds) == fold, supervised)
+            return self.training_rows(events, fold, detector)
+        return self._learned_from(events, events.numbers % np.uint64(self.folds) == fold, detector)
 
     def _learned_from(
-        self, events: TrainingEvents, rows: npt.NDArray[np.bool_], supervised: bool
+        self, events: TrainingEvents, rows: npt.NDArray[np.bool_], detector: str
     ) -> npt.NDArray[np.bool_]:
-        if self.train_on == "background" and not supervised:
+        if self.train_on == "background" and not is_supervised(detector):
             if events.labels is None:
                 raise TrainingError("train_on: background needs labels, which the sample does not have; leave it out")
             rows = rows & (events.labels == 0)
@@ -120,7 +120,7 @@ def constant_features(
         TrainingError: a feature is the same in all background events, from which some detectors learn, and those with
             labels could tell the signal by it.
     """
-    found = {kind: _constant(events, training_recipe, kind) for kind in {is_supervised(name) for name in detectors}}
+    found = {kind: _constant(events, training_recipe, name) for kind, name in _one_of_each_kind(detectors).items()}
     if len(found) == 2 and (only := found[False].keys() - found[True].keys()):
         feature = min(only)
         raise TrainingError(
@@ -131,10 +131,15 @@ def constant_features(
     return {name: value for constant in found.values() for name, value in constant.items()}
 
 
-def _constant(events: TrainingEvents, training_recipe: TrainingRecipe, supervised: bool) -> dict[str, float]:
+def _one_of_each_kind(detectors: Sequence[str]) -> dict[bool, str]:
+    """Return a detector that learns from labels and one that does not, as far as they are among these."""
+    return {is_supervised(name): name for name in detectors}
+
+
+def _constant(events: TrainingEvents, training_recipe: TrainingRecipe, detector: str) -> dict[str, float]:
     constant: dict[str, float] = {}
     for fold in range(training_recipe.folds):
-        X = events.X[training_recipe.training_rows(events, fold, supervised)]
+        X = events.X[training_recipe.training_rows(events, fold, detector)]
         constant |= {
             name: float(values[0])
             for name, values in zip(events.features, X.T, strict=True)
@@ -189,10 +194,9 @@ def _train_fold(
     progress: Callable[[str, int, int], None],
 ) -> Detector:
     """Train the detector that scores the events of a fold."""
-    supervised = is_supervised(name)
     title = f"{name}, fold {fold}" if training_recipe.folds > 1 else name
     progress(title, 0, 0)
-    rows = training_recipe.training_rows(events, fold, supervised)
+    rows = training_recipe.training_rows(events, fold, name)
     labels = None if events.labels is None else events.labels[rows]
     detector = detector_class(name)(
         events.features,
@@ -202,7 +206,7 @@ def _train_fold(
     )
     detector.fit(events.X[rows], labels, partial(progress, title))
     if training_recipe.folds > 1 or detector.rule.weighted:  # what it has not seen is what it will score
-        referred = training_recipe.calibration_rows(events, fold, supervised)
+        referred = training_recipe.calibration_rows(events, fold, name)
         detector.calibrate(events.X[referred], None if events.weights is None else events.weights[referred])
     return detector
 

@@ -15,7 +15,7 @@ from models.detectors.settings import NoSettings
 from models.errors import TrainingError
 from models.rounding import FEW, UNIT_ROUNDOFF
 from models.tables import History, Reconstruction
-from models.thresholds import RankTable, Rounding, ThresholdRule, rank_table
+from models.thresholds import RANK_TABLE_POINTS, RankTable, Rounding, ThresholdRule, rank_table
 
 if TYPE_CHECKING:  # a class is checked and registered without it
     import torch
@@ -57,6 +57,7 @@ class Detector(ABC):
         supervised: whether it learns from labels.
         default_rule: for the threshold.
         Settings: what can be set of it, each with a default.
+        rank_points: points of its rank table.
         settings: what is set, an instance of `Settings`.
         threshold: events with a higher score are flagged; set by `fit` and `calibrate`.
         scores: of the events that the threshold and ranks refer to, shape (events,); set by `fit` and `calibrate`.
@@ -72,6 +73,7 @@ class Detector(ABC):
     supervised: ClassVar[bool] = False
     default_rule: ClassVar[ThresholdRule] = ThresholdRule(contamination=0.05)
     Settings: ClassVar[type[BaseModel]] = NoSettings
+    rank_points: ClassVar[int] = RANK_TABLE_POINTS
     threshold: float
     scores: Scores
     scores_rounding: Rounding
@@ -148,7 +150,7 @@ class Detector(ABC):
             )
         self.scores_rounding = self.rounding(X, self.scores)
         self.threshold = self.rule.threshold(self.scores, self.scores_rounding, weights)
-        self.rank_table = rank_table(self.scores, self.scores_rounding)
+        self.rank_table = rank_table(self.scores, self.scores_rounding, self.rank_points)
         self.ties = self.rule.ties(self.scores, self.scores_rounding)
         return self
 

@@ -27,13 +27,40 @@ LEVELS = np.linspace(0, 1, 1000)
 """Of the quantiles between which a feature's values become positions."""
 
 
-class ExtraTrees(ProbabilityTrees):
-    """scikit-learn's ExtraTreesClassifier of 100 trees; of all features, each with a random cut, the best one cuts.
+class Positions:
+    """What trees learn from in place of values: the fraction of the training events that lies below each value.
 
     A random cut lies anywhere between the smallest and the largest value, which tells few events of a long-tailed
-    feature from the others. So the trees learn, in place of a value, its position among those of the training: the
-    fraction that lies below it, by linear interpolation between quantiles.
+    feature from the others; positions are spread evenly. They are linear between quantiles of the training events.
     """
+
+    def __init__(self, X: Features) -> None:
+        """Take the quantiles of training events.
+
+        Args:
+            X: features, shape (events, features).
+        """
+        self._quantiles = [_quantiles(column) for column in X.astype(np.float64).T]
+
+    def __call__(self, X: Features) -> Values:
+        """Return the positions of events, of the shape of X."""
+        return np.column_stack([np.interp(x, *quantiles) for x, quantiles in zip(X.T, self._quantiles, strict=True)])
+
+    def carry_over(self, tables: TreeTables, cuts: Values) -> None:
+        """Put cuts on raw values into tables, in place of cuts on positions.
+
+        Args:
+            tables: of the trees.
+            cuts: of all nodes, on positions, shape (nodes,).
+        """
+        inner = tables.left != np.arange(len(tables.left))
+        for feature, (values, positions) in enumerate(self._quantiles):
+            nodes = inner & (tables.feature == feature)
+            tables.cut[nodes] = _raw_cuts(cuts[nodes], values, positions)
+
+
+class ExtraTrees(ProbabilityTrees):
+    """scikit-learn's ExtraTreesClassifier of 100 trees; of all features, each with a random cut, the best one cuts."""
 
     name: ClassVar[str] = "extra_trees"
 
@@ -42,34 +69,31 @@ class ExtraTrees(ProbabilityTrees):
         """Number of events that fill two leaves."""
         return 2 * MIN_LEAF
 
-    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
-        """Train the trees on positions, and carry their cuts over to raw features."""
-        self._quantiles = [_quantiles(column) for column in X.astype(np.float64).T]
-        self.forest = ExtraTreesClassifier(
+    def grow(self, positions: Values, labels: Labels | None) -> ExtraTreesClassifier:
+        """Train trees on positions, shape (events, features)."""
+        return ExtraTreesClassifier(
             TREES,
-            min_samples_leaf=max(MIN_LEAF, round(MIN_LEAF_FRACTION * len(X))),
+            min_samples_leaf=max(MIN_LEAF, round(MIN_LEAF_FRACTION * len(positions))),
             max_features=None,
             class_weight="balanced",
             random_state=self.seed,
             n_jobs=-1,
-        ).fit(self._positions(X), labels)
+        ).fit(positions, labels)
+
+    def learn(self, X: Features, labels: Labels | None, progress: Progress) -> None:
+        """Train the trees on positions, and carry their cuts over to raw features."""
+        self.positions = Positions(X)
+        self.forest = self.grow(self.positions(X), labels)
         self.forest.n_jobs = 1  # scores of several threads would be added up in any order
         self.trees = self.forest.estimators_
         trees = [tree.tree_ for tree in self.trees]
         refuse_without_cuts(self.name, trees)
         self.tables = TreeTables(trees, np.zeros(X.shape[1]), np.ones(X.shape[1]))
-        inner = self.tables.left != np.arange(len(self.tables.left))
-        cuts = np.concatenate([tree.threshold for tree in trees])
-        for feature, (values, positions) in enumerate(self._quantiles):
-            nodes = inner & (self.tables.feature == feature)
-            self.tables.cut[nodes] = _raw_cuts(cuts[nodes], values, positions)
-
-    def _positions(self, X: Features) -> Values:
-        return np.column_stack([np.interp(x, *quantiles) for x, quantiles in zip(X.T, self._quantiles, strict=True)])
+        self.positions.carry_over(self.tables, np.concatenate([tree.threshold for tree in trees]))
 
     def score(self, X: Features) -> Scores:
         """Return the mean over the trees of P(signal) in the leaves that an event reaches, shape (events,)."""
-        scores: Scores = self.forest.predict_proba(self._positions(X))[:, 1].astype(np.float32)
+        scores: Scores = self.forest.predict_proba(self.positions(X))[:, 1].astype(np.float32)
         return scores
 
     def rounding(self, X: Features, scores: Scores) -> Rounding:
