@@ -1,0 +1,228 @@
+"""search.json of a search by weak supervision (`method: cwola`), as types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from plotting.results.record_tables import Commit, SampleHeader, Table
+from plotting.results.search.record import Limit, Sculpting, Status, Tried
+
+CWOLA_FORMAT: Literal[1] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MassTest(Table):
+    """How well the features tell the upper sideband of a window from the lower one.
+
+    Attributes:
+        auc: area under the ROC curve; 1/2 where they do not tell it.
+        error: of that area where they do not.
+    """
+
+    auc: float
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrated(Table):
+    """A significance among those of background-only data sets, each of which went through the whole procedure.
+
+    Attributes:
+        sets: their number; without those that the procedure refused.
+        mean: of their significances.
+        width: standard deviation of these.
+        above: sets that are at least as significant as the data.
+        p: (1 + above) / (1 + sets), below which the sets resolve nothing.
+        z: (significance of the data less mean) / width: an extrapolation where no set is as significant.
+        z_error: of that by the errors of mean and width.
+        nulls: significances of all sets, in their order.
+    """
+
+    sets: int
+    mean: float
+    width: float
+    above: int
+    p: float
+    z: float
+    z_error: float
+    nulls: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedCut(Table):
+    """A declared cut in a window: events of the region, and what the sidebands let expect there.
+
+    Attributes:
+        fraction: of events that it keeps.
+        selection: what it asks of an event; None for all events.
+        opened: whether its spectrum was looked at.
+        reason: why not; None where it was.
+        counts: events of each bin of the window; that of the region is None while blinded. While blinded a cut that was
+            learned has none.
+        expected: events of each bin by the function.
+        events: in the region; None while blinded.
+        background: expected events of the region, by the fit to the sidebands.
+        background_error: of these.
+        deviance: of the fit to the sidebands.
+        ndf: their bins less parameters.
+        z: signed root of the likelihood ratio of the excess in the region; None while blinded, like what follows.
+        p: local probability by that alone, before any calibration.
+        calibrated: None for the sets that a search of fixed cuts does not need.
+        limit: on signal events in the region that pass.
+        sculpting: None for the cut that keeps all.
+    """
+
+    fraction: float
+    selection: str | None
+    opened: bool
+    reason: str | None = None
+    counts: tuple[int | None, ...] = ()
+    expected: tuple[float, ...] = ()
+    events: int | None = None
+    background: float | None = None
+    background_error: float | None = None
+    deviance: float | None = None
+    ndf: int | None = None
+    z: float | None = None
+    p: float | None = None
+    calibrated: Calibrated | None = None
+    limit: Limit | None = None
+    sculpting: Sculpting | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchedWindow(Table):
+    """A window: a region, and the sidebands on either side of it.
+
+    Attributes:
+        name: of its classifier, as in score_<name>.
+        low: begin of the region.
+        high: its end.
+        begin: of the lower sideband.
+        end: of the upper sideband.
+        edges: of the bins; the region is one of them.
+        tried: functions, on the sidebands of all events.
+        function: the one that was chosen, for all cuts.
+        mass_test: whether the features tell the mass.
+        cuts: the declared ones, the loosest first.
+    """
+
+    name: str
+    low: float
+    high: float
+    begin: float
+    end: float
+    edges: tuple[float, ...]
+    tried: tuple[Tried, ...]
+    function: str
+    mass_test: MassTest
+    cuts: tuple[CountedCut, ...]
+
+    @property
+    def region_bin(self) -> int:
+        """Index of the bin that is the region."""
+        return next(i for i, edge in enumerate(self.edges) if edge == self.low)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargestWindow(Table):
+    """The largest calibrated significance of all windows and cuts.
+
+    Attributes:
+        window: its name.
+        cut: fraction of the cut.
+        z: calibrated significance.
+        global_p: (1 + above) / (1 + sets): probability of at least this in any window and cut.
+        above: sets whose own largest is at least as large.
+        sets: background-only sets that went through the whole procedure.
+        trials: number of windows times cuts that were opened.
+        bound: number of trials times the probability of z: an extrapolation, which is quoted where no set is as large.
+    """
+
+    window: str
+    cut: float
+    z: float
+    global_p: float
+    above: int
+    sets: int
+    trials: int
+    bound: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CwolaInputs(Table):
+    """What a search read: folder of the scored events while they are not blinded, and checksums of the sample's files.
+
+    Attributes:
+        run: folder of the run that scored, relative to that of the search where it lies in it; None while blinded.
+        run_json_sha256: of its run.json; None while blinded.
+        events_sha256: of its events.root; likewise.
+        models_sha256: of the models that scored; likewise.
+        files: path of each file of the sample -> its sha256, where that is known.
+    """
+
+    run: str | None
+    run_json_sha256: str | None
+    events_sha256: str | None
+    models_sha256: str | None
+    files: dict[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CwolaRecord(Table):
+    """search.json of a search by weak supervision.
+
+    Attributes:
+        format: number of the format of the file.
+        method: by which it is told from those of other methods.
+        status: "claimed", "blinded" or "refused".
+        reason: why it was refused; None where it was not.
+        quote: one paragraph that states the result.
+        configuration: every option with its value, as JSON has it.
+        configuration_sha256: of what was declared.
+        blinded_sha256: of what a blinded search in this folder had declared; None where there was none.
+        unblinded: whether the search was to look at the data.
+        looked_before: whether the data had been looked at in this folder before, by a search that was refused.
+        inputs: what was read.
+        sample: that was searched.
+        commit: of the toolkit; None outside a git checkout.
+        versions: of Python and of the libraries.
+        observable: name of the column.
+        title: its title.
+        unit: its unit.
+        features: that the classifiers learned from.
+        folds: of the events.
+        learned_here: whether the classifiers learned from these events; else their cuts were fixed before.
+        windows: that were searched.
+        largest: significance; None while blinded, and where the search was refused.
+        refused_sets: background-only sets that the procedure refused; they do not count.
+        seed: of all that is random.
+        timings: seconds of each stage, and when the search began.
+    """
+
+    format: Literal[1] = CWOLA_FORMAT
+    method: Literal["cwola"] = "cwola"
+    status: Status
+    reason: str | None = None
+    quote: str
+    configuration: dict[str, Any]
+    configuration_sha256: str
+    blinded_sha256: str | None = None
+    unblinded: bool = False
+    looked_before: bool = False
+    inputs: CwolaInputs
+    sample: SampleHeader
+    commit: Commit | None
+    versions: dict[str, str]
+    observable: str
+    title: str
+    unit: str
+    features: tuple[str, ...] = ()
+    folds: int = 0
+    learned_here: bool = True
+    windows: tuple[SearchedWindow, ...] = ()
+    largest: LargestWindow | None = None
+    refused_sets: int = 0
+    seed: int
+    timings: dict[str, float | str]
