@@ -231,7 +231,7 @@ def load_models(
     names = tuple(name for name in description.detectors if detectors is None or name in detectors)
     if not names:
         raise ConfigurationError("no detector is asked for; name one at least")
-    require_known(names, folder)
+    require_known(set(names) - set(description.windows), folder)
     slots = threads or len(os.sched_getaffinity(0))
     with TemporaryFolder("models") as copy:  # what was checked, whatever becomes of the folder
         copy_model_folder(description, folder, copy)

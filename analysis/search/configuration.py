@@ -112,12 +112,12 @@ class SearchConfiguration(BaseModel):
     @field_validator("range", "signal_region", "parameters", mode="before")
     @classmethod
     def _split_range(cls, value: Any) -> Any:
-        return _interval(value) if isinstance(value, str) else value
+        return interval(value) if isinstance(value, str) else value
 
     @field_validator("mask", mode="before")
     @classmethod
     def _split_mask(cls, value: Any) -> Any:
-        return tuple(_interval(part) for part in value.split(",")) if isinstance(value, str) else value
+        return tuple(interval(part) for part in value.split(",")) if isinstance(value, str) else value
 
     @field_validator("cuts", mode="before")
     @classmethod
@@ -204,7 +204,8 @@ class SearchConfiguration(BaseModel):
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
-def _interval(text: str) -> tuple[str, str]:
+def interval(text: str) -> tuple[str, str]:
+    """Return the two ends of an interval that is written as A:B."""
     low, separator, high = text.partition(":")
     if not separator:
         raise ValueError(f"{text!r} is not of the form A:B")

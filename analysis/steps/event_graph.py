@@ -335,6 +335,7 @@ class EventGraph:
             variations=tuple(self.vary),
             labelled=self.labelled,
             weighted=self.weighted,
+            spectra={name: window for name, window in models.windows.items() if name in compiled.detectors},
         )
 
 

@@ -41,7 +41,7 @@ def read_models(configuration: AnalysisConfiguration) -> ModelFolder | None:
         return None
     models = read_model_folder(configuration.models)
     asked = None if configuration.detectors == ALL else configuration.detectors
-    require_known(asked or models.detectors, configuration.models)
+    require_known(set(asked or models.detectors) - set(models.windows), configuration.models)
     for key in OF_TRAINING:
         given = key in configuration.model_fields_set
         if given and getattr(configuration, key) != type(configuration).model_fields[key].get_default(

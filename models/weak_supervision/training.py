@@ -40,6 +40,20 @@ class WindowRecipe(TrainingRecipe):
         return rows & self.windows[detector].holds(self.values)
 
 
+def check_sidebands(window: Window, values: npt.NDArray[np.floating]) -> str | None:
+    """Say which sideband of a window has too few events; None where neither has.
+
+    Args:
+        window: with its sidebands.
+        values: of the observable in all events, shape (events,).
+    """
+    for low, high in ((window.begin, window.low), (window.high, window.end)):
+        beside = int(((values >= low) & (values < high)).sum())
+        if beside < FEWEST_IN_SIDEBAND:
+            return f"the sideband {low:g}:{high:g} holds {beside} events, fewer than {FEWEST_IN_SIDEBAND}"
+    return None
+
+
 def check_window(window: Window, values: npt.NDArray[np.floating]) -> str | None:
     """Say why nothing can be learned from a window; None where it can.
 
@@ -50,11 +64,7 @@ def check_window(window: Window, values: npt.NDArray[np.floating]) -> str | None
     region = int(window.in_region(values).sum())
     if region < FEWEST_IN_REGION:
         return f"the region {window.low:g}:{window.high:g} holds {region} events, fewer than {FEWEST_IN_REGION}"
-    for low, high in ((window.begin, window.low), (window.high, window.end)):
-        beside = int(((values >= low) & (values < high)).sum())
-        if beside < FEWEST_IN_SIDEBAND:
-            return f"the sideband {low:g}:{high:g} holds {beside} events, fewer than {FEWEST_IN_SIDEBAND}"
-    return None
+    return check_sidebands(window, values)
 
 
 def train_windows(events: TrainingEvents, recipe: WindowRecipe, progress: Callable[[str, int, int], None]) -> Trained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 import numpy as np
@@ -16,6 +17,12 @@ Weights = npt.NDArray[np.float64]
 
 NAME = "cwola"
 """Name of the method: classification without labels (Metodiev, Nachman, Thaler, arXiv:1708.02949)."""
+
+BINS = 10
+"""Bins of the spectrum in an interval as wide as the region."""
+
+FEWEST_BINS = 3
+"""Bins of a sideband, at least."""
 
 
 def window_name(number: int) -> str:
@@ -66,6 +73,19 @@ class Window(Table):
     def in_region(self, values: Values) -> Truths:
         """Say which values lie in the region; same shape."""
         return np.asarray((values >= self.low) & (values < self.high))
+
+    def edges(self) -> npt.NDArray[np.float64]:
+        """Return the edges of the bins of the spectrum: the region is one bin, a sideband has bins of a tenth of it."""
+        width = (self.high - self.low) / BINS
+        sidebands = []
+        for begin, end in ((self.begin, self.low), (self.high, self.end)):
+            sidebands.append(np.linspace(begin, end, max(math.ceil((end - begin) / width - 1e-6), FEWEST_BINS) + 1))
+        return np.concatenate(sidebands)
+
+    def rank_edges(self) -> npt.NDArray[np.float64]:
+        """Return the edges between ranks that declared cuts tell apart: a cut keeps the ranks from its edge on."""
+        cuts = [float(np.float32(1 - fraction)) for fraction in self.cuts if fraction < 1]
+        return np.array([0.0, *cuts, 1 + 1e-6])
 
     def weights(self, values: Values) -> Weights:
         """Return weights of events by which sidebands and region count alike, and have the same mean.

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     AGREEMENT = "agreement"
     CUTFLOW = "cutflow"
     SHARES = "shares"
+    SPECTRA = "spectra"
 
 
 class Selection(StrEnum):

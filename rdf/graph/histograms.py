@@ -8,9 +8,12 @@ rounding left of their sums, add up to what one event loop gives.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from rdf import RNode
 from rdf.code.interpreter import ROOT
@@ -50,6 +53,15 @@ class Binning(Protocol):
     def low(self) -> float: ...  # noqa: D102
     @property
     def high(self) -> float: ...  # noqa: D102
+
+
+class SpectrumBinning(Protocol):
+    """Bins of an observable, and of the ranks by which declared cuts select events."""
+
+    @property
+    def observable(self) -> str: ...  # noqa: D102
+    def edges(self) -> npt.NDArray[np.float64]: ...  # noqa: D102
+    def rank_edges(self) -> npt.NDArray[np.float64]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ class HistogramPlan:
         labelled: whether the events have labels; then the scores of signal and of background are filled too.
         weighted: whether the events have weights, with which all but the agreement is filled; that is counted, and
             filled once more with weights.
+        spectra: name of a detector -> bins of the observable that it was trained for, and of its ranks.
     """
 
     features: tuple[str, ...]
@@ -117,6 +130,7 @@ class HistogramPlan:
     variations: tuple[str, ...] = ()
     labelled: bool = False
     weighted: bool = False
+    spectra: Mapping[str, SpectrumBinning] = field(default_factory=dict)
 
 
 class _Booking:
@@ -174,6 +188,7 @@ def book_histograms(
         _book_features(booking, plan, selection)
     _book_scores(booking, plan)
     _book_agreement(booking, plan)
+    _book_spectra(booking, plan)
     return Histograms(
         booking.numbers,
         booking.filling,
@@ -230,6 +245,16 @@ def _book_agreement(booking: _Booking, plan: HistogramPlan) -> None:
         both = ROOT.TH2D(flagged.name, "Events flagged by both;;;events", *2 * (count, 0.5, count + 0.5))
         _label_matrix(both, tuple(plan.score_axes))
         booking.add_products(flagged, both, flags, with_one=False, weighted=weighted)
+
+
+def _book_spectra(booking: _Booking, plan: HistogramPlan) -> None:
+    """Book the spectra of an observable in bins of a detector's rank, which hold those of all declared cuts."""
+    for name, bins in plan.spectra.items():
+        key, described = HistogramKey(Kind.SPECTRA, Selection.ALL, name), plan.described[bins.observable]
+        title = titles(f"{described.title} and rank by {name}", described.axis_title, f"rank by {name}", "events")
+        edges, ranks = bins.edges(), bins.rank_edges()
+        empty = ROOT.TH2D(name, title, len(edges) - 1, edges, len(ranks) - 1, ranks)
+        booking.add_counts(key, empty, [bins.observable, f"rank_{name}"], weighted=False)
 
 
 def _bins(axis: Binning) -> tuple[int, float, float]:

@@ -186,6 +186,20 @@ class SpectrumFits:
         label = "" if chosen is None else self.family.label(chosen)
         return Choice(chosen, label, _array(found.spurious_errors), verdicts, critical)
 
+    def choose_again(self, spectrum: Spectrum, first: Choice) -> tuple[int | None, Numbers]:
+        """Choose a function for another spectrum, by the rule and the goodness of fit of an earlier choice.
+
+        Args:
+            spectrum: to be described.
+            first: the earlier choice.
+
+        Returns:
+            The function, None where none passes; and the error of the signal at each mass by its spurious signal
+            [events], empty where that counts as none.
+        """
+        found = self._search.choose(*_rows(spectrum), _vector(first.critical))
+        return None if found.order < 0 else int(found.order), _array(found.spurious_errors)
+
     def limits(
         self, spectrum: Spectrum, order: int, spurious: Numbers | None = None, masses: slice = slice(None)
     ) -> Limits:

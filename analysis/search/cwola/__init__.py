@@ -1,0 +1,1 @@
+"""Searches by weak supervision: classifiers of a region against its sidebands, calibrated by background-only data."""

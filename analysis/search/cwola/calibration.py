@@ -1,0 +1,158 @@
+"""Calibration: the whole procedure on data sets that have no signal, by which a significance is judged.
+
+In such a set the masses are drawn from the background fit and the features are those of the data, which have nothing to
+do with them any more. Its classifiers are trained and cross-fitted like those of the data: a fluctuation in one fold
+teaches the cut of another one, so that significances are spread wider than a normal deviate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+
+from models.weak_supervision.window import Window
+from rdf.cache import cache_folder
+
+Counts = dict[str, npt.NDArray[np.int64]]
+"""Name of a window -> events of each declared cut and bin, shape (cuts, bins)."""
+
+
+@dataclass(frozen=True, eq=False)
+class BackgroundOnly:
+    """What background-only data sets are made of. It can travel to another process.
+
+    Attributes:
+        X: features of the events, shape (events, features).
+        fold_of: fold of each event, shape (events,).
+        windows: by the names of their classifiers.
+        edges: of the bins that masses are drawn in, shape (bins + 1,).
+        expected: background events of these, shape (bins,).
+        seed: with the number of a set it gives the set.
+        ranks: name of a window -> ranks of the events by classifiers that learned from others, shape (events,); None
+            for classifiers that are trained anew in each set.
+    """
+
+    X: npt.NDArray[np.float32]
+    fold_of: npt.NDArray[np.int64]
+    windows: Mapping[str, Window]
+    edges: npt.NDArray[np.float64]
+    expected: npt.NDArray[np.float64]
+    seed: int
+    ranks: Mapping[str, npt.NDArray[np.float32]] | None = None
+
+    def masses(self, number: int) -> npt.NDArray[np.float64]:
+        """Return the masses of a set, shape (events,): of the bins by their expected events, within a bin anywhere."""
+        random = np.random.default_rng((self.seed, number))
+        bins = random.choice(len(self.expected), size=len(self.X), p=self.expected / self.expected.sum())
+        return np.asarray(self.edges[bins] + random.random(len(bins)) * np.diff(self.edges)[bins])
+
+    def counts(self, number: int) -> Counts:
+        """Make the set of this number, go through the selection, and count."""
+        from models.weak_supervision.forest import held_out_ranks
+
+        masses = self.masses(number)
+        found = {}
+        for name, window in self.windows.items():
+            inside = window.holds(masses)
+            if self.ranks is None:
+                ranks = held_out_ranks(self.X[inside], masses[inside], self.fold_of[inside], window, self.seed + number)
+            else:
+                ranks = self.ranks[name][inside].astype(np.float64)
+            found[name] = cut_counts(window, masses[inside], ranks)
+        return found
+
+    def sha256(self) -> str:
+        """Return a sha256 of all of it: the same sets have the same."""
+        sums = hashlib.sha256(json.dumps({n: w.model_dump() for n, w in self.windows.items()}).encode())
+        arrays = [self.X, self.fold_of, self.edges, self.expected, np.array([self.seed])]
+        for array in (*arrays, *(self.ranks or {}).values()):
+            sums.update(np.ascontiguousarray(array).tobytes())
+        return sums.hexdigest()
+
+
+def cut_counts(
+    window: Window, values: npt.NDArray[np.float64], ranks: npt.NDArray[np.floating]
+) -> npt.NDArray[np.int64]:
+    """Return the events of each declared cut and bin of a window, shape (cuts, bins).
+
+    Args:
+        window: with its cuts and bins.
+        values: of the observable, all within the window, shape (events,).
+        ranks: of these events, shape (events,).
+    """
+    edges = window.edges()
+    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    kept = [bins if fraction == 1 else bins[ranks >= np.float32(1 - fraction)] for fraction in window.cuts]
+    return np.array([np.bincount(each, minlength=len(edges) - 1) for each in kept])
+
+
+def calibrate(
+    source: BackgroundOnly,
+    sets: int,
+    threads: int,
+    progress: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> list[Counts]:
+    """Make background-only data sets and count. What an interrupted search has counted is not counted again.
+
+    Args:
+        source: what they are made of.
+        sets: their number.
+        threads: processes that share them.
+        progress: told the sets that are done, and their number.
+        say: told, before it begins, how long it will take.
+
+    Returns:
+        The counts of each set, in order.
+    """
+    kept = _Kept(cache_folder("calibrations") / f"{source.sha256()}.jsonl")
+    found = {number: counts for number, counts in kept.read() if number < sets}
+    missing = [number for number in range(sets) if number not in found]
+    if len(missing) > 1:
+        began = time.perf_counter()
+        found[missing[0]] = source.counts(missing[0])
+        kept.add(missing[0], found[missing.pop(0)])
+        minutes = len(missing) * (time.perf_counter() - began) / threads / 60
+        done = f", {len(found) - 1} are there from before" if len(found) > 1 else ""
+        say(
+            f"calibration: {sets} background-only data sets{done}; about {minutes:.1f} min on {threads} threads; "
+            "an interrupted search goes on where it was"
+        )
+    progress(len(found), sets)
+    runs = Parallel(n_jobs=threads, return_as="generator")
+    tasks = (delayed(source.counts)(number) for number in missing)
+    for number, counts in zip(missing, runs(tasks), strict=True):
+        found[number] = counts
+        kept.add(number, counts)
+        progress(len(found), sets)
+    return [found[number] for number in range(sets)]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Counts that are kept in the user's cache, a line a set."""
+
+    path: Path
+
+    def read(self) -> Iterator[tuple[int, Counts]]:
+        """Yield the number and the counts of each set; a line that was cut off is left out."""
+        with suppress(FileNotFoundError):
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                with suppress(ValueError):
+                    table = json.loads(line)
+                    yield table["set"], {name: np.array(rows) for name, rows in table["counts"].items()}
+
+    def add(self, number: int, counts: Counts) -> None:
+        """Keep the counts of a set."""
+        table = {"set": number, "counts": {name: rows.tolist() for name, rows in counts.items()}}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(table) + "\n")

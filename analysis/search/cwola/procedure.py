@@ -1,0 +1,336 @@
+"""The procedure of a search by weak supervision, in the order of its steps: sidebands, regions, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.errors import SearchRefused
+from analysis.search.cwola.calibrated import calibrated, largest_window
+from analysis.search.cwola.calibration import BackgroundOnly, Counts, calibrate
+from analysis.search.cwola.configuration import CwolaConfiguration
+from analysis.search.cwola.events import FeaturedEvents
+from analysis.search.tables import LIMIT_TOYS, sculpting_table, tried_table
+from models.weak_supervision.window import Window
+from plotting.results.search.cwola import CountedCut, LargestWindow, MassTest, SearchedWindow
+from plotting.results.search.record import Limit
+from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import Choice, Rule
+from rdf.statistics.functions import Family, SignalShape
+from rdf.statistics.region import RegionExcess, RegionFits
+from rdf.statistics.spectrum import Numbers, Spectrum
+
+FEWEST_SIDEBAND_EVENTS = 20
+"""Events in the sidebands of a cut, below which its region is not looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class WindowFits:
+    """What is settled of a window before its region is looked at.
+
+    Attributes:
+        window: with its cuts.
+        fits: of its spectra.
+        choice: the function, on the sidebands of all events; it holds for all cuts.
+        counts: events of each declared cut and bin, shape (cuts, bins); while blinded of the first cut alone, and
+            without the region's.
+    """
+
+    window: Window
+    fits: RegionFits
+    choice: Choice
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def order(self) -> int:
+        """Index of the function."""
+        assert self.choice.order is not None
+        return self.choice.order
+
+    def spurious(self, fraction: float) -> Numbers | None:
+        """Return the error of a cut's signal by a spurious one, which is proportional to its events; None without."""
+        return self.choice.spurious * fraction if len(self.choice.spurious) else None
+
+
+@dataclass(frozen=True, eq=False)
+class CwolaOutcome:
+    """What a search found.
+
+    Attributes:
+        windows: tables of the windows.
+        largest: significance; None while blinded.
+        refused_sets: background-only sets that the procedure refused.
+    """
+
+    windows: tuple[SearchedWindow, ...]
+    largest: LargestWindow | None
+    refused_sets: int
+
+
+def family_of(configuration: CwolaConfiguration) -> Family:
+    """Return the functions that a configuration declares."""
+    first, last = configuration.parameters or (0, 0)
+    return Family(configuration.family, first, last, configuration.sqrt_s)
+
+
+def settle_windows(configuration: CwolaConfiguration, counts: Mapping[str, Numbers]) -> dict[str, WindowFits]:
+    """Choose the function of each window on the sidebands of all events.
+
+    Args:
+        configuration: of the search.
+        counts: name of a window -> events of each cut and bin, shape (cuts, bins); the first cut keeps all.
+
+    Raises:
+        SearchRefused: no function describes the sidebands of a window.
+    """
+    settled = {}
+    for name, window in configuration.windows().items():
+        edges = window.edges()
+        region = int(np.flatnonzero(edges == window.low)[0])
+        fits = RegionFits(edges, region, family_of(configuration))
+        choice = fits.choose(counts[name][0], configuration.seed << 16)
+        if choice.order is None:
+            tried = ", ".join(f"{tried.label}: {tried.reason}" for tried in tried_table(choice))
+            raise SearchRefused(f"window {window.low:g}:{window.high:g}: no function describes the sidebands ({tried})")
+        settled[name] = WindowFits(window, fits, choice, np.asarray(counts[name]))
+    return settled
+
+
+def blinded_outcome(
+    configuration: CwolaConfiguration, settled: Mapping[str, WindowFits], tests: Mapping[str, MassTest]
+) -> CwolaOutcome:
+    """Return what is expected, from the sidebands alone."""
+    tables = []
+    for name, window in settled.items():
+        counts = window.counts[0]
+        excess = _fitted(window, counts, 1.0)
+        cuts = []
+        for place, fraction in enumerate(window.window.cuts):
+            # Where features do not tell the mass, a cut keeps its fraction of the background.
+            expected = excess.expected * fraction
+            cuts.append(
+                CountedCut(
+                    fraction=fraction,
+                    selection=_selection(name, fraction),
+                    opened=True,
+                    counts=_shown(counts, window.fits.region, hide=True) if fraction == 1 else (),
+                    expected=tuple(map(float, expected)),
+                    background=float(expected[window.fits.region]),
+                    background_error=excess.background_error * (fraction if fraction == 1 else fraction**0.5),
+                    deviance=excess.deviance if fraction == 1 else None,
+                    ndf=excess.ndf if fraction == 1 else None,
+                    limit=_limit(configuration, window, expected, place, is_blind=True),
+                )
+            )
+        tables.append(_window_table(name, window, tests[name], tuple(cuts)))
+    return CwolaOutcome(tuple(tables), None, 0)
+
+
+def claimed_outcome(
+    configuration: CwolaConfiguration,
+    settled: Mapping[str, WindowFits],
+    tests: Mapping[str, MassTest],
+    events: FeaturedEvents,
+    *,
+    ranks: Mapping[str, npt.NDArray[np.float32]],
+    learned_here: bool,
+    progress: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> CwolaOutcome:
+    """Look at the regions, calibrate, and return what is found.
+
+    Args:
+        configuration: of the search.
+        settled: windows, with the counts of all cuts.
+        tests: whether features tell the mass, by window.
+        events: in the range.
+        ranks: name of a window -> ranks of these, shape (events,).
+        learned_here: whether the classifiers learned from these events.
+        progress: told the background-only sets that are done, and their number.
+        say: told how long these will take.
+
+    Raises:
+        SearchRefused: no cut can be opened, or the procedure refuses nearly all background-only sets.
+    """
+    tables: dict[str, list[CountedCut]] = {}
+    for name, window in settled.items():
+        tables[name] = [
+            _counted(configuration, name, window, place, events=events, ranks=ranks[name])
+            for place in range(len(window.window.cuts))
+        ]
+    if not any(cut.opened for cuts in tables.values() for cut in cuts):
+        raise SearchRefused(
+            "; ".join(f"cut {cut.fraction:g}: {cut.reason}" for cuts in tables.values() for cut in cuts)
+        )
+    edges, expected = background_model(configuration, events.values)
+    source = BackgroundOnly(
+        X=events.X,
+        fold_of=events.folds(configuration.folds),
+        windows=configuration.windows(),
+        edges=edges,
+        expected=expected,
+        seed=configuration.seed,
+        ranks=None if learned_here else ranks,
+    )
+    sets = calibrate(source, configuration.sets, configuration.threads, progress, say)
+    nulls = [significances(settled, counts) for counts in sets]
+    kept = [null for null in nulls if null is not None]
+    if len(kept) < 20:
+        raise SearchRefused(
+            f"the procedure refuses {len(nulls) - len(kept)} of {len(nulls)} background-only sets; take another family "
+            "or range"
+        )
+    for name, cuts in tables.items():
+        for place, cut in enumerate(cuts):
+            if cut.opened:
+                cuts[place] = replace(cut, calibrated=calibrated(cut, [null[name][place] for null in kept]))
+    windows = tuple(_window_table(name, window, tests[name], tuple(tables[name])) for name, window in settled.items())
+    return CwolaOutcome(windows, largest_window(windows), len(nulls) - len(kept))
+
+
+def significances(settled: Mapping[str, WindowFits], counts: Counts) -> dict[str, list[float]] | None:
+    """Return the significance of each window and cut of a background-only set; None where the procedure refuses it.
+
+    Args:
+        settled: windows of the data, whose goodness of fit holds for all sets.
+        counts: of the set.
+    """
+    found: dict[str, list[float]] = {}
+    for name, window in settled.items():
+        order, spurious = window.fits.choose_again(counts[name][0], window.choice)
+        if order is None:
+            return None
+        found[name] = []
+        for row, fraction in zip(counts[name], window.window.cuts, strict=True):
+            excess = window.fits.excess(row, order, spurious * fraction if len(spurious) else None)
+            if excess is None or not np.isfinite(excess.z):
+                return None
+            found[name].append(excess.z)
+    return found
+
+
+def background_model(configuration: CwolaConfiguration, values: npt.NDArray[np.float64]) -> tuple[Numbers, Numbers]:
+    """Return fine bins over the whole range, and the background events that a fit expects in them.
+
+    A declared region is not looked at. Windows of a scan cover the whole range, which is fitted as a whole.
+
+    Args:
+        configuration: of the search.
+        values: of the observable, shape (events,).
+
+    Raises:
+        SearchRefused: no function describes the spectrum.
+    """
+    low, high = configuration.range
+    window = next(iter(configuration.windows().values()))
+    bins = int(np.ceil((high - low) / (window.high - window.low) * 10))
+    edges = np.linspace(low, high, bins + 1)
+    width = (window.high - window.low) / (2 * window.centre)
+    masses = np.linspace(low * (1 + width), high / (1 + width), 2 * int(bins / 10) + 3)
+    fits = SpectrumFits(edges, family_of(configuration), SignalShape(width / 2), masses)
+    spectrum = Spectrum.of_values(values, edges)
+    if configuration.signal_region:
+        spectrum = spectrum.masked(*configuration.signal_region)
+    choice = fits.choose(spectrum, Rule(), (configuration.seed << 16) + 1)
+    if choice.order is None:
+        tried = ", ".join(f"{tried.label}: {tried.reason}" for tried in tried_table(choice))
+        raise SearchRefused(
+            f"no function describes the whole range, from which background-only sets are made ({tried})"
+        )
+    return edges, fits.fit(spectrum, choice.order).expected
+
+
+def _counted(
+    configuration: CwolaConfiguration,
+    name: str,
+    window: WindowFits,
+    place: int,
+    *,
+    events: FeaturedEvents,
+    ranks: npt.NDArray[np.float32],
+) -> CountedCut:
+    """Return what is counted of a cut, or why it is not opened."""
+    fraction, counts, fits = window.window.cuts[place], window.counts[place], window.fits
+    selection = _selection(name, fraction)
+    beside = int(counts.sum() - counts[fits.region])
+    if beside < FEWEST_SIDEBAND_EVENTS:
+        reason = f"its sidebands hold {beside} events, fewer than {FEWEST_SIDEBAND_EVENTS}"
+        return CountedCut(fraction=fraction, selection=selection, opened=False, reason=reason)
+    excess = _fitted(window, counts, fraction)
+    inside = window.window.holds(events.values)
+    passed = ranks[inside] >= np.float32(1 - fraction)
+    return CountedCut(
+        fraction=fraction,
+        selection=selection,
+        opened=True,
+        counts=_shown(counts, fits.region, hide=False),
+        expected=tuple(map(float, excess.expected)),
+        events=int(counts[fits.region]),
+        background=excess.background,
+        background_error=excess.background_error,
+        deviance=excess.deviance,
+        ndf=excess.ndf,
+        z=excess.z,
+        p=fits.local_p(excess, window.order, window.spurious(fraction), (configuration.seed << 16) + 16 + place),
+        limit=_limit(configuration, window, counts, place, is_blind=False),
+        sculpting=None
+        if selection is None
+        else sculpting_table(events.values[inside], passed, (window.window.begin, window.window.end)),
+    )
+
+
+def _fitted(window: WindowFits, counts: npt.NDArray[np.int64], fraction: float) -> RegionExcess:
+    excess = window.fits.excess(counts.astype(np.float64), window.order, window.spurious(fraction))
+    if excess is None:
+        raise SearchRefused(
+            f"the fit of {window.choice.label} to the sidebands of cut {fraction:g} does not come to an end"
+        )
+    return excess
+
+
+def _limit(
+    configuration: CwolaConfiguration, window: WindowFits, counts: Numbers, place: int, *, is_blind: bool
+) -> Limit:
+    found = window.fits.limit(
+        counts,
+        window.order,
+        spurious=window.spurious(window.window.cuts[place]),
+        seed=(configuration.seed << 16) + 32 + place,
+        toys=LIMIT_TOYS,
+        threads=configuration.threads,
+    )
+    low, below, median, above, high = map(float, found.expected[0])
+    return Limit(
+        mass=window.window.centre,
+        observed=None if is_blind else float(found.observed[0]),
+        expected=(low, below, median, above, high),
+        by="toys" if found.toys else "asymptotic",
+        toys=found.toys,
+    )
+
+
+def _selection(name: str, fraction: float) -> str | None:
+    return None if fraction == 1 else f"rank_{name} >= {1 - fraction:g}"
+
+
+def _shown(counts: npt.NDArray[np.int64], region: int, *, hide: bool) -> tuple[int | None, ...]:
+    return tuple(None if hide and place == region else int(count) for place, count in enumerate(counts))
+
+
+def _window_table(name: str, window: WindowFits, test: MassTest, cuts: tuple[CountedCut, ...]) -> SearchedWindow:
+    bounds = window.window
+    return SearchedWindow(
+        name=name,
+        low=bounds.low,
+        high=bounds.high,
+        begin=bounds.begin,
+        end=bounds.end,
+        edges=tuple(map(float, bounds.edges())),
+        tried=tried_table(window.choice),
+        function=window.choice.label,
+        mass_test=test,
+        cuts=cuts,
+    )

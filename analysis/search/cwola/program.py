@@ -1,0 +1,283 @@
+"""A search by weak supervision from its configuration to search.json and what lies beside it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.console.program import error_console
+from analysis.console.progress import progress_bar, spinner
+from analysis.errors import ConfigurationError, SearchRefused
+from analysis.output.provenance import git_commit, library_versions
+from analysis.output.timings import Timings
+from analysis.samples.inputs import resolve_input
+from analysis.search.cwola.calibration import cut_counts
+from analysis.search.cwola.configuration import CwolaConfiguration, default_folder
+from analysis.search.cwola.events import ScoredEvents, read_scored
+from analysis.search.cwola.learning import CollectedEvents, collect, score, tested_features, train
+from analysis.search.cwola.procedure import CwolaOutcome, blinded_outcome, claimed_outcome, settle_windows
+from analysis.search.cwola.wording import blinded_quote, claimed_quote
+from analysis.search.folder import publish, replaced, staged
+from analysis.search.wording import refused_quote
+from models.folder import file_sha256, read_model_folder
+from plotting.drawing.search import draw_search
+from plotting.results.opened import RunResults, open_results
+from plotting.results.record_tables import Sample, SampleHeader
+from plotting.results.root_file import EVENTS_ROOT
+from plotting.results.run_record import RUN_JSON
+from plotting.results.search.cwola import CwolaInputs, CwolaRecord, MassTest
+from plotting.results.search.record import SEARCH
+from rdf.errors import StatisticsFailed
+from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
+
+MODELS, RUN = "models", "run"
+"""Folders of the classifiers and of the scored events within that of the search."""
+
+
+@dataclass(frozen=True)
+class CwolaSearched:
+    """A finished search: where its results lie, and what they say."""
+
+    folder: Path
+    record: CwolaRecord
+
+
+def search_windows(configuration: CwolaConfiguration) -> CwolaSearched:
+    """Do what a configuration says; what is refused leaves a record too.
+
+    Args:
+        configuration: checked.
+
+    Raises:
+        ToolkitError: as the steps say.
+    """
+    began, timings = time.perf_counter(), Timings()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    with staged(folder := _folder(configuration)) as staging:
+        record = _declared(configuration, replaced(folder))
+        try:
+            record = _searched(configuration, record, staging, timings)
+        except (SearchRefused, StatisticsFailed) as refusal:
+            reason = str(refusal)
+            record = replace(
+                record, status="refused", reason=reason, quote=refused_quote(reason), windows=(), largest=None
+            )
+        with timings.stage("figures"), spinner(error_console(), "drawing"):
+            draw_search(record, staging)
+        timings.add("total", time.perf_counter() - began)
+        record = replace(record, timings={"started": started, **timings.rounded()})
+        publish(staging, record)
+    return CwolaSearched(folder, record)
+
+
+def _folder(configuration: CwolaConfiguration) -> Path:
+    """Return the folder for the results."""
+    if configuration.output:
+        return configuration.output
+    if configuration.run:
+        return configuration.run / SEARCH
+    return default_folder(resolve_input(configuration.collecting()).name)
+
+
+def _declared(configuration: CwolaConfiguration, before: Any) -> CwolaRecord:
+    """Return the record of a search that has read nothing yet.
+
+    Args:
+        configuration: of the search.
+        before: record of the earlier search in the folder; None where there is none.
+    """
+    blinded, looked = None, False
+    if before is not None:
+        blinded = before.configuration_sha256 if before.status == "blinded" else before.blinded_sha256
+        looked = before.looked_before or before.unblinded
+    nothing = SampleHeader(name="", title="", doi=None, energy=None, luminosity=None, simulated=False)
+    return CwolaRecord(
+        status="blinded" if configuration.is_blind else "claimed",
+        quote="",
+        configuration=configuration.declared(),
+        configuration_sha256=configuration.sha256(),
+        blinded_sha256=blinded,
+        unblinded=not configuration.is_blind,
+        looked_before=looked,
+        inputs=CwolaInputs(run=None, run_json_sha256=None, events_sha256=None, models_sha256=None, files={}),
+        sample=nothing,
+        commit=git_commit(),
+        versions=library_versions(),
+        observable=configuration.observable,
+        title=configuration.observable,
+        unit="",
+        folds=configuration.folds,
+        seed=configuration.seed,
+        timings={},
+    )
+
+
+def _searched(configuration: CwolaConfiguration, record: CwolaRecord, staging: Path, timings: Timings) -> CwolaRecord:
+    """Go through the procedure, and return the record with what was found."""
+    if configuration.run:
+        results = open_results(configuration.run)
+        if not isinstance(results, RunResults):
+            raise ConfigurationError(f"--run {configuration.run} holds an evaluation; name the folder of a run")
+        return _stated(configuration, record, results, None, timings)
+    collected = collect(configuration, staging, timings)
+    record = _of_sample(record, collected.sample, tuple(collected.columns.features))
+    record = replace(record, title=collected.observable.title, unit=collected.observable.unit)
+    with timings.stage("mass_test"):
+        tests = tested_features(configuration, collected.events)
+    if configuration.is_blind:
+        return _blinded(configuration, record, collected, tests, timings)
+    train(configuration, collected, staging / MODELS, timings)
+    run = score(configuration, staging / MODELS, staging / RUN)
+    shutil.rmtree(staging / MODELS)  # the run has a copy
+    results = open_results(run)
+    assert isinstance(results, RunResults)
+    return _stated(configuration, record, results, tests, timings)
+
+
+def _blinded(
+    configuration: CwolaConfiguration,
+    record: CwolaRecord,
+    collected: CollectedEvents,
+    tests: dict[str, MassTest],
+    timings: Timings,
+) -> CwolaRecord:
+    events = collected.events
+    counts = {}
+    for name, window in configuration.windows().items():
+        beside = window.holds(events.values) & ~window.in_region(events.values)
+        counts[name] = cut_counts(window, events.values[beside], np.zeros(int(beside.sum()))).astype(np.float64)
+    with timings.stage("search"), spinner(error_console(), "fitting the sidebands"):
+        outcome = blinded_outcome(configuration, settle_windows(configuration, counts), tests)
+    record = _filled(record, outcome)
+    return replace(record, quote=blinded_quote(record))
+
+
+def _stated(
+    configuration: CwolaConfiguration,
+    record: CwolaRecord,
+    results: RunResults,
+    tests: dict[str, MassTest] | None,
+    timings: Timings,
+) -> CwolaRecord:
+    """Look at the regions of a scored run."""
+    from rdf.code.interpreter import check_interpreter, start_root
+
+    models = read_model_folder(results.models)
+    declared = configuration.windows()
+    if models.windows != declared:
+        raise ConfigurationError(
+            f"--run {configuration.run}: its models have {_named(models.windows)}, and {_named(declared)} is declared; "
+            "declare what the models have, or search anew with --sample"
+        )
+    if models.training.folds != configuration.folds:
+        raise ConfigurationError(
+            f"--folds {configuration.folds}: the models have {models.training.folds}; declare that number"
+        )
+    with timings.stage("read"):
+        scored = read_scored(results, configuration)
+        counts = {name: _loop_counts(results, name, window.cuts) for name, window in declared.items()}
+    for name, window in declared.items():
+        inside = window.holds(scored.events.values)
+        again = cut_counts(window, scored.events.values[inside], scored.ranks[name][inside])
+        if not np.array_equal(again, counts[name]):
+            raise StatisticsFailed(
+                f"the spectra of {name} that the event loop filled differ from those of events.root; report this"
+            )
+    start_root()
+    check_interpreter()
+    if tests is None:
+        record = _of_sample(record, results.record.sample, scored.events.features)
+        tests = tested_features(configuration, scored.events)
+    described = {each.name: each for each in (*results.record.features, *results.record.observables)}
+    record = replace(
+        record,
+        title=described[configuration.observable].title,
+        unit=described[configuration.observable].unit,
+        inputs=_inputs(configuration, results),
+        learned_here=_learned_here(results),
+    )
+    record = _filled(record, _found(configuration, record, scored, counts, tests, timings))
+    return replace(record, quote=claimed_quote(configuration, record))
+
+
+def _found(
+    configuration: CwolaConfiguration,
+    record: CwolaRecord,
+    scored: ScoredEvents,
+    counts: dict[str, npt.NDArray[np.int64]],
+    tests: dict[str, MassTest],
+    timings: Timings,
+) -> CwolaOutcome:
+    console = error_console()
+    with timings.stage("search"), spinner(console, "fitting the sidebands"):
+        settled = settle_windows(configuration, {name: rows.astype(np.float64) for name, rows in counts.items()})
+    with timings.stage("calibration"), progress_bar(console, "calibration", "sets") as move:
+        return claimed_outcome(
+            configuration,
+            settled,
+            tests,
+            scored.events,
+            ranks=scored.ranks,
+            learned_here=record.learned_here,
+            progress=move,
+            say=lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False),
+        )
+
+
+def _loop_counts(results: RunResults, name: str, cuts: list[float]) -> npt.NDArray[np.int64]:
+    """Return the events of each declared cut and bin that the event loop counted, shape (cuts, bins)."""
+    filled = results.histogram(HistogramKey(Kind.SPECTRA, Selection.ALL, name)).values()
+    # The ranks ascend from one edge to the next: a cut keeps all bins from its edge on.
+    by_rank = [filled[:, place:].sum(axis=1) for place in range(filled.shape[1])]
+    return np.array(by_rank[-len(cuts) :]).round().astype(np.int64)
+
+
+def _of_sample(record: CwolaRecord, sample: Sample, features: tuple[str, ...]) -> CwolaRecord:
+    return replace(
+        record,
+        sample=SampleHeader(
+            name=sample.name,
+            title=sample.title,
+            doi=sample.doi,
+            energy=sample.energy,
+            luminosity=sample.luminosity,
+            simulated=sample.simulated,
+            uncertified=sample.uncertified,
+        ),
+        features=features,
+        inputs=replace(record.inputs, files={file.path: file.sha256 for file in sample.files}),
+    )
+
+
+def _inputs(configuration: CwolaConfiguration, results: RunResults) -> CwolaInputs:
+    return CwolaInputs(
+        run=str(configuration.run) if configuration.run else RUN,
+        run_json_sha256=file_sha256(results.folder / RUN_JSON),
+        events_sha256=file_sha256(results.folder / EVENTS_ROOT),
+        models_sha256=results.record.models_sha256,
+        files={file.path: file.sha256 for file in results.record.sample.files},
+    )
+
+
+def _learned_here(results: RunResults) -> bool:
+    """Say whether the classifiers learned from the events that they scored: from a file of the same contents."""
+    trained_on = {sha256 for sample in results.record.training.samples for sha256 in sample.sha256}
+    paths = {path for sample in results.record.training.samples for path in sample.files}
+    return any(file.sha256 in trained_on or file.path in paths for file in results.record.sample.files)
+
+
+def _named(windows: Any) -> str:
+    return (
+        ", ".join(f"{w.observable} {w.low:g}:{w.high:g} with cuts {w.cuts}" for w in windows.values()) or "no windows"
+    )
+
+
+def _filled(record: CwolaRecord, outcome: CwolaOutcome) -> CwolaRecord:
+    return replace(record, windows=outcome.windows, largest=outcome.largest, refused_sets=outcome.refused_sets)

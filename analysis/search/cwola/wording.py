@@ -1,0 +1,116 @@
+"""One paragraph that states the result of a search by weak supervision, and the lines of its table on the console."""
+
+from __future__ import annotations
+
+from analysis.search.cwola.configuration import CwolaConfiguration
+from plotting.results.search.cwola import CountedCut, CwolaRecord, LargestWindow, SearchedWindow
+
+
+def claimed_quote(configuration: CwolaConfiguration, record: CwolaRecord) -> str:
+    """State the largest calibrated significance with all that went into it.
+
+    Args:
+        configuration: of the search.
+        record: with its windows.
+    """
+    largest = record.largest
+    assert largest is not None
+    window = next(window for window in record.windows if window.name == largest.window)
+    cut = next(cut for cut in window.cuts if cut.fraction == largest.cut)
+    plain = window.cuts[0]
+    which = "all events" if cut.selection is None else f"the {100 * cut.fraction:g} % of the events that its classifier"
+    ranked = "" if cut.selection is None else " ranks highest"
+    before = "" if plain is cut or plain.z is None else f" Without a cut it is {plain.z:.2f}."
+    assert cut.z is not None
+    assert cut.background is not None
+    return (
+        f"In {record.observable} {window.low:g} to {window.high:g}, of {which}{ranked}, {cut.events:,} events are "
+        f"found where the sidebands let expect {cut.background:.4g} ± {cut.background_error:.2g}: {cut.z:.2f} standard "
+        f"deviations before calibration.{before} {_calibration(cut, record)} {_everywhere(largest)} {_learned(record)} "
+        f"{_blinding(configuration, record)}"
+    )
+
+
+def blinded_quote(record: CwolaRecord) -> str:
+    """State what is expected, while the region has not been looked at."""
+    window = record.windows[0]
+    expected = ", ".join(
+        f"{cut.background:.4g} at {cut.fraction:g}" for cut in window.cuts if cut.background is not None
+    )
+    return (
+        f"Blinded: the sidebands alone were looked at, and no classifier was trained, since it would learn from the "
+        f"region. {window.function} describes them; background events that declared cuts let expect between "
+        f"{window.low:g} and {window.high:g}: {expected}. The features do not tell the mass ({mass_words(window)}). "
+        "Repeat the command with --unblind to look at the data."
+    )
+
+
+def mass_words(window: SearchedWindow) -> str:
+    """Say how well the features tell one sideband of a window from the other."""
+    test = window.mass_test
+    return f"AUC between the sidebands {test.auc:.3f} ± {test.error:.3f}"
+
+
+def cut_words(cut: CountedCut) -> str:
+    """Say what was found with a cut, or is expected."""
+    if not cut.opened:
+        return f"not opened: {cut.reason}"
+    if cut.z is None or cut.background_error is None:
+        return f"{cut.background:.4g} ± {cut.background_error:.2g} background events expected"
+    found = f"{cut.events:,} events for {cut.background:.4g} ± {cut.background_error:.2g}, Z = {cut.z:.2f}"
+    if (calibrated := cut.calibrated) is None:
+        return found
+    beyond = f"p < {1 / calibrated.sets:.2g}" if not calibrated.above else f"p = {calibrated.p:.2g}"
+    return (
+        f"{found}; background-only: mean {calibrated.mean:.2f}, width {calibrated.width:.2f}; calibrated Z = "
+        f"{calibrated.z:.2f} ± {calibrated.z_error:.2f}, {beyond}"
+    )
+
+
+def _calibration(cut: CountedCut, record: CwolaRecord) -> str:
+    calibrated = cut.calibrated
+    assert calibrated is not None
+    refused = f" ({record.refused_sets} more, which the procedure refused, do not count)" if record.refused_sets else ""
+    again = ", training included," if record.learned_here and cut.selection else ""
+    begin = (
+        f"In {calibrated.sets:,} background-only data sets{refused} that went through the same procedure{again} this "
+        f"has a mean of {calibrated.mean:.2f} and a width of {calibrated.width:.2f}"
+    )
+    if calibrated.above:
+        return f"{begin}; {calibrated.above} of them reach it, local p = {calibrated.p:.2g}."
+    return (
+        f"{begin}; none of them reaches it, local p < {1 / calibrated.sets:.2g}. In units of that width it is "
+        f"{calibrated.z:.2f} ± {calibrated.z_error:.2f}, which is an extrapolation."
+    )
+
+
+def _everywhere(largest: LargestWindow) -> str:
+    looked = f"Over {largest.trials} trials of window and cut"
+    if largest.above:
+        return f"{looked} {largest.above} sets have one as large anywhere: global p = {largest.global_p:.2g}."
+    return (
+        f"{looked} no set has one as large anywhere: global p < {1 / largest.sets:.2g}; the number of trials times the "
+        f"extrapolated probability is {largest.bound:.2g}."
+    )
+
+
+def _learned(record: CwolaRecord) -> str:
+    names = ", ".join(record.features)
+    if not record.learned_here:
+        return f"The classifiers had learned from other events, by {names}."
+    return (
+        f"The classifiers learned from {names}, each without the events of the fold that it ranks ({record.folds} "
+        "folds)."
+    )
+
+
+def _blinding(configuration: CwolaConfiguration, record: CwolaRecord) -> str:
+    if configuration.known_peak:
+        return "The peak was known: nothing was blinded."
+    if record.looked_before:
+        return "The data had been looked at before, by a search that made no statement."
+    if record.blinded_sha256 is None:
+        return "No blinded search had declared it before."
+    if record.blinded_sha256 != record.configuration_sha256:
+        return "A blinded search before had declared something else."
+    return "A blinded search had declared it before."
