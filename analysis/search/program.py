@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,29 +14,32 @@ from typing import Any
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
-from analysis.errors import ConfigurationError, SearchRefused
+from analysis.errors import ConfigurationError, OutputFolderError, SearchRefused
 from analysis.output.provenance import git_commit, library_versions
 from analysis.output.timings import Timings
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.control import read_control
 from analysis.search.events import read_events
 from analysis.search.exports import write_exports
-from analysis.search.folder import publish, replaced, staged
 from analysis.search.procedure import Outcome, search_spectra
 from analysis.search.signal import find_signal, read_signal
 from analysis.search.wording import blinded_quote, claimed_quote, refused_quote
 from models.folder import file_sha256
 from plotting.drawing.search import draw_search
 from plotting.report.page import REPORT, write_report
+from plotting.results.checksums import CHECKSUMS, list_text
 from plotting.results.opened import RunResults, open_results
 from plotting.results.record_tables import SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
 from plotting.results.search.record import (
     SEARCH,
+    SEARCH_JSON,
     Inputs,
     SearchRecord,
     Status,
+    read_search_record,
+    search_text,
 )
 from rdf.errors import StatisticsFailed
 
@@ -61,8 +67,8 @@ def search_run(configuration: SearchConfiguration) -> Searched:
     if not isinstance(results, RunResults):
         raise ConfigurationError(f"--run {configuration.run} holds an evaluation; name the folder of a run")
     folder = configuration.output or configuration.run / SEARCH
-    with staged(folder) as staging:
-        empty = _empty_record(configuration, results, replaced(folder))
+    with _staged(folder) as staging:
+        empty = _empty_record(configuration, results, _replaced(folder))
         try:
             outcome = _found(configuration, results, timings)
             record = _filled(empty, configuration, outcome)
@@ -77,7 +83,10 @@ def search_run(configuration: SearchConfiguration) -> Searched:
             draw_search(record, staging)
         timings.add("total", time.perf_counter() - began)
         record = replace(record, timings={"started": started, **timings.rounded()})
-        publish(staging, record)
+        (staging / SEARCH_JSON).write_text(search_text(record), encoding="utf-8")
+        files = sorted(path for path in staging.rglob("*") if path.is_file())
+        checksums = {str(path.relative_to(staging)): {file_sha256(path)} for path in files}
+        (staging / CHECKSUMS).write_text(list_text(checksums), encoding="utf-8")
     if folder == configuration.run / SEARCH and (configuration.run / REPORT).is_file():
         write_report(configuration.run)
     return Searched(folder, record)
@@ -161,3 +170,57 @@ def _declared_before(before: SearchRecord | None) -> dict[str, Any]:
         declared, events = before.configuration_sha256, before.inputs.events_sha256
     looked = before.looked_before or before.unblinded
     return {"blinded_sha256": declared, "blinded_events_sha256": events, "looked_before": looked}
+
+
+def _replaced(folder: Path) -> SearchRecord | None:
+    """Return the record of the search in a folder, which a new one replaces; None where there is none.
+
+    Raises:
+        OutputFolderError: the folder holds something else, or an unblinded result, which is never replaced.
+    """
+    if not folder.exists():
+        return None
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / SEARCH_JSON).is_file()):
+        raise OutputFolderError(
+            f"{folder} holds what no search wrote; move it away or choose another one with --output"
+        )
+    if not (folder / SEARCH_JSON).is_file():
+        return None
+    before = read_search_record(folder / SEARCH_JSON)
+    if before.status == "claimed":
+        raise OutputFolderError(
+            f"{folder} holds a search whose data were looked at, which is not replaced; choose another one with "
+            "--output"
+        )
+    return before
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write to, which takes the place of the results at the end, all at once.
+
+    Raises:
+        OutputFolderError: the folder cannot be made, or something lies there that is not replaced.
+    """
+    _replaced(folder)
+    draft, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("partial", "old"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir()
+        yield draft
+        if folder.exists():
+            _replaced(folder)  # another search may have ended meanwhile
+            folder.rename(old)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+    except OSError as error:
+        raise OutputFolderError(
+            f"cannot write to {folder}: {error.strerror or error}; free some space or choose another one with --output"
+        ) from error
+    finally:
+        for path in (draft, old):
+            shutil.rmtree(path, ignore_errors=True)
