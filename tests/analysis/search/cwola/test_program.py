@@ -1,0 +1,191 @@
+"""Searches by weak supervision from a table to search.json: what is found, blinded, refused, and taken up again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uproot
+
+from analysis.errors import ConfigurationError, OutputFolderError
+from analysis.options import load_configuration
+from analysis.search.cwola import program
+from analysis.search.cwola.configuration import CwolaConfiguration
+from analysis.search.cwola.program import CwolaSearched, search_windows
+from plotting.results.search.cwola import CwolaRecord
+from tests.analysis.search.cwola.tables import SEARCH, background, with_signal, write
+
+pytestmark = pytest.mark.compiler
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "draw_search", lambda *_: [])
+
+
+def search(output: Path, **options: Any) -> CwolaSearched:
+    given = {**SEARCH, **options, "output": str(output)}
+    return search_windows(load_configuration(CwolaConfiguration, given, None))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> CwolaSearched:
+    """A search in 3,000 events of background and 60 of signal, unblinded after it was blinded."""
+    folder = tmp_path_factory.mktemp("found")
+    sample = write(folder, with_signal(background(3000, 1), 60, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "draw_search", lambda *_: [])
+        assert search(folder / "search", **sample).record.status == "blinded"
+        return search(folder / "search", **sample, unblind=True)
+
+
+def test_a_signal_that_is_hidden_is_found(found: CwolaSearched) -> None:
+    record, (window,) = found.record, found.record.windows
+    plain, cut = window.cuts
+    assert (record.status, record.learned_here) == ("claimed", True)
+    assert record.blinded_sha256 == record.configuration_sha256
+    assert plain.z is not None
+    assert plain.z < 3
+    assert cut.z is not None
+    assert cut.z > 5
+    assert record.largest is not None
+    assert (record.largest.cut, record.largest.above) == (0.2, 0)
+    assert "none of them reaches it" in record.quote
+    assert f"local p < {1 / 20:.2g}" in record.quote
+
+
+def test_the_spectra_are_those_of_the_scored_events(found: CwolaSearched) -> None:
+    with uproot.open(found.folder / "run" / "events.root") as file:
+        events = file["events"].arrays(library="np")
+    (window,) = found.record.windows
+    for cut in window.cuts:
+        kept = events["rank_cwola_1"] >= np.float32(1 - cut.fraction)
+        counts, _ = np.histogram(events["mass"][kept].astype(np.float64), window.edges)
+        assert cut.counts == tuple(counts)
+        region = (events["mass"] >= 100) & (events["mass"] < 110)
+        assert cut.events == int((kept & region).sum())
+    # The ranks of a fold are spread evenly, whatever its trees give.
+    for fold in range(2):
+        ranks = events["rank_cwola_1"][(events["event"] % 2 == fold) & (events["mass"] < 120)]
+        assert np.mean(ranks >= 0.8) == pytest.approx(0.2, abs=1 / len(ranks))
+
+
+def test_the_calibration_is_that_of_its_background_only_sets(found: CwolaSearched) -> None:
+    (window,) = found.record.windows
+    largest = found.record.largest
+    assert largest is not None
+    scaled = []
+    for cut in window.cuts:
+        calibrated = cut.calibrated
+        assert calibrated is not None
+        nulls = np.array(calibrated.nulls)
+        assert len(nulls) == calibrated.sets == 20 - found.record.refused_sets
+        assert calibrated.mean == pytest.approx(nulls.mean(), abs=1e-4)
+        assert calibrated.width == pytest.approx(nulls.std(ddof=1), abs=1e-4)
+        assert cut.z is not None
+        assert calibrated.z == pytest.approx((cut.z - nulls.mean()) / nulls.std(ddof=1), rel=1e-3)
+        assert calibrated.p == (1 + (nulls >= cut.z).sum()) / (1 + len(nulls))
+        scaled.append((nulls - nulls.mean()) / nulls.std(ddof=1))
+    above = int((np.max(scaled, axis=0) >= largest.z).sum())
+    assert (largest.above, largest.trials) == (above, 2)
+    assert largest.global_p == (1 + above) / (1 + len(scaled[0]))
+
+
+def test_a_run_of_its_models_makes_the_same_statement(found: CwolaSearched, tmp_path: Path) -> None:
+    """The sets that were counted before are taken up again: they are the same, or this would take much longer."""
+    record = search(tmp_path / "again", run=str(found.folder / "run"), unblind=True).record
+    assert record.windows == found.record.windows
+    assert record.largest == found.record.largest
+
+
+def test_models_of_another_window_are_refused(found: CwolaSearched, tmp_path: Path) -> None:
+    of_run = {"run": str(found.folder / "run"), "unblind": True}
+    with pytest.raises(ConfigurationError, match=r"have mass 100:110 .* and mass 101:110 .* is declared"):
+        search(tmp_path / "another", **of_run, signal_region="101:110")
+    with pytest.raises(ConfigurationError, match=r"cuts \[1.0, 0.2\], and .* cuts \[1.0, 0.1\] is declared"):
+        search(tmp_path / "another", **of_run, cuts="0.1")
+    with pytest.raises(ConfigurationError, match="have 2; declare that number"):
+        search(tmp_path / "another", **of_run, folds=3)
+
+
+def test_an_unblinded_search_is_never_replaced(found: CwolaSearched) -> None:
+    with pytest.raises(OutputFolderError, match="which is not replaced"):
+        search(found.folder, run=str(found.folder / "run"), unblind=True)
+
+
+def test_nothing_that_is_written_while_blinded_depends_on_the_region(tmp_path: Path) -> None:
+    events = background(2000, 3)
+    region = (events.mass >= 100) & (events.mass < 110)
+    random = np.random.default_rng(4)
+    moved = np.where(region, 100 + 10 * random.random(2000) ** 3, events.mass)
+    others = replace(events, mass=moved, a=np.where(region, -events.a, events.a), b=np.where(region, 9.0, events.b))
+    texts = []
+    for name, each in (("one", events), ("other", others)):
+        searched = search(tmp_path / name / "search", **write(tmp_path / name, each))
+        table = json.loads(_text(searched.record))
+        assert table["status"] == "blinded"
+        assert not (searched.folder / "run").exists()
+        for key in ("timings", "configuration", "configuration_sha256", "inputs", "sample"):
+            table.pop(key)
+        texts.append(table)
+    assert texts[0] == texts[1]
+
+
+def _text(record: CwolaRecord) -> str:
+    from plotting.results.run_record import as_table
+
+    return json.dumps(as_table(record))
+
+
+def test_features_that_tell_the_mass_are_refused(tmp_path: Path) -> None:
+    searched = search(tmp_path / "search", **write(tmp_path, background(4000, 5, tilt=0.1)), unblind=True)
+    assert searched.record.status == "refused"
+    assert "the features tell the mass: from a, b a classifier tells the sideband 90:100 from 110:120" in str(
+        searched.record.reason
+    )
+    assert not (searched.folder / "run").exists()
+    assert '"p"' not in _text(searched.record)
+
+
+@pytest.mark.parametrize(
+    ("events", "options", "reason"),
+    [
+        (200, {}, r"the region 100:110 holds \d+ events, fewer than 100"),
+        (900, {"range": "99.8:120"}, r"the sideband 99.8:100 holds \d+ events, fewer than 20"),
+    ],
+)
+def test_a_window_with_too_few_events_is_refused(
+    events: int, options: dict[str, str], reason: str, tmp_path: Path
+) -> None:
+    searched = search(tmp_path / "search", **write(tmp_path, background(events, 6)), **options, unblind=True)
+    assert searched.record.status == "refused"
+    assert searched.record.largest is None
+    import re
+
+    assert re.search(reason, str(searched.record.reason))
+
+
+def test_a_cut_whose_sidebands_are_nearly_empty_is_not_opened(tmp_path: Path) -> None:
+    sample = write(tmp_path, background(2000, 7))
+    record = search(tmp_path / "search", **sample, cuts="0.2,0.01", unblind=True).record
+    (window,) = record.windows
+    assert [cut.opened for cut in window.cuts] == [True, True, False]
+    assert "its sidebands hold" in str(window.cuts[2].reason)
+    assert record.largest is not None
+    assert record.largest.trials == 2
+
+
+def test_labels_are_not_read(tmp_path: Path) -> None:
+    """Classifiers of a table whose labels are turned round are the same, byte for byte."""
+    events = with_signal(background(1500, 8), 50, 9)
+    networks = []
+    for name, each in (("one", events), ("other", replace(events, label=1 - events.label))):
+        searched = search(tmp_path / name / "search", **write(tmp_path / name, each), unblind=True)
+        models = json.loads((searched.folder / "run/models/models.json").read_text())
+        networks.append([network["sha256"] for network in models["detectors"]["cwola_1"]["networks"]])
+        assert searched.record.features == ("a", "b")
+    assert networks[0] == networks[1]
