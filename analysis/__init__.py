@@ -14,7 +14,7 @@ from rdf.startup import begin_program, started_module
 if TYPE_CHECKING:
     from analysis.configuration import EvaluationConfiguration
     from analysis.configuration import RunConfiguration as Configuration
-    from analysis.interface import evaluate_detectors, find_anomalies, list_samples, search_excess
+    from analysis.interface import evaluate_detectors, find_anomalies, list_samples, search_excess, search_plane
     from analysis.trained import load_models
     from models.detectors.registry import register_detector
     from plotting.results.opened import open_results
@@ -32,6 +32,7 @@ __all__ = [
     "open_results",
     "register_detector",
     "search_excess",
+    "search_plane",
     "start_root",
 ]
 
@@ -46,6 +47,7 @@ _HOMES = {
     "open_results": ("plotting.results.opened", "open_results"),
     "register_detector": ("models.detectors.registry", "register_detector"),
     "search_excess": ("analysis.interface", "search_excess"),
+    "search_plane": ("analysis.interface", "search_plane"),
     "start_root": ("rdf.code.interpreter", "start_root"),
 }
 

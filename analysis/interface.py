@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import BaseModel
+
 from analysis.configuration import AnalysisConfiguration, EvaluationConfiguration, RunConfiguration
 from analysis.console.program import silent
 from analysis.errors import ConfigurationError
@@ -17,10 +19,12 @@ from analysis.samples.model import Sample
 from plotting.results.opened import EvaluationResults, RunResults, open_results
 
 if TYPE_CHECKING:
+    from analysis.search.abcd.configuration import AbcdConfiguration
     from analysis.search.configuration import SearchConfiguration
+    from plotting.results.search.abcd import AbcdRecord
     from plotting.results.search.record import SearchRecord
 
-C = TypeVar("C", bound=AnalysisConfiguration)
+C = TypeVar("C", bound=BaseModel)
 
 
 def find_anomalies(configuration: RunConfiguration | None = None, **options: Any) -> RunResults:
@@ -95,6 +99,27 @@ def search_excess(configuration: SearchConfiguration | None = None, **options: A
         raise ConfigurationError(f"a configuration and options ({', '.join(options)}) are given; give one of both")
     with silent():
         return search_run(configuration).record
+
+
+def search_plane(configuration: AbcdConfiguration | None = None, **options: Any) -> AbcdRecord:
+    """Look for an excess in the plane of two observables: as `python -m analysis.search --method abcd` does.
+
+    Args:
+        configuration: checked; or the options one by one.
+        options: as the command line names them, with _ for -: run="output/cms2010b", axes=("MR", "MET_over_sqrt_HT").
+
+    Returns:
+        What search.json says; its `status` says whether a statement is made.
+
+    Raises:
+        ToolkitError: as `find_anomalies` says.
+    """
+    from analysis.search.abcd.configuration import AbcdConfiguration
+    from analysis.search.abcd.program import search_run_in_plane
+
+    checked = _checked(AbcdConfiguration, configuration, options)
+    with silent():
+        return search_run_in_plane(checked).record
 
 
 def list_samples() -> dict[str, Sample]:

@@ -74,6 +74,7 @@ _METAVARS |= {
     "sqrt_s": "E",
     "detector": "NAME",
     "cuts": "A,B",
+    "axes": "X,Y",
 }
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all", "settings": "TABLE"}
 
@@ -118,7 +119,7 @@ def load_configuration(kind: type[C], options: Mapping[str, Any], file: Path | N
     Raises:
         ConfigurationError: names the file, the key and the nearest keys, or what is wrong with a value.
     """
-    from_file = _read_yaml(file) if file else {}
+    from_file = read_options(file) if file else {}
     known = [option_name(field) for field in kind.model_fields]
     for key in from_file:
         if key not in known:
@@ -145,7 +146,12 @@ def load_configuration(kind: type[C], options: Mapping[str, Any], file: Path | N
         raise ConfigurationError(f"{place}: {shortened(reason, LONGEST_REASON)}") from error
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_options(file: Path) -> dict[str, Any]:
+    """Return the table of a YAML file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or holds no table.
+    """
     try:
         content = read_table(file)
     except OSError as error:

@@ -6,15 +6,26 @@ python -m analysis.search --run output/zmumu2011 --observable mll --range 60:120
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
 
 from analysis.console.program import DONE, OptionParser, run_program
 from analysis.console.summary import print_rows, rows
-from analysis.errors import SearchRefused
-from analysis.options import add_options, parse_configuration
+from analysis.errors import ConfigurationError, SearchRefused, near_names
+from analysis.options import add_options, parse_configuration, read_options
+from analysis.search.abcd.configuration import AbcdConfiguration
+from analysis.search.abcd.program import search_run_in_plane
+from analysis.search.abcd.wording import plane_table
 from analysis.search.configuration import SearchConfiguration
-from analysis.search.program import Searched, search_run
+from analysis.search.declaration import Declaration
+from analysis.search.program import search_run
+from analysis.search.staging import Searched
 from analysis.search.wording import shape_words, variation_words
+from plotting.results.search.record import SearchRecord
 
 DESCRIPTION = """\
 Look for an excess in the spectrum of an observable: choose a function for the background by rule, fit a signal at each
@@ -29,28 +40,62 @@ examples:
   python -m analysis.search --run output/data --observable mll --range 400:3000 --signal output/zprime
   python -m analysis.search --run output/cms2010b --observable dijet_mass --range 300:1200 --resolution 0.1 \\
       --family dijet --sqrt-s 7000 --method scores --detector isolation_forest --cuts 1,0.3,0.1
+"""
 
-Every option can stand in the file of --config, as `key: value`; the command line takes precedence.
+PLANE_DESCRIPTION = """\
+Look for an excess of events above cuts on two observables: A = B C / D is expected of independent ones, from the events
+above one cut (B, C) and above none (D). Whether that holds is measured beside A, and is an error of the expectation.
+Without --unblind no event above the loosest cut on both axes is looked at."""
+
+PLANE_EPILOG = """
+examples:
+  python -m analysis.run --sample cms2010b --features MR,Rsq,MET_over_sqrt_HT --output output/plane
+  python -m analysis.search --method abcd --run output/plane --axes MR,MET_over_sqrt_HT --cuts 0.2,0.1,0.05
+  the same with --unblind
+"""
+
+ENDING = """
+Every option can stand in the file of --config, as `key: value`; the command line takes precedence. Other methods
+have other options: `--method abcd --help` says those in a plane, `--method spectrum --help` those in a spectrum.
 exit codes: 0 done, 2 bad command or configuration, 3 data missing or unreadable, 4 a result failed its own check or no
 statement can be made, 130 interrupted"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Search with these command-line arguments."""
-    parser = OptionParser("analysis.search", DESCRIPTION, EPILOG)
-    add_options(parser, SearchConfiguration)
-    searched = search_run(parse_configuration(parser, SearchConfiguration, arguments))
-    print_search(searched)
+    method = METHODS[find_method(arguments)]
+    parser = OptionParser("analysis.search", method.description, method.epilog + ENDING)
+    add_options(parser, method.configuration)
+    searched = method.search(parse_configuration(parser, method.configuration, arguments))
     if searched.record.status == "refused":
         raise SearchRefused(f"no statement: {searched.record.reason} (noted in {searched.folder})")
+    print_rows(method.table(searched))
     return DONE
 
 
-def print_search(searched: Searched) -> None:
-    """Print what was found and where it lies, in about ten lines."""
+def find_method(arguments: Sequence[str]) -> str:
+    """Return the method that a command line or the file of its --config names; spectrum where none does.
+
+    Raises:
+        ConfigurationError: there is no such method.
+    """
+    finder = OptionParser("analysis.search", "")
+    finder.add_argument("--method")
+    finder.add_argument("--config", type=Path)
+    named, _ = finder.parse_known_args([each for each in arguments if each not in ("-h", "--help")])
+    method = named.method
+    if method is None and named.config is not None:
+        method = read_options(named.config).get("method")
+    if method is None:
+        return "spectrum"
+    if method not in METHODS:
+        raise ConfigurationError(f"--method {method}: there is none of this name; {near_names(str(method), METHODS)}")
+    return str(method)
+
+
+def spectrum_table(searched: Searched[SearchRecord]) -> Table:
+    """Return what was found in a spectrum and where it lies, in about ten lines."""
     record = searched.record
-    if record.status == "refused":
-        return
     table = rows()
     table.add_row("sample", ("SIMULATED " if record.sample.simulated else "") + record.sample.title)
     for cut in record.cuts:
@@ -85,7 +130,34 @@ def print_search(searched: Searched) -> None:
         table.add_row("widths", f"the largest excess has Z = {' and '.join(widths)}")
     table.add_row("result", record.quote)
     table.add_row("files", f"{searched.folder}: search.json, search.root, figures, exports")
-    print_rows(table)
+    return table
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a search.
+
+    Attributes:
+        configuration: that it is asked by.
+        search: does what a configuration says.
+        table: what the console says of a search.
+        description: of the help.
+        epilog: examples.
+    """
+
+    configuration: type[Declaration]
+    search: Callable[[Any], Searched[Any]]
+    table: Callable[[Any], Table]
+    description: str
+    epilog: str
+
+
+_SPECTRUM = Method(SearchConfiguration, search_run, spectrum_table, DESCRIPTION, EPILOG)
+METHODS: Mapping[str, Method] = {
+    "spectrum": _SPECTRUM,
+    "scores": _SPECTRUM,
+    "abcd": Method(AbcdConfiguration, search_run_in_plane, plane_table, PLANE_DESCRIPTION, PLANE_EPILOG),
+}
 
 
 if __name__ == "__main__":

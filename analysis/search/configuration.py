@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from analysis.search.declaration import Declaration, nested_cuts, split_list, whole_number
 from rdf.statistics.functions import FamilyName
 from rdf.yaml_tables import TableError, parse_table
-
-FINEST_CUT = 0.001
-"""Smallest fraction of events that a declared cut may keep."""
-
-_FOLDERS = {"run", "signal", "control"}
-
-_OF_THE_MACHINE = {"threads", "output", "unblind", "engine", "cluster"}
-"""Keys that change nothing of what is declared."""
 
 
 class TailsConfiguration(BaseModel):
@@ -35,16 +25,15 @@ class TailsConfiguration(BaseModel):
     power_high: float = Field(gt=1)
 
 
-class SearchConfiguration(BaseModel):
+class SearchConfiguration(Declaration):
     """What a search does; the descriptions are the help texts of the options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     run: Path = Field(description="output folder of a finished run, whose events are searched")
     observable: str = Field(description="column of events.root in whose spectrum an excess is looked for, such as mll")
     method: Literal["spectrum", "scores"] = Field(
         "spectrum",
-        description="spectrum: all events (default); scores: events that a detector ranks high, see --detector",
+        description="spectrum: all events (default); scores: events that a detector ranks high, see "
+        "--detector; abcd: a plane of two observables, with options of its own, see --method abcd --help",
     )
     range: tuple[float, float] = Field(description="A:B, range of the spectrum, in the unit of the observable")
     resolution: float | None = Field(
@@ -119,20 +108,9 @@ class SearchConfiguration(BaseModel):
     def _split_mask(cls, value: Any) -> Any:
         return tuple(interval(part) for part in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("cuts", mode="before")
-    @classmethod
-    def _split_cuts(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = value.split(",")
-        return tuple(value) if isinstance(value, list) else value
-
-    @field_validator("toys", mode="before")
-    @classmethod
-    def _read_number(cls, value: Any) -> Any:
-        if isinstance(value, str) and "e" in value.lower():
-            with suppress(ValueError):
-                return float(value)  # 1e6, which is a whole number
-        return value
+    _split_cuts = field_validator("cuts", mode="before")(split_list)
+    _read_number = field_validator("toys", mode="before")(whole_number)
+    _nested = field_validator("cuts")(nested_cuts)
 
     @field_validator("tails", mode="before")
     @classmethod
@@ -143,15 +121,6 @@ class SearchConfiguration(BaseModel):
             return parse_table(value)
         except TableError as error:
             raise ValueError(f"{value!r} is no table ({error.problem})") from None
-
-    @field_validator("cuts")
-    @classmethod
-    def _nested(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if not value or any(not FINEST_CUT <= fraction <= 1 for fraction in value):
-            raise ValueError(f"a cut keeps a fraction from {FINEST_CUT} to 1 of the events")
-        if len(set(value)) < len(value):
-            raise ValueError("name each cut once")
-        return tuple(sorted(value, reverse=True))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -190,18 +159,6 @@ class SearchConfiguration(BaseModel):
     def takes_tenth(self) -> bool:
         """Whether a declared tenth of the events stands for all of them: there is no region, and nothing is opened."""
         return self.is_blind and self.signal_region is None
-
-    def declared(self) -> dict[str, Any]:
-        """Return what is declared, as JSON has it."""
-        return self.model_dump(mode="json", exclude=_OF_THE_MACHINE)
-
-    def sha256(self) -> str:
-        """Return a sha256 of what is declared, by which a blinded and an unblinded search are known to be the same.
-
-        Folders are left out: what lies in them is known by the checksums of its files.
-        """
-        declared = {key: value for key, value in self.declared().items() if key not in _FOLDERS}
-        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
 def interval(text: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -47,7 +48,15 @@ class OpenedCut:
     expectation: Spectrum
 
 
-def seed_for(configuration: SearchConfiguration, purpose: int, place: int = 0) -> int:
+class Seeded(Protocol):
+    """A configuration that has a seed."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of all that is random."""
+
+
+def seed_for(configuration: Seeded, purpose: int, place: int = 0) -> int:
     """Return the seed of the toys that serve one purpose, for the declared cut at a place."""
     return (configuration.seed << 16) + (purpose << 12) + place
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.procedure import Outcome
+from plotting.results.search.head import SearchHead
 from plotting.results.search.record import Largest, SearchedCut, SearchRecord
 from plotting.results.search.signal import Effect, SearchedSignal
 
@@ -82,8 +83,11 @@ def _everywhere(largest: Largest) -> str:
 
 
 def _blinding(configuration: SearchConfiguration, record: SearchRecord) -> str:
-    if configuration.known_peak:
-        return "The peak was known: nothing was blinded."
+    return "The peak was known: nothing was blinded." if configuration.known_peak else declared_words(record)
+
+
+def declared_words(record: SearchHead) -> str:
+    """Say whether a blinded search had declared the same before."""
     if record.looked_before:
         return "The data had been looked at before, by a search that made no statement."
     if record.blinded_sha256 is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from plotting.drawing.saving import save_figure
-from plotting.figures.search.contents import search_figures
-from plotting.results.search.record import SearchRecord
+from plotting.figures.search.contents import plane_figures, search_figures
+from plotting.results.search.abcd import AbcdRecord
+from plotting.results.search.reading import AnySearch
 
 
-def draw_search(record: SearchRecord, folder: Path) -> list[Path]:
+def draw_search(record: AnySearch, folder: Path) -> list[Path]:
     """Draw all figures of a search.
 
     Args:
@@ -20,4 +21,6 @@ def draw_search(record: SearchRecord, folder: Path) -> list[Path]:
         FigureFolderError: the folder cannot be written.
     """
     figures = folder / "figures"
+    if isinstance(record, AbcdRecord):
+        return [path for each in plane_figures(record) for path in save_figure(each.draw(record), figures, each.name)]
     return [path for each in search_figures(record) for path in save_figure(each.draw(record), figures, each.name)]

@@ -17,7 +17,7 @@ from plotting.figures.contents import EVALUATION_KINDS, RUN_KINDS, every_figure
 from plotting.figures.display import DisplayFigure
 from plotting.figures.facts import EvaluationFacts, RunFacts, ShownEvent
 from plotting.figures.figure import NamedFigure, Names
-from plotting.figures.search.contents import search_figures
+from plotting.figures.search.contents import plane_figures, search_figures
 from plotting.figures.sentences import quantity_title, thresholds_text, votes_needed
 from plotting.pages import template_environment, write_page
 from plotting.report.inline import InlineFigure, inline_figures
@@ -34,7 +34,9 @@ from plotting.results.run_record import (
     read_evaluation_record,
     read_run_record,
 )
-from plotting.results.search.record import SEARCH, SEARCH_JSON, SearchRecord, read_search_record
+from plotting.results.search.abcd import AbcdRecord
+from plotting.results.search.reading import AnySearch, read_search_record
+from plotting.results.search.record import SEARCH, SEARCH_JSON
 from plotting.results.tables import ANOMALIES_CSV, read_contributions
 from plotting.style.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
 from plotting.style.wording import capitalised, count_text, luminosity_in_unit, words
@@ -180,7 +182,7 @@ def _render_run(
     return page, shown.failed
 
 
-def _search_of(folder: Path) -> SearchRecord | None:
+def _search_of(folder: Path) -> AnySearch | None:
     """Read the record of a search in the events of a run; None where there was none.
 
     Raises:
@@ -197,13 +199,16 @@ def _search_of(folder: Path) -> SearchRecord | None:
     return record
 
 
-def _search_section(search: SearchRecord | None, folder: Path) -> list[Section]:
+def _search_section(search: AnySearch | None, folder: Path) -> list[Section]:
     """Return the section of a search in the events of a run; nothing where there was none."""
     if search is None:
         return []
     images = inline_figures(sorted((folder / SEARCH / "figures").glob("*.png")))
-    shown = _illustrate(search_figures(search), search, images)
-    return [Section("search", "Search for an excess", shown.sections.get("search", []))]
+    if isinstance(search, AbcdRecord):
+        name, shown = "plane_search", _illustrate(plane_figures(search), search, images)
+    else:
+        name, shown = "search", _illustrate(search_figures(search), search, images)
+    return [Section(name, "Search for an excess", shown.sections.get(name, []))]
 
 
 def _render_evaluation(

@@ -1,31 +1,18 @@
-"""search.json: what a search asked and found, as types. The file is written and read here, and nowhere else.
-
-The same configuration, seed and run give the same file, byte for byte, but for `timings`, which stand last.
-"""
+"""What a search in a spectrum asked and found, as types."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from plotting.errors import UnreadableResult
-from plotting.results.record_tables import Commit, SampleHeader, Table
-from plotting.results.run_record import NEWER, as_table
+from plotting.results.record_tables import Table
+from plotting.results.search.head import SearchHead
 from plotting.results.search.signal import Efficiency, OtherWidth, Produced, SearchedSignal
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 SEARCH = "search"
 """Folder of a search within that of its run."""
 
 SEARCH_JSON, SEARCH_ROOT = "search.json", "search.root"
-FORMAT: Literal[1] = 1
-
-Status = Literal["claimed", "blinded", "refused"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,35 +262,10 @@ class Largest(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(Table):
-    """What a search read: the run's folder, and the sha256 of its run.json and events.root; the same of a control."""
-
-    run: str
-    run_json_sha256: str
-    events_sha256: str
-    control_run_json_sha256: str | None = None
-    control_events_sha256: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchRecord(Table):
-    """search.json.
+class SearchRecord(SearchHead):
+    """search.json of a search in a spectrum.
 
     Attributes:
-        format: number of the format of the file.
-        status: "claimed", "blinded" or "refused".
-        reason: why it was refused; None where it was not.
-        quote: one paragraph that states the result.
-        configuration: every option with its value, as JSON has it.
-        configuration_sha256: of what was declared.
-        blinded_sha256: of what a blinded search in this folder had declared; None where there was none.
-        blinded_events_sha256: of the events.root of that search.
-        unblinded: whether the search was to look at the data.
-        looked_before: whether the data had been looked at in this folder before, by a search that was refused.
-        inputs: what was read.
-        sample: that the run read.
-        commit: of the toolkit; None outside a git checkout.
-        versions: of Python and of the libraries.
         observable: name of the column.
         title: its title.
         unit: its unit.
@@ -317,20 +279,6 @@ class SearchRecord(Table):
         timings: seconds of each stage, and when the search began.
     """
 
-    format: Literal[1] = FORMAT
-    status: Status
-    reason: str | None = None
-    quote: str
-    configuration: dict[str, Any]
-    configuration_sha256: str
-    blinded_sha256: str | None = None
-    blinded_events_sha256: str | None = None
-    unblinded: bool = False
-    looked_before: bool = False
-    inputs: Inputs
-    sample: SampleHeader
-    commit: Commit | None
-    versions: dict[str, str]
     observable: str
     title: str
     unit: str
@@ -342,43 +290,3 @@ class SearchRecord(Table):
     signal: SearchedSignal | None = None
     seed: int
     timings: dict[str, float | str]
-
-
-def search_text(record: SearchRecord) -> str:
-    """Return the text of search.json."""
-    return json.dumps(as_table(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-@cache
-def _reader() -> TypeAdapter[SearchRecord]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(SearchRecord)
-
-
-def read_search_record(path: Path) -> SearchRecord:
-    """Read the search.json of a search.
-
-    Raises:
-        UnreadableResult: the file cannot be read, or is not of this format; names it, and what to do.
-    """
-    from pydantic import ValidationError
-
-    from rdf.faults import first_fault
-
-    remedy = "repeat the search"
-    try:
-        text = path.read_bytes()
-        table = json.loads(text)
-        number = table.get("format") if isinstance(table, dict) else None
-        if number != FORMAT:
-            newer = isinstance(number, int) and number > FORMAT
-            raise UnreadableResult(f"{path}: is of format {number!a}; {NEWER if newer else remedy}")
-        return _reader().validate_json(text)
-    except OSError as error:
-        raise UnreadableResult(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    except ValidationError as error:
-        fault = first_fault(error)
-        raise UnreadableResult(f"{path}: has another form at {fault.key} ({fault.reason}); {remedy}") from error
-    except ValueError as error:
-        raise UnreadableResult(f"{path}: is truncated or no table in JSON; {remedy}") from error

@@ -20,7 +20,8 @@ from analysis.errors import OutputFolderError
 from analysis.search import program
 from analysis.search.__main__ import main
 from analysis.search.events import SearchEvents, read_events
-from plotting.results.search.record import SearchRecord, read_search_record
+from plotting.results.search.reading import read_search_record
+from plotting.results.search.record import SearchRecord
 from tests.condor.pool import Pool
 
 pytestmark = pytest.mark.compiler

@@ -15,9 +15,9 @@ from plotting.figures.search.local_p import draw_local_p
 from plotting.figures.search.sculpting import draw_sculpting
 from plotting.figures.search.spectrum import draw_spectrum, pulls
 from plotting.results.record_tables import SampleHeader
+from plotting.results.search.head import Inputs
 from plotting.results.search.record import (
     Checked,
-    Inputs,
     Largest,
     Limit,
     ScannedMass,
