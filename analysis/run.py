@@ -79,12 +79,13 @@ def run(configuration: RunConfiguration, command: str) -> None:
     record.tell_failures()
 
 
-def analyse(configuration: RunConfiguration, command: str) -> Record:
+def analyse(configuration: RunConfiguration, command: str, noted: RunConfiguration | None = None) -> Record:
     """Do what a configuration says, and return the record of the results, which have their final names.
 
     Args:
         configuration: checked.
         command: recorded in run.json.
+        noted: configuration that run.json notes, where the results will lie elsewhere than they are written.
 
     Raises:
         AnalysisError, rdf.errors.*, models.errors.*: as those say.
@@ -92,7 +93,7 @@ def analyse(configuration: RunConfiguration, command: str) -> Record:
     models = read_models(configuration)
     data = resolve_input(configuration)
     folder = configuration.output or Path("output") / data.name
-    record = Record(command, configuration, folder)
+    record = Record(command, noted or configuration, folder)
 
     with ExitStack() as drawing, held_output(folder, inputs_of(configuration, [data])) as staging:
         workers: plotting.drawing.pool.Workers | None = None

@@ -54,7 +54,10 @@ class Record:
         self._begin = time.perf_counter()
         self._origin = Origin(
             command=command,
-            configuration={**configuration.model_dump(mode="json", by_alias=True), "output": str(folder)},
+            configuration={
+                **configuration.model_dump(mode="json", by_alias=True),
+                "output": str(configuration.output or folder),
+            },
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=library_versions(),
             commit=git_commit(),

@@ -21,6 +21,9 @@ from analysis.search.abcd.configuration import AbcdConfiguration
 from analysis.search.abcd.program import search_run_in_plane
 from analysis.search.abcd.wording import plane_table
 from analysis.search.configuration import SearchConfiguration
+from analysis.search.cwola.configuration import CwolaConfiguration
+from analysis.search.cwola.program import search_windows
+from analysis.search.cwola.wording import windows_table
 from analysis.search.declaration import Declaration
 from analysis.search.program import search_run
 from analysis.search.staging import Searched
@@ -54,9 +57,25 @@ examples:
   the same with --unblind
 """
 
+WINDOWS_DESCRIPTION = """\
+Look for an excess in a region of a spectrum among events that a classifier selects: it learns, from no label, what is
+more frequent in the region than in its sidebands, and ranks events that it has not seen. The whole procedure, training
+included, is repeated on background-only data sets, which say how significant an excess is. Without --unblind the
+sidebands alone are looked at, and nothing is trained."""
+
+WINDOWS_EPILOG = """
+examples:
+  python -m analysis.search --method cwola --sample lhco_train --observable mjj --range 3300:3700 \\
+      --signal-region 3400:3600 --features mj_min,delta_mj,tau21_light,tau21_heavy --cuts 0.1,0.01
+  the same with --unblind
+  python -m condor submit --sample large.root --schema mine --models output/lhco_train_cwola/run/models --jobs 100
+  python -m analysis.search --method cwola --run output/large --unblind ... (what was declared before)
+"""
+
 ENDING = """
 Every option can stand in the file of --config, as `key: value`; the command line takes precedence. Other methods
-have other options: `--method abcd --help` says those in a plane, `--method spectrum --help` those in a spectrum.
+have other options: `--method spectrum --help` says those in a spectrum, `--method abcd --help` those in a plane, and
+`--method cwola --help` those of weak supervision.
 exit codes: 0 done, 2 bad command or configuration, 3 data missing or unreadable, 4 a result failed its own check or no
 statement can be made, 130 interrupted"""
 
@@ -157,6 +176,7 @@ METHODS: Mapping[str, Method] = {
     "spectrum": _SPECTRUM,
     "scores": _SPECTRUM,
     "abcd": Method(AbcdConfiguration, search_run_in_plane, plane_table, PLANE_DESCRIPTION, PLANE_EPILOG),
+    "cwola": Method(CwolaConfiguration, search_windows, windows_table, WINDOWS_DESCRIPTION, WINDOWS_EPILOG),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from analysis.search.declaration import Declaration, nested_cuts, split_list, whole_number
+from analysis.search.declaration import Declaration, nested_cuts, split_interval, split_list, whole_number
 from rdf.statistics.functions import FamilyName
 from rdf.yaml_tables import TableError, parse_table
 
@@ -101,12 +101,12 @@ class SearchConfiguration(Declaration):
     @field_validator("range", "signal_region", "parameters", mode="before")
     @classmethod
     def _split_range(cls, value: Any) -> Any:
-        return interval(value) if isinstance(value, str) else value
+        return split_interval(value) if isinstance(value, str) else value
 
     @field_validator("mask", mode="before")
     @classmethod
     def _split_mask(cls, value: Any) -> Any:
-        return tuple(interval(part) for part in value.split(",")) if isinstance(value, str) else value
+        return tuple(split_interval(part) for part in value.split(",")) if isinstance(value, str) else value
 
     _split_cuts = field_validator("cuts", mode="before")(split_list)
     _read_number = field_validator("toys", mode="before")(whole_number)
@@ -159,11 +159,3 @@ class SearchConfiguration(Declaration):
     def takes_tenth(self) -> bool:
         """Whether a declared tenth of the events stands for all of them: there is no region, and nothing is opened."""
         return self.is_blind and self.signal_region is None
-
-
-def interval(text: str) -> tuple[str, str]:
-    """Return the two ends of an interval that is written as A:B."""
-    low, separator, high = text.partition(":")
-    if not separator:
-        raise ValueError(f"{text!r} is not of the form A:B")
-    return low.strip(), high.strip()

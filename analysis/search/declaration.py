@@ -62,3 +62,15 @@ def whole_number(value: Any) -> Any:
         with suppress(ValueError):
             return float(value)
     return value
+
+
+def split_interval(text: str) -> tuple[str, str]:
+    """Return the two ends of an interval that is written as A:B.
+
+    Raises:
+        ValueError: it is not written so.
+    """
+    low, separator, high = text.partition(":")
+    if not separator:
+        raise ValueError(f"{text!r} is not of the form A:B")
+    return low.strip(), high.strip()

@@ -11,11 +11,10 @@ import uproot
 import yaml
 
 from analysis.search.configuration import SearchConfiguration
-from analysis.search.cuts import OpenedCut
 from analysis.search.procedure import Outcome
 from plotting.results.search.record import SEARCH_ROOT, SearchedCut, SearchRecord
 from rdf.errors import StatisticsFailed
-from rdf.statistics.fits import SpectrumFits
+from rdf.statistics.fitted import Templates
 
 EXPORTS = "exports"
 SAME = 1e-6
@@ -40,7 +39,9 @@ def write_exports(configuration: SearchConfiguration, outcome: Outcome, record: 
     exports = folder / EXPORTS
     exports.mkdir()
     mass, place = outcome.best
-    _write_likelihoods(outcome.fits, outcome.opened[place][1], mass, exports)
+    cut = outcome.opened[place][1]
+    assert cut.choice.order is not None
+    write_likelihoods(outcome.fits.templates(cut.spectrum, cut.choice.order, mass, True), exports)
     _write_hepdata(configuration, record, exports / "hepdata")
 
 
@@ -72,8 +73,16 @@ def _float(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _write_likelihoods(fits: SpectrumFits, cut: OpenedCut, mass: int, folder: Path) -> None:
-    """Write the likelihood at the largest excess for pyhf, RooStats, HS3 and Combine; each is read again and fitted."""
+def write_likelihoods(templates: Templates, folder: Path) -> None:
+    """Write the likelihood at the largest excess for pyhf, RooStats, HS3 and Combine; each is read again and fitted.
+
+    Args:
+        templates: the fit with a signal.
+        folder: that is there, to write to.
+
+    Raises:
+        StatisticsFailed: what was written gives another likelihood when it is read again.
+    """
     from rdf.statistics.combine import read_card, write_card
     from rdf.statistics.histfactory import (
         measurement,
@@ -86,8 +95,6 @@ def _write_likelihoods(fits: SpectrumFits, cut: OpenedCut, mass: int, folder: Pa
     )
     from rdf.statistics.likelihoods import read_pyhf, write_pyhf
 
-    assert cut.choice.order is not None
-    templates = fits.templates(cut.spectrum, cut.choice.order, mass, True)
     made = workspace(measurement(templates, True))
     expected, _ = minimum(made)
     write_pyhf(templates, folder / "pyhf.json")

@@ -21,7 +21,7 @@ from plotting.drawing.search import draw_search
 from plotting.results.opened import RunResults
 from plotting.results.search.head import Status
 from plotting.results.search.reading import AnySearch
-from plotting.results.search.record import SearchRecord
+from plotting.results.search.record import SEARCH, SearchRecord
 
 
 def search_run(configuration: SearchConfiguration) -> Searched[SearchRecord]:
@@ -42,7 +42,12 @@ def search_run(configuration: SearchConfiguration) -> Searched[SearchRecord]:
             write_exports(configuration, outcome, record, staging)
         return record
 
-    return leave_search(configuration, partial(_empty_record, configuration, results), find, draw_search)
+    return leave_search(
+        configuration.output or configuration.run / SEARCH,
+        partial(_empty_record, configuration, results),
+        find,
+        draw_search,
+    )
 
 
 def _found(configuration: SearchConfiguration, results: RunResults, timings: Timings) -> Outcome:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from analysis.console.program import error_console
 from analysis.console.progress import spinner
@@ -27,12 +27,13 @@ from plotting.results.record_tables import SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
 from plotting.results.search.abcd import AbcdRecord
+from plotting.results.search.cwola import CwolaRecord
 from plotting.results.search.head import Inputs
 from plotting.results.search.reading import AnySearch, read_search_record, search_text
 from plotting.results.search.record import SEARCH, SEARCH_JSON, SearchRecord
 from rdf.errors import StatisticsFailed
 
-R = TypeVar("R", SearchRecord, AbcdRecord)
+R = TypeVar("R", SearchRecord, AbcdRecord, CwolaRecord)
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,6 @@ class Searched(Generic[R]):
 
     folder: Path
     record: R
-
-
-class Place(Protocol):
-    """What a configuration says of folders."""
-
-    @property
-    def run(self) -> Path:
-        """Folder of the run."""
-
-    @property
-    def output(self) -> Path | None:
-        """Folder of the results; None for `search` in that of the run."""
 
 
 def open_run(folder: Path) -> RunResults:
@@ -69,7 +58,7 @@ def open_run(folder: Path) -> RunResults:
 
 
 def leave_search(
-    place: Place,
+    folder: Path,
     begin: Callable[[AnySearch | None], R],
     find: Callable[[R, Path, Timings], R],
     draw: Callable[[R, Path], object],
@@ -77,7 +66,7 @@ def leave_search(
     """Search, and leave the results in their folder; what is refused leaves a record too.
 
     Args:
-        place: of run and results.
+        folder: for the results.
         begin: returns the record of a search that has not begun, given the earlier one in the same folder.
         find: turns it into the record of what was found, and writes other files to a folder.
         draw: draws the figures of a record into a folder.
@@ -87,7 +76,6 @@ def leave_search(
     """
     began, timings = time.perf_counter(), Timings()
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    folder = place.output or place.run / SEARCH
     with _staged(folder) as staging:
         empty = begin(_replaced(folder))
         try:
@@ -105,8 +93,8 @@ def leave_search(
         files = sorted(path for path in staging.rglob("*") if path.is_file())
         checksums = {str(path.relative_to(staging)): {file_sha256(path)} for path in files}
         (staging / CHECKSUMS).write_text(list_text(checksums), encoding="utf-8")
-    if folder == place.run / SEARCH and (place.run / REPORT).is_file():
-        write_report(place.run)
+    if folder.name == SEARCH and (folder.parent / REPORT).is_file():
+        write_report(folder.parent)
     return Searched(folder, record)
 
 
@@ -134,7 +122,7 @@ def head_fields(
         "configuration": configuration.declared(),
         "configuration_sha256": configuration.sha256(),
         "unblinded": not blind,
-        **_declared_before(before),
+        **declared_before(before),
         "inputs": Inputs(
             run=str(results.folder),
             run_json_sha256=file_sha256(results.folder / RUN_JSON),
@@ -155,7 +143,7 @@ def head_fields(
     }
 
 
-def _declared_before(before: AnySearch | None) -> dict[str, Any]:
+def declared_before(before: AnySearch | None) -> dict[str, Any]:
     """Return the fields of a record that describe the earlier search in the same folder."""
     if before is None:
         return {}

@@ -17,6 +17,7 @@ from analysis.search.staging import Searched, head_fields, leave_search, open_ru
 from plotting.drawing.search import draw_search
 from plotting.results.search.abcd import AbcdRecord
 from plotting.results.search.reading import AnySearch
+from plotting.results.search.record import SEARCH
 
 
 def search_run_in_plane(configuration: AbcdConfiguration) -> Searched[AbcdRecord]:
@@ -64,4 +65,4 @@ def search_run_in_plane(configuration: AbcdConfiguration) -> Searched[AbcdRecord
             return replace(record, quote=claimed_plane_quote(record))
         return replace(record, quote=blinded_plane_quote(record))
 
-    return leave_search(configuration, begin, find, draw_search)
+    return leave_search(configuration.output or configuration.run / SEARCH, begin, find, draw_search)

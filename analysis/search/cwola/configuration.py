@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from analysis.configuration import AnalysisConfiguration, RunConfiguration, ThresholdRules
-from analysis.search.configuration import FINEST_CUT, interval
+from analysis.search.declaration import Declaration, nested_cuts, split_interval, split_list
 from models.detectors.settings import AutoencoderSettings
 from models.weak_supervision.window import Window, window_name
 from rdf.statistics.functions import FamilyName
@@ -18,9 +16,6 @@ from rdf.yaml_tables import TableError, parse_table
 
 MOST_WINDOWS = 16
 """Classifiers that the event loop holds, at most."""
-
-_OF_THE_MACHINE = {"threads", "output", "unblind", "engine", "cluster", "run"}
-"""Keys that change nothing of what is declared."""
 
 _OF_RUNS = frozenset(
     (
@@ -40,7 +35,7 @@ class ScanConfiguration(BaseModel):
     step: float = Field(gt=0)
 
 
-class CwolaConfiguration(AnalysisConfiguration):
+class CwolaConfiguration(Declaration, AnalysisConfiguration):
     """What a search by weak supervision does: it has a `sample`, or a `run` whose models it trained before."""
 
     method: Literal["cwola"] = Field(
@@ -65,7 +60,11 @@ class CwolaConfiguration(AnalysisConfiguration):
         "resolution, with sidebands as wide on either side",
     )
     resolution: float | None = Field(
-        None, gt=0.0005, lt=0.5, description="of --scan: standard deviation of a narrow signal, relative to its mass"
+        None,
+        gt=0.0005,
+        lt=0.5,
+        description="standard deviation of a narrow signal, relative to its mass: the unit of --scan, and what a "
+        "region must not be narrower than twice of",
     )
     cuts: tuple[float, ...] = Field(
         (1.0, 0.1, 0.01),
@@ -124,14 +123,9 @@ class CwolaConfiguration(AnalysisConfiguration):
     @field_validator("range", "signal_region", "parameters", mode="before")
     @classmethod
     def _split_interval(cls, value: Any) -> Any:
-        return interval(value) if isinstance(value, str) else value
+        return split_interval(value) if isinstance(value, str) else value
 
-    @field_validator("cuts", mode="before")
-    @classmethod
-    def _split_cuts(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = value.split(",")
-        return tuple(value) if isinstance(value, list) else value
+    _split_cuts = field_validator("cuts", mode="before")(split_list)
 
     @field_validator("scan", mode="before")
     @classmethod
@@ -145,13 +139,9 @@ class CwolaConfiguration(AnalysisConfiguration):
 
     @field_validator("cuts")
     @classmethod
-    def _falling(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if not value or any(not FINEST_CUT <= fraction <= 1 for fraction in value):
-            raise ValueError(f"a cut keeps a fraction from {FINEST_CUT} to 1 of the events")
-        if len(set(value)) < len(value):
-            raise ValueError("name each cut once")
+    def _with_all_events(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         # All events are looked at in any case: their sidebands choose the function, and their excess is the plain one.
-        return tuple(sorted({1.0, *value}, reverse=True))
+        return tuple(dict.fromkeys((1.0, *nested_cuts(value))))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -162,13 +152,20 @@ class CwolaConfiguration(AnalysisConfiguration):
             raise ValueError("name a sample with --sample, or a run that its models have scored with --run")
         if (self.signal_region is None) == (self.scan is None):
             raise ValueError("declare one region with --signal-region, or windows with --scan")
-        if (self.scan is None) != (self.resolution is None):
-            raise ValueError("--scan and --resolution go together")
+        if self.scan and self.resolution is None:
+            raise ValueError("the windows of --scan are as wide as --resolution says; add it")
         if self.signal_region and not low < self.signal_region[0] < self.signal_region[1] < high:
             raise ValueError(
                 f"signal_region: {self.signal_region[0]:g}:{self.signal_region[1]:g} has no sideband on either side "
                 f"within the range {low:g}:{high:g}"
             )
+        if self.signal_region and self.resolution is not None:
+            width, centre = self.signal_region[1] - self.signal_region[0], sum(self.signal_region) / 2
+            if width < 2 * self.resolution * centre:
+                raise ValueError(
+                    f"signal_region: {self.signal_region[0]:g}:{self.signal_region[1]:g} is narrower than two standard "
+                    "deviations of a signal, most of which would lie in the sidebands; take a wider one"
+                )
         if self.known_peak and self.unblind:
             raise ValueError("known_peak: nothing is blinded then; leave --unblind out")
         if self.is_blind and self.scan:
@@ -218,14 +215,6 @@ class CwolaConfiguration(AnalysisConfiguration):
 
     def _window(self, low: float, high: float, begin: float, end: float) -> Window:
         return Window(observable=self.observable, low=low, high=high, begin=begin, end=end, cuts=list(self.cuts))
-
-    def declared(self) -> dict[str, Any]:
-        """Return what is declared, as JSON has it."""
-        return self.model_dump(mode="json", by_alias=True, exclude=_OF_THE_MACHINE)
-
-    def sha256(self) -> str:
-        """Return a sha256 of what is declared, by which a blinded and an unblinded search are known to be the same."""
-        return hashlib.sha256(json.dumps(self.declared(), sort_keys=True).encode()).hexdigest()
 
     def collecting(self) -> RunConfiguration:
         """Return the configuration of the run that reads features and observable."""

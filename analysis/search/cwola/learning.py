@@ -158,15 +158,18 @@ def train(configuration: CwolaConfiguration, collected: CollectedEvents, folder:
         )
 
 
-def score(configuration: CwolaConfiguration, models: Path, output: Path) -> Path:
+def score(configuration: CwolaConfiguration, models: Path, output: Path, folder: Path) -> Path:
     """Score all events of the sample in the event loop, and return the folder of that run.
 
     Args:
         configuration: of the search.
         models: folder of the classifiers.
-        output: folder for the run.
+        output: folder for the run, which takes its final place with all else.
+        folder: of the search, to which run.json refers.
     """
     from models.folder import read_model_folder
 
     note_models(read_model_folder(models).sha256)
-    return analyse(configuration.scoring(models, output), f"analysis.search({configuration.declared()})").folder
+    noted = configuration.scoring(folder / output.name / models.name, folder / output.name)
+    command = f"analysis.search({configuration.declared()})"
+    return analyse(configuration.scoring(models, output), command, noted).folder

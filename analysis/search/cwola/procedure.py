@@ -18,7 +18,7 @@ from models.weak_supervision.window import Window
 from plotting.results.search.cwola import CountedCut, LargestWindow, MassTest, SearchedWindow
 from plotting.results.search.record import Limit
 from rdf.statistics.fits import SpectrumFits
-from rdf.statistics.fitted import Choice, Rule
+from rdf.statistics.fitted import Choice, Rule, Templates
 from rdf.statistics.functions import Family, SignalShape
 from rdf.statistics.region import RegionExcess, RegionFits
 from rdf.statistics.spectrum import Numbers, Spectrum
@@ -63,11 +63,13 @@ class CwolaOutcome:
         windows: tables of the windows.
         largest: significance; None while blinded.
         refused_sets: background-only sets that the procedure refused.
+        templates: the fit with a signal in the window and cut of the largest significance; None while blinded.
     """
 
     windows: tuple[SearchedWindow, ...]
     largest: LargestWindow | None
     refused_sets: int
+    templates: Templates | None = None
 
 
 def family_of(configuration: CwolaConfiguration) -> Family:
@@ -188,7 +190,11 @@ def claimed_outcome(
             if cut.opened:
                 cuts[place] = replace(cut, calibrated=calibrated(cut, [null[name][place] for null in kept]))
     windows = tuple(_window_table(name, window, tests[name], tuple(tables[name])) for name, window in settled.items())
-    return CwolaOutcome(windows, largest_window(windows), len(nulls) - len(kept))
+    largest = largest_window(windows)
+    best = settled[largest.window]
+    counted = best.counts[best.window.cuts.index(largest.cut)].astype(np.float64)
+    templates = best.fits.fits.templates(best.fits.spectrum(counted), best.order, 0, True)
+    return CwolaOutcome(windows, largest, len(nulls) - len(kept), templates)
 
 
 def significances(settled: Mapping[str, WindowFits], counts: Counts) -> dict[str, list[float]] | None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
-from analysis.errors import ConfigurationError, SearchRefused
+from analysis.errors import ConfigurationError
 from analysis.output.provenance import git_commit, library_versions
 from analysis.output.timings import Timings
 from analysis.samples.inputs import resolve_input
@@ -24,15 +23,17 @@ from analysis.search.cwola.events import ScoredEvents, read_scored
 from analysis.search.cwola.learning import CollectedEvents, collect, score, tested_features, train
 from analysis.search.cwola.procedure import CwolaOutcome, blinded_outcome, claimed_outcome, settle_windows
 from analysis.search.cwola.wording import blinded_quote, claimed_quote
-from analysis.search.folder import publish, replaced, staged
-from analysis.search.wording import refused_quote
+from analysis.search.exports import EXPORTS, write_likelihoods
+from analysis.search.staging import Searched, declared_before, leave_search, open_run
 from models.folder import file_sha256, read_model_folder
+from models.weak_supervision.window import Window
 from plotting.drawing.search import draw_search
 from plotting.results.opened import RunResults, open_results
 from plotting.results.record_tables import Sample, SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
 from plotting.results.search.cwola import CwolaInputs, CwolaRecord, MassTest
+from plotting.results.search.reading import AnySearch
 from plotting.results.search.record import SEARCH
 from rdf.errors import StatisticsFailed
 from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
@@ -41,15 +42,7 @@ MODELS, RUN = "models", "run"
 """Folders of the classifiers and of the scored events within that of the search."""
 
 
-@dataclass(frozen=True)
-class CwolaSearched:
-    """A finished search: where its results lie, and what they say."""
-
-    folder: Path
-    record: CwolaRecord
-
-
-def search_windows(configuration: CwolaConfiguration) -> CwolaSearched:
+def search_windows(configuration: CwolaConfiguration) -> Searched[CwolaRecord]:
     """Do what a configuration says; what is refused leaves a record too.
 
     Args:
@@ -58,56 +51,36 @@ def search_windows(configuration: CwolaConfiguration) -> CwolaSearched:
     Raises:
         ToolkitError: as the steps say.
     """
-    began, timings = time.perf_counter(), Timings()
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    with staged(folder := _folder(configuration)) as staging:
-        record = _declared(configuration, replaced(folder))
-        try:
-            record = _searched(configuration, record, staging, timings)
-        except (SearchRefused, StatisticsFailed) as refusal:
-            reason = str(refusal)
-            record = replace(
-                record, status="refused", reason=reason, quote=refused_quote(reason), windows=(), largest=None
-            )
-        with timings.stage("figures"), spinner(error_console(), "drawing"):
-            draw_search(record, staging)
-        timings.add("total", time.perf_counter() - began)
-        record = replace(record, timings={"started": started, **timings.rounded()})
-        publish(staging, record)
-    return CwolaSearched(folder, record)
+    results = open_run(configuration.run) if configuration.run else None
+    sample = results.record.sample if results else resolve_input(configuration.collecting()).describe()
+    folder = configuration.output or (results.folder / SEARCH if results else default_folder(sample.name))
+
+    def find(record: CwolaRecord, staging: Path, timings: Timings) -> CwolaRecord:
+        if results:
+            return _stated(configuration, record, results, staging, timings)
+        return _searched(configuration, record, folder, staging, timings)
+
+    return leave_search(folder, partial(_declared, configuration, sample), find, draw_search)
 
 
-def _folder(configuration: CwolaConfiguration) -> Path:
-    """Return the folder for the results."""
-    if configuration.output:
-        return configuration.output
-    if configuration.run:
-        return configuration.run / SEARCH
-    return default_folder(resolve_input(configuration.collecting()).name)
-
-
-def _declared(configuration: CwolaConfiguration, before: Any) -> CwolaRecord:
+def _declared(configuration: CwolaConfiguration, sample: Sample, before: AnySearch | None) -> CwolaRecord:
     """Return the record of a search that has read nothing yet.
 
     Args:
         configuration: of the search.
+        sample: that will be read.
         before: record of the earlier search in the folder; None where there is none.
     """
-    blinded, looked = None, False
-    if before is not None:
-        blinded = before.configuration_sha256 if before.status == "blinded" else before.blinded_sha256
-        looked = before.looked_before or before.unblinded
-    nothing = SampleHeader(name="", title="", doi=None, energy=None, luminosity=None, simulated=False)
+    nothing = CwolaInputs(run="", run_json_sha256="", events_sha256="")
     return CwolaRecord(
         status="blinded" if configuration.is_blind else "claimed",
         quote="",
         configuration=configuration.declared(),
         configuration_sha256=configuration.sha256(),
-        blinded_sha256=blinded,
         unblinded=not configuration.is_blind,
-        looked_before=looked,
-        inputs=CwolaInputs(run=None, run_json_sha256=None, events_sha256=None, models_sha256=None, files={}),
-        sample=nothing,
+        **declared_before(before),
+        inputs=nothing,
+        sample=_header(sample),
         commit=git_commit(),
         versions=library_versions(),
         observable=configuration.observable,
@@ -119,26 +92,23 @@ def _declared(configuration: CwolaConfiguration, before: Any) -> CwolaRecord:
     )
 
 
-def _searched(configuration: CwolaConfiguration, record: CwolaRecord, staging: Path, timings: Timings) -> CwolaRecord:
+def _searched(
+    configuration: CwolaConfiguration, record: CwolaRecord, folder: Path, staging: Path, timings: Timings
+) -> CwolaRecord:
     """Go through the procedure, and return the record with what was found."""
-    if configuration.run:
-        results = open_results(configuration.run)
-        if not isinstance(results, RunResults):
-            raise ConfigurationError(f"--run {configuration.run} holds an evaluation; name the folder of a run")
-        return _stated(configuration, record, results, None, timings)
     collected = collect(configuration, staging, timings)
-    record = _of_sample(record, collected.sample, tuple(collected.columns.features))
+    record = _of_sample(record, collected.sample, collected.events.features)
     record = replace(record, title=collected.observable.title, unit=collected.observable.unit)
     with timings.stage("mass_test"):
         tests = tested_features(configuration, collected.events)
     if configuration.is_blind:
         return _blinded(configuration, record, collected, tests, timings)
     train(configuration, collected, staging / MODELS, timings)
-    run = score(configuration, staging / MODELS, staging / RUN)
+    run = score(configuration, staging / MODELS, staging / RUN, folder)
     shutil.rmtree(staging / MODELS)  # the run has a copy
     results = open_results(run)
     assert isinstance(results, RunResults)
-    return _stated(configuration, record, results, tests, timings)
+    return _stated(configuration, record, results, staging, timings, tests)
 
 
 def _blinded(
@@ -163,8 +133,9 @@ def _stated(
     configuration: CwolaConfiguration,
     record: CwolaRecord,
     results: RunResults,
-    tests: dict[str, MassTest] | None,
+    staging: Path,
     timings: Timings,
+    tests: dict[str, MassTest] | None = None,
 ) -> CwolaRecord:
     """Look at the regions of a scored run."""
     from rdf.code.interpreter import check_interpreter, start_root
@@ -203,7 +174,12 @@ def _stated(
         inputs=_inputs(configuration, results),
         learned_here=_learned_here(results),
     )
-    record = _filled(record, _found(configuration, record, scored, counts, tests, timings))
+    outcome = _found(configuration, record, scored, counts, tests, timings)
+    record = _filled(record, outcome)
+    if outcome.templates is not None:
+        with timings.stage("exports"), spinner(error_console(), "writing and reading back the exports"):
+            (staging / EXPORTS).mkdir()
+            write_likelihoods(outcome.templates, staging / EXPORTS)
     return replace(record, quote=claimed_quote(configuration, record))
 
 
@@ -239,21 +215,21 @@ def _loop_counts(results: RunResults, name: str, cuts: list[float]) -> npt.NDArr
     return np.array(by_rank[-len(cuts) :]).round().astype(np.int64)
 
 
-def _of_sample(record: CwolaRecord, sample: Sample, features: tuple[str, ...]) -> CwolaRecord:
-    return replace(
-        record,
-        sample=SampleHeader(
-            name=sample.name,
-            title=sample.title,
-            doi=sample.doi,
-            energy=sample.energy,
-            luminosity=sample.luminosity,
-            simulated=sample.simulated,
-            uncertified=sample.uncertified,
-        ),
-        features=features,
-        inputs=replace(record.inputs, files={file.path: file.sha256 for file in sample.files}),
+def _header(sample: Sample) -> SampleHeader:
+    return SampleHeader(
+        name=sample.name,
+        title=sample.title,
+        doi=sample.doi,
+        energy=sample.energy,
+        luminosity=sample.luminosity,
+        simulated=sample.simulated,
+        uncertified=sample.uncertified,
     )
+
+
+def _of_sample(record: CwolaRecord, sample: Sample, features: tuple[str, ...]) -> CwolaRecord:
+    files = {file.path: file.sha256 for file in sample.files}
+    return replace(record, sample=_header(sample), features=features, inputs=replace(record.inputs, files=files))
 
 
 def _inputs(configuration: CwolaConfiguration, results: RunResults) -> CwolaInputs:
@@ -261,7 +237,7 @@ def _inputs(configuration: CwolaConfiguration, results: RunResults) -> CwolaInpu
         run=str(configuration.run) if configuration.run else RUN,
         run_json_sha256=file_sha256(results.folder / RUN_JSON),
         events_sha256=file_sha256(results.folder / EVENTS_ROOT),
-        models_sha256=results.record.models_sha256,
+        models_sha256=results.record.models_sha256 or "",
         files={file.path: file.sha256 for file in results.record.sample.files},
     )
 
@@ -273,7 +249,7 @@ def _learned_here(results: RunResults) -> bool:
     return any(file.sha256 in trained_on or file.path in paths for file in results.record.sample.files)
 
 
-def _named(windows: Any) -> str:
+def _named(windows: Mapping[str, Window]) -> str:
     return (
         ", ".join(f"{w.observable} {w.low:g}:{w.high:g} with cuts {w.cuts}" for w in windows.values()) or "no windows"
     )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from rich.table import Table
+
+from analysis.console.summary import rows
 from analysis.search.cwola.configuration import CwolaConfiguration
+from analysis.search.staging import Searched
 from plotting.results.search.cwola import CountedCut, CwolaRecord, LargestWindow, SearchedWindow
 
 
@@ -114,3 +118,18 @@ def _blinding(configuration: CwolaConfiguration, record: CwolaRecord) -> str:
     if record.blinded_sha256 != record.configuration_sha256:
         return "A blinded search before had declared something else."
     return "A blinded search had declared it before."
+
+
+def windows_table(searched: Searched[CwolaRecord]) -> Table:
+    """Return what was found in the windows and where it lies, in about ten lines."""
+    record = searched.record
+    table = rows()
+    table.add_row("sample", ("SIMULATED " if record.sample.simulated else "") + record.sample.title)
+    for window in record.windows:
+        table.add_row(window.name, f"{window.low:g} to {window.high:g}: {window.function}; {mass_words(window)}")
+        for cut in window.cuts:
+            table.add_row(f"cut {cut.fraction:g}", cut_words(cut))
+    table.add_row("result", record.quote)
+    scored = "" if record.status == "blinded" else "; run: scored events, classifiers"
+    table.add_row("files", f"{searched.folder}: search.json, figures{scored}")
+    return table

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
-from plotting.results.record_tables import Commit, SampleHeader, Table
-from plotting.results.search.record import Limit, Sculpting, Status, Tried
-
-CWOLA_FORMAT: Literal[1] = 1
+from plotting.results.record_tables import Table
+from plotting.results.search.head import Inputs, SearchHead
+from plotting.results.search.record import Limit, Sculpting, Tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,43 +150,25 @@ class LargestWindow(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CwolaInputs(Table):
-    """What a search read: folder of the scored events while they are not blinded, and checksums of the sample's files.
+class CwolaInputs(Inputs):
+    """What a search read: the run that scored, which lies in its own folder and is empty while blinded.
 
     Attributes:
-        run: folder of the run that scored, relative to that of the search where it lies in it; None while blinded.
-        run_json_sha256: of its run.json; None while blinded.
-        events_sha256: of its events.root; likewise.
-        models_sha256: of the models that scored; likewise.
+        models_sha256: of the models that scored; empty while blinded.
         files: path of each file of the sample -> its sha256, where that is known.
     """
 
-    run: str | None
-    run_json_sha256: str | None
-    events_sha256: str | None
-    models_sha256: str | None
-    files: dict[str, str | None]
+    models_sha256: str = ""
+    files: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CwolaRecord(Table):
+class CwolaRecord(SearchHead):
     """search.json of a search by weak supervision.
 
     Attributes:
-        format: number of the format of the file.
         method: by which it is told from those of other methods.
-        status: "claimed", "blinded" or "refused".
-        reason: why it was refused; None where it was not.
-        quote: one paragraph that states the result.
-        configuration: every option with its value, as JSON has it.
-        configuration_sha256: of what was declared.
-        blinded_sha256: of what a blinded search in this folder had declared; None where there was none.
-        unblinded: whether the search was to look at the data.
-        looked_before: whether the data had been looked at in this folder before, by a search that was refused.
         inputs: what was read.
-        sample: that was searched.
-        commit: of the toolkit; None outside a git checkout.
-        versions: of Python and of the libraries.
         observable: name of the column.
         title: its title.
         unit: its unit.
@@ -201,20 +182,8 @@ class CwolaRecord(Table):
         timings: seconds of each stage, and when the search began.
     """
 
-    format: Literal[1] = CWOLA_FORMAT
     method: Literal["cwola"] = "cwola"
-    status: Status
-    reason: str | None = None
-    quote: str
-    configuration: dict[str, Any]
-    configuration_sha256: str
-    blinded_sha256: str | None = None
-    unblinded: bool = False
-    looked_before: bool = False
     inputs: CwolaInputs
-    sample: SampleHeader
-    commit: Commit | None
-    versions: dict[str, str]
     observable: str
     title: str
     unit: str

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from plotting.errors import UnreadableResult
 from plotting.results.run_record import NEWER, as_table
 from plotting.results.search.abcd import AbcdRecord
+from plotting.results.search.cwola import CwolaRecord
 from plotting.results.search.head import FORMAT, SearchHead
 from plotting.results.search.record import SearchRecord
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-AnySearch: TypeAlias = SearchRecord | AbcdRecord
+AnySearch: TypeAlias = SearchRecord | AbcdRecord | CwolaRecord
 
-_RECORDS: dict[str | None, type[AnySearch]] = {None: SearchRecord, "abcd": AbcdRecord}
+_RECORDS: dict[str | None, type[AnySearch]] = {None: SearchRecord, "abcd": AbcdRecord, "cwola": CwolaRecord}
 """The record of each method that a file names; a search in a spectrum names none."""
 
 

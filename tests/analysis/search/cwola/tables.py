@@ -16,7 +16,7 @@ SEARCH = {
     "range": "90:120",
     "signal_region": "100:110",
     "features": "a,b",
-    "cuts": "0.2",
+    "cuts": "0.05,0.005",
     "folds": 2,
     "sets": 20,
     "threads": 1,
@@ -74,7 +74,7 @@ def write(folder: Path, events: Events) -> dict[str, str]:
             "a": {"expression": "a"},
             "b": {"expression": "b"},
         },
-        "feature_sets": {"own": {"features": ["mass", "a", "b"]}},
+        "feature_sets": {"own": {"features": ["mass", "a", "b"], "plane": ["a", "b"]}},
         "features": "own",
     }
     (folder / "table.yaml").write_text(yaml.safe_dump(schema))
