@@ -32,15 +32,8 @@ from plotting.results.opened import RunResults, open_results
 from plotting.results.record_tables import SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
-from plotting.results.search.record import (
-    SEARCH,
-    SEARCH_JSON,
-    Inputs,
-    SearchRecord,
-    Status,
-    read_search_record,
-    search_text,
-)
+from plotting.results.search.formats import read_search_record, search_text
+from plotting.results.search.record import SEARCH, SEARCH_JSON, Inputs, SearchRecord, Status
 from rdf.errors import StatisticsFailed
 
 
@@ -176,7 +169,8 @@ def _replaced(folder: Path) -> SearchRecord | None:
     """Return the record of the search in a folder, which a new one replaces; None where there is none.
 
     Raises:
-        OutputFolderError: the folder holds something else, or an unblinded result, which is never replaced.
+        OutputFolderError: the folder holds something else, a search by another method, or an unblinded result, which is
+            never replaced.
     """
     if not folder.exists():
         return None
@@ -191,6 +185,10 @@ def _replaced(folder: Path) -> SearchRecord | None:
         raise OutputFolderError(
             f"{folder} holds a search whose data were looked at, which is not replaced; choose another one with "
             "--output"
+        )
+    if not isinstance(before, SearchRecord):
+        raise OutputFolderError(
+            f"{folder} holds a search by another method, which is not replaced; choose another folder with --output"
         )
     return before
 

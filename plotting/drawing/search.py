@@ -6,11 +6,11 @@ from pathlib import Path
 
 from plotting.drawing.saving import save_figure
 from plotting.figures.search.contents import search_figures
-from plotting.results.search.record import SearchRecord
+from plotting.results.search.formats import AnySearchRecord
 
 
-def draw_search(record: SearchRecord, folder: Path) -> list[Path]:
-    """Draw all figures of a search.
+def draw_search(record: AnySearchRecord, folder: Path) -> list[Path]:
+    """Draw all figures of a search, whatever its method.
 
     Args:
         record: of the search.

@@ -1,23 +1,15 @@
-"""search.json: what a search asked and found, as types. The file is written and read here, and nowhere else.
+"""search.json of a search for a peak (`--method spectrum` or `scores`), as types; `formats.py` reads and writes it.
 
 The same configuration, seed and run give the same file, byte for byte, but for `timings`, which stand last.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from plotting.errors import UnreadableResult
 from plotting.results.record_tables import Commit, SampleHeader, Table
-from plotting.results.run_record import NEWER, as_table
 from plotting.results.search.signal import Efficiency, OtherWidth, Produced, SearchedSignal
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 SEARCH = "search"
 """Folder of a search within that of its run."""
@@ -342,43 +334,3 @@ class SearchRecord(Table):
     signal: SearchedSignal | None = None
     seed: int
     timings: dict[str, float | str]
-
-
-def search_text(record: SearchRecord) -> str:
-    """Return the text of search.json."""
-    return json.dumps(as_table(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-@cache
-def _reader() -> TypeAdapter[SearchRecord]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(SearchRecord)
-
-
-def read_search_record(path: Path) -> SearchRecord:
-    """Read the search.json of a search.
-
-    Raises:
-        UnreadableResult: the file cannot be read, or is not of this format; names it, and what to do.
-    """
-    from pydantic import ValidationError
-
-    from rdf.faults import first_fault
-
-    remedy = "repeat the search"
-    try:
-        text = path.read_bytes()
-        table = json.loads(text)
-        number = table.get("format") if isinstance(table, dict) else None
-        if number != FORMAT:
-            newer = isinstance(number, int) and number > FORMAT
-            raise UnreadableResult(f"{path}: is of format {number!a}; {NEWER if newer else remedy}")
-        return _reader().validate_json(text)
-    except OSError as error:
-        raise UnreadableResult(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    except ValidationError as error:
-        fault = first_fault(error)
-        raise UnreadableResult(f"{path}: has another form at {fault.key} ({fault.reason}); {remedy}") from error
-    except ValueError as error:
-        raise UnreadableResult(f"{path}: is truncated or no table in JSON; {remedy}") from error
