@@ -79,4 +79,5 @@ def draw_fractions(axes: Axes, found: Sculpting) -> None:
     axes.errorbar((low + high) / 2, share, error, xerr=(high - low) / 2, fmt="o", ms=4, color=ANOMALOUS, lw=1.3)
     axes.axhline(passed.sum() / max(events.sum(), 1), color="0.4", lw=1, ls="--", label="all slices")
     axes.set_ylim(0, 1.35 * float((share + error).max()))
+    axes.tick_params("x", which="major", pad=11)  # the number of the corner would touch the zero beside it
     axes.set_ylabel("Fraction that passes")

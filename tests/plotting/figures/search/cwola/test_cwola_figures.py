@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from plotting.figures.search.cwola.spectra import draw_spectra, poisson_interval
 from plotting.results.record_tables import SampleHeader
 from plotting.results.search.cwola import CwolaRecord
 from tests.plotting.cwola_records import blinded, record, scan
+from tests.plotting.drawing.test_pool import check_texts
 
 
 def legend(axes: Axes) -> list[str]:
@@ -39,7 +41,7 @@ def names(of: CwolaRecord) -> list[str]:
 def test_figures_that_there_are() -> None:
     assert names(record()) == ["spectra_1", "nulls_1", "fractions_1"]
     assert names(blinded()) == ["spectra_1"]
-    assert names(scan())[:4] == ["calibrated_z", "spectra_1", "nulls_1", "fractions_1"]
+    assert names(scan())[:4] == ["significances", "spectra_1", "nulls_1", "fractions_1"]
     assert names(scan())[-1] == "fractions_3"
     assert names(replace(record(), status="refused", windows=(), largest=None)) == []
 
@@ -156,10 +158,41 @@ def test_a_scan_shows_each_window_at_its_centre() -> None:
     drawn = {line.get_marker(): line for line in axes.lines if line.get_marker() in ("o", "s")}
     assert list(drawn["o"].get_xdata()) == list(drawn["s"].get_xdata()) == [150, 180, 210]
     # (0.34 - 0.1) / 1.2, (-1.1 - 0.1) / 1.2, (0.7 - 0.1) / 1.2; and likewise with 0.28 and 1.5.
-    np.testing.assert_allclose(np.asarray(drawn["o"].get_ydata(), float), [0.2, -1, 0.5])
-    np.testing.assert_allclose(np.asarray(drawn["s"].get_ydata(), float), [2, 3, -1])
+    np.testing.assert_allclose(drawn["o"].get_ydata(), [0.2, -1, 0.5])
+    np.testing.assert_allclose(drawn["s"].get_ydata(), [2, 3, -1])
     levels = [line.get_ydata()[0] for line in axes.lines if list(line.get_xdata()) == [0, 1]]
     assert levels == [0, 3]
+    assert axes.get_ylabel() == "Calibrated $Z$"
+
+
+def test_cuts_that_were_fixed_before_show_their_local_significance() -> None:
+    windows = tuple(
+        replace(window, cuts=tuple(replace(cut, calibrated=None) for cut in window.cuts)) for window in scan().windows
+    )
+    fixed = replace(scan(), windows=windows, learned_here=False)
+    assert names(fixed) == ["significances", *(f"{kind}_{n}" for n in (1, 2, 3) for kind in ("spectra", "fractions"))]
+    (axes,) = draw_scan(fixed).axes
+    drawn = {line.get_marker(): line for line in axes.lines if line.get_marker() in ("o", "s")}
+    np.testing.assert_allclose(drawn["s"].get_ydata(), [3.28, 4.78, -1.22])
+    assert axes.get_ylabel() == "Local $Z$"
+
+
+HEADER = SampleHeader(
+    name="x",
+    title="Synthetic multijet events",
+    doi="10.7483/OPENDATA.TEST.0001",
+    energy="7 TeV",
+    luminosity=0.032,
+    simulated=False,
+)
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+@pytest.mark.parametrize("which", [record, blinded, scan])
+def test_nothing_overlaps_or_is_cut_off(which: Callable[[], CwolaRecord], simulated: bool) -> None:
+    drawn = replace(which(), sample=replace(HEADER, simulated=simulated))
+    for figure in search_figures(drawn):
+        check_texts(figure.draw(drawn), simulated=simulated)
 
 
 def test_captions_state_the_numbers() -> None:
