@@ -19,8 +19,8 @@ from analysis.search.staging import Searched, head_fields, leave_search, open_ru
 from analysis.search.wording import blinded_quote, claimed_quote
 from plotting.drawing.search import draw_search
 from plotting.results.opened import RunResults
+from plotting.results.search.formats import AnySearchRecord
 from plotting.results.search.head import Status
-from plotting.results.search.reading import AnySearch
 from plotting.results.search.record import SEARCH, SearchRecord
 
 
@@ -65,7 +65,9 @@ def _found(configuration: SearchConfiguration, results: RunResults, timings: Tim
         return search_spectra(configuration, events, control, signal, move)
 
 
-def _empty_record(configuration: SearchConfiguration, results: RunResults, before: AnySearch | None) -> SearchRecord:
+def _empty_record(
+    configuration: SearchConfiguration, results: RunResults, before: AnySearchRecord | None
+) -> SearchRecord:
     record = results.record
     described = next(
         (each for each in (*record.features, *record.observables) if each.name == configuration.observable), None

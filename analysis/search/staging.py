@@ -28,8 +28,8 @@ from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
 from plotting.results.search.abcd import AbcdRecord
 from plotting.results.search.cwola import CwolaRecord
+from plotting.results.search.formats import AnySearchRecord, read_search_record, search_text
 from plotting.results.search.head import Inputs
-from plotting.results.search.reading import AnySearch, read_search_record, search_text
 from plotting.results.search.record import SEARCH, SEARCH_JSON, SearchRecord
 from rdf.errors import StatisticsFailed
 
@@ -59,7 +59,7 @@ def open_run(folder: Path) -> RunResults:
 
 def leave_search(
     folder: Path,
-    begin: Callable[[AnySearch | None], R],
+    begin: Callable[[AnySearchRecord | None], R],
     find: Callable[[R, Path, Timings], R],
     draw: Callable[[R, Path], object],
 ) -> Searched[R]:
@@ -77,7 +77,12 @@ def leave_search(
     began, timings = time.perf_counter(), Timings()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     with _staged(folder) as staging:
-        empty = begin(_replaced(folder))
+        before = _replaced(folder)
+        empty = begin(before)
+        if before is not None and type(before) is not type(empty):
+            raise OutputFolderError(
+                f"{folder} holds a search by another method, which is not replaced; choose another folder with --output"
+            )
         try:
             record = find(empty, staging, timings)
         except (SearchRefused, StatisticsFailed) as refusal:
@@ -101,7 +106,7 @@ def leave_search(
 def head_fields(
     configuration: Declaration,
     results: RunResults,
-    before: AnySearch | None,
+    before: AnySearchRecord | None,
     *,
     blind: bool,
     control: Path | None = None,
@@ -143,7 +148,7 @@ def head_fields(
     }
 
 
-def declared_before(before: AnySearch | None) -> dict[str, Any]:
+def declared_before(before: AnySearchRecord | None) -> dict[str, Any]:
     """Return the fields of a record that describe the earlier search in the same folder."""
     if before is None:
         return {}
@@ -154,7 +159,7 @@ def declared_before(before: AnySearch | None) -> dict[str, Any]:
     return {"blinded_sha256": declared, "blinded_events_sha256": events, "looked_before": looked}
 
 
-def _replaced(folder: Path) -> AnySearch | None:
+def _replaced(folder: Path) -> AnySearchRecord | None:
     """Return the record of the search in a folder, which a new one replaces; None where there is none.
 
     Raises:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from plotting.drawing.saving import save_figure
-from plotting.figures.search.contents import plane_figures, search_figures
-from plotting.results.search.abcd import AbcdRecord
-from plotting.results.search.reading import AnySearch
+from plotting.figures.search.contents import search_figures
+from plotting.results.search.formats import AnySearchRecord
 
 
-def draw_search(record: AnySearch, folder: Path) -> list[Path]:
-    """Draw all figures of a search.
+def draw_search(record: AnySearchRecord, folder: Path) -> list[Path]:
+    """Draw all figures of a search, whatever its method.
 
     Args:
         record: of the search.
@@ -21,6 +20,4 @@ def draw_search(record: AnySearch, folder: Path) -> list[Path]:
         FigureFolderError: the folder cannot be written.
     """
     figures = folder / "figures"
-    if isinstance(record, AbcdRecord):
-        return [path for each in plane_figures(record) for path in save_figure(each.draw(record), figures, each.name)]
     return [path for each in search_figures(record) for path in save_figure(each.draw(record), figures, each.name)]

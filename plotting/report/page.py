@@ -17,12 +17,14 @@ from plotting.figures.contents import EVALUATION_KINDS, RUN_KINDS, every_figure
 from plotting.figures.display import DisplayFigure
 from plotting.figures.facts import EvaluationFacts, RunFacts, ShownEvent
 from plotting.figures.figure import NamedFigure, Names
-from plotting.figures.search.contents import plane_figures, search_figures
+from plotting.figures.search.contents import search_figures
+from plotting.figures.search.cwola.figure import deviations, expected_words, share_words
 from plotting.figures.sentences import quantity_title, thresholds_text, votes_needed
 from plotting.pages import template_environment, write_page
 from plotting.report.inline import InlineFigure, inline_figures
+from plotting.report.searches import FoundSearch, find_search
 from plotting.report.top_events import read_top_events
-from plotting.results.checksums import check_results, sha256
+from plotting.results.checksums import check_results
 from plotting.results.metrics import METRICS_JSON, DetectorMetrics, read_metrics
 from plotting.results.objects import OBJECTS_JSON
 from plotting.results.record_tables import DaskEngine, most_different
@@ -34,9 +36,6 @@ from plotting.results.run_record import (
     read_evaluation_record,
     read_run_record,
 )
-from plotting.results.search.abcd import AbcdRecord
-from plotting.results.search.reading import AnySearch, read_search_record
-from plotting.results.search.record import SEARCH, SEARCH_JSON
 from plotting.results.tables import ANOMALIES_CSV, read_contributions
 from plotting.style.markup import metric_text, number_markup, quantity_markup, share_text, title_markup
 from plotting.style.wording import capitalised, count_text, luminosity_in_unit, words
@@ -166,12 +165,12 @@ def _render_run(
     )
     names = Names.of((quantity.name for quantity in quantities), record.detectors)
     shown = _illustrate(every_figure(RUN_KINDS, names), facts, images)
-    search = _search_of(folder)
+    search = find_search(folder)
     page = _render(
         folder,
         record,
-        sections=[*_search_section(search, folder), *_sections(_RUN_SECTIONS, facts, shown)],
-        search=search,
+        sections=[*_search_section(search), *_sections(_RUN_SECTIONS, facts, shown)],
+        search=search.record if search else None,
         events=events,
         displays={event.place: shown.displays.get(event.place) for event in events},
         failed=failed,
@@ -182,33 +181,13 @@ def _render_run(
     return page, shown.failed
 
 
-def _search_of(folder: Path) -> AnySearch | None:
-    """Read the record of a search in the events of a run; None where there was none.
-
-    Raises:
-        UnreadableResult: it cannot be read, or the run is another one by now.
-    """
-    path = folder / SEARCH / SEARCH_JSON
-    if not path.is_file():
-        return None
-    record = read_search_record(path)
-    if record.inputs.run_json_sha256 != sha256(folder / RUN_JSON):
-        raise UnreadableResult(
-            f"{path} was made from another {RUN_JSON}; move {folder / SEARCH} away, and search again"
-        )
-    return record
-
-
-def _search_section(search: AnySearch | None, folder: Path) -> list[Section]:
+def _search_section(search: FoundSearch | None) -> list[Section]:
     """Return the section of a search in the events of a run; nothing where there was none."""
     if search is None:
         return []
-    images = inline_figures(sorted((folder / SEARCH / "figures").glob("*.png")))
-    if isinstance(search, AbcdRecord):
-        name, shown = "plane_search", _illustrate(plane_figures(search), search, images)
-    else:
-        name, shown = "search", _illustrate(search_figures(search), search, images)
-    return [Section(name, "Search for an excess", shown.sections.get(name, []))]
+    images = inline_figures(sorted((search.folder / "figures").glob("*.png")))
+    shown = _illustrate(search_figures(search.record), search.record, images)
+    return [Section("search", "Search for an excess", shown.sections.get("search", []))]
 
 
 def _render_evaluation(
@@ -323,6 +302,7 @@ def _environment(record: AnyRecord) -> jinja2.Environment:
         "words": words,
         "capitalised": capitalised,
         "thresholds": thresholds_text,
+        "deviations": deviations,
         "with_error": lambda metric: metric_text(metric.value, metric.error),
         "luminosity": _luminosity,
         "feature": lambda name: quantity_title(record.features, name),
@@ -331,6 +311,8 @@ def _environment(record: AnyRecord) -> jinja2.Environment:
         "share": share_text,
         "change": _change,
         "cores": lambda: _cores(record),
+        "expected": expected_words,
+        "kept": share_words,
         "votes_needed": lambda: votes_needed(record.ensemble, record.min_votes),
     }
     return environment

@@ -16,7 +16,7 @@ from analysis.search.abcd.wording import blinded_plane_quote, claimed_plane_quot
 from analysis.search.staging import Searched, head_fields, leave_search, open_run
 from plotting.drawing.search import draw_search
 from plotting.results.search.abcd import AbcdRecord
-from plotting.results.search.reading import AnySearch
+from plotting.results.search.formats import AnySearchRecord
 from plotting.results.search.record import SEARCH
 
 
@@ -32,7 +32,7 @@ def search_run_in_plane(configuration: AbcdConfiguration) -> Searched[AbcdRecord
     results = open_run(configuration.run)
     axes = find_axes(results, configuration)
 
-    def begin(before: AnySearch | None) -> AbcdRecord:
+    def begin(before: AnySearchRecord | None) -> AbcdRecord:
         return AbcdRecord(
             **head_fields(configuration, results, before, blind=not configuration.unblind),
             axes=axes,

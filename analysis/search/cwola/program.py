@@ -33,7 +33,7 @@ from plotting.results.record_tables import Sample, SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
 from plotting.results.search.cwola import CwolaInputs, CwolaRecord, MassTest
-from plotting.results.search.reading import AnySearch
+from plotting.results.search.formats import AnySearchRecord
 from plotting.results.search.record import SEARCH
 from rdf.errors import StatisticsFailed
 from rdf.graph.histogram_keys import HistogramKey, Kind, Selection
@@ -63,7 +63,7 @@ def search_windows(configuration: CwolaConfiguration) -> Searched[CwolaRecord]:
     return leave_search(folder, partial(_declared, configuration, sample), find, draw_search)
 
 
-def _declared(configuration: CwolaConfiguration, sample: Sample, before: AnySearch | None) -> CwolaRecord:
+def _declared(configuration: CwolaConfiguration, sample: Sample, before: AnySearchRecord | None) -> CwolaRecord:
     """Return the record of a search that has read nothing yet.
 
     Args:

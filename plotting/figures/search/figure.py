@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from plotting.figures.figure import NamedFigure
 from plotting.results.caption import Caption
+from plotting.results.search.cwola import CwolaRecord
+from plotting.results.search.formats import AnySearchRecord
 from plotting.results.search.record import SearchedCut, SearchRecord
 from plotting.style.formulas import axis_text
 
@@ -17,7 +19,7 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SearchFigure(NamedFigure[SearchRecord, SearchRecord]):
-    """A figure of a search."""
+    """A figure of a search for a peak."""
 
     section = "search"
 
@@ -37,12 +39,12 @@ class CutFigure(SearchFigure):
         return record.cuts[self.place]
 
 
-def caption_of(record: SearchRecord) -> Caption:
+def caption_of(record: AnySearchRecord) -> Caption:
     """Return what the header of a figure says."""
     return Caption.of(record.sample)
 
 
-def axis_title(record: SearchRecord) -> str:
+def axis_title(record: SearchRecord | CwolaRecord) -> str:
     """Return the title of the axis of the observable."""
     return axis_text(f"{record.title} [{record.unit}]" if record.unit else record.title)
 

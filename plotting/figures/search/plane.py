@@ -28,7 +28,7 @@ MAP = "Blues"
 class PlaneFigure(NamedFigure[AbcdRecord, AbcdRecord]):
     """A figure of a search in a plane."""
 
-    section = "plane_search"
+    section = "search"
 
 
 @dataclass(frozen=True)

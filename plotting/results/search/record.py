@@ -1,4 +1,4 @@
-"""What a search in a spectrum asked and found, as types."""
+"""What a search in a spectrum (`--method spectrum` or `scores`) asked and found, as types; `formats.py` writes them."""
 
 from __future__ import annotations
 

@@ -20,9 +20,10 @@ from analysis.errors import OutputFolderError
 from analysis.search import program
 from analysis.search.__main__ import main
 from analysis.search.events import SearchEvents, read_events
-from plotting.results.search.reading import read_search_record
+from plotting.results.search.formats import read_search_record, search_text
 from plotting.results.search.record import SearchRecord
 from tests.condor.pool import Pool
+from tests.plotting import cwola_records
 
 pytestmark = pytest.mark.compiler
 
@@ -203,6 +204,15 @@ def test_what_was_looked_at_is_not_replaced(claimed: tuple[Path, SearchRecord], 
     with pytest.raises(OutputFolderError, match="whose data were looked at, which is not replaced; choose another one"):
         search_excess(run=runs["upsilon"], output=claimed[0], **UPSILON)
     assert (claimed[0] / "search.json").read_bytes() == before
+
+
+def test_a_search_by_another_method_is_not_replaced(runs: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "search.json"
+    path.write_text(search_text(cwola_records.blinded()), encoding="utf-8")
+    before = path.read_bytes()
+    with pytest.raises(OutputFolderError, match="holds a search by another method, which is not replaced"):
+        search_excess(run=runs["upsilon"], output=tmp_path, **UPSILON)
+    assert path.read_bytes() == before
 
 
 def test_what_was_looked_at_before_is_said(runs: dict[str, Path], tmp_path: Path) -> None:

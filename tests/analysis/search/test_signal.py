@@ -22,7 +22,7 @@ from analysis.search.wording import variation_words
 from plotting.report.page import write_report
 from plotting.results.opened import RunResults, open_results
 from plotting.results.record_tables import Weights
-from plotting.results.search.reading import read_search_record
+from plotting.results.search.formats import read_search_record
 from plotting.results.search.record import SearchRecord
 from tests.analysis.search.dimuons import write_dimuons
 from tests.conftest import draw_nothing

@@ -22,7 +22,7 @@ from analysis.search.abcd.events import find_axes, read_plane
 from plotting.report.page import write_report
 from plotting.results.opened import RunResults
 from plotting.results.search.abcd import AbcdRecord
-from plotting.results.search.reading import read_search_record
+from plotting.results.search.formats import read_search_record
 
 pytestmark = pytest.mark.compiler
 

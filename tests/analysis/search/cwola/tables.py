@@ -52,10 +52,12 @@ def with_signal(of: Events, events: int, seed: int) -> Events:
     """Return events with a signal at 105 GeV among them, at high a and low b."""
     random = np.random.default_rng(seed)
     mass, a, b = random.normal(105, 1.5, events), random.normal(2.5, 0.3, events), random.exponential(0.05, events)
-    joined = [np.concatenate([old, new]) for old, new in ((of.mass, mass), (of.a, a), (of.b, b))]
-    order = random.permutation(len(joined[0]))
-    label = np.concatenate([of.label, np.ones(events)])
-    return Events(*(column[order] for column in joined), label[order])
+    order = random.permutation(len(of.mass) + events)
+
+    def joined(old: Numbers, new: Numbers) -> Numbers:
+        return np.concatenate([old, new])[order]
+
+    return Events(joined(of.mass, mass), joined(of.a, a), joined(of.b, b), joined(of.label, np.ones(events)))
 
 
 def write(folder: Path, events: Events) -> dict[str, str]:

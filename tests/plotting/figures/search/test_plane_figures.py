@@ -9,7 +9,7 @@ import pytest
 from matplotlib.collections import QuadMesh
 
 from plotting.figures.search.closure import draw_closure
-from plotting.figures.search.contents import plane_figures
+from plotting.figures.search.contents import search_figures
 from plotting.figures.search.plane import draw_plane
 from plotting.results.record_tables import SampleHeader
 from plotting.results.search.abcd import (
@@ -134,7 +134,7 @@ def test_pulls_are_drawn_where_they_count(record: AbcdRecord) -> None:
 
 
 def test_captions_state_the_numbers(record: AbcdRecord) -> None:
-    plane, closure = plane_figures(record)
+    plane, closure = search_figures(record)
     assert [plane.name, closure.name] == ["plane", "closure"]
     assert str(plane.caption(record)).startswith("66 events. Lines are the cuts")
     assert "are not shown" in plane.caption(replace(record, status="blinded"))
@@ -144,4 +144,4 @@ def test_captions_state_the_numbers(record: AbcdRecord) -> None:
 
 
 def test_a_refused_search_has_no_figures(record: AbcdRecord) -> None:
-    assert list(plane_figures(replace(record, status="refused", closure=None, plane=None, cuts=()))) == []
+    assert list(search_figures(replace(record, status="refused", closure=None, plane=None, cuts=()))) == []

@@ -1,48 +1,49 @@
-"""search.json, whose file is written and read here, and nowhere else.
-
-The same configuration, seed and run give the same file, byte for byte, but for `timings`, which stand last.
-"""
+"""Which record a search.json holds: it is read and written here, whatever the method of the search."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from plotting.errors import UnreadableResult
 from plotting.results.run_record import NEWER, as_table
 from plotting.results.search.abcd import AbcdRecord
 from plotting.results.search.cwola import CwolaRecord
-from plotting.results.search.head import FORMAT, SearchHead
 from plotting.results.search.record import SearchRecord
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-AnySearch: TypeAlias = SearchRecord | AbcdRecord | CwolaRecord
+AnySearchRecord: TypeAlias = SearchRecord | CwolaRecord | AbcdRecord
 
-_RECORDS: dict[str | None, type[AnySearch]] = {None: SearchRecord, "abcd": AbcdRecord, "cwola": CwolaRecord}
-"""The record of each method that a file names; a search in a spectrum names none."""
+RECORDS: Mapping[str | None, type[AnySearchRecord]] = {
+    None: SearchRecord,
+    "cwola": CwolaRecord,
+    "abcd": AbcdRecord,
+}
+"""Key `method` at the top of the file -> its record. A search for a peak, with or without scores, has none there."""
 
 
-def search_text(record: SearchHead) -> str:
+def search_text(record: AnySearchRecord) -> str:
     """Return the text of search.json."""
     return json.dumps(as_table(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @cache
-def _reader(method: str | None) -> TypeAdapter[Any]:
+def _reader(method: str | None) -> TypeAdapter[AnySearchRecord]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(_RECORDS[method])
+    return TypeAdapter(RECORDS[method])
 
 
-def read_search_record(path: Path) -> AnySearch:
-    """Read the search.json of a search, as the record of its method.
+def read_search_record(path: Path) -> AnySearchRecord:
+    """Read the search.json of a search.
 
     Raises:
-        UnreadableResult: the file cannot be read, or is not of this format; names it, and what to do.
+        UnreadableResult: the file cannot be read, or is of no known method or format; names it, and what to do.
     """
     from pydantic import ValidationError
 
@@ -52,15 +53,15 @@ def read_search_record(path: Path) -> AnySearch:
     try:
         text = path.read_bytes()
         table = json.loads(text)
-        number = table.get("format") if isinstance(table, dict) else None
-        if number != FORMAT:
-            newer = isinstance(number, int) and number > FORMAT
+        given = table if isinstance(table, dict) else {}
+        method, number = given.get("method"), given.get("format")
+        if not (method is None or isinstance(method, str)) or method not in RECORDS:
+            raise UnreadableResult(f"{path}: is of the method {method!a}; {NEWER}")
+        known = RECORDS[method].format
+        if number != known:
+            newer = isinstance(number, int) and number > known
             raise UnreadableResult(f"{path}: is of format {number!a}; {NEWER if newer else remedy}")
-        method = table.get("method")
-        if method not in _RECORDS:
-            raise UnreadableResult(f"{path}: is of an unknown method, {method!a}; {remedy}")
-        record: AnySearch = _reader(method).validate_json(text)
-        return record
+        return _reader(method).validate_json(text)
     except OSError as error:
         raise UnreadableResult(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except ValidationError as error:
