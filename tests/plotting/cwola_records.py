@@ -154,9 +154,7 @@ def blinded() -> CwolaRecord:
         status="blinded",
         unblinded=False,
         quote="Blinded.",
-        inputs=CwolaInputs(
-            run=None, run_json_sha256=None, events_sha256=None, models_sha256=None, files={"x.root": None}
-        ),
+        inputs=CwolaInputs(run="", run_json_sha256="", events_sha256="", models_sha256="", files={"x.root": None}),
         windows=(replace(found, cuts=(loose, hidden)),),
         largest=None,
         refused_sets=0,

@@ -13,7 +13,8 @@ from plotting.errors import UnreadableResult
 from plotting.results.record_tables import SampleHeader
 from plotting.results.search.cwola import CwolaRecord
 from plotting.results.search.formats import read_search_record, search_text
-from plotting.results.search.record import Inputs, SearchRecord
+from plotting.results.search.head import Inputs
+from plotting.results.search.record import SearchRecord
 from tests.plotting import cwola_records
 
 
