@@ -88,7 +88,9 @@ def _anywhere(largest: LargestCount) -> str:
     cuts = "one declared cut" if largest.trials == 1 else f"{largest.trials} declared cuts, which are nested,"
     looked = f"Over {cuts} and {largest.toys:,} toys in which one axis is permuted against the other"
     if not largest.above:
-        return f"{looked}, no toy is as extreme: the global p-value is below {1 / largest.toys:.2g}."
+        # No probability over several cuts is below that of one of them.
+        bound = max(1 / largest.toys, largest.local_p)
+        return f"{looked}, no toy is as extreme: the global p-value is below {bound:.2g}."
     deviations = "" if largest.global_z is None else f" ({largest.global_z:.2f} standard deviations)"
     return f"{looked}, the global p-value is {largest.global_p:.2g}{deviations}."
 
