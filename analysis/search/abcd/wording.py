@@ -7,7 +7,7 @@ from rich.table import Table
 from analysis.console.summary import rows
 from analysis.search.staging import Searched
 from analysis.search.wording import declared_words
-from plotting.results.search.abcd import AbcdRecord, Closure, LargestCount, PlaneCut
+from plotting.results.search.abcd import AbcdRecord, Closure, LargestCount, PlaneCut, ScannedPair
 
 LEAK = "A signal is taken to lie above both cuts alone: what of it lies elsewhere raises the expectation."
 
@@ -45,20 +45,45 @@ def blinded_plane_quote(record: AbcdRecord) -> str:
     )
 
 
+def scanned_quote(record: AbcdRecord) -> str:
+    """State which pairs of columns might be axes."""
+    number = len(record.pairs)
+    good = [" and ".join(pair.axes) for pair in record.pairs if pair.reason is None]
+    return (
+        f"Of {number} {'pair' if number == 1 else 'pairs'} of columns, with only events beside the cuts looked at, "
+        f"the prediction holds for {'; '.join(good) or 'none'}. A search in one of them is to say --pairs-tried "
+        f"{number}."
+    )
+
+
 def plane_table(searched: Searched[AbcdRecord]) -> Table:
     """Return what was found and where it lies, in about ten lines."""
     record, table = searched.record, rows()
     table.add_row("sample", ("SIMULATED " if record.sample.simulated else "") + record.sample.title)
-    assert record.closure is not None
-    for ring in record.closure.rings:
+    for pair in record.pairs:
+        table.add_row("pair", f"{' and '.join(pair.axes)}: {_pair_words(pair)}")
+    for ring in record.closure.rings if record.closure else ():
         span = " x ".join(f"{100 * low:g} to {100 * high:g} %" for low, high in (ring.first, ring.second))
         said = f"{ring.observed:,} events, {ring.expected:,.1f} ± {ring.error:,.1f} expected"
         table.add_row("beside", f"{span}: {said}" if ring.counted else f"{span}: too few expected events to count")
     for cut in record.cuts:
         table.add_row(f"cut {cut.fraction:g}", _cut_words(cut))
     table.add_row("result", record.quote)
-    table.add_row("files", f"{searched.folder}: search.json, figures{', exports' if record.largest else ''}")
+    table.add_row(
+        "files",
+        f"{searched.folder}: search.json{', figures' if record.plane else ''}{', exports' if record.largest else ''}",
+    )
     return table
+
+
+def _pair_words(pair: ScannedPair) -> str:
+    if pair.closure is None or pair.reason is not None:
+        return f"refused, {pair.reason}"
+    largest = max((abs(found.value), found.error) for found in pair.closure.correlations)
+    return (
+        f"closes, rank correlation at most {largest[0]:.3f} ± {largest[1]:.3f}, chi2 {pair.closure.chi2:.1f} for "
+        f"{pair.closure.ndf}, error of the prediction {100 * pair.closure.error:.2g} %"
+    )
 
 
 def _cut_words(cut: PlaneCut) -> str:

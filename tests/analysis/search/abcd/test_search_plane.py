@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyhf
 import pytest
+from scipy.stats import spearmanr
 
 from analysis import find_anomalies, open_results, search_excess, search_plane
 from analysis.errors import ConfigurationError, OutputFolderError, SearchRefused
@@ -170,10 +171,13 @@ def test_the_method_is_found_where_it_is_named(tmp_path: Path) -> None:
     [
         ({"axes": "MR"}, "--axes: 1 columns; give two"),
         ({"axes": "MR,MR"}, "MR is named twice"),
-        ({"axes": "MR,Rsqq"}, "--axes Rsqq: the run has no such column; did you mean Rsq"),
-        ({"axes": "MR,score_mlp"}, "--axes score_mlp: the run has no such column"),
+        ({"axes": "MR,Rsqq"}, "axis Rsqq: the run has no such column; did you mean Rsq"),
+        ({"axes": "MR,score_mlp"}, "axis score_mlp: the run has no such column"),
         ({"cuts": "0.6,0.1"}, "0.6 of the events leaves too few below it"),
         ({"cuts": "0.0001"}, "a cut keeps a fraction from 0.001 to 1"),
+        ({"scan_axes": "MR,Rsq"}, "give two columns by --axes, or more of them by --scan-axes"),
+        ({"axes": None, "scan_axes": "MR,Rsq,MR"}, "give two columns or more, each once"),
+        ({"axes": None, "scan_axes": "MR,Rsq", "unblind": True}, "nothing is opened; leave --unblind out"),
         ({"range": "1:2"}, "unknown option 'range'"),
     ],
 )
@@ -183,8 +187,7 @@ def test_wrong_options(run: Path, options: dict[str, Any], reason: str, tmp_path
 
 
 def _read(results: RunResults, axes: tuple[str, str]) -> PlaneEvents:
-    asked: dict[str, Any] = {"run": results.folder, "axes": axes}
-    return read_plane(results, find_axes(results, AbcdConfiguration(**asked)))
+    return read_plane(results, find_axes(results, axes))
 
 
 def test_a_signal_that_is_moved_into_real_events_is_found(run: Path) -> None:
@@ -230,6 +233,29 @@ def test_axes_that_cannot_be_independent_are_refused(run: Path) -> None:
     scored = _read(results, ("MR", "score_isolation_forest"))
     assert scored.axes[1].column == "rank_isolation_forest"
     assert 0 <= scored.second.min() < scored.second.max() <= 1
+
+
+def test_pairs_of_axes_are_scanned_beside_their_cuts(
+    run: Path, tmp_path: Path, columns: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+) -> None:
+    given = {"scan_axes": "MR,Rsq,MET_over_sqrt_HT", "cuts": "0.1"}
+    record = search_plane(run=run, output=tmp_path / "search", **given)
+    assert record == read_search_record(tmp_path / "search/search.json")
+    assert (record.status, record.largest, record.cuts, record.axes) == ("blinded", None, (), ())
+    pairs = {pair.axes: pair for pair in record.pairs}
+    assert list(pairs) == [("MR", "Rsq"), ("MR", "MET_over_sqrt_HT"), ("Rsq", "MET_over_sqrt_HT")]
+    assert "the prediction holds for MR and MET_over_sqrt_HT. A search in one of them is to say --pairs-tried 3." in (
+        record.quote
+    )
+    assert pairs["MR", "Rsq"].reason is not None
+    assert "the axes are correlated" in pairs["MR", "Rsq"].reason
+    closes = pairs["MR", "MET_over_sqrt_HT"]
+    assert closes.reason is None
+    assert closes.closure is not None
+    first, second = columns
+    for place, kept in enumerate((first <= np.quantile(first, 0.9), second <= np.quantile(second, 0.9))):
+        expected = spearmanr(first[kept], second[kept]).statistic
+        assert closes.closure.correlations[place].value == pytest.approx(expected, abs=1e-3)
 
 
 def test_events_without_a_value_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
