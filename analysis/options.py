@@ -75,6 +75,7 @@ _METAVARS |= {
     "detector": "NAME",
     "cuts": "A,B",
     "axes": "X,Y",
+    "scan_axes": "X,Y,Z",
 }
 _METAVARS |= {"train_on": "WHICH", "autoencoder": "PRESET|TABLE", "train_events": "N|all", "settings": "TABLE"}
 

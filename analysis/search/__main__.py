@@ -55,6 +55,7 @@ examples:
   python -m analysis.run --sample cms2010b --features MR,Rsq,MET_over_sqrt_HT --output output/plane
   python -m analysis.search --method abcd --run output/plane --axes MR,MET_over_sqrt_HT --cuts 0.2,0.1,0.05
   the same with --unblind
+  python -m analysis.search --method abcd --run output/plane --scan-axes MR,Rsq,MET_over_sqrt_HT --output output/pairs
 """
 
 WINDOWS_DESCRIPTION = """\

@@ -20,9 +20,14 @@ class AbcdConfiguration(Declaration):
     method: Literal["abcd"] = Field(
         "abcd", description="abcd: events where two observables are large, predicted from those where one or none is"
     )
-    axes: tuple[str, str] = Field(
+    axes: tuple[str, str] | None = Field(
+        None,
         description="X,Y, two columns of events.root: observables or features, or the score of a detector of a run "
-        "with folds, as score_isolation_forest; large values are those of a signal"
+        "with folds, as score_isolation_forest; large values are those of a signal",
+    )
+    scan_axes: tuple[str, ...] = Field(
+        (),
+        description="X,Y,Z, in place of --axes: columns of which each pair is tested beside its cuts; none is opened",
     )
     cuts: tuple[float, ...] = Field(
         (0.1,), description="fractions of events that the declared cuts keep on each axis: 0.2,0.1,0.05 (default: 0.1)"
@@ -40,7 +45,7 @@ class AbcdConfiguration(Declaration):
     )
     output: Path | None = Field(None, description="folder for the results (default: search in the run's folder)")
 
-    _split_cuts = field_validator("cuts", mode="before")(split_list)
+    _split = field_validator("cuts", "scan_axes", mode="before")(split_list)
     _read_number = field_validator("toys", mode="before")(whole_number)
     _nested = field_validator("cuts")(nested_cuts)
 
@@ -54,8 +59,14 @@ class AbcdConfiguration(Declaration):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.axes[0] == self.axes[1]:
+        if (self.axes is None) == (not self.scan_axes):
+            raise ValueError("give two columns by --axes, or more of them by --scan-axes")
+        if self.axes is not None and self.axes[0] == self.axes[1]:
             raise ValueError(f"axes: {self.axes[0]} is named twice; give two different columns")
+        if self.scan_axes and not 2 <= len(set(self.scan_axes)) == len(self.scan_axes):
+            raise ValueError("scan_axes: give two columns or more, each once")
+        if self.scan_axes and self.unblind:
+            raise ValueError("scan_axes: nothing is opened; leave --unblind out, and declare one pair by --axes")
         if self.cuts[0] > LOOSEST_CUT:
             raise ValueError(f"cuts: {self.cuts[0]:g} of the events leaves too few below it; {LOOSEST_CUT:g} at most")
         return self

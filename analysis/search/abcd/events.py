@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.errors import ConfigurationError, DataError, SearchRefused
-from analysis.search.abcd.configuration import AbcdConfiguration
 from analysis.search.events import Values
 from plotting.results.opened import RunResults
 from plotting.results.search.abcd import Axis
@@ -21,18 +21,18 @@ class PlaneEvents:
     """Events of a run as points of a plane.
 
     Attributes:
-        axes: of the plane.
+        axes: of the plane, two.
         first: value of each event on the first axis, shape (events,).
         second: value on the second axis, shape (events,).
     """
 
-    axes: tuple[Axis, Axis]
+    axes: tuple[Axis, ...]
     first: Values
     second: Values
 
 
-def find_axes(results: RunResults, configuration: AbcdConfiguration) -> tuple[Axis, Axis]:
-    """Return the axes that are asked for.
+def find_axes(results: RunResults, names: Sequence[str]) -> tuple[Axis, ...]:
+    """Return the axes of these names.
 
     A score is read as its rank among the training events of its fold, since models of different folds have scores of
     different scales.
@@ -44,26 +44,25 @@ def find_axes(results: RunResults, configuration: AbcdConfiguration) -> tuple[Ax
     known = {each.name: each for each in (*record.features, *record.observables)}
     scores = {f"{SCORE}{name}": f"rank_{name}" for name in record.detectors if name != "ensemble"}
     found = []
-    for name in configuration.axes:
+    for name in names:
         if name in known:
             found.append(Axis(name=name, column=name, title=known[name].title, unit=known[name].unit))
         elif name in scores:
             found.append(Axis(name=name, column=scores[name], title=f"rank of {name.removeprefix(SCORE)}", unit=""))
         else:
             raise ConfigurationError(
-                f"--axes {name}: the run has no such column; {near_names(name, [*known, *scores])}; or repeat the run "
+                f"axis {name}: the run has no such column; {near_names(name, [*known, *scores])}; or repeat the run "
                 "with it in --features"
             )
-    first, second = found
-    return first, second
+    return tuple(found)
 
 
-def read_plane(results: RunResults, axes: tuple[Axis, Axis]) -> PlaneEvents:
+def read_plane(results: RunResults, axes: tuple[Axis, ...]) -> PlaneEvents:
     """Read the events of a run.
 
     Args:
         results: of the run.
-        axes: of the plane.
+        axes: of the plane, two.
 
     Raises:
         DataError: the run has no events.

@@ -12,7 +12,8 @@ from analysis.search.abcd.configuration import AbcdConfiguration
 from analysis.search.abcd.events import find_axes, read_plane
 from analysis.search.abcd.exports import write_abcd_exports
 from analysis.search.abcd.procedure import search_regions
-from analysis.search.abcd.wording import blinded_plane_quote, claimed_plane_quote
+from analysis.search.abcd.scan import scan_pairs
+from analysis.search.abcd.wording import blinded_plane_quote, claimed_plane_quote, scanned_quote
 from analysis.search.staging import Searched, head_fields, leave_search, open_run
 from plotting.drawing.search import draw_search
 from plotting.results.search.abcd import AbcdRecord
@@ -30,7 +31,7 @@ def search_run_in_plane(configuration: AbcdConfiguration) -> Searched[AbcdRecord
         ToolkitError: as the steps say.
     """
     results = open_run(configuration.run)
-    axes = find_axes(results, configuration)
+    axes = find_axes(results, configuration.axes or ())
 
     def begin(before: AnySearchRecord | None) -> AbcdRecord:
         return AbcdRecord(
@@ -42,6 +43,10 @@ def search_run_in_plane(configuration: AbcdConfiguration) -> Searched[AbcdRecord
         )
 
     def find(empty: AbcdRecord, staging: Path, timings: Timings) -> AbcdRecord:
+        if configuration.scan_axes:
+            with timings.stage("scan"):
+                scanned = replace(empty, pairs=scan_pairs(results, configuration))
+            return replace(scanned, quote=scanned_quote(scanned))
         from rdf.code.interpreter import check_interpreter, start_root
 
         with timings.stage("read"):

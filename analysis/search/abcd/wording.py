@@ -7,7 +7,7 @@ from rich.table import Table
 from analysis.console.summary import rows
 from analysis.search.staging import Searched
 from analysis.search.wording import declared_words
-from plotting.results.search.abcd import AbcdRecord, Closure, LargestCount, PlaneCut
+from plotting.results.search.abcd import AbcdRecord, Closure, LargestCount, PlaneCut, ScannedPair
 
 LEAK = "A signal is taken to lie above both cuts alone: what of it lies elsewhere raises the expectation."
 
@@ -45,20 +45,45 @@ def blinded_plane_quote(record: AbcdRecord) -> str:
     )
 
 
+def scanned_quote(record: AbcdRecord) -> str:
+    """State which pairs of columns might be axes."""
+    number = len(record.pairs)
+    good = [" and ".join(pair.axes) for pair in record.pairs if pair.reason is None]
+    return (
+        f"Of {number} {'pair' if number == 1 else 'pairs'} of columns, with only events beside the cuts looked at, "
+        f"the prediction holds for {'; '.join(good) or 'none'}. A search in one of them is to say --pairs-tried "
+        f"{number}."
+    )
+
+
 def plane_table(searched: Searched[AbcdRecord]) -> Table:
     """Return what was found and where it lies, in about ten lines."""
     record, table = searched.record, rows()
     table.add_row("sample", ("SIMULATED " if record.sample.simulated else "") + record.sample.title)
-    assert record.closure is not None
-    for ring in record.closure.rings:
+    for pair in record.pairs:
+        table.add_row("pair", f"{' and '.join(pair.axes)}: {_pair_words(pair)}")
+    for ring in record.closure.rings if record.closure else ():
         span = " x ".join(f"{100 * low:g} to {100 * high:g} %" for low, high in (ring.first, ring.second))
         said = f"{ring.observed:,} events, {ring.expected:,.1f} ± {ring.error:,.1f} expected"
         table.add_row("beside", f"{span}: {said}" if ring.counted else f"{span}: too few expected events to count")
     for cut in record.cuts:
         table.add_row(f"cut {cut.fraction:g}", _cut_words(cut))
     table.add_row("result", record.quote)
-    table.add_row("files", f"{searched.folder}: search.json, figures{', exports' if record.largest else ''}")
+    table.add_row(
+        "files",
+        f"{searched.folder}: search.json{', figures' if record.plane else ''}{', exports' if record.largest else ''}",
+    )
     return table
+
+
+def _pair_words(pair: ScannedPair) -> str:
+    if pair.closure is None or pair.reason is not None:
+        return f"refused, {pair.reason}"
+    largest = max((abs(found.value), found.error) for found in pair.closure.correlations)
+    return (
+        f"closes, rank correlation at most {largest[0]:.3f} ± {largest[1]:.3f}, chi2 {pair.closure.chi2:.1f} for "
+        f"{pair.closure.ndf}, error of the prediction {100 * pair.closure.error:.2g} %"
+    )
 
 
 def _cut_words(cut: PlaneCut) -> str:
@@ -88,7 +113,9 @@ def _anywhere(largest: LargestCount) -> str:
     cuts = "one declared cut" if largest.trials == 1 else f"{largest.trials} declared cuts, which are nested,"
     looked = f"Over {cuts} and {largest.toys:,} toys in which one axis is permuted against the other"
     if not largest.above:
-        return f"{looked}, no toy is as extreme: the global p-value is below {1 / largest.toys:.2g}."
+        # No probability over several cuts is below that of one of them.
+        bound = max(1 / largest.toys, largest.local_p)
+        return f"{looked}, no toy is as extreme: the global p-value is below {bound:.2g}."
     deviations = "" if largest.global_z is None else f" ({largest.global_z:.2f} standard deviations)"
     return f"{looked}, the global p-value is {largest.global_p:.2g}{deviations}."
 

@@ -89,6 +89,21 @@ class Closure(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScannedPair(Table):
+    """Pair of columns that might be axes: their names, how well the prediction holds, and why they are not taken.
+
+    Attributes:
+        axes: names of the columns.
+        closure: beside their cuts; None where it could not be measured.
+        reason: why the pair would be refused; None where it would not.
+    """
+
+    axes: tuple[str, str]
+    closure: Closure | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CountLimit(Table):
     """Upper limit on signal events in A at 95 % confidence level, by CLs.
 
@@ -199,7 +214,8 @@ class AbcdRecord(SearchHead):
 
     Attributes:
         method: by which the file is told from that of another method.
-        axes: of the plane.
+        axes: of the plane; empty where pairs were scanned.
+        pairs: that were scanned beside their cuts.
         pairs_tried: number of pairs of axes that were looked at before one was chosen, as declared.
         events: in the plane.
         closure: None where the search was refused.
@@ -212,6 +228,7 @@ class AbcdRecord(SearchHead):
 
     method: Literal["abcd"] = "abcd"
     axes: tuple[Axis, ...]
+    pairs: tuple[ScannedPair, ...] = ()
     pairs_tried: int
     events: int | None = None
     closure: Closure | None = None

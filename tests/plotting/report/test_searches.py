@@ -91,7 +91,7 @@ def test_a_refused_search_has_no_table(tmp_path: Path) -> None:
 def test_a_search_of_another_run_beside_it_is_not_shown(tmp_path: Path) -> None:
     run = write_search(tmp_path / "other", cwola_records.record(), run="elsewhere")
     assert find_search(run) is None
-    blinded = write_search(tmp_path / "blinded", cwola_records.blinded(), run_json_sha256=None)
+    blinded = write_search(tmp_path / "blinded", cwola_records.blinded(), run_json_sha256="")
     assert find_search(blinded) is None
     alone = write_run(tmp_path / "alone", make_record(), ())
     assert find_search(alone) is None

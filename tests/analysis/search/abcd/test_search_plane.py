@@ -6,21 +6,24 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyhf
 import pytest
+from scipy.stats import spearmanr
 
 from analysis import find_anomalies, open_results, search_excess, search_plane
 from analysis.errors import ConfigurationError, OutputFolderError, SearchRefused
 from analysis.search.__main__ import find_method, main
 from analysis.search.abcd import program
 from analysis.search.abcd.configuration import AbcdConfiguration
-from analysis.search.abcd.events import find_axes, read_plane
+from analysis.search.abcd.events import PlaneEvents, find_axes, read_plane
+from analysis.search.abcd.procedure import search_regions
 from plotting.report.page import write_report
 from plotting.results.opened import RunResults
+from plotting.results.record_tables import Weights
 from plotting.results.search.abcd import AbcdRecord
 from plotting.results.search.formats import read_search_record
 
@@ -168,10 +171,13 @@ def test_the_method_is_found_where_it_is_named(tmp_path: Path) -> None:
     [
         ({"axes": "MR"}, "--axes: 1 columns; give two"),
         ({"axes": "MR,MR"}, "MR is named twice"),
-        ({"axes": "MR,Rsqq"}, "--axes Rsqq: the run has no such column; did you mean Rsq"),
-        ({"axes": "MR,score_mlp"}, "--axes score_mlp: the run has no such column"),
+        ({"axes": "MR,Rsqq"}, "axis Rsqq: the run has no such column; did you mean Rsq"),
+        ({"axes": "MR,score_mlp"}, "axis score_mlp: the run has no such column"),
         ({"cuts": "0.6,0.1"}, "0.6 of the events leaves too few below it"),
         ({"cuts": "0.0001"}, "a cut keeps a fraction from 0.001 to 1"),
+        ({"scan_axes": "MR,Rsq"}, "give two columns by --axes, or more of them by --scan-axes"),
+        ({"axes": None, "scan_axes": "MR,Rsq,MR"}, "give two columns or more, each once"),
+        ({"axes": None, "scan_axes": "MR,Rsq", "unblind": True}, "nothing is opened; leave --unblind out"),
         ({"range": "1:2"}, "unknown option 'range'"),
     ],
 )
@@ -180,9 +186,34 @@ def test_wrong_options(run: Path, options: dict[str, Any], reason: str, tmp_path
         search_plane(run=run, output=tmp_path / "search", **{**PLANE, **options})
 
 
-def _read(results: RunResults, axes: tuple[str, str]) -> None:
-    asked: dict[str, Any] = {"run": results.folder, "axes": axes}
-    read_plane(results, find_axes(results, AbcdConfiguration(**asked)))
+def _read(results: RunResults, axes: tuple[str, str]) -> PlaneEvents:
+    return read_plane(results, find_axes(results, axes))
+
+
+def test_a_signal_that_is_moved_into_real_events_is_found(run: Path) -> None:
+    """Real events of the plane once more, moved above both cuts: as many as five standard deviations."""
+    results = open_results(run)
+    assert isinstance(results, RunResults)
+    asked: dict[str, Any] = {"run": run, "axes": ("MR", "MET_over_sqrt_HT"), "unblind": True, "toys": 5000}
+    configuration, events = AbcdConfiguration(**asked), _read(results, ("MR", "MET_over_sqrt_HT"))
+    before = search_regions(configuration, events, lambda *_: None).cuts[0]
+    number = round(5 * np.hypot(np.sqrt(before.expected or 0), before.expected_error or 0))
+    copied = np.random.default_rng(1).integers(0, len(events.first), number)
+    together = replace(
+        events,
+        first=np.concatenate([events.first, before.first + events.first[copied]]),
+        second=np.concatenate([events.second, before.second + events.second[copied]]),
+    )
+    outcome = search_regions(configuration, together, lambda *_: None)
+    cut, largest = outcome.cuts[0], outcome.largest
+    assert cut.signal is not None
+    assert cut.signal_error is not None
+    assert largest is not None
+    # Without it 20 events less than expected lie in A, which is one standard deviation.
+    assert cut.signal == pytest.approx(number + (before.signal or 0), abs=cut.signal_error)
+    assert cut.signal == pytest.approx(number, abs=2 * cut.signal_error)
+    assert largest.z > 3
+    assert largest.global_p < 1e-3
 
 
 def test_axes_that_cannot_be_independent_are_refused(run: Path) -> None:
@@ -196,7 +227,35 @@ def test_axes_that_cannot_be_independent_are_refused(run: Path) -> None:
     unfolded = replace(results.record, training=replace(results.record.training, folds=0))
     with pytest.raises(SearchRefused, match=r"the detector of score_isolation_forest was trained on .* --folds 2"):
         _read(RunResults(run, unfolded), ("MR", "score_isolation_forest"))
-    _read(results, ("MR", "score_isolation_forest"))
+    weighted = replace(results.record, weights=cast(Weights, "made up"))
+    with pytest.raises(SearchRefused, match=r"the events of the run have weights, .* repeat it with --weights false"):
+        _read(RunResults(run, weighted), ("MR", "Rsq"))
+    scored = _read(results, ("MR", "score_isolation_forest"))
+    assert scored.axes[1].column == "rank_isolation_forest"
+    assert 0 <= scored.second.min() < scored.second.max() <= 1
+
+
+def test_pairs_of_axes_are_scanned_beside_their_cuts(
+    run: Path, tmp_path: Path, columns: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+) -> None:
+    given = {"scan_axes": "MR,Rsq,MET_over_sqrt_HT", "cuts": "0.1"}
+    record = search_plane(run=run, output=tmp_path / "search", **given)
+    assert record == read_search_record(tmp_path / "search/search.json")
+    assert (record.status, record.largest, record.cuts, record.axes) == ("blinded", None, (), ())
+    pairs = {pair.axes: pair for pair in record.pairs}
+    assert list(pairs) == [("MR", "Rsq"), ("MR", "MET_over_sqrt_HT"), ("Rsq", "MET_over_sqrt_HT")]
+    assert "the prediction holds for MR and MET_over_sqrt_HT. A search in one of them is to say --pairs-tried 3." in (
+        record.quote
+    )
+    assert pairs["MR", "Rsq"].reason is not None
+    assert "the axes are correlated" in pairs["MR", "Rsq"].reason
+    closes = pairs["MR", "MET_over_sqrt_HT"]
+    assert closes.reason is None
+    assert closes.closure is not None
+    first, second = columns
+    for place, kept in enumerate((first <= np.quantile(first, 0.9), second <= np.quantile(second, 0.9))):
+        expected = spearmanr(first[kept], second[kept]).statistic
+        assert closes.closure.correlations[place].value == pytest.approx(expected, abs=1e-3)
 
 
 def test_events_without_a_value_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_numbers_of_a_window_stand_in_the_file() -> None:
     assert len(window["cuts"][1]["calibrated"]["nulls"]) == 199
     # A key without a default stands there though it is None; one that is None by default is left out.
     blinded = json.loads(search_text(cwola_records.blinded()))
-    assert blinded["inputs"]["run"] is None
+    assert blinded["inputs"]["run"] == ""
     assert "events" not in blinded["windows"][0]["cuts"][0]
     assert blinded["windows"][0]["cuts"][0]["counts"][3] is None
 
