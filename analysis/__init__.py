@@ -14,7 +14,14 @@ from rdf.startup import begin_program, started_module
 if TYPE_CHECKING:
     from analysis.configuration import EvaluationConfiguration
     from analysis.configuration import RunConfiguration as Configuration
-    from analysis.interface import evaluate_detectors, find_anomalies, list_samples, search_excess, search_plane
+    from analysis.interface import (
+        evaluate_detectors,
+        find_anomalies,
+        list_samples,
+        search_excess,
+        search_plane,
+        search_windows,
+    )
     from analysis.trained import load_models
     from models.detectors.registry import register_detector
     from plotting.results.opened import open_results
@@ -33,6 +40,7 @@ __all__ = [
     "register_detector",
     "search_excess",
     "search_plane",
+    "search_windows",
     "start_root",
 ]
 
@@ -48,6 +56,7 @@ _HOMES = {
     "register_detector": ("models.detectors.registry", "register_detector"),
     "search_excess": ("analysis.interface", "search_excess"),
     "search_plane": ("analysis.interface", "search_plane"),
+    "search_windows": ("analysis.interface", "search_windows"),
     "start_root": ("rdf.code.interpreter", "start_root"),
 }
 

@@ -21,7 +21,9 @@ from plotting.results.opened import EvaluationResults, RunResults, open_results
 if TYPE_CHECKING:
     from analysis.search.abcd.configuration import AbcdConfiguration
     from analysis.search.configuration import SearchConfiguration
+    from analysis.search.cwola.configuration import CwolaConfiguration
     from plotting.results.search.abcd import AbcdRecord
+    from plotting.results.search.cwola import CwolaRecord
     from plotting.results.search.record import SearchRecord
 
 C = TypeVar("C", bound=BaseModel)
@@ -120,6 +122,28 @@ def search_plane(configuration: AbcdConfiguration | None = None, **options: Any)
     checked = _checked(AbcdConfiguration, configuration, options)
     with silent():
         return search_run_in_plane(checked).record
+
+
+def search_windows(configuration: CwolaConfiguration | None = None, **options: Any) -> CwolaRecord:
+    """Look for an excess by weak supervision: as `python -m analysis.search --method cwola` does.
+
+    Args:
+        configuration: checked; or the options one by one.
+        options: as the command line names them, with _ for -: sample="lhco", observable="mjj", range=(3300, 3700),
+            signal_region=(3400, 3600), features=["mj_min", "tau21_light"].
+
+    Returns:
+        What search.json says; its `status` says whether a statement is made.
+
+    Raises:
+        ToolkitError: as `find_anomalies` says.
+    """
+    from analysis.search.cwola import program
+    from analysis.search.cwola.configuration import CwolaConfiguration
+
+    checked = _checked(CwolaConfiguration, configuration, options)
+    with silent():
+        return program.search_windows(checked).record
 
 
 def list_samples() -> dict[str, Sample]:

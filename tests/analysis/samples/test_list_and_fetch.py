@@ -115,7 +115,7 @@ def test_simulated_samples_are_marked(tmp_path: Path) -> None:
     simulated = {name for name, sample in catalogue().items() if sample.simulated}
     assert simulated == {
         *("nano_v5_simulated", "nano_ttbar_2015", "nano_ttbar_v12", "hzz_tutorial"),
-        *("lhco_train", "lhco_test", "lhco_evaluation"),
+        *("lhco", "lhco_train", "lhco_test", "lhco_evaluation"),
         *("higgs_signal", "higgs_background", "higgs_csv"),
         *("darkmachines_background", "darkmachines_gluino", "darkmachines_monojet"),
     }
