@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyhf
 import pytest
 import uproot
 
+from analysis import find_anomalies, open_results
 from analysis.errors import ConfigurationError, OutputFolderError
 from analysis.options import load_configuration
 from analysis.output.timings import Timings
@@ -20,6 +22,7 @@ from analysis.search.cwola.configuration import CwolaConfiguration
 from analysis.search.cwola.learning import collect, train
 from analysis.search.cwola.program import search_windows
 from analysis.search.staging import Searched
+from plotting.results.opened import RunResults
 from plotting.results.search.cwola import CwolaRecord
 from tests.analysis.search.cwola.tables import SEARCH, background, with_signal, write
 
@@ -185,3 +188,49 @@ def test_labels_are_not_read(tmp_path: Path) -> None:
         models = train(configuration, collected, tmp_path / name / "models", Timings())
         networks.append([network.sha256 for network in models.detectors["cwola_1"].networks])
     assert networks[0] == networks[1]
+
+
+def test_pyhf_finds_the_same_significance_in_the_export(found: Searched[CwolaRecord]) -> None:
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-3))
+    workspace = pyhf.Workspace(json.loads((found.folder / "exports" / "pyhf.json").read_text()))
+    model = workspace.model()
+    data = workspace.data(model)
+    _, free = pyhf.infer.mle.fit(data, model, return_fitted_val=True)
+    _, without = pyhf.infer.mle.fixed_poi_fit(0.0, data, model, return_fitted_val=True)
+    largest = found.record.largest
+    assert largest is not None
+    cut = next(cut for cut in found.record.windows[0].cuts if cut.fraction == largest.cut)
+    assert np.sqrt(without - free) == pytest.approx(cut.z, rel=5e-3)
+
+
+def test_other_events_are_searched_with_cuts_that_were_learned_before(
+    found: Searched[CwolaRecord], tmp_path: Path
+) -> None:
+    """Of classifiers that learned from other events nothing is trained again in background-only sets."""
+    models = found.folder / "run" / "models"
+    other = write(tmp_path, with_signal(background(3000, 11), 60, 12))
+    run = find_anomalies(**other, models=models, output=tmp_path / "run", weights=False)
+    record = search(tmp_path / "search", run=str(run.folder), unblind=True).record
+    assert not record.learned_here
+    assert "had learned from other events" in record.quote
+    plain, cut, _ = record.windows[0].cuts
+    assert plain.z is not None
+    assert cut.z is not None
+    assert cut.z > plain.z + 2
+    assert cut.calibrated is not None
+    # Cuts that learned nothing of the events are as wide as chance is.
+    assert cut.calibrated.width == pytest.approx(1, abs=4 / np.sqrt(2 * 20))
+
+
+def test_the_spectra_of_parts_add_up(found: Searched[CwolaRecord], tmp_path: Path) -> None:
+    models, whole = found.folder / "run" / "models", open_results(found.folder / "run")
+    assert isinstance(whole, RunResults)
+    sample = {"sample": str(found.folder.parent / "events.csv"), "schema": str(found.folder.parent / "table.yaml")}
+    parts = [
+        find_anomalies(**sample, models=models, output=tmp_path / name, entries=entries, weights=False)
+        for name, entries in (("first", (0, 1000)), ("second", (1000, 3060)))
+    ]
+    spectra = [part.histogram("spectra/cwola_1").values() for part in parts]
+    np.testing.assert_array_equal(sum(spectra), whole.histogram("spectra/cwola_1").values())
+    # All events lie in the window, as they were made.
+    assert whole.histogram("spectra/cwola_1").values().sum() == 3060
