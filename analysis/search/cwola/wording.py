@@ -26,10 +26,9 @@ def claimed_quote(configuration: CwolaConfiguration, record: CwolaRecord) -> str
     ranked = "" if cut.selection is None else " ranks highest"
     before = "" if plain is cut or plain.z is None else f" Without a cut it is {plain.z:.2f}."
     assert cut.z is not None
-    assert cut.background is not None
     return (
         f"In {record.observable} {window.low:g} to {window.high:g}, of {which}{ranked}, {cut.events:,} events are "
-        f"found where the sidebands let expect {cut.background:.4g} ± {cut.background_error:.2g}: {cut.z:.2f} standard "
+        f"found where the sidebands let expect {expected_text(cut)}: {cut.z:.2f} standard "
         f"deviations before calibration.{before} {_calibration(cut, record)} {_everywhere(largest)} {_learned(record)} "
         f"{_blinding(configuration, record)}"
     )
@@ -39,7 +38,7 @@ def blinded_quote(record: CwolaRecord) -> str:
     """State what is expected, while the region has not been looked at."""
     window = record.windows[0]
     expected = ", ".join(
-        f"{cut.background:.4g} at {cut.fraction:g}" for cut in window.cuts if cut.background is not None
+        f"{events_text(cut.background)} at {cut.fraction:g}" for cut in window.cuts if cut.background is not None
     )
     return (
         f"Blinded: the sidebands alone were looked at, and no classifier was trained, since it would learn from the "
@@ -47,6 +46,18 @@ def blinded_quote(record: CwolaRecord) -> str:
         f"{window.low:g} and {window.high:g}: {expected}. The features do not tell the mass ({mass_words(window)}). "
         "Repeat the command with --unblind to look at the data."
     )
+
+
+def events_text(events: float, digits: int = 4) -> str:
+    """Write a number of events that need not be whole: with significant digits, of thousands all of them."""
+    return f"{events:,.0f}" if events >= 1000 else f"{events:.{digits}g}"
+
+
+def expected_text(cut: CountedCut) -> str:
+    """Write the expected events of the region of an opened cut, with their error."""
+    assert cut.background is not None
+    assert cut.background_error is not None
+    return f"{events_text(cut.background)} ± {events_text(cut.background_error, 2)}"
 
 
 def mass_words(window: SearchedWindow) -> str:
@@ -60,8 +71,8 @@ def cut_words(cut: CountedCut) -> str:
     if not cut.opened:
         return f"not opened: {cut.reason}"
     if cut.z is None or cut.background_error is None:
-        return f"{cut.background:.4g} ± {cut.background_error:.2g} background events expected"
-    found = f"{cut.events:,} events for {cut.background:.4g} ± {cut.background_error:.2g}, Z = {cut.z:.2f}"
+        return f"{expected_text(cut)} background events expected"
+    found = f"{cut.events:,} events for {expected_text(cut)}, Z = {cut.z:.2f}"
     if (calibrated := cut.calibrated) is None:
         return found
     beyond = f"p < {1 / calibrated.sets:.2g}" if not calibrated.above else f"p = {calibrated.p:.2g}"
