@@ -132,7 +132,7 @@ def found_excesses(sample: Sample, seeds: Sequence[int], threads: int = 1) -> Nu
     return np.array(rows)
 
 
-def calm_windows(opendata: Path, seed: int, threads: int = 1) -> Iterator[tuple[float, Numbers]]:
+def calm_windows(opendata: Path, seed: int) -> Iterator[tuple[float, Numbers]]:
     """Yield begin [TeV] and significances, shape (cuts,), of eight windows of 0.15 TeV without a signal.
 
     A region is 0.05 TeV wide, as are its sidebands; neighbouring windows overlap.
@@ -140,7 +140,7 @@ def calm_windows(opendata: Path, seed: int, threads: int = 1) -> Iterator[tuple[
     for place in range(8):
         begin = round(3.3 + 0.035 * place, 3)
         low, high, end = (round(begin + width, 3) for width in (0.05, 0.10, 0.15))
-        yield begin, found_excesses(olympics(opendata, 0, (begin, end), (low, high)), [seed], threads)[0]
+        yield begin, found_excesses(olympics(opendata, 0, (begin, end), (low, high)), [seed])[0]
 
 
 @dataclass(frozen=True)

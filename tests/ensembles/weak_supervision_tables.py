@@ -51,7 +51,7 @@ def windows_table(plan: Plan) -> Iterator[str]:
     yield "| window [TeV] | seed | all events | 10 % | 1 % | 0.3 % |"
     yield "|--|--|--|--|--|--|"
     rows = []
-    for begin, z in calm_windows(plan.data, 0, plan.threads):
+    for begin, z in calm_windows(plan.data, 0):
         rows.append(z)
         yield f"| {begin:.3f} to {begin + 0.15:.3f} | 0 | {_numbers(z)} |"
     yield f"| mean of {len(rows)} | | {_numbers(np.mean(rows, axis=0))} |"
