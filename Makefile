@@ -38,7 +38,7 @@ quick-tests:
 bench: .installed-dev  ## the benchmarks, in less than 15 minutes: tables on the console, output/benchmarks.json
 	$(RUN) -m tests.benchmarks
 
-ensembles: .installed-dev  ## whether p-values are what they say: data sets by the hundred, in about an hour; tables on the console
+ensembles: .installed-dev  ## whether p-values are what they say: data sets by the hundred, in some hours; tables on the console
 	$(RUN) -m tests.ensembles
 
 lint: .installed-dev  ## ruff and mypy

@@ -75,3 +75,8 @@ def test_too_many_windows_are_refused() -> None:
 def test_folders_and_threads_declare_nothing() -> None:
     assert configured().sha256() == configured(threads=2, output="elsewhere", unblind=True).sha256()
     assert configured().sha256() != configured(seed=7).sha256()
+
+
+def test_what_is_collected_is_the_declared_features_and_the_observable_alone() -> None:
+    """A label that a table has is no feature, and the run that collects asks for no other column."""
+    assert configured(features="a,b").collecting().features == ("a", "b", "mass")
