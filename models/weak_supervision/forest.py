@@ -97,6 +97,8 @@ def held_out_ranks(
     region, ranks = window.in_region(values), np.empty(len(X))
     for fold in range(int(fold_of.max()) + 1):
         held = fold_of == fold
+        if not held.any():
+            continue
         positions = Positions(X[~held])
         trees = grow_trees(positions(X[~held]), region[~held], window.weights(values[~held]), seed, threads=1)
         scores = trees.predict_proba(positions(X[held]))[:, 1].astype(np.float32)

@@ -54,6 +54,28 @@ def check_sidebands(window: Window, values: npt.NDArray[np.floating]) -> str | N
     return None
 
 
+def check_folds_of(
+    window: Window, values: npt.NDArray[np.floating], fold_of: npt.NDArray[np.integer], folds: int
+) -> str | None:
+    """Say which fold has no event in a sideband of a window; None where each has one.
+
+    Args:
+        window: with its sidebands.
+        values: of the observable in all events, shape (events,).
+        fold_of: number of the fold of each event, from 0 on, shape (events,).
+        folds: their number.
+    """
+    for fold in range(folds):
+        here = values[fold_of == fold]
+        for low, high in ((window.begin, window.low), (window.high, window.end)):
+            if not ((here >= low) & (here < high)).any():
+                return (
+                    f"fold {fold} of {folds} has no event in the sideband {low:g}:{high:g}; its events are those of "
+                    f"event % {folds} == {fold}"
+                )
+    return None
+
+
 def check_window(window: Window, values: npt.NDArray[np.floating]) -> str | None:
     """Say why nothing can be learned from a window; None where it can.
 
@@ -89,7 +111,7 @@ def train_windows(events: TrainingEvents, recipe: WindowRecipe, progress: Callab
             progress(f"{name}, fold {fold}", done, total)
             rows = recipe.training_rows(events, fold, name)
             if fault := check_window(window, recipe.values[rows]):
-                raise TrainingError(f"without the events of fold {fold} {fault}; take fewer folds")
+                raise TrainingError(f"without the events of fold {fold} {fault}; take more folds or a wider region")
             forest = WeakForest(events.features, window=window, values=recipe.values[rows], seed=recipe.seed)
             forest.fit(events.X[rows])
             trained[name].append(forest.calibrate(events.X[recipe.calibration_rows(events, fold, name)]))

@@ -1,4 +1,4 @@
-"""The excess of events in one region of a spectrum over what its sidebands let expect there."""
+"""The excess of events in one region of a spectrum over what is expected there from its sidebands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NARROW = 1 / 40
 
 @dataclass(frozen=True, eq=False)
 class RegionExcess:
-    """Events of a region, and what the sidebands let expect.
+    """Events of a region, and what is expected from the sidebands.
 
     Attributes:
         expected: events of each bin by the fit to the sidebands.

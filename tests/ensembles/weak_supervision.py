@@ -191,8 +191,12 @@ def background_only(sample: Sample, sets: int, seed: int, threads: int = 1) -> N
     source = BackgroundOnly(sample.X, sample.shuffled_folds(seed), {name: window}, edges, expected, seed)
     settled = settle_windows(sample.configuration, {name: counted(sample, seed).astype(np.float64)})
     counts = Parallel(n_jobs=threads)(delayed(source.counts)(number) for number in range(sets))
-    z = [significances(settled, each) for each in counts]
-    halves = [np.array([each[name] for each in half if each is not None]) for half in (z[: sets // 2], z[sets // 2 :])]
+    places = {name: range(len(window.cuts))}
+    z = [significances(settled, places, each) for each in counts]
+    halves = [
+        np.array([list(each.values()) for each in half if each is not None])
+        for half in (z[: sets // 2], z[sets // 2 :])
+    ]
     cuts = []
     for place, cut in enumerate(window.cuts):
         first, second = (half[:, place] for half in halves)

@@ -100,7 +100,7 @@ def window() -> SearchedWindow:
             ),
         ),
         function="exp-polynomial 2",
-        mass_test=MassTest(auc=0.512, error=0.011),
+        mass_test=MassTest(auc=0.512, error=0.011, outer_auc=0.495, outer_error=0.012),
         cuts=(loose, tight),
     )
 

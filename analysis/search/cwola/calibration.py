@@ -22,6 +22,9 @@ from joblib import Parallel, delayed
 from models.weak_supervision.window import Window
 from rdf.cache import cache_folder
 
+FORMAT = 1
+"""Number of the way in which sets are made, which changes with it: counts of another one are not taken up."""
+
 Counts = dict[str, npt.NDArray[np.int64]]
 """Name of a window -> events of each declared cut and bin, shape (cuts, bins)."""
 
@@ -60,11 +63,12 @@ class BackgroundOnly:
         from models.weak_supervision.forest import held_out_ranks
 
         masses = self.masses(number)
+        tree_seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
         found = {}
         for name, window in self.windows.items():
             inside = window.holds(masses)
             if self.ranks is None:
-                ranks = held_out_ranks(self.X[inside], masses[inside], self.fold_of[inside], window, self.seed + number)
+                ranks = held_out_ranks(self.X[inside], masses[inside], self.fold_of[inside], window, tree_seed)
             else:
                 ranks = self.ranks[name][inside].astype(np.float64)
             found[name] = cut_counts(window, masses[inside], ranks)
@@ -72,7 +76,14 @@ class BackgroundOnly:
 
     def sha256(self) -> str:
         """Return a sha256 of all of it: the same sets have the same."""
-        sums = hashlib.sha256(json.dumps({n: w.model_dump() for n, w in self.windows.items()}).encode())
+        from sklearn import __version__
+
+        from models.detectors.extra_trees import TREES
+        from models.weak_supervision.forest import MIN_LEAF, MIN_LEAF_FRACTION
+
+        made_by = [FORMAT, __version__, TREES, MIN_LEAF, MIN_LEAF_FRACTION]
+        windows = {name: [window.model_dump(), window.edges().tolist()] for name, window in self.windows.items()}
+        sums = hashlib.sha256(json.dumps([made_by, windows]).encode())
         arrays = [self.X, self.fold_of, self.edges, self.expected, np.array([self.seed])]
         for array in (*arrays, *(self.ranks or {}).values()):
             sums.update(np.ascontiguousarray(array).tobytes())
@@ -114,9 +125,11 @@ def calibrate(
     Returns:
         The counts of each set, in order.
     """
-    kept = _Kept(cache_folder("calibrations") / f"{source.sha256()}.jsonl")
-    found = {number: counts for number, counts in kept.read() if number < sets}
+    kept = _Kept(cache_folder("calibrations") / f"{source.sha256()}.jsonl", source.windows, say)
+    found = {number: counts for number, counts in kept.read() if 0 <= number < sets}
     missing = [number for number in range(sets) if number not in found]
+    if not missing:
+        say(f"calibration: all {sets} background-only data sets are there from before")
     if len(missing) > 1:
         began = time.perf_counter()
         found[missing[0]] = source.counts(missing[0])
@@ -139,20 +152,37 @@ def calibrate(
 
 @dataclass(frozen=True)
 class _Kept:
-    """Counts that are kept in the user's cache, a line a set."""
+    """Counts that are kept in the user's cache, a line a set.
+
+    Attributes:
+        path: of the file.
+        windows: whose counts they are.
+        say: told that they cannot be kept.
+    """
 
     path: Path
+    windows: Mapping[str, Window]
+    say: Callable[[str], None]
 
     def read(self) -> Iterator[tuple[int, Counts]]:
-        """Yield the number and the counts of each set; a line that was cut off is left out."""
-        with suppress(FileNotFoundError):
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                with suppress(ValueError):
+        """Yield the number and the counts of each set; a line that is not as it was written is left out."""
+        with suppress(OSError):
+            for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with suppress(ValueError, TypeError, KeyError, AttributeError):
                     table = json.loads(line)
-                    yield table["set"], {name: np.array(rows) for name, rows in table["counts"].items()}
+                    counts = {name: np.array(table["counts"][name], dtype=np.int64) for name in self.windows}
+                    if all(counts[name].shape == self._shape(name) for name in counts):
+                        yield int(table["set"]), counts
+
+    def _shape(self, name: str) -> tuple[int, int]:
+        window = self.windows[name]
+        return len(window.cuts), len(window.edges()) - 1
 
     def add(self, number: int, counts: Counts) -> None:
-        """Keep the counts of a set."""
+        """Keep the counts of a set; without room for them the search goes on."""
         table = {"set": number, "counts": {name: rows.tolist() for name, rows in counts.items()}}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(table) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(f"\n{json.dumps(table)}\n")  # what was cut off before does not take this line with it
+        except OSError as error:
+            self.say(f"the counts of set {number} are not kept in {self.path.parent}: {error.strerror}")

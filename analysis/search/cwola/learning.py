@@ -82,22 +82,29 @@ def tested_features(configuration: CwolaConfiguration, events: FeaturedEvents) -
         SearchRefused: they tell it, or a sideband has too few events.
     """
     from models.weak_supervision.mass_test import mass_test
-    from models.weak_supervision.training import check_sidebands
+    from models.weak_supervision.training import check_folds_of, check_sidebands
 
     found = {}
     with spinner(error_console(), "testing whether features tell the mass"):
         for name, window in configuration.windows().items():
             if fault := check_sidebands(window, events.values):
                 raise SearchRefused(f"{fault}; take a wider range")
-            test = mass_test(events.X, events.values, events.folds(configuration.folds), window, configuration.seed)
+            fold_of = events.folds(configuration.folds)
+            if fault := check_folds_of(window, events.values, fold_of, configuration.folds):
+                raise SearchRefused(f"{fault}; take another number of folds")
+            test = mass_test(events.X, events.values, fold_of, window, configuration.seed)
             if not test.passed:
                 raise SearchRefused(
                     f"the features tell the mass: from {', '.join(events.features)} a classifier tells the sideband "
                     f"{window.begin:g}:{window.low:g} from {window.high:g}:{window.end:g} (AUC {test.auc:.3f} ± "
-                    f"{test.error:.3f}), and would learn the mass in place of a signal; leave out the features that "
-                    "depend on it, or divide them by it"
+                    f"{test.error:.3f}), or their outer halves from the inner ones ({test.outer_auc:.3f} ± "
+                    f"{test.outer_error:.3f}), and would learn the mass in place of a signal; leave out the features "
+                    "that depend on it, or divide them by it; a resonance in a sideband looks the same: take another "
+                    "range"
                 )
-            found[name] = MassTest(auc=test.auc, error=test.error)
+            found[name] = MassTest(
+                auc=test.auc, error=test.error, outer_auc=test.outer_auc, outer_error=test.outer_error
+            )
     return found
 
 
@@ -171,5 +178,6 @@ def score(configuration: CwolaConfiguration, models: Path, output: Path, folder:
 
     note_models(read_model_folder(models).sha256)
     noted = configuration.scoring(folder / output.name / models.name, folder / output.name)
-    command = f"analysis.search({configuration.declared()})"
+    given = configuration.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    command = f"analysis.search_windows({', '.join(f'{name}={value!r}' for name, value in given.items())})"
     return analyse(configuration.scoring(models, output), command, noted).folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,9 @@ from rdf.statistics.spectrum import Numbers, Spectrum
 
 FEWEST_SIDEBAND_EVENTS = 20
 """Events in the sidebands of a cut, below which its region is not looked at."""
+
+MOST_FAILED = 0.01
+"""Fraction of background-only sets with a fit that does not come to an end, above which a search is refused."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +116,11 @@ def blinded_outcome(
         for place, fraction in enumerate(window.window.cuts):
             # Where features do not tell the mass, a cut keeps its fraction of the background.
             expected = excess.expected * fraction
+            if (beside := counts.sum() * fraction) < FEWEST_SIDEBAND_EVENTS:
+                reason = f"its sidebands are expected to hold {beside:.3g} events, fewer than {FEWEST_SIDEBAND_EVENTS}"
+                selection = _selection(name, fraction)
+                cuts.append(CountedCut(fraction=fraction, selection=selection, opened=False, reason=reason))
+                continue
             cuts.append(
                 CountedCut(
                     fraction=fraction,
@@ -178,43 +186,56 @@ def claimed_outcome(
         ranks=None if learned_here else ranks,
     )
     sets = calibrate(source, configuration.sets, configuration.threads, progress, say)
-    nulls = [significances(settled, counts) for counts in sets]
+    opened = {name: [place for place, cut in enumerate(cuts) if cut.opened] for name, cuts in tables.items()}
+    nulls = [significances(settled, opened, counts) for counts in sets]
     kept = [null for null in nulls if null is not None]
-    if len(kept) < 20:
+    failed = sum(not np.isfinite(list(null.values())).all() for null in kept)
+    if failed > MOST_FAILED * len(sets):
         raise SearchRefused(
-            f"the procedure refuses {len(nulls) - len(kept)} of {len(nulls)} background-only sets; take another family "
-            "or range"
+            f"a fit of {failed} of {len(sets)} background-only sets does not come to an end; take a range with more "
+            "events"
+        )
+    kept = [null for null in kept if np.isfinite(list(null.values())).all()]
+    if len(kept) < len(sets) / 2:
+        raise SearchRefused(
+            f"in {len(sets) - len(kept)} of {len(sets)} background-only sets no function describes the sidebands; take "
+            "another family or range"
         )
     for name, cuts in tables.items():
         for place, cut in enumerate(cuts):
             if cut.opened:
-                cuts[place] = replace(cut, calibrated=calibrated(cut, [null[name][place] for null in kept]))
+                cuts[place] = replace(cut, calibrated=calibrated(cut, [null[name, place] for null in kept]))
     windows = tuple(_window_table(name, window, tests[name], tuple(tables[name])) for name, window in settled.items())
     largest = largest_window(windows)
     best = settled[largest.window]
     counted = best.counts[best.window.cuts.index(largest.cut)].astype(np.float64)
     templates = best.fits.fits.templates(best.fits.spectrum(counted), best.order, 0, True)
-    return CwolaOutcome(windows, largest, len(nulls) - len(kept), templates)
+    return CwolaOutcome(windows, largest, len(sets) - len(kept), templates)
 
 
-def significances(settled: Mapping[str, WindowFits], counts: Counts) -> dict[str, list[float]] | None:
-    """Return the significance of each window and cut of a background-only set; None where the procedure refuses it.
+def significances(
+    settled: Mapping[str, WindowFits], opened: Mapping[str, Sequence[int]], counts: Counts
+) -> dict[tuple[str, int], float] | None:
+    """Return the significance of each cut of a background-only set that is opened in the data.
 
     Args:
         settled: windows of the data, whose goodness of fit holds for all sets.
+        opened: name of a window -> places of the cuts that were opened among the declared ones.
         counts: of the set.
+
+    Returns:
+        Window and place of a cut -> its significance, NaN where a fit does not come to an end; None where the rule
+        finds no function for a window.
     """
-    found: dict[str, list[float]] = {}
+    found: dict[tuple[str, int], float] = {}
     for name, window in settled.items():
         order, spurious = window.fits.choose_again(counts[name][0], window.choice)
         if order is None:
             return None
-        found[name] = []
-        for row, fraction in zip(counts[name], window.window.cuts, strict=True):
-            excess = window.fits.excess(row, order, spurious * fraction if len(spurious) else None)
-            if excess is None or not np.isfinite(excess.z):
-                return None
-            found[name].append(excess.z)
+        for place in opened[name]:
+            shared = spurious * window.window.cuts[place] if len(spurious) else None
+            excess = window.fits.excess(counts[name][place], order, shared)
+            found[name, place] = np.nan if excess is None else excess.z
     return found
 
 
@@ -290,7 +311,7 @@ def _counted(
 
 def _fitted(window: WindowFits, counts: npt.NDArray[np.int64], fraction: float) -> RegionExcess:
     excess = window.fits.excess(counts.astype(np.float64), window.order, window.spurious(fraction))
-    if excess is None:
+    if excess is None or not np.isfinite(excess.z):
         raise SearchRefused(
             f"the fit of {window.choice.label} to the sidebands of cut {fraction:g} does not come to an end"
         )

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
-from analysis.errors import ConfigurationError
+from analysis.errors import ConfigurationError, SearchRefused
 from analysis.output.provenance import git_commit, library_versions
 from analysis.output.timings import Timings
 from analysis.samples.inputs import resolve_input
@@ -22,7 +23,7 @@ from analysis.search.cwola.configuration import CwolaConfiguration, default_fold
 from analysis.search.cwola.events import ScoredEvents, read_scored
 from analysis.search.cwola.learning import CollectedEvents, collect, score, tested_features, train
 from analysis.search.cwola.procedure import CwolaOutcome, blinded_outcome, claimed_outcome, settle_windows
-from analysis.search.cwola.wording import blinded_quote, claimed_quote
+from analysis.search.cwola.wording import blinded_quote, claimed_quote, files_sha256
 from analysis.search.exports import EXPORTS, write_likelihoods
 from analysis.search.staging import Searched, declared_before, leave_search, open_run
 from models.folder import file_sha256, read_model_folder
@@ -78,7 +79,7 @@ def _declared(configuration: CwolaConfiguration, sample: Sample, before: AnySear
         configuration=configuration.declared(),
         configuration_sha256=configuration.sha256(),
         unblinded=not configuration.is_blind,
-        **declared_before(before),
+        **_declared_before(before),
         inputs=nothing,
         sample=_header(sample),
         commit=git_commit(),
@@ -90,6 +91,17 @@ def _declared(configuration: CwolaConfiguration, sample: Sample, before: AnySear
         seed=configuration.seed,
         timings={},
     )
+
+
+def _declared_before(before: AnySearchRecord | None) -> dict[str, Any]:
+    """Return the fields of a record that describe the earlier search in the same folder.
+
+    A blinded search of this method leaves no events.root: the checksums of the sample's files take its place.
+    """
+    said = declared_before(before)
+    if isinstance(before, CwolaRecord) and before.status == "blinded":
+        said["blinded_events_sha256"] = files_sha256(before)
+    return said
 
 
 def _searched(
@@ -243,10 +255,24 @@ def _inputs(configuration: CwolaConfiguration, results: RunResults) -> CwolaInpu
 
 
 def _learned_here(results: RunResults) -> bool:
-    """Say whether the classifiers learned from the events that they scored: from a file of the same contents."""
-    trained_on = {sha256 for sample in results.record.training.samples for sha256 in sample.sha256}
-    paths = {path for sample in results.record.training.samples for path in sample.files}
-    return any(file.sha256 in trained_on or file.path in paths for file in results.record.sample.files)
+    """Say whether the classifiers learned from the events that they scored.
+
+    Raises:
+        SearchRefused: they learned from some of these, or from others too: then no calibration is theirs.
+    """
+    training, record = results.record.training, results.record
+    known = {sha256 for sample in training.samples for sha256 in sample.sha256}
+    paths = {path for sample in training.samples for path in sample.files}
+    shared = [file.sha256 in known if file.sha256 and known else file.path in paths for file in record.sample.files]
+    if not any(shared):
+        return False
+    learned = sum(sample.events for sample in training.samples)
+    if all(shared) and learned == record.counts.selected:
+        return True
+    raise SearchRefused(
+        f"the classifiers learned from {learned:,} events, and some of these are among the {record.counts.selected:,} "
+        "that are searched; search all of them, or a sample that they have not seen"
+    )
 
 
 def _named(windows: Mapping[str, Window]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from rich.table import Table
 
 from analysis.console.summary import rows
@@ -28,7 +30,7 @@ def claimed_quote(configuration: CwolaConfiguration, record: CwolaRecord) -> str
     assert cut.z is not None
     return (
         f"In {record.observable} {window.low:g} to {window.high:g}, of {which}{ranked}, {cut.events:,} events are "
-        f"found where the sidebands let expect {expected_text(cut)}: {cut.z:.2f} standard "
+        f"found where {expected_text(cut)} are expected from the sidebands: {cut.z:.2f} standard "
         f"deviations before calibration.{before} {_calibration(cut, record)} {_everywhere(largest)} {_learned(record)} "
         f"{_blinding(configuration, record)}"
     )
@@ -42,7 +44,7 @@ def blinded_quote(record: CwolaRecord) -> str:
     )
     return (
         f"Blinded: the sidebands alone were looked at, and no classifier was trained, since it would learn from the "
-        f"region. {window.function} describes them; background events that declared cuts let expect between "
+        f"region. {window.function} describes them; background events that are expected with the declared cuts between "
         f"{window.low:g} and {window.high:g}: {expected}. The features do not tell the mass ({mass_words(window)}). "
         "Repeat the command with --unblind to look at the data."
     )
@@ -50,7 +52,7 @@ def blinded_quote(record: CwolaRecord) -> str:
 
 def events_text(events: float, digits: int = 4) -> str:
     """Write a number of events that need not be whole: with significant digits, of thousands all of them."""
-    return f"{events:,.0f}" if events >= 1000 else f"{events:.{digits}g}"
+    return f"{events:,.0f}" if events >= 0.95 * 10 ** min(digits, 3) else f"{events:.{digits}g}"
 
 
 def expected_text(cut: CountedCut) -> str:
@@ -60,10 +62,19 @@ def expected_text(cut: CountedCut) -> str:
     return f"{events_text(cut.background)} ± {events_text(cut.background_error, 2)}"
 
 
+def files_sha256(record: CwolaRecord) -> str:
+    """Return a sha256 of the checksums of the sample's files, by which the same events are known again."""
+    sums = sorted(str(sha256) for sha256 in record.inputs.files.values())
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+
 def mass_words(window: SearchedWindow) -> str:
     """Say how well the features tell one sideband of a window from the other."""
     test = window.mass_test
-    return f"AUC between the sidebands {test.auc:.3f} ± {test.error:.3f}"
+    return (
+        f"AUC between the sidebands {test.auc:.3f} ± {test.error:.3f}, between their outer and inner halves "
+        f"{test.outer_auc:.3f} ± {test.outer_error:.3f}"
+    )
 
 
 def cut_words(cut: CountedCut) -> str:
@@ -88,13 +99,13 @@ def _calibration(cut: CountedCut, record: CwolaRecord) -> str:
     refused = f" ({record.refused_sets} more, which the procedure refused, do not count)" if record.refused_sets else ""
     again = ", training included," if record.learned_here and cut.selection else ""
     begin = (
-        f"In {calibrated.sets:,} background-only data sets{refused} that went through the same procedure{again} this "
-        f"has a mean of {calibrated.mean:.2f} and a width of {calibrated.width:.2f}"
+        f"In {calibrated.sets:,} background-only data sets{refused} that went through the same procedure{again} the "
+        f"significance has a mean of {calibrated.mean:.2f} and a width of {calibrated.width:.2f}"
     )
     if calibrated.above:
-        return f"{begin}; {calibrated.above} of them reach it, local p = {calibrated.p:.2g}."
+        return f"{begin}; {calibrated.above} of them have one as large, local p = {calibrated.p:.2g}."
     return (
-        f"{begin}; none of them reaches it, local p < {1 / calibrated.sets:.2g}. In units of that width it is "
+        f"{begin}; none of them has one as large, local p < {1 / calibrated.sets:.2g}. In units of that width it is "
         f"{calibrated.z:.2f} ± {calibrated.z_error:.2f}, which is an extrapolation."
     )
 
@@ -126,6 +137,8 @@ def _blinding(configuration: CwolaConfiguration, record: CwolaRecord) -> str:
         return "The data had been looked at before, by a search that made no statement."
     if record.blinded_sha256 is None:
         return "No blinded search had declared it before."
+    if record.blinded_events_sha256 != files_sha256(record):
+        return "A blinded search before was one of other events."
     if record.blinded_sha256 != record.configuration_sha256:
         return "A blinded search before had declared something else."
     return "A blinded search had declared it before."

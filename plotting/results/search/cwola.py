@@ -12,15 +12,20 @@ from plotting.results.search.record import Limit, Sculpting, Tried
 
 @dataclass(frozen=True, kw_only=True)
 class MassTest(Table):
-    """How well the features tell the upper sideband of a window from the lower one.
+    """How well the features tell where in the sidebands of a window an event lies.
 
     Attributes:
-        auc: area under the ROC curve; 1/2 where they do not tell it.
+        auc: area under the ROC curve of a classifier of the upper sideband against the lower one; 1/2 where the
+            features do not tell them apart.
         error: of that area where they do not.
+        outer_auc: area of a classifier of the outer halves of both sidebands against the inner ones.
+        outer_error: likewise.
     """
 
     auc: float
     error: float
+    outer_auc: float
+    outer_error: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +35,7 @@ class Calibrated(Table):
     Attributes:
         sets: their number; without those that the procedure refused.
         mean: of their significances.
-        width: standard deviation of these.
+        width: standard deviation of their significances.
         above: sets that are at least as significant as the data.
         p: (1 + above) / (1 + sets), below which the sets resolve nothing.
         z: (significance of the data less mean) / width: an extrapolation where no set is as significant.
@@ -50,12 +55,12 @@ class Calibrated(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class CountedCut(Table):
-    """A declared cut in a window: events of the region, and what the sidebands let expect there.
+    """A declared cut in a window: events of the region, and what is expected there from the sidebands.
 
     Attributes:
         fraction: of events that it keeps.
         selection: what it asks of an event; None for all events.
-        opened: whether its spectrum was looked at.
+        opened: whether its spectrum was looked at; while blinded, whether it will be.
         reason: why not; None where it was.
         counts: events of each bin of the window; that of the region is None while blinded. While blinded a cut that was
             learned has none.
@@ -67,7 +72,7 @@ class CountedCut(Table):
         ndf: their bins less parameters.
         z: signed root of the likelihood ratio of the excess in the region; None while blinded, like what follows.
         p: local probability by that alone, before any calibration.
-        calibrated: None for the sets that a search of fixed cuts does not need.
+        calibrated: None while blinded, too.
         limit: on signal events in the region that pass.
         sculpting: None for the cut that keeps all.
     """

@@ -55,7 +55,7 @@ def test_the_report_states_the_search(page: Page) -> None:
         ],
     ]
     assert page.tables["Whether the features tell the mass"][1:] == [
-        ["130 to 170", "0.5120", "0.01100", "exp-polynomial 2"]
+        ["130 to 170", "0.5120", "0.01100", "0.4950", "0.01200", "exp-polynomial 2"]
     ]
 
 

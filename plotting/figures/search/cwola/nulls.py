@@ -52,8 +52,11 @@ class NullsFigure(WindowFigure):
             for cut, found in calibrated_cuts(self.window(facts))
         ]
         refused = f" Sets that the procedure refused, which do not count: {count_text(facts.refused_sets)}."
-        return Markup("Each set went through the whole procedure, training included. {}.{}").format(
-            Markup(". ").join(each[:1].upper() + each[1:] for each in told), refused if facts.refused_sets else ""
+        again = ", training included" if facts.learned_here else ""
+        return Markup("Each set went through the whole procedure{}. {}.{}").format(
+            again,
+            Markup(". ").join(each[:1].upper() + each[1:] for each in told),
+            refused if facts.refused_sets else "",
         )
 
     def draw(self, data: CwolaRecord) -> Figure:

@@ -1,4 +1,4 @@
-"""Spectra of a window: events over the width of each bin, and what the sidebands let expect in the region."""
+"""Spectra of a window: events over the width of each bin, and what is expected in the region from the sidebands."""
 
 from __future__ import annotations
 
