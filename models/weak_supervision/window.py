@@ -88,10 +88,9 @@ class Window(Table):
         return np.array([0.0, *cuts, 1 + 1e-6])
 
     def weights(self, values: Values) -> Weights:
-        """Return weights of events by which sidebands and region count alike, and the sidebands' mean is the region's centre.
+        """Return weights by which sidebands and region count alike, with the mean of the sidebands in its centre.
 
-        The two sidebands are weighted against each other so that their mean is the centre of the region: a feature that
-        changes linearly with the observable then has nearly the same mean in both classes. Both have the same sum.
+        A feature that changes linearly with the observable then has nearly the same mean in both classes.
 
         Args:
             values: of the observable, all within the window, shape (events,); with some in the region and in each

@@ -71,7 +71,7 @@ def collect(configuration: CwolaConfiguration, staging: Path, timings: Timings) 
     return CollectedEvents(events.within(*configuration.range), rows, columns, sample.graph.recipe, described, feature)
 
 
-def tested_features(configuration: CwolaConfiguration, events: FeaturedEvents) -> dict[str, MassTest]:
+def check_features(configuration: CwolaConfiguration, events: FeaturedEvents) -> dict[str, MassTest]:
     """Say for each window how well the features tell one sideband from the other; the region is not looked at.
 
     Args:

@@ -21,7 +21,7 @@ from analysis.samples.inputs import resolve_input
 from analysis.search.cwola.calibration import cut_counts
 from analysis.search.cwola.configuration import CwolaConfiguration, default_folder
 from analysis.search.cwola.events import ScoredEvents, read_scored
-from analysis.search.cwola.learning import CollectedEvents, collect, score, tested_features, train
+from analysis.search.cwola.learning import CollectedEvents, check_features, collect, score, train
 from analysis.search.cwola.procedure import CwolaOutcome, blinded_outcome, claimed_outcome, settle_windows
 from analysis.search.cwola.wording import blinded_quote, claimed_quote, files_sha256
 from analysis.search.exports import EXPORTS, write_likelihoods
@@ -112,7 +112,7 @@ def _searched(
     record = _of_sample(record, collected.sample, collected.events.features)
     record = replace(record, title=collected.observable.title, unit=collected.observable.unit)
     with timings.stage("mass_test"):
-        tests = tested_features(configuration, collected.events)
+        tests = check_features(configuration, collected.events)
     if configuration.is_blind:
         return _blinded(configuration, record, collected, tests, timings)
     train(configuration, collected, staging / MODELS, timings)
@@ -177,7 +177,7 @@ def _stated(
     check_interpreter()
     if tests is None:
         record = _of_sample(record, results.record.sample, scored.events.features)
-        tests = tested_features(configuration, scored.events)
+        tests = check_features(configuration, scored.events)
     described = {each.name: each for each in (*results.record.features, *results.record.observables)}
     record = replace(
         record,

@@ -47,6 +47,16 @@ def test_the_area_is_that_of_scikit_learn(tilt: float, passed: bool) -> None:
     assert found.passed is passed
 
 
+def test_a_feature_that_bends_with_the_mass_is_refused() -> None:
+    """Upper and lower sideband look alike then, and the outer halves of both unlike the inner ones."""
+    X, mass, fold_of = tilted(0.0)
+    X[:, 0] += 0.01 * (mass - 105) ** 2
+    found = mass_test(X, mass, fold_of, WINDOW, 3)
+    assert abs(found.auc - 0.5) < 0.05
+    assert found.outer_auc > 0.6
+    assert not found.passed
+
+
 def test_the_error_is_the_spread_of_areas_of_random_scores() -> None:
     X, mass, fold_of = tilted(0.0)
     found = mass_test(X, mass, fold_of, WINDOW, 3)

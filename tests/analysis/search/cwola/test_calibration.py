@@ -50,6 +50,10 @@ def test_a_set_follows_from_its_number_and_the_seed() -> None:
     assert (of.sha256() == again.sha256(), of.sha256() == other.sha256()) == (True, False)
 
 
+def test_any_seed_gives_trees() -> None:
+    assert source(300, 2**32 - 1).counts(5)["cwola_1"].sum() > 0
+
+
 def test_counts_are_histograms_of_the_events_that_pass() -> None:
     random = np.random.default_rng(5)
     masses, ranks = random.uniform(90, 120, 5000), random.random(5000)
@@ -74,7 +78,8 @@ def test_sets_that_are_kept_are_those_that_would_be_made(tmp_path: Path, monkeyp
     of = source(400)
     first = calibrate(of, 2, 1, lambda *_: None, lambda _: None)
     (kept,) = tmp_path.rglob("*.jsonl")
-    kept.write_text(kept.read_text() + '{"set": 2, "counts": {"cwo')  # an interrupted search
+    damaged = ("null", "[1]", '{"set": 2}', '{"set": 2, "counts": []}', '{"set": 2, "counts": {"cwola_1": [[1]]}}')
+    kept.write_text("\n".join((kept.read_text(), *damaged, '{"set": 2, "counts": {"cwo')))  # an interrupted search
     again = calibrate(of, 3, 1, lambda *_: None, lambda _: None)
     for number in (0, 1):
         np.testing.assert_array_equal(first[number]["cwola_1"], again[number]["cwola_1"])

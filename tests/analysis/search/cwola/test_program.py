@@ -14,12 +14,13 @@ import pytest
 import uproot
 
 from analysis import find_anomalies, open_results
-from analysis.errors import ConfigurationError, OutputFolderError
+from analysis.errors import ConfigurationError, OutputFolderError, SearchRefused
 from analysis.options import load_configuration
 from analysis.output.timings import Timings
 from analysis.search.cwola import program
 from analysis.search.cwola.configuration import CwolaConfiguration
-from analysis.search.cwola.learning import collect, train
+from analysis.search.cwola.events import FeaturedEvents
+from analysis.search.cwola.learning import check_features, collect, train
 from analysis.search.cwola.program import search_windows
 from analysis.search.staging import Searched
 from plotting.results.opened import RunResults
@@ -220,6 +221,28 @@ def test_other_events_are_searched_with_cuts_that_were_learned_before(
     assert cut.calibrated is not None
     # Cuts that learned nothing of the events are as wide as chance is.
     assert cut.calibrated.width == pytest.approx(1, abs=4 / np.sqrt(2 * 20))
+
+
+def test_a_part_of_the_events_that_were_learned_from_is_refused(found: Searched[CwolaRecord], tmp_path: Path) -> None:
+    sample = {"sample": str(found.folder.parent / "events.csv"), "schema": str(found.folder.parent / "table.yaml")}
+    models = found.folder / "run" / "models"
+    run = find_anomalies(**sample, models=models, output=tmp_path / "run", max_events=1500, weights=False)
+    record = search(tmp_path / "search", run=str(run.folder), unblind=True).record
+    assert record.status == "refused"
+    assert "learned from 3,060 events, and some of these are among the 1,500" in str(record.reason)
+
+
+def test_a_fold_without_events_is_refused() -> None:
+    events = background(600, 13)
+    featured = FeaturedEvents(
+        values=events.mass,
+        X=np.stack([events.a, events.b], axis=1).astype(np.float32),
+        numbers=2 * np.arange(600, dtype=np.uint64),
+        features=("a", "b"),
+    )
+    configuration = load_configuration(CwolaConfiguration, {**SEARCH, "sample": "lhco"}, None)
+    with pytest.raises(SearchRefused, match="fold 1 of 2 has no event in the sideband 90:100"):
+        check_features(configuration, featured)
 
 
 def test_the_spectra_of_parts_add_up(found: Searched[CwolaRecord], tmp_path: Path) -> None:
