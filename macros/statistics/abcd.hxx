@@ -46,22 +46,26 @@ inline Regions profile(const Regions &n, double closure, double signal)
    };
    const auto left = [&](const Regions &rates, double g) {
       const double all = signal + rates.a;
-      return (all > 0 ? n.a * rates.a / all : n.a) - rates.a - g;
+      return (all > 0 ? n.a - n.a * signal / all : n.a) - rates.a - g;
    };
-   double low = -std::min(n.b, n.c), high = n.d;
+   double low = -std::min(n.b, n.c), high = std::min(n.d, n.a); // n_A less the background in A, which is above 0
    if (n.d > 0)
       (left(at(0), 0) > 0 ? low : high) = 0;
    double g = 0.5 * (low + high);
    Regions rates = at(g);
+   double before = std::numeric_limits<double>::infinity();
    for (int step = 0; step < 200; ++step) {
       const double value = left(rates, g);
       (value > 0 ? low : high) = g;
-      // Newton's step, and a bisection where that leaves the interval.
+      const bool slow = !(std::fabs(value) < 0.5 * before);
+      before = std::fabs(value);
+      // Newton's step; a bisection where that leaves the interval, or hardly came nearer: far from the solution the
+      // exponential grows so fast that each step takes one from its exponent.
       const double all = signal + rates.a;
       const double rise = rates.a * (1 / rates.b + 1 / rates.c + 1 / rates.d + closure * closure);
       const double slope = rise * (n.a * signal / (all * all) - 1) - 1;
       double next = g - value / slope;
-      if (!(next > low && next < high))
+      if (slow || !(next > low && next < high))
          next = 0.5 * (low + high);
       const bool ends = std::fabs(next - g) <= 1e-13 * std::max(1., std::fabs(g)) || high <= low;
       g = next;

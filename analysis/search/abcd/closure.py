@@ -26,6 +26,9 @@ QUANTILES = (0.25, 0.5, 0.8, 0.9, 0.95, 0.98)
 FEWEST_EXPECTED = 5.0
 """Events that are expected in a rectangle, below which its pull is no normal deviate, and it does not count."""
 
+NEXT_TO_A = 3
+"""Rectangles that touch A, which come last."""
+
 LARGEST_PULL = 3.0
 LEAST_PROBABILITY = 0.01
 LARGEST_CORRELATION = 0.01
@@ -64,6 +67,11 @@ def measure_closure(events: PlaneEvents, fraction: float) -> Closure:
     weights = np.array([(ring.expected / ring.error) ** 2 for ring in counting])
     ratios = np.array([ring.observed / ring.expected for ring in counting])
     ratio, error = float(weights @ ratios / weights.sum()), float(1 / np.sqrt(weights.sum()))
+    near = np.array([ring in rings[-NEXT_TO_A:] for ring in counting])
+    beside = float(weights[near] @ ratios[near] / weights[near].sum()) if near.any() else ratio
+    distances = np.array([_distance(ring, loosest) for ring in counting])
+    drift, drift_error = _drift(distances, ratios, weights)
+    at_cuts = ratio + drift * float(weights @ distances / weights.sum())
     deviance = sum(ring.pull**2 for ring in counting)
     first, second = (threshold(values, loosest) for values in (events.first, events.second))
     return Closure(
@@ -73,13 +81,30 @@ def measure_closure(events: PlaneEvents, fraction: float) -> Closure:
         probability=float(chi2.sf(deviance, len(counting))),
         ratio=ratio,
         ratio_error=error,
-        error=max(abs(ratio - 1), error),
+        beside=beside,
+        drift=drift,
+        drift_error=drift_error if math.isfinite(drift_error) else None,
+        error=max(abs(ratio - 1), error, abs(beside - 1), abs(at_cuts - 1)),
         # Independent axes stay so where one of them is cut. In all events but those of A they would be correlated.
         correlations=(
             _correlation(events, events.first <= first, events.axes[0].name),
             _correlation(events, events.second <= second, events.axes[1].name),
         ),
     )
+
+
+def _distance(ring: Ring, loosest: float) -> float:
+    """Return how far a rectangle lies from A: half the sum of the logarithms of the events that lie further out."""
+    return sum(math.log((1 - min(low, loosest)) / (1 - loosest)) for low, _ in (ring.first, ring.second)) / 2
+
+
+def _drift(distances: Values, ratios: Values, weights: Values) -> tuple[float, float]:
+    """Return by how much the ratio rises from a distance of 1 to A, by a straight line, and the error of that."""
+    if len(np.unique(distances)) < 2:
+        return 0.0, math.inf
+    centred = distances - weights @ distances / weights.sum()
+    squares = float(weights @ centred**2)
+    return -float(weights @ (centred * ratios)) / squares, 1 / math.sqrt(squares)
 
 
 def check_closure(closure: Closure) -> None:
@@ -100,6 +125,12 @@ def check_closure(closure: Closure) -> None:
         raise SearchRefused(
             f"the prediction does not hold beside the cuts: {worst.observed:,} events where {worst.expected:,.1f} ± "
             f"{worst.error:,.1f} are expected; {remedy}"
+        )
+    if closure.drift_error is not None and abs(closure.drift) > LARGEST_PULL * closure.drift_error:
+        raise SearchRefused(
+            f"the prediction drifts towards the cuts: the ratio of observed to expected events changes by "
+            f"{closure.drift:.3f} ± {closure.drift_error:.3f} with each factor e of events that lie further out; "
+            f"{remedy}"
         )
     if closure.probability < LEAST_PROBABILITY:
         raise SearchRefused(

@@ -74,7 +74,11 @@ class Closure(Table):
         probability: of at least this chi2.
         ratio: weighted mean of observed over expected.
         ratio_error: its error.
-        error: relative error of the prediction, the larger of |ratio - 1| and ratio_error.
+        beside: the same ratio of the rectangles that touch A.
+        drift: change of the ratio towards A, with each factor e of events that lie further out.
+        drift_error: its error; None where all rectangles lie at one distance.
+        error: relative error of the prediction: the largest of |ratio - 1|, ratio_error, |beside - 1|, and the distance
+            from 1 at A of the straight line that has this drift.
         correlations: of the axes.
     """
 
@@ -84,6 +88,9 @@ class Closure(Table):
     probability: float
     ratio: float
     ratio_error: float
+    beside: float
+    drift: float
+    drift_error: float | None
     error: float
     correlations: tuple[Correlation, ...]
 
@@ -131,7 +138,7 @@ class PlaneCut(Table):
         opened: whether a statement is made of it.
         reason: why not; None where one is.
         a: events above both; None while blinded, like what follows. B, C or D would tell A, since the events above each
-            axis are a known fraction.
+            axis are a known fraction; so would the sum of all rectangles and bins that are written.
         b: above the first one alone.
         c: above the second one alone.
         d: above none.

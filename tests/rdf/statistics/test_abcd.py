@@ -56,6 +56,33 @@ def test_significance_is_pyhfs(regions: Regions) -> None:
     assert (z > 0) == (regions.a > regions.b * regions.c / regions.d)
 
 
+@pytest.mark.parametrize(
+    "regions",
+    [
+        Regions(260, 1972, 1972, 17581, 0.2),
+        Regions(260, 1972, 1972, 17581, 0.5),
+        Regions(36_500, 180_000, 180_000, 900_000, 0.03),
+    ],
+)
+def test_a_large_error_of_the_closure_is_fitted(regions: Regions) -> None:
+    """The equation of the fit without a signal, solved by bisection in the logarithm of the background in A."""
+    size = np.log1p(regions.closure)
+
+    def left(log_a: float) -> float:
+        g = regions.a - np.exp(log_a)
+        rates = np.log(regions.b + g) + np.log(regions.c + g) - np.log(regions.d - g)
+        return float(rates + size**2 * g - log_a)
+
+    a = np.exp(brentq(left, np.log(regions.a / 2), np.log(regions.a + regions.b / 2), xtol=1e-13))
+    g = regions.a - a
+    rates = {"a": a, "b": regions.b + g, "c": regions.c + g, "d": regions.d - g}
+    deviance = (size * g) ** 2 - 2 * sum(
+        poisson.logpmf(getattr(regions, name), rate) - poisson.logpmf(getattr(regions, name), getattr(regions, name))
+        for name, rate in rates.items()
+    )
+    assert significance(regions) == pytest.approx(np.sqrt(deviance), rel=1e-6)
+
+
 @pytest.mark.parametrize("regions", CASES[:3])
 def test_limits_are_pyhfs(regions: Regions) -> None:
     """CLs by pyhf passes 5 % within 1 % of each limit."""

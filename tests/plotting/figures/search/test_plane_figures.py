@@ -65,6 +65,9 @@ def record() -> AbcdRecord:
             probability=0.098,
             ratio=1.075,
             ratio_error=0.088,
+            beside=1.01,
+            drift=0.002,
+            drift_error=0.01,
             error=0.088,
             correlations=(
                 Correlation(below="MR", value=-0.012, error=0.008, events=60),
