@@ -143,7 +143,7 @@ def test_events_are_those_of_the_files(opendata: Path, tmp_path: Path) -> None:
             else:  # Dark Machines alone has no header
                 events = len(path.read_text().splitlines()) - (sample.schema_name != "darkmachines")
             counted[name] = counted.get(name, 0) + events
-    assert len(counted) == 22
+    assert len(counted) == 23
     assert counted == {name: find_sample(name).events for name in counted}
 
 
