@@ -13,6 +13,7 @@ import uproot
 from rdf.code.interpreter import ROOT
 from rdf.code.library import graph_library
 from rdf.errors import UnreadableFile
+from rdf.execution.event_loop import use_threads
 from rdf.graph.events import book_events
 from rdf.graph.histograms import write_histograms
 from rdf.graph.merging import add_histograms, concatenate_events
@@ -44,6 +45,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    use_threads(1)  # which write events in their order
     folder = tmp_path_factory.mktemp("parts")
     return [write_events(folder / f"{i}.root", sum(SIZES[:i]), size) for i, size in enumerate(SIZES)]
 
