@@ -24,6 +24,10 @@ TRAIN_EVENTS = 100_000
 """Events that detectors are trained on, unless configured otherwise; more of them change little but the time."""
 
 TRAIN_ON_HELP = "what detectors that need no labels learn from, where there are labels: "
+CLUSTER_HELP = (
+    "of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the address of a "
+    "scheduler that runs already, tcp://HOST:PORT"
+)
 
 ThresholdRules = dict[str, ThresholdRule]
 """Name of a detector -> how its threshold follows from the training scores."""
@@ -255,11 +259,7 @@ class RunConfiguration(AnalysisConfiguration):
     engine: Literal["local", "dask"] = Field(
         "local", description="where events are processed: local (default), or dask: worker processes, see --cluster"
     )
-    cluster: str = Field(
-        "local",
-        description="of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the "
-        "address of a scheduler that runs already, tcp://HOST:PORT",
-    )
+    cluster: str = Field("local", description=CLUSTER_HELP)
     skim: bool = Field(
         False, description="write all branches of the flagged events to skim.root, as a tree like the sample's"
     )

@@ -68,6 +68,7 @@ _METAVARS |= {
     "resolution": "R",
     "tails": "TABLE",
     "signal_region": "A:B",
+    "scan": "TABLE",
     "mask": "A:B,C:D",
     "family": "FAMILY",
     "parameters": "A:B",

@@ -9,8 +9,17 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from analysis.search.declaration import Declaration, nested_cuts, split_interval, split_list, whole_number
-from rdf.statistics.functions import FamilyName
+from analysis.configuration import CLUSTER_HELP
+from analysis.search.declaration import (
+    BackgroundFamily,
+    CentreOfMassEnergy,
+    Declaration,
+    FamilyParameters,
+    nested_cuts,
+    split_interval,
+    split_list,
+    whole_number,
+)
 from rdf.yaml_tables import TableError, parse_table
 
 
@@ -57,17 +66,9 @@ class SearchConfiguration(Declaration):
     mask: tuple[tuple[float, float], ...] = Field(
         (), description="A:B,C:D, windows that are left out, as that of a known peak"
     )
-    family: FamilyName = Field(
-        "exp-polynomial",
-        description="functions of the background: exp-polynomial (default), or dijet for falling "
-        "spectra of jets, with --sqrt-s",
-    )
-    parameters: tuple[int, int] | None = Field(
-        None,
-        description="A:B, numbers of parameters of the functions; the last one only tests those before it "
-        "(default: all of the family)",
-    )
-    sqrt_s: float | None = Field(None, gt=0, description="centre-of-mass energy, in the unit of the observable")
+    family: BackgroundFamily = "exp-polynomial"
+    parameters: FamilyParameters = None
+    sqrt_s: CentreOfMassEnergy = None
     detector: str | None = Field(None, description="of --method scores, such as isolation_forest")
     cuts: tuple[float, ...] = Field(
         (1.0,), description="fractions of events that the declared cuts keep, by rank in training: 1,0.25,0.1"
@@ -85,11 +86,7 @@ class SearchConfiguration(Declaration):
     engine: Literal["local", "dask"] = Field(
         "local", description="where toys are thrown: local (default), or dask: worker processes, see --cluster"
     )
-    cluster: str = Field(
-        "local",
-        description="of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the "
-        "address of a scheduler that runs already, tcp://HOST:PORT",
-    )
+    cluster: str = Field("local", description=CLUSTER_HELP)
     unblind: bool = Field(
         False,
         description="look at the events in the signal region, or at all events where there is none; without it, only "

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from rdf.statistics.functions import FamilyName
 
 FINEST_CUT = 0.001
 """Smallest fraction of events that a declared cut may keep."""
@@ -16,6 +18,25 @@ _FOLDERS = {"run", "signal", "control"}
 
 _OF_THE_MACHINE = {"threads", "output", "unblind", "engine", "cluster"}
 """Keys that change nothing of what is declared."""
+
+
+BackgroundFamily = Annotated[
+    FamilyName,
+    Field(
+        description="functions of the background: exp-polynomial (default), or dijet for falling spectra of jets, with "
+        "--sqrt-s"
+    ),
+]
+FamilyParameters = Annotated[
+    tuple[int, int] | None,
+    Field(
+        description="A:B, numbers of parameters of the functions; the last one only tests those before it (default: "
+        "all of the family)"
+    ),
+]
+CentreOfMassEnergy = Annotated[
+    float | None, Field(gt=0, description="centre-of-mass energy, in the unit of the observable")
+]
 
 
 class Declaration(BaseModel):

@@ -15,7 +15,7 @@ from analysis.search.events import read_events
 from analysis.search.exports import write_exports
 from analysis.search.procedure import Outcome, search_spectra
 from analysis.search.signal import find_signal, read_signal
-from analysis.search.staging import Searched, head_fields, leave_search, open_run
+from analysis.search.staging import Searched, head_fields, leave_search, open_run, run_inputs
 from analysis.search.wording import blinded_quote, claimed_quote
 from plotting.drawing.search import draw_search
 from plotting.results.opened import RunResults
@@ -73,7 +73,13 @@ def _empty_record(
         (each for each in (*record.features, *record.observables) if each.name == configuration.observable), None
     )
     return SearchRecord(
-        **head_fields(configuration, results, before, blind=configuration.is_blind, control=configuration.control),
+        **head_fields(
+            configuration,
+            record.sample,
+            run_inputs(results, configuration.control),
+            before,
+            blind=configuration.is_blind,
+        ),
         observable=configuration.observable,
         title=described.title if described else configuration.observable,
         unit=described.unit if described else "",

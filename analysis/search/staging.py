@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -23,7 +23,7 @@ from models.folder import file_sha256
 from plotting.report.page import REPORT, write_report
 from plotting.results.checksums import CHECKSUMS, list_text
 from plotting.results.opened import RunResults, open_results
-from plotting.results.record_tables import SampleHeader
+from plotting.results.record_tables import Sample, SampleHeader
 from plotting.results.root_file import EVENTS_ROOT
 from plotting.results.run_record import RUN_JSON
 from plotting.results.search.abcd import AbcdRecord
@@ -104,57 +104,62 @@ def leave_search(
 
 
 def head_fields(
-    configuration: Declaration,
-    results: RunResults,
-    before: AnySearchRecord | None,
-    *,
-    blind: bool,
-    control: Path | None = None,
+    configuration: Declaration, sample: Sample, inputs: Inputs, before: AnySearchRecord | None, *, blind: bool
 ) -> dict[str, Any]:
     """Return the fields of `SearchHead` of a search that has not begun.
 
     Args:
         configuration: of the search.
-        results: of the run.
+        sample: that is searched.
+        inputs: what is read.
         before: record of the earlier search in the same folder; None without one.
         blind: whether the search is not to look at the data.
-        control: folder of a run without the signal; None without one.
     """
-    sample = results.record.sample
     return {
         "status": "blinded" if blind else "claimed",
         "quote": "",
         "configuration": configuration.declared(),
         "configuration_sha256": configuration.sha256(),
         "unblinded": not blind,
-        **declared_before(before),
-        "inputs": Inputs(
-            run=str(results.folder),
-            run_json_sha256=file_sha256(results.folder / RUN_JSON),
-            events_sha256=file_sha256(results.folder / EVENTS_ROOT),
-            control_run_json_sha256=file_sha256(control / RUN_JSON) if control else None,
-            control_events_sha256=file_sha256(control / EVENTS_ROOT) if control else None,
-        ),
-        "sample": SampleHeader(
-            name=sample.name,
-            title=sample.title,
-            doi=sample.doi,
-            energy=sample.energy,
-            luminosity=sample.luminosity,
-            simulated=sample.simulated,
-        ),
+        **_declared_before(before),
+        "inputs": inputs,
+        "sample": sample_header(sample),
         "commit": git_commit(),
         "versions": library_versions(),
     }
 
 
-def declared_before(before: AnySearchRecord | None) -> dict[str, Any]:
-    """Return the fields of a record that describe the earlier search in the same folder."""
+def sample_header(sample: Sample) -> SampleHeader:
+    """Return what figures say of a sample."""
+    return SampleHeader(**{each.name: getattr(sample, each.name) for each in fields(SampleHeader)})
+
+
+def run_inputs(results: RunResults, control: Path | None = None) -> Inputs:
+    """Return what is read of a run, and of a control.
+
+    Args:
+        results: of the run.
+        control: folder of a run without the signal; None without one.
+    """
+    return Inputs(
+        run=str(results.folder),
+        run_json_sha256=file_sha256(results.folder / RUN_JSON),
+        events_sha256=file_sha256(results.folder / EVENTS_ROOT),
+        control_run_json_sha256=file_sha256(control / RUN_JSON) if control else None,
+        control_events_sha256=file_sha256(control / EVENTS_ROOT) if control else None,
+    )
+
+
+def _declared_before(before: AnySearchRecord | None) -> dict[str, Any]:
+    """Return the fields of a record that describe the earlier search in the same folder.
+
+    A scan of pairs of axes has declared none of them.
+    """
     if before is None:
         return {}
     declared, events = before.blinded_sha256, before.blinded_events_sha256
-    if before.status == "blinded":
-        declared, events = before.configuration_sha256, before.inputs.events_sha256
+    if before.status == "blinded" and not (isinstance(before, AbcdRecord) and before.pairs):
+        declared, events = before.configuration_sha256, before.inputs.data_sha256
     looked = before.looked_before or before.unblinded
     return {"blinded_sha256": declared, "blinded_events_sha256": events, "looked_before": looked}
 

@@ -92,7 +92,7 @@ def declared_words(record: SearchHead) -> str:
         return "The data had been looked at before, by a search that made no statement."
     if record.blinded_sha256 is None:
         return "No blinded search had declared it before."
-    if record.blinded_events_sha256 != record.inputs.events_sha256:
+    if record.blinded_events_sha256 != record.inputs.data_sha256:
         return "A blinded search before was one of other events."
     if record.blinded_sha256 != record.configuration_sha256:
         return "A blinded search before had declared something else."

@@ -85,7 +85,7 @@ inline double half_deviance(double count, double rate)
 }
 
 // Half of twice the logarithm of the likelihood ratio to the best fit of any, also negative, signal, which describes all
-// four counts. `signal` is as `profile` wants it.
+// four counts. The signal has to be one that `profile` takes.
 inline double half_deviance(const Regions &n, double closure, double signal)
 {
    const Regions rates = profile(n, closure, signal);

@@ -18,19 +18,18 @@ MOST = 0.01
 pass as they are (0.503 +- 0.002), and are refused with a tenth of the mass added to two of them (0.722)."""
 
 ERRORS = 3.0
-"""Number of its errors by which an area may exceed 1/2 beyond that."""
+"""Number of errors of an area that count as none: `MOST` lies beyond them."""
 
 
 @dataclass(frozen=True)
-class MassTest:
-    """How well the features tell where in the sidebands of a window an event lies.
+class SidebandAreas:
+    """Areas under the ROC curves of two classifiers; each is 1/2 where the features do not tell the mass.
 
     Attributes:
-        auc: area under the ROC curve of a classifier of the upper sideband against the lower one; 1/2 where the
-            features do not tell them apart.
-        error: of that area where they do not.
-        outer_auc: area of a classifier of the outer halves of both sidebands against the inner ones.
-        outer_error: likewise.
+        auc: of the upper sideband against the lower one.
+        error: standard deviation of that area where it is 1/2.
+        outer_auc: of the outer halves of both sidebands against the inner halves.
+        outer_error: standard deviation of that area where it is 1/2.
     """
 
     auc: float
@@ -47,7 +46,7 @@ class MassTest:
 
 def mass_test(
     X: Features, values: npt.NDArray[np.floating], fold_of: npt.NDArray[np.integer], window: Window, seed: int
-) -> MassTest:
+) -> SidebandAreas:
     """Train the classifier of a search to tell parts of the sidebands apart, on events that it has not seen.
 
     The region is not looked at. Upper against lower sideband shows a dependence on the mass that rises or falls; outer
@@ -65,7 +64,7 @@ def mass_test(
     upper = values >= window.high
     halves = np.where(upper, (window.high + window.end) / 2, (window.begin + window.low) / 2)
     outer = np.where(upper, values >= halves, values < halves)
-    return MassTest(*_area(X, upper, fold_of, seed), *_area(X, outer, fold_of, seed))
+    return SidebandAreas(*_area(X, upper, fold_of, seed), *_area(X, outer, fold_of, seed))
 
 
 def _area(

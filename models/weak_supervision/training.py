@@ -17,6 +17,7 @@ FEWEST_IN_REGION = 100
 """Events of a region, below which nothing is learned from them."""
 
 FEWEST_IN_SIDEBAND = 20
+"""Events of a sideband, below which nothing is compared with them."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,21 @@ class WindowRecipe(TrainingRecipe):
         return rows & self.windows[detector].holds(self.values)
 
 
-def check_sidebands(window: Window, values: npt.NDArray[np.floating]) -> str | None:
+def sideband_fault(window: Window, values: npt.NDArray[np.floating]) -> str | None:
     """Say which sideband of a window has too few events; None where neither has.
 
     Args:
         window: with its sidebands.
         values: of the observable in all events, shape (events,).
     """
-    for low, high in ((window.begin, window.low), (window.high, window.end)):
+    for low, high in window.sidebands:
         beside = int(((values >= low) & (values < high)).sum())
         if beside < FEWEST_IN_SIDEBAND:
             return f"the sideband {low:g}:{high:g} holds {beside} events, fewer than {FEWEST_IN_SIDEBAND}"
     return None
 
 
-def check_folds_of(
+def fold_fault(
     window: Window, values: npt.NDArray[np.floating], fold_of: npt.NDArray[np.integer], folds: int
 ) -> str | None:
     """Say which fold has no event in a sideband of a window; None where each has one.
@@ -67,7 +68,7 @@ def check_folds_of(
     """
     for fold in range(folds):
         here = values[fold_of == fold]
-        for low, high in ((window.begin, window.low), (window.high, window.end)):
+        for low, high in window.sidebands:
             if not ((here >= low) & (here < high)).any():
                 return (
                     f"fold {fold} of {folds} has no event in the sideband {low:g}:{high:g}; its events are those of "
@@ -76,7 +77,7 @@ def check_folds_of(
     return None
 
 
-def check_window(window: Window, values: npt.NDArray[np.floating]) -> str | None:
+def window_fault(window: Window, values: npt.NDArray[np.floating]) -> str | None:
     """Say why nothing can be learned from a window; None where it can.
 
     Args:
@@ -86,7 +87,7 @@ def check_window(window: Window, values: npt.NDArray[np.floating]) -> str | None
     region = int(window.in_region(values).sum())
     if region < FEWEST_IN_REGION:
         return f"the region {window.low:g}:{window.high:g} holds {region} events, fewer than {FEWEST_IN_REGION}"
-    return check_sidebands(window, values)
+    return sideband_fault(window, values)
 
 
 def train_windows(events: TrainingEvents, recipe: WindowRecipe, progress: Callable[[str, int, int], None]) -> Trained:
@@ -104,13 +105,13 @@ def train_windows(events: TrainingEvents, recipe: WindowRecipe, progress: Callab
     trained: Trained = {}
     done, total = 0, len(recipe.windows) * recipe.folds
     for name, window in recipe.windows.items():
-        if fault := check_window(window, recipe.values):
+        if fault := window_fault(window, recipe.values):
             raise TrainingError(fault)
         trained[name] = []
         for fold in range(recipe.folds):
             progress(f"{name}, fold {fold}", done, total)
             rows = recipe.training_rows(events, fold, name)
-            if fault := check_window(window, recipe.values[rows]):
+            if fault := window_fault(window, recipe.values[rows]):
                 raise TrainingError(f"without the events of fold {fold} {fault}; take more folds or a wider region")
             forest = WeakForest(events.features, window=window, values=recipe.values[rows], seed=recipe.seed)
             forest.fit(events.X[rows])

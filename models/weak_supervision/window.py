@@ -16,7 +16,7 @@ Truths = npt.NDArray[np.bool_]
 Weights = npt.NDArray[np.float64]
 
 NAME = "cwola"
-"""Name of the method: classification without labels (Metodiev, Nachman, Thaler, arXiv:1708.02949)."""
+"""Name of the method, classification without labels (Metodiev, Nachman, Thaler, arXiv:1708.02949)."""
 
 BINS = 10
 """Bins of the spectrum in an interval as wide as the region."""
@@ -58,8 +58,13 @@ class Window(Table):
                 f"{self.low:g}:{self.high:g} has no sideband on either side within {self.begin:g}:{self.end:g}"
             )
         if sorted(set(self.cuts), reverse=True) != self.cuts or not 0 < self.cuts[-1] <= self.cuts[0] <= 1:
-            raise ValueError("the cuts are no falling fractions from 1 on")
+            raise ValueError("the cuts are not a falling list of fractions")
         return self
+
+    @property
+    def sidebands(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Begin and end of the lower sideband, and those of the upper one."""
+        return (self.begin, self.low), (self.high, self.end)
 
     @property
     def centre(self) -> float:
@@ -77,10 +82,12 @@ class Window(Table):
     def edges(self) -> npt.NDArray[np.float64]:
         """Return the edges of the bins of the spectrum: the region is one bin, a sideband has bins of a tenth of it."""
         width = (self.high - self.low) / BINS
-        sidebands = []
-        for begin, end in ((self.begin, self.low), (self.high, self.end)):
-            sidebands.append(np.linspace(begin, end, max(math.ceil((end - begin) / width - 1e-6), FEWEST_BINS) + 1))
-        return np.concatenate(sidebands)
+        return np.concatenate(
+            [
+                np.linspace(begin, end, max(math.ceil((end - begin) / width - 1e-6), FEWEST_BINS) + 1)
+                for begin, end in self.sidebands
+            ]
+        )
 
     def rank_edges(self) -> npt.NDArray[np.float64]:
         """Return the edges between ranks that declared cuts tell apart: a cut keeps the ranks from its edge on."""

@@ -23,11 +23,11 @@ class Plan:
     sets: int | None = None
 
     def number(self, whole: int) -> int:
-        """Return the number of data sets, of so many in a whole ensemble; ten at least."""
+        """Return the number of data sets of a table, whose whole ensemble has the given number; ten at least."""
         return max(int(whole * self.scale), 10)
 
     def seeds(self, whole: int) -> range:
-        """Return the seeds, of so many in a whole ensemble; two at least."""
+        """Return the seeds of a table, whose whole ensemble has the given number of them; two at least."""
         return range(max(int(whole * self.scale), 2))
 
     @property

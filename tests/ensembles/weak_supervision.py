@@ -15,11 +15,11 @@ from joblib import Parallel, delayed
 from scipy.stats import ks_2samp
 
 from analysis.search.cwola.calibrated import calibrated
-from analysis.search.cwola.calibration import BackgroundOnly, cut_counts
+from analysis.search.cwola.calibration import BackgroundOnly, calibrate, cut_counts
 from analysis.search.cwola.procedure import background_model, settle_windows, significances
 from models.detectors.extra_trees import Positions
 from models.weak_supervision.forest import grow_trees, held_out_ranks
-from models.weak_supervision.mass_test import MassTest, mass_test
+from models.weak_supervision.mass_test import SidebandAreas, mass_test
 from models.weak_supervision.window import Window
 from plotting.results.search.cwola import CountedCut
 from tests.ensembles.samples import FEATURES, LABEL, Numbers, Sample, olympics, olympics_files
@@ -180,6 +180,8 @@ class Null:
 def background_only(sample: Sample, sets: int, seed: int, threads: int = 1) -> Null:
     """Take background-only sets through the procedure, training included, and judge half of them by the other half.
 
+    Sets that an interrupted ensemble has counted are not counted again.
+
     Args:
         sample: whose features and sidebands they have.
         sets: their number.
@@ -190,7 +192,7 @@ def background_only(sample: Sample, sets: int, seed: int, threads: int = 1) -> N
     edges, expected = background_model(sample.configuration, sample.values)
     source = BackgroundOnly(sample.X, sample.shuffled_folds(seed), {name: window}, edges, expected, seed)
     settled = settle_windows(sample.configuration, {name: counted(sample, seed).astype(np.float64)})
-    counts = Parallel(n_jobs=threads)(delayed(source.counts)(number) for number in range(sets))
+    counts = calibrate(source, sets, threads, lambda done, of: None, lambda words: None)
     places = {name: range(len(window.cuts))}
     z = [significances(settled, places, each) for each in counts]
     halves = [
@@ -215,7 +217,7 @@ def background_only(sample: Sample, sets: int, seed: int, threads: int = 1) -> N
     return Null(tuple(cuts), sum(each is None for each in z))
 
 
-def tested_mass(sample: Sample, seed: int) -> MassTest:
-    """Return how well the features of a sample tell one sideband from the other."""
+def tested_mass(sample: Sample, seed: int) -> SidebandAreas:
+    """Return how well the features of a sample tell where in the sidebands an event lies."""
     _, window = window_of(sample)
     return mass_test(sample.X, sample.values, sample.shuffled_folds(seed), window, seed)

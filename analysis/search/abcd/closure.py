@@ -21,10 +21,13 @@ from analysis.search.events import Truths, Values
 from plotting.results.search.abcd import Closure, Correlation, Ring
 
 QUANTILES = (0.25, 0.5, 0.8, 0.9, 0.95, 0.98)
-"""Where rings begin and end, those of them below the loosest cut."""
+"""Quantiles at which rings begin and end, as far as they lie below the loosest cut."""
 
 FEWEST_EXPECTED = 5.0
 """Events that are expected in a rectangle, below which its pull is no normal deviate, and it does not count."""
+
+LEAST_SHARE = 0.5
+"""Part of the declared fraction of events that a cut on an axis of few values keeps, at least."""
 
 NEXT_TO_A = 3
 """Rectangles that touch A, which come last."""
@@ -54,6 +57,13 @@ def measure_closure(events: PlaneEvents, fraction: float) -> Closure:
         SearchRefused: too few events lie beside A.
     """
     loosest = 1 - fraction
+    for axis, values in zip(events.axes, (events.first, events.second), strict=True):
+        cut = threshold(values, loosest)
+        if (values > cut).mean() < LEAST_SHARE * fraction:
+            raise SearchRefused(
+                f"axis {axis.name}: {int((values == cut).sum()):,} of {len(values):,} events have the same value "
+                f"{cut:g}, so that no cut keeps {100 * fraction:g} % of them; take another axis, or other cuts"
+            )
     steps = [*(quantile for quantile in QUANTILES if quantile < loosest - 1e-9), loosest]
     spans = [((low, high), (low, high)) for low, high in pairwise(steps)]
     spans += [((steps[-2], loosest), (loosest, 1.0)), ((loosest, 1.0), (steps[-2], loosest))]

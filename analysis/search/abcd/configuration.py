@@ -54,13 +54,13 @@ class AbcdConfiguration(Declaration):
     def _split_axes(cls, value: Any) -> Any:
         value = split_list(value)
         if isinstance(value, tuple) and len(value) != 2:
-            raise ValueError(f"{len(value)} columns; give two, as MR,MET_over_sqrt_HT")
+            raise ValueError(f"{', '.join(map(str, value))} is not two columns; give two, as MR,MET_over_sqrt_HT")
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.axes is None) == (not self.scan_axes):
-            raise ValueError("give two columns by --axes, or more of them by --scan-axes")
+            raise ValueError("give one of them: two columns by --axes, or columns to be tested in pairs by --scan-axes")
         if self.axes is not None and self.axes[0] == self.axes[1]:
             raise ValueError(f"axes: {self.axes[0]} is named twice; give two different columns")
         if self.scan_axes and not 2 <= len(set(self.scan_axes)) == len(self.scan_axes):

@@ -32,7 +32,7 @@ class PlaneEvents:
 
 
 def find_axes(results: RunResults, names: Sequence[str]) -> tuple[Axis, ...]:
-    """Return the axes of these names.
+    """Return the axes that have the given names.
 
     A score is read as its rank among the training events of its fold, since models of different folds have scores of
     different scales.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from rdf.statistics.abcd import (
 )
 from rdf.statistics.significance import z_of
 
-FEWEST_EVENTS = 20
+FEWEST_IN_REGION = 20
 """Events in B, C and D, at least."""
 
 BLOCK = 10_000
@@ -77,14 +77,19 @@ def search_regions(configuration: AbcdConfiguration, events: PlaneEvents, progre
         raise SearchRefused(f"cut {configuration.cuts[0]:g}: {reasons[0]}; take looser cuts")
     cuts = []
     for place, ((fraction, passes, regions), reason) in enumerate(zip(found, reasons, strict=True)):
-        if reason is not None:
-            first, second = passes
-            cuts.append(PlaneCut(fraction=fraction, first=first, second=second, opened=False, reason=reason))
-        else:
+        declared = PlaneCut(
+            fraction=fraction,
+            first=passes[0],
+            second=passes[1],
+            first_share=float((events.first > passes[0]).mean()),
+            second_share=float((events.second > passes[1]).mean()),
+            opened=reason is None,
+            reason=reason,
+        )
+        if reason is None:
             seed = seed_for(configuration, LIMITS, place)
-            cuts.append(
-                _blinded_cut(fraction, passes, regions, seed) if blind else _cut(fraction, passes, regions, seed)
-            )
+            declared = _blinded_cut(declared, regions, seed) if blind else _cut(declared, regions, seed)
+        cuts.append(declared)
     plane = _plane(events, cuts[0], blind)
     if blind:
         return PlaneOutcome(closure, tuple(cuts), plane, None, None)
@@ -97,7 +102,8 @@ def search_regions(configuration: AbcdConfiguration, events: PlaneEvents, progre
 def _regions(events: PlaneEvents, fraction: float, closure: float, blind: bool) -> tuple[tuple[float, float], Regions]:
     """Return the values that a cut asks for, and the events of its regions.
 
-    While blinded the events above each axis alone are counted, and the regions are those that independence then gives.
+    While blinded the events above the cut on each axis are counted, whatever the other axis says; the events of the
+    regions are those that independent axes share out of these.
     """
     passes = threshold(events.first, 1 - fraction), threshold(events.second, 1 - fraction)
     right, above, number = events.first > passes[0], events.second > passes[1], len(events.first)
@@ -108,32 +114,26 @@ def _regions(events: PlaneEvents, fraction: float, closure: float, blind: bool) 
 
 def _too_few(regions: Regions) -> str | None:
     for name, events in (("B", regions.b), ("C", regions.c), ("D", regions.d)):
-        if events < FEWEST_EVENTS:
-            return f"{events:.3g} events in region {name}, fewer than {FEWEST_EVENTS}"
+        if events < FEWEST_IN_REGION:
+            return f"{events:.3g} events in region {name}, fewer than {FEWEST_IN_REGION}"
     return None
 
 
-def _blinded_cut(fraction: float, passes: tuple[float, float], regions: Regions, seed: int) -> PlaneCut:
+def _blinded_cut(declared: PlaneCut, regions: Regions, seed: int) -> PlaneCut:
     limits = upper_limits(regions, seed)
-    return PlaneCut(
-        fraction=fraction,
-        first=passes[0],
-        second=passes[1],
-        opened=True,
+    return replace(
+        declared,
         expected=regions.prediction,
         expected_error=regions.prediction_error,
         limit=CountLimit(observed=None, expected=limits.expected, by=limits.by, toys=limits.toys),
     )
 
 
-def _cut(fraction: float, passes: tuple[float, float], regions: Regions, seed: int) -> PlaneCut:
+def _cut(declared: PlaneCut, regions: Regions, seed: int) -> PlaneCut:
     limits = upper_limits(regions, seed)
     excess, expected = regions.a - regions.prediction, regions.prediction
-    return PlaneCut(
-        fraction=fraction,
-        first=passes[0],
-        second=passes[1],
-        opened=True,
+    return replace(
+        declared,
         a=int(regions.a),
         b=int(regions.b),
         c=int(regions.c),
@@ -188,7 +188,7 @@ def _largest(
 
 
 def _levels(events: PlaneEvents, cuts: list[PlaneCut]) -> Counts:
-    """Return the number of events that pass so many cuts on the first axis and so many on the second one."""
+    """Return a table of events by the number of cuts that they pass on the first axis, and on the second one."""
     first = np.searchsorted([cut.first for cut in cuts], events.first)
     second = np.searchsorted([cut.second for cut in cuts], events.second)
     table = np.zeros((len(cuts) + 1, len(cuts) + 1), dtype=np.int64)
@@ -209,10 +209,14 @@ def _plane(events: PlaneEvents, loosest: PlaneCut, blind: bool) -> Plane:
 
 
 def _edges(values: Values, cut: float) -> Values:
-    """Return edges of bins of equal width, of which the cut is one, up to where one event in a thousand is left."""
+    """Return edges of bins, of which the cut is one, up to where one event in a thousand is left.
+
+    Bins are of equal width below the cut and above it; those above are wider where a long tail would take too many.
+    """
     low, high = float(values.min()), max(threshold(values, 0.999), cut)
     width = (high - low) / BINS or 1.0
     below = max(round((cut - low) / width), 1)
     width = (cut - low) / below or width
-    above = max(int(np.ceil((high - cut) / width - 1e-9)), 1)
-    return np.asarray(cut + width * np.arange(-below, above + 1))
+    wide = max(width, (high - cut) / BINS)
+    above = max(int(np.ceil((high - cut) / wide - 1e-9)), 1)
+    return np.concatenate([cut + width * np.arange(-below, 0), cut + wide * np.arange(above + 1)])

@@ -14,7 +14,7 @@ from analysis.search.abcd.exports import write_abcd_exports
 from analysis.search.abcd.procedure import search_regions
 from analysis.search.abcd.scan import scan_pairs
 from analysis.search.abcd.wording import blinded_plane_quote, claimed_plane_quote, scanned_quote
-from analysis.search.staging import Searched, head_fields, leave_search, open_run
+from analysis.search.staging import Searched, head_fields, leave_search, open_run, run_inputs
 from plotting.drawing.search import draw_search
 from plotting.results.search.abcd import AbcdRecord
 from plotting.results.search.formats import AnySearchRecord
@@ -35,7 +35,9 @@ def search_run_in_plane(configuration: AbcdConfiguration) -> Searched[AbcdRecord
 
     def begin(before: AnySearchRecord | None) -> AbcdRecord:
         return AbcdRecord(
-            **head_fields(configuration, results, before, blind=not configuration.unblind),
+            **head_fields(
+                configuration, results.record.sample, run_inputs(results), before, blind=not configuration.unblind
+            ),
             axes=axes,
             pairs_tried=configuration.pairs_tried,
             seed=configuration.seed,

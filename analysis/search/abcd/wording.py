@@ -98,7 +98,10 @@ def _axes(record: AbcdRecord) -> str:
 
 
 def _kept(cut: PlaneCut) -> str:
-    return f"the highest {100 * cut.fraction:g} % on both axes"
+    declared, first, second = (f"{100 * share:.2g}" for share in (cut.fraction, cut.first_share, cut.second_share))
+    if first == second == declared:
+        return f"the highest {declared} % on both axes"
+    return f"the highest {first} % on the first axis and {second} % on the second one"
 
 
 def _local(largest: LargestCount) -> str:
@@ -121,10 +124,15 @@ def _anywhere(largest: LargestCount) -> str:
 
 
 def _closes(closure: Closure) -> str:
+    drift = (
+        ""
+        if closure.drift_error is None
+        else f", and change by {closure.drift:.3f} ± {closure.drift_error:.3f} towards them with each factor e"
+    )
     return (
-        f"Beside the cuts observed over expected events are {closure.ratio:.3f} ± {closure.ratio_error:.3f} (chi2 "
-        f"{closure.chi2:.1f} for {closure.ndf} rectangles); the prediction has an error of {100 * closure.error:.2g} % "
-        "for it."
+        f"In rectangles beside the cuts observed over expected events are {closure.ratio:.3f} ± "
+        f"{closure.ratio_error:.3f} in the mean (chi2 {closure.chi2:.1f} for {closure.ndf} rectangles), "
+        f"{closure.beside:.3f} next to them{drift}; this gives the prediction an error of {100 * closure.error:.2g} %."
     )
 
 

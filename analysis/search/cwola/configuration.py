@@ -7,11 +7,18 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from analysis.configuration import AnalysisConfiguration, RunConfiguration, ThresholdRules
-from analysis.search.declaration import Declaration, nested_cuts, split_interval, split_list
+from analysis.configuration import CLUSTER_HELP, AnalysisConfiguration, RunConfiguration, ThresholdRules
+from analysis.search.declaration import (
+    BackgroundFamily,
+    CentreOfMassEnergy,
+    Declaration,
+    FamilyParameters,
+    nested_cuts,
+    split_interval,
+    split_list,
+)
 from models.detectors.settings import AutoencoderSettings
 from models.weak_supervision.window import Window, window_name
-from rdf.statistics.functions import FamilyName
 from rdf.yaml_tables import TableError, parse_table
 
 MOST_WINDOWS = 16
@@ -73,17 +80,9 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
     folds: int = Field(
         5, ge=2, le=10, description="folds: an event is scored by trees that were trained on the others (default: 5)"
     )
-    family: FamilyName = Field(
-        "exp-polynomial",
-        description="functions of the background: exp-polynomial (default), or dijet for falling spectra of jets, "
-        "with --sqrt-s",
-    )
-    parameters: tuple[int, int] | None = Field(
-        None,
-        description="A:B, numbers of parameters of the functions; the last one only tests those before it "
-        "(default: all of the family)",
-    )
-    sqrt_s: float | None = Field(None, gt=0, description="centre-of-mass energy, in the unit of the observable")
+    family: BackgroundFamily = "exp-polynomial"
+    parameters: FamilyParameters = None
+    sqrt_s: CentreOfMassEnergy = None
     sets: int = Field(
         200,
         ge=20,
@@ -93,12 +92,11 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
     engine: Literal["local", "dask"] = Field(
         "local", description="where events are scored: local (default), or dask: worker processes, see --cluster"
     )
-    cluster: str = Field(
-        "local",
-        description="of --engine dask: local (default) or htcondor starts as many workers as --threads says; or the "
-        "address of a scheduler that runs already, tcp://HOST:PORT",
-    )
+    cluster: str = Field("local", description=CLUSTER_HELP)
     allow_simulated: bool = Field(False, description="go on with simulated events where the sample cannot be had")
+    output: Path | None = Field(
+        None, description="folder for the results (default: output/<sample>_cwola; search in the folder of --run)"
+    )
     unblind: bool = Field(False, description="look at the events in the region; without it, only at the sidebands")
     known_peak: bool = Field(False, description="of a peak that everybody knows: nothing is blinded, and that is said")
     detectors: None = Field(None, exclude=True)

@@ -42,11 +42,11 @@ class FeaturedEvents:
 
 
 def of_columns(columns: Columns, observable: str) -> Columns:
-    """Return the columns of a run with the observable among those that are recorded, and not learned from.
+    """Return the columns of a run with the observable moved from the features to the recorded columns.
 
     Args:
-        columns: as they were collected.
-        observable: its name.
+        columns: in the order in which an event loop collected them.
+        observable: name of the observable.
 
     Raises:
         ConfigurationError: there is no such column, or nothing else to learn from.
@@ -64,13 +64,13 @@ def of_columns(columns: Columns, observable: str) -> Columns:
 
 
 def of_rows(rows: TrainingRows, collected: Columns, columns: Columns, observable: str) -> FeaturedEvents:
-    """Return the events that an event loop collected.
+    """Return observable and features of the events that an event loop collected.
 
     Args:
         rows: that it collected.
         collected: names of their columns.
-        columns: the same with the observable apart.
-        observable: its name.
+        columns: the same columns with the observable apart.
+        observable: name of the observable.
     """
     by_name = dict(zip((*collected.features, *collected.observables), (*rows.X.T, *rows.observables.T), strict=True))
     return FeaturedEvents(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +33,11 @@ class CollectedEvents:
 
     Attributes:
         events: in the range of the search.
-        rows: all of them, as they were collected.
-        columns: how these were computed, with the observable apart from the features.
-        collected: the same as the rows have them.
-        sample: that they were taken from.
-        observable: how the observable is written.
+        rows: all events of the sample, as they were collected.
+        columns: names and expressions of the columns, with the observable apart from the features.
+        collected: names and expressions in the order of the rows.
+        sample: that the events were taken from.
+        observable: title and unit of the observable.
     """
 
     events: FeaturedEvents
@@ -72,39 +72,37 @@ def collect(configuration: CwolaConfiguration, staging: Path, timings: Timings) 
 
 
 def check_features(configuration: CwolaConfiguration, events: FeaturedEvents) -> dict[str, MassTest]:
-    """Say for each window how well the features tell one sideband from the other; the region is not looked at.
+    """Say for each window how well the features tell the mass; the events of its region are not looked at.
 
     Args:
         configuration: of the search.
         events: in the range.
 
     Raises:
-        SearchRefused: they tell it, or a sideband has too few events.
+        SearchRefused: they tell it, a sideband has too few events, or a fold has none there.
     """
     from models.weak_supervision.mass_test import mass_test
-    from models.weak_supervision.training import check_folds_of, check_sidebands
+    from models.weak_supervision.training import fold_fault, sideband_fault
 
     found = {}
     with spinner(error_console(), "testing whether features tell the mass"):
         for name, window in configuration.windows().items():
-            if fault := check_sidebands(window, events.values):
+            if fault := sideband_fault(window, events.values):
                 raise SearchRefused(f"{fault}; take a wider range")
             fold_of = events.folds(configuration.folds)
-            if fault := check_folds_of(window, events.values, fold_of, configuration.folds):
+            if fault := fold_fault(window, events.values, fold_of, configuration.folds):
                 raise SearchRefused(f"{fault}; take another number of folds")
-            test = mass_test(events.X, events.values, fold_of, window, configuration.seed)
-            if not test.passed:
+            areas = mass_test(events.X, events.values, fold_of, window, configuration.seed)
+            if not areas.passed:
                 raise SearchRefused(
                     f"the features tell the mass: from {', '.join(events.features)} a classifier tells the sideband "
-                    f"{window.begin:g}:{window.low:g} from {window.high:g}:{window.end:g} (AUC {test.auc:.3f} ± "
-                    f"{test.error:.3f}), or their outer halves from the inner ones ({test.outer_auc:.3f} ± "
-                    f"{test.outer_error:.3f}), and would learn the mass in place of a signal; leave out the features "
+                    f"{window.begin:g}:{window.low:g} from {window.high:g}:{window.end:g} (AUC {areas.auc:.3f} ± "
+                    f"{areas.error:.3f}), or their outer halves from the inner ones ({areas.outer_auc:.3f} ± "
+                    f"{areas.outer_error:.3f}), and would learn the mass in place of a signal; leave out the features "
                     "that depend on it, or divide them by it; a resonance in a sideband looks the same: take another "
                     "range"
                 )
-            found[name] = MassTest(
-                auc=test.auc, error=test.error, outer_auc=test.outer_auc, outer_error=test.outer_error
-            )
+            found[name] = MassTest(**asdict(areas))
     return found
 
 
@@ -113,7 +111,7 @@ def train(configuration: CwolaConfiguration, collected: CollectedEvents, folder:
 
     Args:
         configuration: of the search.
-        collected: events.
+        collected: events of the sample.
         folder: for the models.
         timings: of the stages.
 

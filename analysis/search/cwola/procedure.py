@@ -114,7 +114,8 @@ def blinded_outcome(
         excess = _fitted(window, counts, 1.0)
         cuts = []
         for place, fraction in enumerate(window.window.cuts):
-            # Where features do not tell the mass, a cut keeps its fraction of the background.
+            # Where features do not tell the mass, a cut keeps its fraction of the background. A fit to that fraction of
+            # the events has a relative error that is larger by one over the root of the fraction.
             expected = excess.expected * fraction
             if (beside := counts.sum() * fraction) < FEWEST_SIDEBAND_EVENTS:
                 reason = f"its sidebands are expected to hold {beside:.3g} events, fewer than {FEWEST_SIDEBAND_EVENTS}"
@@ -129,7 +130,7 @@ def blinded_outcome(
                     counts=_shown(counts, window.fits.region, hide=True) if fraction == 1 else (),
                     expected=tuple(map(float, expected)),
                     background=float(expected[window.fits.region]),
-                    background_error=excess.background_error * (fraction if fraction == 1 else fraction**0.5),
+                    background_error=excess.background_error * fraction**0.5,
                     deviance=excess.deviance if fraction == 1 else None,
                     ndf=excess.ndf if fraction == 1 else None,
                     limit=_limit(configuration, window, expected, place, is_blind=True),

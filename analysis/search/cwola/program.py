@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,6 @@ import numpy.typing as npt
 from analysis.console.program import error_console
 from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError, SearchRefused
-from analysis.output.provenance import git_commit, library_versions
 from analysis.output.timings import Timings
 from analysis.samples.inputs import resolve_input
 from analysis.search.cwola.calibration import cut_counts
@@ -23,16 +21,14 @@ from analysis.search.cwola.configuration import CwolaConfiguration, default_fold
 from analysis.search.cwola.events import ScoredEvents, read_scored
 from analysis.search.cwola.learning import CollectedEvents, check_features, collect, score, train
 from analysis.search.cwola.procedure import CwolaOutcome, blinded_outcome, claimed_outcome, settle_windows
-from analysis.search.cwola.wording import blinded_quote, claimed_quote, files_sha256
+from analysis.search.cwola.wording import blinded_quote, claimed_quote
 from analysis.search.exports import EXPORTS, write_likelihoods
-from analysis.search.staging import Searched, declared_before, leave_search, open_run
-from models.folder import file_sha256, read_model_folder
+from analysis.search.staging import Searched, head_fields, leave_search, open_run, run_inputs, sample_header
+from models.folder import read_model_folder
 from models.weak_supervision.window import Window
 from plotting.drawing.search import draw_search
 from plotting.results.opened import RunResults, open_results
-from plotting.results.record_tables import Sample, SampleHeader
-from plotting.results.root_file import EVENTS_ROOT
-from plotting.results.run_record import RUN_JSON
+from plotting.results.record_tables import Sample
 from plotting.results.search.cwola import CwolaInputs, CwolaRecord, MassTest
 from plotting.results.search.formats import AnySearchRecord
 from plotting.results.search.record import SEARCH
@@ -72,18 +68,9 @@ def _declared(configuration: CwolaConfiguration, sample: Sample, before: AnySear
         sample: that will be read.
         before: record of the earlier search in the folder; None where there is none.
     """
-    nothing = CwolaInputs(run="", run_json_sha256="", events_sha256="")
+    files = {file.path: file.sha256 for file in sample.files}
     return CwolaRecord(
-        status="blinded" if configuration.is_blind else "claimed",
-        quote="",
-        configuration=configuration.declared(),
-        configuration_sha256=configuration.sha256(),
-        unblinded=not configuration.is_blind,
-        **_declared_before(before),
-        inputs=nothing,
-        sample=_header(sample),
-        commit=git_commit(),
-        versions=library_versions(),
+        **head_fields(configuration, sample, CwolaInputs(files=files), before, blind=configuration.is_blind),
         observable=configuration.observable,
         title=configuration.observable,
         unit="",
@@ -91,17 +78,6 @@ def _declared(configuration: CwolaConfiguration, sample: Sample, before: AnySear
         seed=configuration.seed,
         timings={},
     )
-
-
-def _declared_before(before: AnySearchRecord | None) -> dict[str, Any]:
-    """Return the fields of a record that describe the earlier search in the same folder.
-
-    A blinded search of this method leaves no events.root: the checksums of the sample's files take its place.
-    """
-    said = declared_before(before)
-    if isinstance(before, CwolaRecord) and before.status == "blinded":
-        said["blinded_events_sha256"] = files_sha256(before)
-    return said
 
 
 def _searched(
@@ -227,28 +203,17 @@ def _loop_counts(results: RunResults, name: str, cuts: list[float]) -> npt.NDArr
     return np.array(by_rank[-len(cuts) :]).round().astype(np.int64)
 
 
-def _header(sample: Sample) -> SampleHeader:
-    return SampleHeader(
-        name=sample.name,
-        title=sample.title,
-        doi=sample.doi,
-        energy=sample.energy,
-        luminosity=sample.luminosity,
-        simulated=sample.simulated,
-        uncertified=sample.uncertified,
-    )
-
-
 def _of_sample(record: CwolaRecord, sample: Sample, features: tuple[str, ...]) -> CwolaRecord:
     files = {file.path: file.sha256 for file in sample.files}
-    return replace(record, sample=_header(sample), features=features, inputs=replace(record.inputs, files=files))
+    return replace(record, sample=sample_header(sample), features=features, inputs=replace(record.inputs, files=files))
 
 
 def _inputs(configuration: CwolaConfiguration, results: RunResults) -> CwolaInputs:
+    read = run_inputs(results)
     return CwolaInputs(
-        run=str(configuration.run) if configuration.run else RUN,
-        run_json_sha256=file_sha256(results.folder / RUN_JSON),
-        events_sha256=file_sha256(results.folder / EVENTS_ROOT),
+        run=read.run if configuration.run else RUN,
+        run_json_sha256=read.run_json_sha256,
+        events_sha256=read.events_sha256,
         models_sha256=results.record.models_sha256 or "",
         files={file.path: file.sha256 for file in results.record.sample.files},
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from rich.table import Table
 
 from analysis.console.summary import rows
 from analysis.search.cwola.configuration import CwolaConfiguration
 from analysis.search.staging import Searched
+from analysis.search.wording import declared_words
 from plotting.results.search.cwola import CountedCut, CwolaRecord, LargestWindow, SearchedWindow
 
 
@@ -32,7 +31,7 @@ def claimed_quote(configuration: CwolaConfiguration, record: CwolaRecord) -> str
         f"In {record.observable} {window.low:g} to {window.high:g}, of {which}{ranked}, {cut.events:,} events are "
         f"found where {expected_text(cut)} are expected from the sidebands: {cut.z:.2f} standard "
         f"deviations before calibration.{before} {_calibration(cut, record)} {_everywhere(largest)} {_learned(record)} "
-        f"{_blinding(configuration, record)}"
+        f"{'The peak was known: nothing was blinded.' if configuration.known_peak else declared_words(record)}"
     )
 
 
@@ -62,12 +61,6 @@ def expected_text(cut: CountedCut) -> str:
     return f"{events_text(cut.background)} ± {events_text(cut.background_error, 2)}"
 
 
-def files_sha256(record: CwolaRecord) -> str:
-    """Return a sha256 of the checksums of the sample's files, by which the same events are known again."""
-    sums = sorted(str(sha256) for sha256 in record.inputs.files.values())
-    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
-
-
 def mass_words(window: SearchedWindow) -> str:
     """Say how well the features tell one sideband of a window from the other."""
     test = window.mass_test
@@ -83,14 +76,23 @@ def cut_words(cut: CountedCut) -> str:
         return f"not opened: {cut.reason}"
     if cut.z is None or cut.background_error is None:
         return f"{expected_text(cut)} background events expected"
-    found = f"{cut.events:,} events for {expected_text(cut)}, Z = {cut.z:.2f}"
-    if (calibrated := cut.calibrated) is None:
-        return found
-    beyond = f"p < {1 / calibrated.sets:.2g}" if not calibrated.above else f"p = {calibrated.p:.2g}"
+    calibrated = cut.calibrated
+    assert calibrated is not None
     return (
-        f"{found}; background-only: mean {calibrated.mean:.2f}, width {calibrated.width:.2f}; calibrated Z = "
-        f"{calibrated.z:.2f} ± {calibrated.z_error:.2f}, {beyond}"
+        f"{cut.events:,} events for {expected_text(cut)}, Z = {cut.z:.2f}; background-only: mean "
+        f"{calibrated.mean:.2f}, width {calibrated.width:.2f}; calibrated Z = {calibrated.z:.2f} ± "
+        f"{calibrated.z_error:.2f}, {_p_text(calibrated.p, calibrated.above)}"
     )
+
+
+def _p_text(p: float, above: int) -> str:
+    """Write a probability by background-only sets: a bound where none of them is as significant."""
+    return f"p {'=' if above else '<='} {p:.2g}"
+
+
+def _above_text(above: int) -> str:
+    """Say how many background-only sets are as significant as the data."""
+    return f"{above or 'none'} of the sets {'is' if above <= 1 else 'are'} as significant"
 
 
 def _calibration(cut: CountedCut, record: CwolaRecord) -> str:
@@ -102,22 +104,22 @@ def _calibration(cut: CountedCut, record: CwolaRecord) -> str:
         f"In {calibrated.sets:,} background-only data sets{refused} that went through the same procedure{again} the "
         f"significance has a mean of {calibrated.mean:.2f} and a width of {calibrated.width:.2f}"
     )
+    said = f"{begin}; {_above_text(calibrated.above)}, local {_p_text(calibrated.p, calibrated.above)}."
     if calibrated.above:
-        return f"{begin}; {calibrated.above} of them have one as large, local p = {calibrated.p:.2g}."
+        return said
     return (
-        f"{begin}; none of them has one as large, local p < {1 / calibrated.sets:.2g}. In units of that width it is "
-        f"{calibrated.z:.2f} ± {calibrated.z_error:.2f}, which is an extrapolation."
+        f"{said} In units of that width it is {calibrated.z:.2f} ± {calibrated.z_error:.2f}, which is an extrapolation."
     )
 
 
 def _everywhere(largest: LargestWindow) -> str:
-    looked = f"Over {largest.trials} trials of window and cut"
-    if largest.above:
-        return f"{looked} {largest.above} sets have one as large anywhere: global p = {largest.global_p:.2g}."
-    return (
-        f"{looked} no set has one as large anywhere: global p < {1 / largest.sets:.2g}; the number of trials times the "
-        f"extrapolated probability is {largest.bound:.2g}."
+    said = (
+        f"Over {largest.trials} trials of window and cut {_above_text(largest.above)} anywhere, global "
+        f"{_p_text(largest.global_p, largest.above)}"
     )
+    if largest.above:
+        return f"{said}."
+    return f"{said}; the number of trials times the extrapolated probability is {largest.bound:.2g}."
 
 
 def _learned(record: CwolaRecord) -> str:
@@ -128,20 +130,6 @@ def _learned(record: CwolaRecord) -> str:
         f"The classifiers learned from {names}, each without the events of the fold that it ranks ({record.folds} "
         "folds)."
     )
-
-
-def _blinding(configuration: CwolaConfiguration, record: CwolaRecord) -> str:
-    if configuration.known_peak:
-        return "The peak was known: nothing was blinded."
-    if record.looked_before:
-        return "The data had been looked at before, by a search that made no statement."
-    if record.blinded_sha256 is None:
-        return "No blinded search had declared it before."
-    if record.blinded_events_sha256 != files_sha256(record):
-        return "A blinded search before was one of other events."
-    if record.blinded_sha256 != record.configuration_sha256:
-        return "A blinded search before had declared something else."
-    return "A blinded search had declared it before."
 
 
 def windows_table(searched: Searched[CwolaRecord]) -> Table:

@@ -56,6 +56,11 @@ class ClosureFigure(PlaneFigure):
             said += Markup(" Rank correlation below the cut on {}: {:.3f} ± {:.3f}.").format(
                 found.below, found.value, found.error
             )
+        if len(facts.cuts) > 1:
+            said += Markup(" The cuts are nested: each lies within the one before it, and so do its events.")
+        said += Markup(" Pulls are without the error of the closure.")
+        if facts.pairs_tried > 1:
+            said += Markup(" The pair of axes is one of {} that were looked at.").format(facts.pairs_tried)
         return said
 
     def draw(self, data: AbcdRecord) -> Figure:

@@ -135,6 +135,8 @@ class PlaneCut(Table):
         fraction: of events that it keeps on each axis.
         first: value of the first axis above which events pass.
         second: value of the second axis.
+        first_share: fraction of events above the first value, which differs from the declared one where events tie.
+        second_share: fraction of events above the second value.
         opened: whether a statement is made of it.
         reason: why not; None where one is.
         a: events above both; None while blinded, like what follows. B, C or D would tell A, since the events above each
@@ -154,6 +156,8 @@ class PlaneCut(Table):
     fraction: float
     first: float
     second: float
+    first_share: float
+    second_share: float
     opened: bool
     reason: str | None = None
     a: int | None = None

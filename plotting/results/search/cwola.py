@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,11 +16,10 @@ class MassTest(Table):
     """How well the features tell where in the sidebands of a window an event lies.
 
     Attributes:
-        auc: area under the ROC curve of a classifier of the upper sideband against the lower one; 1/2 where the
-            features do not tell them apart.
-        error: of that area where they do not.
-        outer_auc: area of a classifier of the outer halves of both sidebands against the inner ones.
-        outer_error: likewise.
+        auc: area under the ROC curve of the upper sideband against the lower one; 1/2 where features do not tell it.
+        error: standard deviation of that area where it is 1/2.
+        outer_auc: area of the outer halves of both sidebands against the inner halves.
+        outer_error: standard deviation of that area where it is 1/2.
     """
 
     auc: float
@@ -156,15 +156,27 @@ class LargestWindow(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class CwolaInputs(Inputs):
-    """What a search read: the run that scored, which lies in its own folder and is empty while blinded.
+    """What a search read: the run that scored, which lies in its own folder and is there when the region is looked at.
 
     Attributes:
-        models_sha256: of the models that scored; empty while blinded.
+        run: folder of the run; empty while blinded, like all checksums of it.
+        run_json_sha256: of its run.json.
+        events_sha256: of its events.root.
+        models_sha256: of the models that scored.
         files: path of each file of the sample -> its sha256, where that is known.
     """
 
+    run: str = ""
+    run_json_sha256: str = ""
+    events_sha256: str = ""
     models_sha256: str = ""
     files: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def data_sha256(self) -> str:
+        """Checksum by which the events that were searched are known again: of the sample's files."""
+        sums = sorted(str(sha256) for sha256 in self.files.values())
+        return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,11 @@ class Inputs(Table):
     control_run_json_sha256: str | None = None
     control_events_sha256: str | None = None
 
+    @property
+    def data_sha256(self) -> str:
+        """Checksum by which the events that were searched are known again."""
+        return self.events_sha256
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchHead(Table):
@@ -35,7 +40,7 @@ class SearchHead(Table):
         configuration: every option with its value, as JSON has it.
         configuration_sha256: of what was declared.
         blinded_sha256: of what a blinded search in this folder had declared; None where there was none.
-        blinded_events_sha256: of the events.root of that search.
+        blinded_events_sha256: checksum of the events of that search, by `Inputs.data_sha256`.
         unblinded: whether the search was to look at the data.
         looked_before: whether the data had been looked at in this folder before, by a search that was refused.
         inputs: what was read.

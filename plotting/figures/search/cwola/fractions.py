@@ -55,11 +55,12 @@ class FractionsFigure(WindowFigure):
 
 
 def mass_test_words(window: SearchedWindow) -> str:
-    """State how well the features tell the two sidebands apart."""
+    """State how well the features tell parts of the sidebands apart."""
     test = window.mass_test
     return (
-        f"The features tell the upper sideband from the lower one with an area under the ROC curve of {test.auc:.3f}; "
-        f"0.5 ± {test.error:.3f} is expected where they do not tell the mass."
+        f"The features tell the upper sideband from the lower one with an area under the ROC curve of {test.auc:.3f}, "
+        f"and outer from inner halves with one of {test.outer_auc:.3f}; 0.5 ± {test.error:.3f} and 0.5 ± "
+        f"{test.outer_error:.3f} are expected where they do not tell the mass."
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from markupsafe import Markup
 
 from plotting.figures.search.cwola.figure import CwolaFigure, share_words
+from plotting.figures.search.cwola.nulls import calibrated_cuts
 from plotting.figures.search.figure import axis_title, caption_of
-from plotting.results.search.cwola import CountedCut, CwolaRecord, SearchedWindow
+from plotting.results.search.cwola import Calibrated, CountedCut, CwolaRecord
 from plotting.style.canvas import new_figure
 from plotting.style.colours import sequence_colour
 from plotting.style.house import house_style
@@ -35,11 +36,11 @@ class ScanFigure(CwolaFigure):
 
     def is_in(self, data: CwolaRecord) -> bool:
         """Tell whether the significance is known in several windows."""
-        return sum(bool(significant_cuts(window)) for window in data.windows) > 1
+        return sum(bool(calibrated_cuts(window)) for window in data.windows) > 1
 
     def title(self, facts: CwolaRecord) -> Markup:
         """Say in a few words what is drawn."""
-        return Markup("{} significance in each window").format(_kind(facts))
+        return Markup("Calibrated significance in each window")
 
     def caption(self, facts: CwolaRecord) -> Markup:
         """State the result."""
@@ -50,38 +51,19 @@ class ScanFigure(CwolaFigure):
         return draw_scan(data)
 
 
-def significant_cuts(window: SearchedWindow) -> list[CountedCut]:
-    """Return the cuts of a window whose significance is known."""
-    return [cut for cut in window.cuts if cut.z is not None]
-
-
-def significance(cut: CountedCut) -> tuple[float, float]:
-    """Return the significance of a cut, calibrated where background-only sets are needed, and its error or zero."""
-    if cut.calibrated is not None:
-        return cut.calibrated.z, cut.calibrated.z_error
-    assert cut.z is not None
-    return cut.z, 0.0
-
-
-def _kind(record: CwolaRecord) -> str:
-    """Say whether significances are calibrated: all of a search are, or none of one by cuts that were fixed before."""
-    return "Calibrated" if any(cut.calibrated for window in record.windows for cut in window.cuts) else "Local"
-
-
 @house_style()
 def draw_scan(record: CwolaRecord) -> Figure:
-    """Draw the significance of each cut, with the error of a calibrated one, against the centre of the region."""
+    """Draw the significance of each cut, with its error, against the centre of the region."""
     figure = new_figure(caption_of(record), 7.0, 5.2)
     axes = figure.subplots()
-    found: dict[float, list[tuple[float, CountedCut]]] = {}
+    found: dict[float, list[tuple[float, CountedCut, Calibrated]]] = {}
     for window in record.windows:
-        for cut in significant_cuts(window):
-            found.setdefault(cut.fraction, []).append(((window.low + window.high) / 2, cut))
+        for cut, calibrated in calibrated_cuts(window):
+            found.setdefault(cut.fraction, []).append(((window.low + window.high) / 2, cut, calibrated))
     drawn = []
     for number, fraction in enumerate(sorted(found, reverse=True)):
         rows = found[fraction]
-        centres = np.array([centre for centre, _ in rows])
-        z, errors = np.array([significance(cut) for _, cut in rows]).T
+        centres, z, errors = np.array([(centre, each.z, each.z_error) for centre, _, each in rows]).T
         marker, colour = MARKERS[number % len(MARKERS)], sequence_colour(number)
         axes.errorbar(centres, z, errors, fmt=marker, ms=6, lw=1.3, color=colour, label=share_words(rows[0][1]))
         drawn += [*(z - errors), *(z + errors)]
@@ -90,6 +72,6 @@ def draw_scan(record: CwolaRecord) -> Figure:
     axes.set_ylim(min(-3.5, 1.1 * min(drawn)), max(4.0, 1.1 * max(drawn)))
     axes.set_xlim(min(window.begin for window in record.windows), max(window.end for window in record.windows))
     axes.set_xlabel(axis_title(record))
-    axes.set_ylabel(f"{_kind(record)} $Z$")
+    axes.set_ylabel("Calibrated $Z$")
     figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -229,3 +229,26 @@ def test_a_correlation_of_few_events_hardly_makes_an_excess() -> None:
             high, kept = high + (largest.z > 3), kept + 1
     assert kept > 20
     assert high <= 5
+
+
+def test_an_axis_of_few_values_is_refused_or_its_share_is_said() -> None:
+    random = np.random.default_rng(5)
+    y = random.exponential(1, 5000)
+    constant = PlaneEvents((X, Y), np.where(random.random(5000) < 0.03, 1.0, 0.0), y)
+    with pytest.raises(SearchRefused, match=r"axis x: 4,8\d\d of 5,000 events have the same value 0"):
+        searched(constant, cuts=(0.1,))
+    counts = random.poisson(3, 5000).astype(float)
+    (cut,) = searched(PlaneEvents((X, Y), counts, y), cuts=(0.1,), unblind=True).cuts
+    assert cut.first_share == (counts > 5).mean()
+    assert cut.first_share == pytest.approx(0.084, abs=0.01)  # of a Poisson distribution with the mean 3
+    assert cut.second_share == pytest.approx(0.1, abs=1e-3)
+
+
+def test_a_long_tail_takes_no_more_bins_than_the_bulk() -> None:
+    random = np.random.default_rng(6)
+    plane = searched(
+        PlaneEvents((X, Y), random.lognormal(0, 3, 5000), random.lognormal(0, 2.5, 5000)), cuts=(0.5,)
+    ).plane
+    for edges in (plane.first_edges, plane.second_edges):
+        assert len(edges) <= 82
+        assert np.all(np.diff(edges) > 0)

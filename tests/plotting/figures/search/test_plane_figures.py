@@ -79,6 +79,8 @@ def record() -> AbcdRecord:
                 fraction=0.1,
                 first=90.0,
                 second=0.9,
+                first_share=0.1,
+                second_share=0.1,
                 opened=True,
                 a=9,
                 b=30,
