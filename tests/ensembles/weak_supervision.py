@@ -5,8 +5,10 @@ All seeds are arguments; each repetition counts, none is left out.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +194,7 @@ def background_only(sample: Sample, sets: int, seed: int, threads: int = 1) -> N
     edges, expected = background_model(sample.configuration, sample.values)
     source = BackgroundOnly(sample.X, sample.shuffled_folds(seed), {name: window}, edges, expected, seed)
     settled = settle_windows(sample.configuration, {name: counted(sample, seed).astype(np.float64)})
-    counts = calibrate(source, sets, threads, lambda done, of: None, lambda words: None)
+    counts = calibrate(source, sets, threads, lambda *_: None, partial(print, file=sys.stderr))
     places = {name: range(len(window.cuts))}
     z = [significances(settled, places, each) for each in counts]
     halves = [

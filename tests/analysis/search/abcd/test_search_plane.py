@@ -175,7 +175,10 @@ def test_the_method_is_found_where_it_is_named(tmp_path: Path) -> None:
         ({"axes": "MR,score_mlp"}, "axis score_mlp: the run has no such column"),
         ({"cuts": "0.6,0.1"}, "0.6 of the events leaves too few below it"),
         ({"cuts": "0.0001"}, "a cut keeps a fraction from 0.001 to 1"),
-        ({"scan_axes": "MR,Rsq"}, "give one of them: two columns by --axes, or columns to be tested in pairs by --scan-axes"),
+        (
+            {"scan_axes": "MR,Rsq"},
+            "give one of them: two columns by --axes, or columns to be tested in pairs by --scan-axes",
+        ),
         ({"axes": None, "scan_axes": "MR,Rsq,MR"}, "give two columns or more, each once"),
         ({"axes": None, "scan_axes": "MR,Rsq", "unblind": True}, "nothing is opened; leave --unblind out"),
         ({"range": "1:2"}, "unknown option 'range'"),
