@@ -332,7 +332,7 @@ def test_a_watch_sets_a_file_aside_that_lacks_the_branch_of_a_cut(selected: Path
     output = tmp_path / "out"
     command = [*("-m", "analysis.watch", str(tmp_path / "in")), *("--models", str(selected / "models"))]
     with subprocess.Popen([sys.executable, *command, "--output", str(output), "--settle", "0"]) as watch:
-        until = time.monotonic() + 100
+        until = time.monotonic() + 300
         try:
             while not ((output / "set_aside.csv").exists() and [*output.glob("parts/*/run.json")]):
                 assert time.monotonic() < until, "in vain"

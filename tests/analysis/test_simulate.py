@@ -157,7 +157,7 @@ def test_interruption_leaves_no_file(signal_number: int, tmp_path: Path) -> None
         for _ in range(6):
             process.send_signal(signal_number)
             with suppress(subprocess.TimeoutExpired):
-                _, said = process.communicate(timeout=10)
+                _, said = process.communicate(timeout=300)
                 break
     finally:
         process.kill()

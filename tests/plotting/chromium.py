@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from websocket import WebSocket, create_connection
 
-PATIENCE = 60.0  # seconds that Chromium has for an answer
+PATIENCE = 300.0  # seconds that Chromium has for an answer
 
 
 class Page:

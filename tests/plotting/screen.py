@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 1400, 900
-PATIENCE = 60.0  # seconds that a window has to react
+PATIENCE = 300.0  # seconds that a window has to react
 
 Pixels = NDArray[np.uint8]
 """Red, green and blue of an image, shape (height, width, 3)."""

@@ -34,7 +34,7 @@ def running(process: int) -> bool:
 
 
 def wait_for_end(processes: list[int]) -> bool:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while any(running(process) for process in processes) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not any(running(process) for process in processes)

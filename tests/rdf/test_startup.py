@@ -48,7 +48,7 @@ def started(folder: Path, *command: str, ignored: Sequence[signal.Signals] = ())
 
 def wait_for_first_line(process: subprocess.Popen[str], number: signal.Signals = signal.SIGHUP) -> None:
     """Wait until a program has its signals handled; Python itself does not handle SIGHUP."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         status = Path(f"/proc/{process.pid}/status").read_text()
         if int(status.partition("SigCgt:")[2].split()[0], 16) & 1 << (number - 1):
