@@ -16,6 +16,7 @@ from models.detectors.detector import Features, Labels
 from models.detectors.extra_trees import TREES, ExtraTrees, Positions
 from models.detectors.tree_tables import Values
 from models.thresholds import ThresholdRule
+from models.weak_supervision.ranked import RankedEvents
 from models.weak_supervision.window import NAME, Weights, Window
 
 MIN_LEAF, MIN_LEAF_FRACTION = 20, 1 / 800
@@ -76,10 +77,10 @@ class WeakForest(ExtraTrees):
         return grow_trees(positions, self._window.in_region(self._values), weights, self.seed, threads=-1)
 
 
-def held_out_ranks(
+def rank_held_out(
     X: Features, values: npt.NDArray[np.floating], fold_of: npt.NDArray[np.integer], window: Window, seed: int
-) -> npt.NDArray[np.float64]:
-    """Return the rank of each event among all events of its fold, by trees that were trained on the other folds.
+) -> RankedEvents:
+    """Score each event by trees that were trained on the other folds, and rank it among all events of its fold.
 
     Events of the region and of the sidebands are ranked together: an event of a sideband that is ranked among those of
     the sidebands counts itself, an event of the region does not, and that alone would make an excess.
@@ -90,17 +91,15 @@ def held_out_ranks(
         fold_of: number of the fold of each event, from 0 on, shape (events,).
         window: with the region.
         seed: of the trees.
-
-    Returns:
-        Fraction of the events of the fold with a lower score, shape (events,).
     """
-    region, ranks = window.in_region(values), np.empty(len(X))
+    region = window.in_region(values)
+    scores, ranks = np.empty(len(X), dtype=np.float32), np.empty(len(X))
     for fold in range(int(fold_of.max()) + 1):
         held = fold_of == fold
         if not held.any():
             continue
         positions = Positions(X[~held])
         trees = grow_trees(positions(X[~held]), region[~held], window.weights(values[~held]), seed, threads=1)
-        scores = trees.predict_proba(positions(X[held]))[:, 1].astype(np.float32)
-        ranks[held] = np.searchsorted(np.sort(scores), scores, side="left") / len(scores)
-    return ranks
+        scores[held] = trees.predict_proba(positions(X[held]))[:, 1]
+        ranks[held] = np.searchsorted(np.sort(scores[held]), scores[held], side="left") / held.sum()
+    return RankedEvents(scores, ranks)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from analysis.options import load_configuration
 from analysis.search.cwola.configuration import CwolaConfiguration
+from analysis.search.cwola.selections import Priority
 
 Numbers = npt.NDArray[np.float64]
 
@@ -60,6 +61,7 @@ def declared(
     cuts: tuple[float, ...],
     *,
     folds: int,
+    likelihood_ratio: Priority | None = None,
 ) -> CwolaConfiguration:
     """Return the configuration of a search in one region, whose sidebands are the rest of the interval."""
     options = {
@@ -69,6 +71,7 @@ def declared(
         "signal_region": region,
         "cuts": cuts,
         "folds": folds,
+        "likelihood_ratio": likelihood_ratio,
         "unblind": True,
     }
     return load_configuration(CwolaConfiguration, options, None)
@@ -120,7 +123,7 @@ def upsilon(opendata: Path) -> Sample:
     table = np.genfromtxt(opendata / "cms2016dimuon" / "upsilon_os_9_10.6.csv", delimiter=",", names=True)
     table = table[(table["mu0_iso04"] > ANTI_ISOLATED) & (table["mu1_iso04"] > ANTI_ISOLATED)]
     X = np.stack([table[name] for name in ("dimu_pt", "mu0_ip3d", "mu1_ip3d")], axis=1).astype(np.float32)
-    configuration = declared("dimu_mass", (9.0, 9.9), (9.3, 9.6), (0.25, 0.1, 0.05), folds=5)
+    configuration = declared("dimu_mass", (9.0, 9.9), (9.3, 9.6), (0.25, 0.1, 0.05), folds=5, likelihood_ratio="last")
     return Sample(table["dimu_mass"], X, configuration).within(9.0, 9.9)
 
 
@@ -140,7 +143,7 @@ def diluted_continuum(opendata: Path, moved: int, seed: int) -> Sample:
     taken = np.random.default_rng(seed).choice(core, moved, replace=False)
     continuum = (mass >= 10.6) & (mass < 12)
     values = np.concatenate([mass[continuum], mass[taken] * MOVED_TO / UPSILON_1S])
-    configuration = declared("mll", (10.6, 12.0), (11.1, 11.5), (0.25, 0.1, 0.05), folds=5)
+    configuration = declared("mll", (10.6, 12.0), (11.1, 11.5), (0.25, 0.1, 0.05), folds=5, likelihood_ratio="last")
     return Sample(values, np.concatenate([X[continuum], X[taken]]).astype(np.float32), configuration)
 
 

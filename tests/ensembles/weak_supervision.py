@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from joblib import Parallel, delayed
 from scipy.stats import ks_2samp
 
 from analysis.search.cwola.calibrated import calibrated
-from analysis.search.cwola.calibration import BackgroundOnly, calibrate, cut_counts
+from analysis.search.cwola.calibration import BackgroundOnly, calibrate
 from analysis.search.cwola.procedure import background_model, settle_windows, significances
+from analysis.search.cwola.selections import Selection, selected_counts
 from models.detectors.extra_trees import Positions
-from models.weak_supervision.forest import grow_trees, held_out_ranks
+from models.weak_supervision.forest import grow_trees, rank_held_out
 from models.weak_supervision.mass_test import SidebandAreas, mass_test
 from models.weak_supervision.window import Window
 from plotting.results.search.cwola import CountedCut
@@ -109,26 +110,26 @@ def window_of(sample: Sample) -> tuple[str, Window]:
     return name, window
 
 
-def counted(sample: Sample, seed: int) -> npt.NDArray[np.int64]:
-    """Return the events of each declared cut and bin, shape (cuts, bins), with folds and trees of a seed."""
+def counted(sample: Sample, seed: int) -> Numbers:
+    """Return the events of each selection and bin, shape (selections, bins), with folds and trees of a seed."""
     _, window = window_of(sample)
-    ranks = held_out_ranks(sample.X, sample.values, sample.shuffled_folds(seed), window, seed)
-    return cut_counts(window, sample.values, ranks)
+    ranked = rank_held_out(sample.X, sample.values, sample.shuffled_folds(seed), window, seed)
+    return selected_counts(window, sample.configuration.selections(), sample.values, ranked)
 
 
 def found_excesses(sample: Sample, seeds: Sequence[int], threads: int = 1) -> Numbers:
-    """Return the significances before calibration of all cuts, the one that keeps all first, shape (seeds, cuts).
+    """Return the significances before calibration, shape (seeds, selections); that of all events is the first.
 
     The function is chosen on the sidebands of all events, as a search does.
     """
     name, _ = window_of(sample)
     everything = list(Parallel(n_jobs=threads)(delayed(counted)(sample, seed) for seed in seeds))
-    settled = settle_windows(sample.configuration, {name: everything[0].astype(np.float64)})[name]
+    settled = settle_windows(sample.configuration, {name: everything[0]})[name]
     rows = []
     for counts in everything:
         z = []
-        for cut, row in zip(settled.window.cuts, counts.astype(np.float64), strict=True):
-            excess = settled.fits.excess(row, settled.order, settled.spurious(cut))
+        for place, row in enumerate(counts):
+            excess = settled.fits.excess(row, settled.order, replace(settled, counts=counts).spurious(place))
             z.append(np.nan if excess is None else excess.z)
         rows.append(z)
     return np.array(rows)
@@ -147,10 +148,10 @@ def calm_windows(opendata: Path, seed: int) -> Iterator[tuple[float, Numbers]]:
 
 @dataclass(frozen=True)
 class HeldBack:
-    """Background-only sets of a cut, the first half of which calibrates the other half.
+    """Background-only sets of a selection, the first half of which calibrates the other half.
 
     Attributes:
-        cut: fraction of events that it keeps.
+        selection: of the events.
         mean: significance of all sets before calibration.
         width: standard deviation of these.
         ks: Kolmogorov-Smirnov probability that both halves are alike.
@@ -158,7 +159,7 @@ class HeldBack:
         sets: of the second half.
     """
 
-    cut: float
+    selection: Selection
     mean: float
     width: float
     ks: float
@@ -192,23 +193,35 @@ def background_only(sample: Sample, sets: int, seed: int, threads: int = 1) -> N
     """
     name, window = window_of(sample)
     edges, expected = background_model(sample.configuration, sample.values)
-    source = BackgroundOnly(sample.X, sample.shuffled_folds(seed), {name: window}, edges, expected, seed)
-    settled = settle_windows(sample.configuration, {name: counted(sample, seed).astype(np.float64)})
+    source = BackgroundOnly(
+        sample.X,
+        sample.shuffled_folds(seed),
+        {name: window},
+        edges,
+        expected,
+        seed,
+        likelihood_ratio=sample.configuration.likelihood_ratio,
+    )
+    settled = settle_windows(sample.configuration, {name: counted(sample, seed)})
     counts = calibrate(source, sets, threads, lambda *_: None, partial(print, file=sys.stderr))
-    places = {name: range(len(window.cuts))}
+    selections = sample.configuration.selections()
+    places = {name: range(len(selections))}
     z = [significances(settled, places, each) for each in counts]
     halves = [
         np.array([list(each.values()) for each in half if each is not None])
         for half in (z[: sets // 2], z[sets // 2 :])
     ]
     cuts = []
-    for place, cut in enumerate(window.cuts):
+    for place, selection in enumerate(selections):
         first, second = (half[:, place] for half in halves)
         both = np.concatenate([first, second])
-        p = [calibrated(CountedCut(fraction=cut, selection=None, opened=True, z=each), first).p for each in second]
+        p = [
+            calibrated(CountedCut(fraction=selection.fraction, selection=None, opened=True, z=each), first).p
+            for each in second
+        ]
         cuts.append(
             HeldBack(
-                cut,
+                selection,
                 float(both.mean()),
                 float(both.std(ddof=1)),
                 float(ks_2samp(first, second).pvalue),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from analysis.search.cwola.selections import Selection
 from tests.ensembles.plan import Plan
 from tests.ensembles.samples import Numbers, Sample, diluted_continuum, olympics, upsilon
 from tests.ensembles.weak_supervision import (
@@ -96,21 +97,21 @@ def _null(plan: Plan, sample: Sample, whole: int) -> Iterator[str]:
     """Yield a row for each cut."""
     sets = plan.sets or max(plan.number(whole), 40)
     null = background_only(sample, sets, 1, plan.threads)
-    yield "| cut | sets | refused | mean Z | width | KS probability of the halves | held back with p < 0.05 |"
+    yield "| selection | sets | refused | mean Z | width | KS probability of the halves | held back with p < 0.05 |"
     yield "|--|--|--|--|--|--|--|"
     for cut in null.cuts:
         yield (
-            f"| {cut.cut:g} | {sets} | {null.refused} | {cut.mean:.3f} | {cut.width:.3f} | {cut.ks:.3g} | "
-            f"{cut.below} of {cut.sets} |"
+            f"| {_selection_text(cut.selection)} | {sets} | {null.refused} | {cut.mean:.3f} | {cut.width:.3f} | "
+            f"{cut.ks:.3g} | {cut.below} of {cut.sets} |"
         )
 
 
 def _searches(plan: Plan, whole: int, samples: dict[str, list[Sample]]) -> Iterator[str]:
     """Yield a row for each seed and one of the means, of samples that are the same for all seeds or one for each."""
     seeds = plan.seeds(whole)
-    cuts = next(iter(samples.values()))[0].configuration.cuts
-    yield f"| sample | seed | all events | {' | '.join(f'{100 * cut:g} %' for cut in cuts[1:])} |"
-    yield f"|--|--|{'--|' * len(cuts)}"
+    selections = next(iter(samples.values()))[0].configuration.selections()
+    yield f"| sample | seed | {' | '.join(map(_selection_text, selections))} |"
+    yield f"|--|--|{'--|' * len(selections)}"
     for name, taken in samples.items():
         if len(taken) == 1:
             z = found_excesses(taken[0], seeds, plan.threads)
@@ -121,6 +122,12 @@ def _searches(plan: Plan, whole: int, samples: dict[str, list[Sample]]) -> Itera
         spread = z.std(axis=0, ddof=1)
         means = " | ".join(f"{mean:.2f} (sd {sd:.2f})" for mean, sd in zip(z.mean(axis=0), spread, strict=True))
         yield f"| {name} | mean | {means} |"
+
+
+def _selection_text(selection: Selection) -> str:
+    if selection.by_ratio:
+        return "weighted"
+    return "all events" if selection.fraction == 1 else f"{100 * selection.fraction:g} %"
 
 
 def _improvement_row(what: str, seeds: Sequence[int], found: Sequence[Improvement]) -> str:

@@ -49,6 +49,7 @@ def largest_window(windows: Sequence[SearchedWindow]) -> LargestWindow:
     return LargestWindow(
         window=window.name,
         cut=cut.fraction,
+        by_ratio=cut.by_ratio,
         z=best.z,
         global_p=(1 + above) / (1 + sets),
         above=above,

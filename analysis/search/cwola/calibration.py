@@ -19,14 +19,16 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
+from analysis.search.cwola.selections import Priority, Selection, declared_selections, selected_counts
+from models.weak_supervision.ranked import RankedEvents
 from models.weak_supervision.window import Window
 from rdf.cache import cache_folder
 
 FORMAT = 1
 """Number of the way in which sets are made, which changes with it: counts of another one are not taken up."""
 
-Counts = dict[str, npt.NDArray[np.int64]]
-"""Name of a window -> events of each declared cut and bin, shape (cuts, bins)."""
+Counts = dict[str, npt.NDArray[np.float64]]
+"""Name of a window -> events of each declared selection and bin, shape (selections, bins)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +42,9 @@ class BackgroundOnly:
         edges: of the bins that masses are drawn in, shape (bins + 1,).
         expected: background events of these, shape (bins,).
         seed: with the number of a set it gives the set.
-        ranks: name of a window -> ranks of the events by classifiers that learned from others, shape (events,); None
-            for classifiers that are trained anew in each set.
+        ranked: name of a window -> scores and ranks of the events by classifiers that learned from others; None for
+            classifiers that are trained anew in each set.
+        likelihood_ratio: where events that are weighted by it come among the selections; None for none.
     """
 
     X: npt.NDArray[np.float32]
@@ -50,7 +53,8 @@ class BackgroundOnly:
     edges: npt.NDArray[np.float64]
     expected: npt.NDArray[np.float64]
     seed: int
-    ranks: Mapping[str, npt.NDArray[np.float32]] | None = None
+    ranked: Mapping[str, RankedEvents] | None = None
+    likelihood_ratio: Priority | None = None
 
     def masses(self, number: int) -> npt.NDArray[np.float64]:
         """Return the masses of a set, shape (events,): of the bins by their expected events, within a bin anywhere."""
@@ -60,19 +64,23 @@ class BackgroundOnly:
 
     def counts(self, number: int) -> Counts:
         """Make the set of this number, go through the selection, and count."""
-        from models.weak_supervision.forest import held_out_ranks
+        from models.weak_supervision.forest import rank_held_out
 
         masses = self.masses(number)
         tree_seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
         found = {}
         for name, window in self.windows.items():
             inside = window.holds(masses)
-            if self.ranks is None:
-                ranks = held_out_ranks(self.X[inside], masses[inside], self.fold_of[inside], window, tree_seed)
+            if self.ranked is None:
+                ranked = rank_held_out(self.X[inside], masses[inside], self.fold_of[inside], window, tree_seed)
             else:
-                ranks = self.ranks[name][inside].astype(np.float64)
-            found[name] = cut_counts(window, masses[inside], ranks)
+                ranked = self.ranked[name].where(inside)
+            found[name] = selected_counts(window, self.selections(window), masses[inside], ranked)
         return found
+
+    def selections(self, window: Window) -> tuple[Selection, ...]:
+        """Return what is counted in a window."""
+        return declared_selections(window.cuts, self.likelihood_ratio)
 
     def sha256(self) -> str:
         """Return a sha256 of all of it: the same sets have the same."""
@@ -82,28 +90,15 @@ class BackgroundOnly:
         from models.weak_supervision.forest import MIN_LEAF, MIN_LEAF_FRACTION
 
         made_by = [FORMAT, __version__, TREES, MIN_LEAF, MIN_LEAF_FRACTION]
+        if self.likelihood_ratio:
+            made_by = [*made_by, self.likelihood_ratio]
         windows = {name: [window.model_dump(), window.edges().tolist()] for name, window in self.windows.items()}
         sums = hashlib.sha256(json.dumps([made_by, windows]).encode())
         arrays = [self.X, self.fold_of, self.edges, self.expected, np.array([self.seed])]
-        for array in (*arrays, *(self.ranks or {}).values()):
+        fixed = [array for each in (self.ranked or {}).values() for array in (each.ranks, each.scores)]
+        for array in (*arrays, *fixed):
             sums.update(np.ascontiguousarray(array).tobytes())
         return sums.hexdigest()
-
-
-def cut_counts(
-    window: Window, values: npt.NDArray[np.float64], ranks: npt.NDArray[np.floating]
-) -> npt.NDArray[np.int64]:
-    """Return the events of each declared cut and bin of a window, shape (cuts, bins).
-
-    Args:
-        window: with its cuts and bins.
-        values: of the observable, all within the window, shape (events,).
-        ranks: of these events, shape (events,).
-    """
-    edges = window.edges()
-    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    kept = [bins if fraction == 1 else bins[ranks >= np.float32(1 - fraction)] for fraction in window.cuts]
-    return np.array([np.bincount(each, minlength=len(edges) - 1) for each in kept])
 
 
 def calibrate(
@@ -125,7 +120,10 @@ def calibrate(
     Returns:
         The counts of each set, in order.
     """
-    kept = _Kept(cache_folder("calibrations") / f"{source.sha256()}.jsonl", source.windows, say)
+    shapes = {
+        name: (len(source.selections(window)), len(window.edges()) - 1) for name, window in source.windows.items()
+    }
+    kept = _Kept(cache_folder("calibrations") / f"{source.sha256()}.jsonl", shapes, say)
     found = {number: counts for number, counts in kept.read() if 0 <= number < sets}
     missing = [number for number in range(sets) if number not in found]
     if not missing:
@@ -156,12 +154,12 @@ class _Kept:
 
     Attributes:
         path: of the file.
-        windows: whose counts they are.
+        shapes: name of a window -> shape of its counts.
         say: told that they cannot be kept.
     """
 
     path: Path
-    windows: Mapping[str, Window]
+    shapes: Mapping[str, tuple[int, int]]
     say: Callable[[str], None]
 
     def read(self) -> Iterator[tuple[int, Counts]]:
@@ -170,13 +168,9 @@ class _Kept:
             for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(ValueError, TypeError, KeyError, AttributeError):
                     table = json.loads(line)
-                    counts = {name: np.array(table["counts"][name], dtype=np.int64) for name in self.windows}
-                    if all(counts[name].shape == self._shape(name) for name in counts):
+                    counts = {name: np.array(table["counts"][name], dtype=np.float64) for name in self.shapes}
+                    if all(counts[name].shape == shape for name, shape in self.shapes.items()):
                         yield int(table["set"]), counts
-
-    def _shape(self, name: str) -> tuple[int, int]:
-        window = self.windows[name]
-        return len(window.cuts), len(window.edges()) - 1
 
     def add(self, number: int, counts: Counts) -> None:
         """Keep the counts of a set; without room for them the search goes on."""

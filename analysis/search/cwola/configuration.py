@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from analysis.configuration import CLUSTER_HELP, AnalysisConfiguration, RunConfiguration, ThresholdRules
+from analysis.search.cwola.selections import Priority, Selection, declared_selections
 from analysis.search.declaration import (
     BackgroundFamily,
     CentreOfMassEnergy,
@@ -76,6 +77,11 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
     cuts: tuple[float, ...] = Field(
         (1.0, 0.1, 0.01),
         description="fractions of events that the declared cuts keep, by rank (default: 1,0.1,0.01)",
+    )
+    likelihood_ratio: Priority | None = Field(
+        None,
+        description="first or last: weigh all events by the classifier's likelihood ratio too, for signals that a cut "
+        "loses; reported before the cuts or after them",
     )
     folds: int = Field(
         5, ge=2, le=10, description="folds: an event is scored by trees that were trained on the others (default: 5)"
@@ -210,6 +216,10 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
                 "can be searched; take another width, step or range"
             )
         return {window_name(number): window for number, window in enumerate(found, start=1)}
+
+    def selections(self) -> tuple[Selection, ...]:
+        """Return the spectra that are looked at in each window, in the order in which they are reported."""
+        return declared_selections(self.cuts, self.likelihood_ratio)
 
     def _window(self, low: float, high: float, begin: float, end: float) -> Window:
         return Window(observable=self.observable, low=low, high=high, begin=begin, end=end, cuts=list(self.cuts))

@@ -11,6 +11,7 @@ from analysis.errors import ConfigurationError, SearchRefused
 from analysis.search.cwola.configuration import CwolaConfiguration
 from analysis.steps.collection import TrainingRows
 from models.folder import Columns
+from models.weak_supervision.ranked import RankedEvents
 from plotting.results.opened import RunResults
 from rdf.schema.features import first_plane
 
@@ -83,15 +84,15 @@ def of_rows(rows: TrainingRows, collected: Columns, columns: Columns, observable
 
 @dataclass(frozen=True, eq=False)
 class ScoredEvents:
-    """Events of a run, ordered by their numbers, with the ranks that its classifiers gave.
+    """Events of a run, ordered by their numbers, with what its classifiers say of them.
 
     Attributes:
         events: observable, features and numbers.
-        ranks: name of a classifier -> rank of each event, shape (events,), float32.
+        ranked: name of a classifier -> scores and ranks of the events.
     """
 
     events: FeaturedEvents
-    ranks: dict[str, npt.NDArray[np.float32]]
+    ranked: dict[str, RankedEvents]
 
 
 def read_scored(results: RunResults, configuration: CwolaConfiguration) -> ScoredEvents:
@@ -111,9 +112,8 @@ def read_scored(results: RunResults, configuration: CwolaConfiguration) -> Score
         )
     features = [quantity.name for quantity in results.record.features]
     names = list(configuration.windows())
-    arrays = results.events(
-        configuration.observable, *features, "run", "luminosityBlock", "event", *(f"rank_{name}" for name in names)
-    )
+    columns = [f"{kind}_{name}" for kind in ("score", "rank") for name in names]
+    arrays = results.events(configuration.observable, *features, "run", "luminosityBlock", "event", *columns)
     values = arrays[configuration.observable].astype(np.float64)
     order = np.lexsort((values, arrays["event"], arrays["luminosityBlock"], arrays["run"]))
     order = order[(values[order] >= configuration.range[0]) & (values[order] < configuration.range[1])]
@@ -123,4 +123,5 @@ def read_scored(results: RunResults, configuration: CwolaConfiguration) -> Score
         numbers=arrays["event"][order].astype(np.uint64),
         features=tuple(features),
     )
-    return ScoredEvents(events, {name: arrays[f"rank_{name}"][order] for name in names})
+    ranked = {name: RankedEvents(arrays[f"score_{name}"][order], arrays[f"rank_{name}"][order]) for name in names}
+    return ScoredEvents(events, ranked)

@@ -13,7 +13,9 @@ from analysis.search.cwola.calibrated import calibrated, largest_window
 from analysis.search.cwola.calibration import BackgroundOnly, Counts, calibrate
 from analysis.search.cwola.configuration import CwolaConfiguration
 from analysis.search.cwola.events import FeaturedEvents
+from analysis.search.cwola.selections import Selection
 from analysis.search.tables import LIMIT_TOYS, sculpting_table, tried_table
+from models.weak_supervision.ranked import RankedEvents
 from models.weak_supervision.window import Window
 from plotting.results.search.cwola import CountedCut, LargestWindow, MassTest, SearchedWindow
 from plotting.results.search.record import Limit
@@ -37,15 +39,17 @@ class WindowFits:
     Attributes:
         window: with its cuts.
         fits: of its spectra.
-        choice: the function, on the sidebands of all events; it holds for all cuts.
-        counts: events of each declared cut and bin, shape (cuts, bins); while blinded of the first cut alone, and
+        choice: the function, on the sidebands of all events; it holds for all selections.
+        selections: that are declared, the one of all events first.
+        counts: events of each of these and bin, shape (selections, bins); while blinded of the first one alone, and
             without the region's.
     """
 
     window: Window
     fits: RegionFits
     choice: Choice
-    counts: npt.NDArray[np.int64]
+    selections: tuple[Selection, ...]
+    counts: Numbers
 
     @property
     def order(self) -> int:
@@ -53,9 +57,9 @@ class WindowFits:
         assert self.choice.order is not None
         return self.choice.order
 
-    def spurious(self, fraction: float) -> Numbers | None:
-        """Return the error of a cut's signal by a spurious one, which is proportional to its events; None without."""
-        return self.choice.spurious * fraction if len(self.choice.spurious) else None
+    def spurious(self, place: int) -> Numbers | None:
+        """Return the error of a selection's signal by a spurious one, which is proportional to its events."""
+        return scaled_spurious(self.choice.spurious, self.selections[place], self.counts, place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,20 @@ class CwolaOutcome:
     templates: Templates | None = None
 
 
+def scaled_spurious(spurious: Numbers, selection: Selection, counts: Numbers, place: int) -> Numbers | None:
+    """Return the error of a selection's signal by a spurious one, which is proportional to its events; None without.
+
+    Args:
+        spurious: error that all events have, shape (1,); empty without one.
+        selection: that is fitted.
+        counts: of all selections, shape (selections, bins); the first one has all events.
+        place: of the selection among these.
+    """
+    if not len(spurious):
+        return None
+    return spurious * (counts[place].sum() / counts[0].sum() if selection.by_ratio else selection.fraction)
+
+
 def family_of(configuration: CwolaConfiguration) -> Family:
     """Return the functions that a configuration declares."""
     first, last = configuration.parameters or (0, 0)
@@ -86,7 +104,7 @@ def settle_windows(configuration: CwolaConfiguration, counts: Mapping[str, Numbe
 
     Args:
         configuration: of the search.
-        counts: name of a window -> events of each cut and bin, shape (cuts, bins); the first cut keeps all.
+        counts: name of a window -> events of each selection and bin, shape (selections, bins); the first has all.
 
     Raises:
         SearchRefused: no function describes the sidebands of a window.
@@ -100,7 +118,7 @@ def settle_windows(configuration: CwolaConfiguration, counts: Mapping[str, Numbe
         if choice.order is None:
             tried = ", ".join(f"{tried.label}: {tried.reason}" for tried in tried_table(choice))
             raise SearchRefused(f"window {window.low:g}:{window.high:g}: no function describes the sidebands ({tried})")
-        settled[name] = WindowFits(window, fits, choice, np.asarray(counts[name]))
+        settled[name] = WindowFits(window, fits, choice, configuration.selections(), counts[name])
     return settled
 
 
@@ -111,22 +129,26 @@ def blinded_outcome(
     tables = []
     for name, window in settled.items():
         counts = window.counts[0]
-        excess = _fitted(window, counts, 1.0)
+        excess = _fitted(window, 0)
         cuts = []
-        for place, fraction in enumerate(window.window.cuts):
+        for place, selection in enumerate(window.selections):
+            fraction = selection.fraction
+            declared = CountedCut(
+                fraction=fraction, by_ratio=selection.by_ratio, selection=selection.expression(name), opened=True
+            )
+            if selection.by_ratio:  # how large the weights are, no one knows before a classifier is trained
+                cuts.append(declared)
+                continue
             # Where features do not tell the mass, a cut keeps its fraction of the background. A fit to that fraction of
             # the events has a relative error that is larger by one over the root of the fraction.
             expected = excess.expected * fraction
             if (beside := counts.sum() * fraction) < FEWEST_SIDEBAND_EVENTS:
                 reason = f"its sidebands are expected to hold {beside:.3g} events, fewer than {FEWEST_SIDEBAND_EVENTS}"
-                selection = _selection(name, fraction)
-                cuts.append(CountedCut(fraction=fraction, selection=selection, opened=False, reason=reason))
+                cuts.append(replace(declared, opened=False, reason=reason))
                 continue
             cuts.append(
-                CountedCut(
-                    fraction=fraction,
-                    selection=_selection(name, fraction),
-                    opened=True,
+                replace(
+                    declared,
                     counts=_shown(counts, window.fits.region, hide=True) if fraction == 1 else (),
                     expected=tuple(map(float, expected)),
                     background=float(expected[window.fits.region]),
@@ -146,7 +168,7 @@ def claimed_outcome(
     tests: Mapping[str, MassTest],
     events: FeaturedEvents,
     *,
-    ranks: Mapping[str, npt.NDArray[np.float32]],
+    ranked: Mapping[str, RankedEvents],
     learned_here: bool,
     progress: Callable[[int, int], None],
     say: Callable[[str], None],
@@ -155,10 +177,10 @@ def claimed_outcome(
 
     Args:
         configuration: of the search.
-        settled: windows, with the counts of all cuts.
+        settled: windows, with the counts of all selections.
         tests: whether features tell the mass, by window.
         events: in the range.
-        ranks: name of a window -> ranks of these, shape (events,).
+        ranked: name of a window -> scores and ranks of these.
         learned_here: whether the classifiers learned from these events.
         progress: told the background-only sets that are done, and their number.
         say: told how long these will take.
@@ -169,8 +191,8 @@ def claimed_outcome(
     tables: dict[str, list[CountedCut]] = {}
     for name, window in settled.items():
         tables[name] = [
-            _counted(configuration, name, window, place, events=events, ranks=ranks[name])
-            for place in range(len(window.window.cuts))
+            _counted(configuration, name, window, place, events=events, ranked=ranked[name])
+            for place in range(len(window.selections))
         ]
     if not any(cut.opened for cuts in tables.values() for cut in cuts):
         raise SearchRefused(
@@ -184,7 +206,8 @@ def claimed_outcome(
         edges=edges,
         expected=expected,
         seed=configuration.seed,
-        ranks=None if learned_here else ranks,
+        ranked=None if learned_here else ranked,
+        likelihood_ratio=configuration.likelihood_ratio,
     )
     sets = calibrate(source, configuration.sets, configuration.threads, progress, say)
     opened = {name: [place for place, cut in enumerate(cuts) if cut.opened] for name, cuts in tables.items()}
@@ -209,7 +232,7 @@ def claimed_outcome(
     windows = tuple(_window_table(name, window, tests[name], tuple(tables[name])) for name, window in settled.items())
     largest = largest_window(windows)
     best = settled[largest.window]
-    counted = best.counts[best.window.cuts.index(largest.cut)].astype(np.float64)
+    counted = best.counts[best.selections.index(Selection(largest.cut, largest.by_ratio))]
     templates = best.fits.fits.templates(best.fits.spectrum(counted), best.order, 0, True)
     return CwolaOutcome(windows, largest, len(sets) - len(kept), templates)
 
@@ -217,16 +240,16 @@ def claimed_outcome(
 def significances(
     settled: Mapping[str, WindowFits], opened: Mapping[str, Sequence[int]], counts: Counts
 ) -> dict[tuple[str, int], float] | None:
-    """Return the significance of each cut of a background-only set that is opened in the data.
+    """Return the significance of each selection of a background-only set that is opened in the data.
 
     Args:
         settled: windows of the data, whose goodness of fit holds for all sets.
-        opened: name of a window -> places of the cuts that were opened among the declared ones.
+        opened: name of a window -> places of the selections that were opened among the declared ones.
         counts: of the set.
 
     Returns:
-        Window and place of a cut -> its significance, NaN where a fit does not come to an end; None where the rule
-        finds no function for a window.
+        Window and place of a selection -> its significance, NaN where a fit does not come to an end; None where the
+        rule finds no function for a window.
     """
     found: dict[tuple[str, int], float] = {}
     for name, window in settled.items():
@@ -234,7 +257,7 @@ def significances(
         if order is None:
             return None
         for place in opened[name]:
-            shared = spurious * window.window.cuts[place] if len(spurious) else None
+            shared = scaled_spurious(spurious, window.selections[place], counts[name], place)
             excess = window.fits.excess(counts[name][place], order, shared)
             found[name, place] = np.nan if excess is None else excess.z
     return found
@@ -278,43 +301,46 @@ def _counted(
     place: int,
     *,
     events: FeaturedEvents,
-    ranks: npt.NDArray[np.float32],
+    ranked: RankedEvents,
 ) -> CountedCut:
-    """Return what is counted of a cut, or why it is not opened."""
-    fraction, counts, fits = window.window.cuts[place], window.counts[place], window.fits
-    selection = _selection(name, fraction)
-    beside = int(counts.sum() - counts[fits.region])
+    """Return what is counted of a selection, or why it is not opened."""
+    selection, counts, fits = window.selections[place], window.counts[place], window.fits
+    declared = CountedCut(
+        fraction=selection.fraction, by_ratio=selection.by_ratio, selection=selection.expression(name), opened=True
+    )
+    beside = float(counts.sum() - counts[fits.region])
     if beside < FEWEST_SIDEBAND_EVENTS:
-        reason = f"its sidebands hold {beside} events, fewer than {FEWEST_SIDEBAND_EVENTS}"
-        return CountedCut(fraction=fraction, selection=selection, opened=False, reason=reason)
-    excess = _fitted(window, counts, fraction)
+        reason = f"its sidebands hold {beside:.3g} events, fewer than {FEWEST_SIDEBAND_EVENTS}"
+        return replace(declared, opened=False, reason=reason)
+    excess = _fitted(window, place)
     inside = window.window.holds(events.values)
-    passed = ranks[inside] >= np.float32(1 - fraction)
-    return CountedCut(
-        fraction=fraction,
-        selection=selection,
-        opened=True,
+    passed = ranked.ranks[inside] >= np.float32(1 - selection.fraction)
+    selecting = declared.selection is not None and not selection.by_ratio
+    return replace(
+        declared,
         counts=_shown(counts, fits.region, hide=False),
         expected=tuple(map(float, excess.expected)),
-        events=int(counts[fits.region]),
+        events=_whole(counts[fits.region]),
         background=excess.background,
         background_error=excess.background_error,
         deviance=excess.deviance,
         ndf=excess.ndf,
         z=excess.z,
-        p=fits.local_p(excess, window.order, window.spurious(fraction), (configuration.seed << 16) + 16 + place),
-        limit=_limit(configuration, window, counts, place, is_blind=False),
-        sculpting=None
-        if selection is None
-        else sculpting_table(events.values[inside], passed, (window.window.begin, window.window.end)),
+        p=fits.local_p(excess, window.order, window.spurious(place), (configuration.seed << 16) + 16 + place),
+        # How much the events of a signal would weigh, no one knows without a model of it.
+        limit=None if selection.by_ratio else _limit(configuration, window, counts, place, is_blind=False),
+        sculpting=sculpting_table(events.values[inside], passed, (window.window.begin, window.window.end))
+        if selecting
+        else None,
     )
 
 
-def _fitted(window: WindowFits, counts: npt.NDArray[np.int64], fraction: float) -> RegionExcess:
-    excess = window.fits.excess(counts.astype(np.float64), window.order, window.spurious(fraction))
+def _fitted(window: WindowFits, place: int) -> RegionExcess:
+    excess = window.fits.excess(window.counts[place], window.order, window.spurious(place))
     if excess is None or not np.isfinite(excess.z):
         raise SearchRefused(
-            f"the fit of {window.choice.label} to the sidebands of cut {fraction:g} does not come to an end"
+            f"the fit of {window.choice.label} to the sidebands of cut {window.selections[place].fraction:g} does not "
+            "come to an end"
         )
     return excess
 
@@ -325,7 +351,7 @@ def _limit(
     found = window.fits.limit(
         counts,
         window.order,
-        spurious=window.spurious(window.window.cuts[place]),
+        spurious=window.spurious(place),
         seed=(configuration.seed << 16) + 32 + place,
         toys=LIMIT_TOYS,
         threads=configuration.threads,
@@ -340,12 +366,13 @@ def _limit(
     )
 
 
-def _selection(name: str, fraction: float) -> str | None:
-    return None if fraction == 1 else f"rank_{name} >= {1 - fraction:g}"
+def _whole(count: float) -> float:
+    """Return a number of events as a whole number where it is one."""
+    return int(count) if float(count).is_integer() else float(count)
 
 
-def _shown(counts: npt.NDArray[np.int64], region: int, *, hide: bool) -> tuple[int | None, ...]:
-    return tuple(None if hide and place == region else int(count) for place, count in enumerate(counts))
+def _shown(counts: Numbers, region: int, *, hide: bool) -> tuple[float | None, ...]:
+    return tuple(None if hide and place == region else _whole(count) for place, count in enumerate(counts))
 
 
 def _window_table(name: str, window: WindowFits, test: MassTest, cuts: tuple[CountedCut, ...]) -> SearchedWindow:

@@ -16,11 +16,11 @@ from analysis.console.progress import progress_bar, spinner
 from analysis.errors import ConfigurationError, SearchRefused
 from analysis.output.timings import Timings
 from analysis.samples.inputs import resolve_input
-from analysis.search.cwola.calibration import cut_counts
 from analysis.search.cwola.configuration import CwolaConfiguration, default_folder
 from analysis.search.cwola.events import ScoredEvents, read_scored
 from analysis.search.cwola.learning import CollectedEvents, check_features, collect, score, train
 from analysis.search.cwola.procedure import CwolaOutcome, blinded_outcome, claimed_outcome, settle_windows
+from analysis.search.cwola.selections import declared_selections, selected_counts
 from analysis.search.cwola.wording import blinded_quote, claimed_quote
 from analysis.search.exports import EXPORTS, write_likelihoods
 from analysis.search.staging import Searched, head_fields, leave_search, open_run, run_inputs, sample_header
@@ -110,7 +110,7 @@ def _blinded(
     counts = {}
     for name, window in configuration.windows().items():
         beside = window.holds(events.values) & ~window.in_region(events.values)
-        counts[name] = cut_counts(window, events.values[beside], np.zeros(int(beside.sum()))).astype(np.float64)
+        counts[name] = np.histogram(events.values[beside], window.edges())[0][np.newaxis].astype(np.float64)
     with timings.stage("search"), spinner(error_console(), "fitting the sidebands"):
         outcome = blinded_outcome(configuration, settle_windows(configuration, counts), tests)
     record = _filled(record, outcome)
@@ -144,11 +144,14 @@ def _stated(
         counts = {name: _loop_counts(results, name, window.cuts) for name, window in declared.items()}
     for name, window in declared.items():
         inside = window.holds(scored.events.values)
-        again = cut_counts(window, scored.events.values[inside], scored.ranks[name][inside])
-        if not np.array_equal(again, counts[name]):
+        ranked = scored.ranked[name].where(inside)
+        cuts = declared_selections(window.cuts, None)
+        if not np.array_equal(selected_counts(window, cuts, scored.events.values[inside], ranked), counts[name]):
             raise StatisticsFailed(
                 f"the spectra of {name} that the event loop filled differ from those of events.root; report this"
             )
+        # The loop weighs nothing: weighted spectra are made of the scores that it wrote.
+        counts[name] = selected_counts(window, configuration.selections(), scored.events.values[inside], ranked)
     start_root()
     check_interpreter()
     if tests is None:
@@ -175,32 +178,32 @@ def _found(
     configuration: CwolaConfiguration,
     record: CwolaRecord,
     scored: ScoredEvents,
-    counts: dict[str, npt.NDArray[np.int64]],
+    counts: dict[str, npt.NDArray[np.float64]],
     tests: dict[str, MassTest],
     timings: Timings,
 ) -> CwolaOutcome:
     console = error_console()
     with timings.stage("search"), spinner(console, "fitting the sidebands"):
-        settled = settle_windows(configuration, {name: rows.astype(np.float64) for name, rows in counts.items()})
+        settled = settle_windows(configuration, counts)
     with timings.stage("calibration"), progress_bar(console, "calibration", "sets") as move:
         return claimed_outcome(
             configuration,
             settled,
             tests,
             scored.events,
-            ranks=scored.ranks,
+            ranked=scored.ranked,
             learned_here=record.learned_here,
             progress=move,
             say=lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False),
         )
 
 
-def _loop_counts(results: RunResults, name: str, cuts: list[float]) -> npt.NDArray[np.int64]:
+def _loop_counts(results: RunResults, name: str, cuts: list[float]) -> npt.NDArray[np.float64]:
     """Return the events of each declared cut and bin that the event loop counted, shape (cuts, bins)."""
     filled = results.histogram(HistogramKey(Kind.SPECTRA, Selection.ALL, name)).values()
     # The ranks ascend from one edge to the next: a cut keeps all bins from its edge on.
     by_rank = [filled[:, place:].sum(axis=1) for place in range(filled.shape[1])]
-    return np.array(by_rank[-len(cuts) :]).round().astype(np.int64)
+    return np.asarray(np.array(by_rank[-len(cuts) :], dtype=np.float64).round())
 
 
 def _of_sample(record: CwolaRecord, sample: Sample, features: tuple[str, ...]) -> CwolaRecord:

@@ -21,18 +21,31 @@ def claimed_quote(configuration: CwolaConfiguration, record: CwolaRecord) -> str
     largest = record.largest
     assert largest is not None
     window = next(window for window in record.windows if window.name == largest.window)
-    cut = next(cut for cut in window.cuts if cut.fraction == largest.cut)
+    cut = next(each for each in window.cuts if (each.fraction, each.by_ratio) == (largest.cut, largest.by_ratio))
     plain = window.cuts[0]
-    which = "all events" if cut.selection is None else f"the {100 * cut.fraction:g} % of the events that its classifier"
-    ranked = "" if cut.selection is None else " ranks highest"
-    before = "" if plain is cut or plain.z is None else f" Without a cut it is {plain.z:.2f}."
+    before = "" if plain is cut or plain.z is None else f" Without a classifier it is {plain.z:.2f}."
     assert cut.z is not None
     return (
-        f"In {record.observable} {window.low:g} to {window.high:g}, of {which}{ranked}, {cut.events:,} events are "
+        f"In {record.observable} {window.low:g} to {window.high:g}, of {_which(cut)}, {_found_text(cut)} events are "
         f"found where {expected_text(cut)} are expected from the sidebands: {cut.z:.2f} standard "
         f"deviations before calibration.{before} {_calibration(cut, record)} {_everywhere(largest)} {_learned(record)} "
         f"{'The peak was known: nothing was blinded.' if configuration.known_peak else declared_words(record)}"
     )
+
+
+def _which(cut: CountedCut) -> str:
+    """Say which events a significance is that of."""
+    if cut.by_ratio:
+        return "all events, weighted by the likelihood ratio that their classifier gives"
+    if cut.selection is None:
+        return "all events"
+    return f"the {100 * cut.fraction:g} % of the events that its classifier ranks highest"
+
+
+def _found_text(cut: CountedCut) -> str:
+    """Write the events of the region of an opened cut."""
+    assert cut.events is not None
+    return events_text(cut.events) if cut.by_ratio else f"{cut.events:,.0f}"
 
 
 def blinded_quote(record: CwolaRecord) -> str:
@@ -74,12 +87,14 @@ def cut_words(cut: CountedCut) -> str:
     """Say what was found with a cut, or is expected."""
     if not cut.opened:
         return f"not opened: {cut.reason}"
+    if cut.background is None:
+        return "all events, weighted: what is expected depends on the classifier, which is not trained yet"
     if cut.z is None or cut.background_error is None:
         return f"{expected_text(cut)} background events expected"
     calibrated = cut.calibrated
     assert calibrated is not None
     return (
-        f"{cut.events:,} events for {expected_text(cut)}, Z = {cut.z:.2f}; background-only: mean "
+        f"{_found_text(cut)} events for {expected_text(cut)}, Z = {cut.z:.2f}; background-only: mean "
         f"{calibrated.mean:.2f}, width {calibrated.width:.2f}; calibrated Z = {calibrated.z:.2f} ± "
         f"{calibrated.z_error:.2f}, {_p_text(calibrated.p, calibrated.above)}"
     )
@@ -140,7 +155,7 @@ def windows_table(searched: Searched[CwolaRecord]) -> Table:
     for window in record.windows:
         table.add_row(window.name, f"{window.low:g} to {window.high:g}: {window.function}; {mass_words(window)}")
         for cut in window.cuts:
-            table.add_row(f"cut {cut.fraction:g}", cut_words(cut))
+            table.add_row("weighted" if cut.by_ratio else f"cut {cut.fraction:g}", cut_words(cut))
     table.add_row("result", record.quote)
     scored = "" if record.status == "blinded" else "; run: scored events, classifiers"
     table.add_row("files", f"{searched.folder}: search.json, figures{scored}")

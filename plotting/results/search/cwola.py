@@ -59,6 +59,8 @@ class CountedCut(Table):
 
     Attributes:
         fraction: of events that it keeps.
+        by_ratio: whether events are weighted by the likelihood ratio of their scores. All numbers of events are then in
+            units of the sum of squared weights over the sum of weights, in which their variance is that of counts.
         selection: what it asks of an event; None for all events.
         opened: whether its spectrum was looked at; while blinded, whether it will be.
         reason: why not; None where it was.
@@ -73,17 +75,18 @@ class CountedCut(Table):
         z: signed root of the likelihood ratio of the excess in the region; None while blinded, like what follows.
         p: local probability by that alone, before any calibration.
         calibrated: None while blinded, too.
-        limit: on signal events in the region that pass.
-        sculpting: None for the cut that keeps all.
+        limit: on signal events in the region that pass; None for weighted events.
+        sculpting: None for all events, and for weighted ones.
     """
 
     fraction: float
+    by_ratio: bool = False
     selection: str | None
     opened: bool
     reason: str | None = None
-    counts: tuple[int | None, ...] = ()
+    counts: tuple[float | None, ...] = ()
     expected: tuple[float, ...] = ()
-    events: int | None = None
+    events: float | None = None
     background: float | None = None
     background_error: float | None = None
     deviance: float | None = None
@@ -136,6 +139,7 @@ class LargestWindow(Table):
     Attributes:
         window: its name.
         cut: fraction of the cut.
+        by_ratio: whether it is that of weighted events.
         z: calibrated significance.
         global_p: (1 + above) / (1 + sets): probability of at least this in any window and cut.
         above: sets whose own largest is at least as large.
@@ -146,6 +150,7 @@ class LargestWindow(Table):
 
     window: str
     cut: float
+    by_ratio: bool = False
     z: float
     global_p: float
     above: int

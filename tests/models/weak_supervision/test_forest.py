@@ -10,7 +10,7 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from models.weak_supervision.forest import held_out_ranks
+from models.weak_supervision.forest import rank_held_out
 from models.weak_supervision.window import Window
 from tests.ensembles.weak_supervision import improvement, lhc_olympics_idealised
 
@@ -54,7 +54,7 @@ def by_hand(X: npt.NDArray[np.float32], mass: Numbers, fold_of: npt.NDArray[np.i
 def test_ranks_of_held_out_events_are_those_of_scikit_learn() -> None:
     X, mass = made_up(2400, 100, 1)
     fold_of = np.random.default_rng(2).permutation(len(X)) % 3
-    ranks = held_out_ranks(X, mass, fold_of, WINDOW, 7)
+    ranks = rank_held_out(X, mass, fold_of, WINDOW, 7).ranks
     reference = by_hand(X, mass, fold_of, 7)
     # The last bit of a weight can decide between two cuts of a tree; the ranks of nearly all events are the same.
     assert (np.abs(ranks - reference) < 1e-9).mean() > 0.98
@@ -67,7 +67,7 @@ def test_ranks_of_held_out_events_are_those_of_scikit_learn() -> None:
 def test_a_cut_on_ranks_keeps_its_fraction_of_each_fold() -> None:
     X, mass = made_up(3000, 0, 3)
     fold_of = np.random.default_rng(4).permutation(len(X)) % 3
-    ranks = held_out_ranks(X, mass, fold_of, WINDOW, 5)
+    ranks = rank_held_out(X, mass, fold_of, WINDOW, 5).ranks
     for fold in range(3):
         # Events of the same score have the rank of the lowest of them, so that a cut keeps no more than its fraction.
         assert 0.08 < (ranks[fold_of == fold] >= 0.9).mean() <= 0.1

@@ -39,6 +39,8 @@ def region_words(window: SearchedWindow, record: CwolaRecord) -> str:
 
 def share_words(cut: CountedCut) -> str:
     """Say in a few words which events a cut keeps."""
+    if cut.by_ratio:
+        return "all events by likelihood ratio"
     return "all events" if cut.selection is None else f"the {100 * cut.fraction:.3g} % of highest rank"
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from plotting.figures.search.cwola.figure import CwolaFigure, share_words
 from plotting.figures.search.cwola.nulls import calibrated_cuts
 from plotting.figures.search.figure import axis_title, caption_of
-from plotting.results.search.cwola import Calibrated, CountedCut, CwolaRecord
+from plotting.results.search.cwola import Calibrated, CwolaRecord
 from plotting.style.canvas import new_figure
 from plotting.style.colours import sequence_colour
 from plotting.style.house import house_style
@@ -56,16 +56,15 @@ def draw_scan(record: CwolaRecord) -> Figure:
     """Draw the significance of each cut, with its error, against the centre of the region."""
     figure = new_figure(caption_of(record), 7.0, 5.2)
     axes = figure.subplots()
-    found: dict[float, list[tuple[float, CountedCut, Calibrated]]] = {}
+    found: dict[str, list[tuple[float, Calibrated]]] = {}
     for window in record.windows:
         for cut, calibrated in calibrated_cuts(window):
-            found.setdefault(cut.fraction, []).append(((window.low + window.high) / 2, cut, calibrated))
+            found.setdefault(share_words(cut), []).append(((window.low + window.high) / 2, calibrated))
     drawn = []
-    for number, fraction in enumerate(sorted(found, reverse=True)):
-        rows = found[fraction]
-        centres, z, errors = np.array([(centre, each.z, each.z_error) for centre, _, each in rows]).T
+    for number, (label, rows) in enumerate(found.items()):
+        centres, z, errors = np.array([(centre, each.z, each.z_error) for centre, each in rows]).T
         marker, colour = MARKERS[number % len(MARKERS)], sequence_colour(number)
-        axes.errorbar(centres, z, errors, fmt=marker, ms=6, lw=1.3, color=colour, label=share_words(rows[0][1]))
+        axes.errorbar(centres, z, errors, fmt=marker, ms=6, lw=1.3, color=colour, label=label)
         drawn += [*(z - errors), *(z + errors)]
     axes.axhline(0, color="0.3", lw=1)
     axes.axhline(NOTABLE, color="0.3", lw=1, ls="--")

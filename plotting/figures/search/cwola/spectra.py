@@ -77,7 +77,7 @@ def counted_words(cut: CountedCut) -> str:
     expected = expected_words(cut.background, cut.background_error)
     if cut.events is None:
         return f"expected in the region {expected}"
-    said = f"{count_text(cut.events)} events in the region, expected {expected}"
+    said = f"{count_text(cut.events)} {'weighted ' if cut.by_ratio else ''}events in the region, expected {expected}"
     if cut.z is not None:
         said += f"; Z = {deviations(cut.z)}"
     if cut.calibrated is not None:

@@ -17,6 +17,7 @@ SEARCH = {
     "signal_region": "100:110",
     "features": "a,b",
     "cuts": "0.05,0.005",
+    "likelihood_ratio": "last",
     "folds": 2,
     "sets": 20,
     "threads": 1,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, pearsonr
 
-from analysis.search.cwola.calibration import BackgroundOnly, calibrate, cut_counts
+from analysis.search.cwola.calibration import BackgroundOnly, calibrate
 from models.weak_supervision.window import Window
 
 WINDOW = Window(observable="mass", low=100, high=110, begin=90, end=120, cuts=[1.0, 0.25, 0.1])
@@ -52,15 +52,6 @@ def test_a_set_follows_from_its_number_and_the_seed() -> None:
 
 def test_any_seed_gives_trees() -> None:
     assert source(300, 2**32 - 1).counts(5)["cwola_1"].sum() > 0
-
-
-def test_counts_are_histograms_of_the_events_that_pass() -> None:
-    random = np.random.default_rng(5)
-    masses, ranks = random.uniform(90, 120, 5000), random.random(5000)
-    counts = cut_counts(WINDOW, masses, ranks)
-    edges = [*np.linspace(90, 100, 11), *np.linspace(110, 120, 11)]
-    for row, fraction in zip(counts, (1.0, 0.25, 0.1), strict=True):
-        np.testing.assert_array_equal(row, np.histogram(masses[ranks >= 1 - fraction], edges)[0])
 
 
 def test_a_set_is_counted_in_the_window_alone() -> None:

@@ -53,7 +53,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Searched[CwolaRecord]:
 
 def test_a_signal_that_is_hidden_is_found(found: Searched[CwolaRecord]) -> None:
     record, (window,) = found.record, found.record.windows
-    plain, cut, finest = window.cuts
+    plain, cut, finest, weighted = window.cuts
     assert (record.status, record.learned_here) == ("claimed", True)
     assert record.blinded_sha256 == record.configuration_sha256
     assert plain.z is not None
@@ -61,11 +61,17 @@ def test_a_signal_that_is_hidden_is_found(found: Searched[CwolaRecord]) -> None:
     assert cut.z is not None
     assert cut.z > 5
     assert record.largest is not None
-    assert (record.largest.cut, record.largest.above) == (0.05, 0)
+    assert record.largest.above == 0
+    calibrated = [each.calibrated.z for each in window.cuts if each.calibrated]
+    assert record.largest.z == max(calibrated)
+    assert (record.largest.cut, record.largest.by_ratio) == ((0.05, False), (1.0, True))[int(np.argmax(calibrated)) - 1]
     assert not finest.opened
     assert "its sidebands hold" in str(finest.reason)
     assert "none of the sets is as significant" in record.quote
     assert f"local p <= {1 / 21:.2g}" in record.quote
+    assert (weighted.fraction, weighted.by_ratio, weighted.limit) == (1, True, None)
+    assert weighted.z is not None
+    assert plain.z < weighted.z < cut.z
 
 
 def test_the_spectra_are_those_of_the_scored_events(found: Searched[CwolaRecord]) -> None:
@@ -78,6 +84,11 @@ def test_the_spectra_are_those_of_the_scored_events(found: Searched[CwolaRecord]
         assert cut.counts == tuple(counts)
         region = (events["mass"] >= 100) & (events["mass"] < 110)
         assert cut.events == int((kept & region).sum())
+    # Weights are made of the scores of the loop. All events lie in the window.
+    weights = events["score_cwola_1"].astype(np.float64)
+    weights /= 1 - weights
+    spectrum, _ = np.histogram(events["mass"].astype(np.float64), window.edges, weights=weights)
+    np.testing.assert_allclose(window.cuts[3].counts, spectrum * weights.sum() / (weights**2).sum(), rtol=1e-9)
     # The ranks of a fold are spread evenly, whatever its trees give.
     for fold in range(2):
         ranks = events["rank_cwola_1"][(events["event"] % 2 == fold) & (events["mass"] < 120)]
@@ -89,7 +100,7 @@ def test_the_calibration_is_that_of_its_background_only_sets(found: Searched[Cwo
     largest = found.record.largest
     assert largest is not None
     scaled = []
-    for cut in window.cuts[:2]:
+    for cut in (*window.cuts[:2], window.cuts[3]):
         calibrated = cut.calibrated
         assert calibrated is not None
         nulls = np.array(calibrated.nulls)
@@ -101,7 +112,7 @@ def test_the_calibration_is_that_of_its_background_only_sets(found: Searched[Cwo
         assert calibrated.p == (1 + (nulls >= cut.z).sum()) / (1 + len(nulls))
         scaled.append((nulls - nulls.mean()) / nulls.std(ddof=1))
     above = int((np.max(scaled, axis=0) >= largest.z).sum())
-    assert (largest.above, largest.trials) == (above, 2)
+    assert (largest.above, largest.trials) == (above, 3)
     assert largest.global_p == (1 + above) / (1 + len(scaled[0]))
 
 
@@ -200,7 +211,9 @@ def test_pyhf_finds_the_same_significance_in_the_export(found: Searched[CwolaRec
     _, without = pyhf.infer.mle.fixed_poi_fit(0.0, data, model, return_fitted_val=True)
     largest = found.record.largest
     assert largest is not None
-    cut = next(cut for cut in found.record.windows[0].cuts if cut.fraction == largest.cut)
+    cut = next(
+        cut for cut in found.record.windows[0].cuts if (cut.fraction, cut.by_ratio) == (largest.cut, largest.by_ratio)
+    )
     assert np.sqrt(without - free) == pytest.approx(cut.z, rel=5e-3)
 
 
@@ -214,7 +227,7 @@ def test_other_events_are_searched_with_cuts_that_were_learned_before(
     record = search(tmp_path / "search", run=str(run.folder), unblind=True).record
     assert not record.learned_here
     assert "had learned from other events" in record.quote
-    plain, cut, _ = record.windows[0].cuts
+    plain, cut, _, _ = record.windows[0].cuts
     assert plain.z is not None
     assert cut.z is not None
     assert cut.z > plain.z + 2
