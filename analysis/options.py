@@ -51,7 +51,7 @@ _METAVARS |= {
     "threshold": "TABLE",
 }
 _METAVARS |= {"weights": "true|false", "luminosity": "L"}
-_METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS"}
+_METAVARS |= {"engine": "ENGINE", "cluster": "KIND|ADDRESS", "likelihood_ratio": "first|last"}
 _METAVARS |= {
     "trusted_sha256": "SHA256",
     "data": "HOW",
