@@ -116,7 +116,7 @@ def test_a_deficit_everywhere_is_no_excess() -> None:
 def test_few_events_have_no_extrapolated_probability() -> None:
     """Toys alone tell a probability there, and the global one is not below the local one."""
     few = np.concatenate([falling(300, 60), np.full(5, 900.0)])
-    outcome = searched(few, toys=100, parameters=(3, 4))
+    outcome = searched(few, toys=40, parameters=(3, 4))
     largest = outcome.largest
     assert largest.mass == pytest.approx(900, rel=0.03)
     assert largest.z > 3
