@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdf.code.interpreter import ROOT, include_kernels
-from rdf.simulation.layouts import ATLAS2020, ATLAS2025, DIMUON, NANOAOD, RAZOR, TRACKS, Layout
+from rdf.simulation.layouts import ATLAS2020, ATLAS2025, DIMUON, LOW_MASS, NANOAOD, RAZOR, TRACKS, Layout
 from rdf.simulation.processes import PROCESSES
 
 ENERGY, ENERGY_2010 = 13_000.0, 7_000.0
@@ -124,6 +124,11 @@ STAND_INS: Mapping[str, Simulation] = {
         "two muons: 1 % Z' of 500 GeV in Z and top pairs, 7 TeV",
         DIMUON,
         lambda: _dileptons("with_two_muons", ENERGY_2010),
+    ),
+    "upsilon_nanoaod": Simulation(
+        "two muons of 4.5 to 17 GeV: 0.4 % Upsilon(1S) in heavy flavour and Drell-Yan, 13 TeV",
+        LOW_MASS,
+        lambda: ROOT.dimuon_simulation.Dimuons(0.004),
     ),
 }
 """What stands in for samples, by the name that a sample gives."""

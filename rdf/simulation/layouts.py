@@ -61,6 +61,23 @@ NANOAOD = Layout(
     event_bytes=150,
 )
 
+LOW_MASS = Layout(
+    "Events",
+    "dimuon_simulation::Dimuons",
+    {
+        **_ID,
+        **{f"Muon_{attribute}": f"generated.muons.{attribute}" for attribute in ("pt", "eta", "phi", "mass", "charge")},
+        "Muon_tightId": "generated.muons.tight",
+        "Muon_looseId": "ROOT::RVec<bool>(generated.muons.pt.size(), true)",
+        "Muon_pfRelIso04_all": "generated.muons.isolation",
+        "Muon_ip3d": "generated.muons.ip3d",
+        "MET_pt": "generated.met_pt",
+        "MET_phi": "generated.met_phi",
+        **_LABEL,
+    },
+    event_bytes=80,
+)
+
 TRACKS = Layout(
     "tracks",
     "track_simulation::Tracks",

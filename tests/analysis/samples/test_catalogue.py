@@ -197,3 +197,18 @@ def test_full_data_sets_are_whole(opendata: Path, name: str, record: int, files:
         data = [file for file in stated["files"] if "/MC/" not in file["uri"] and file["uri"].endswith(".root")]
         assert {file.url for file in sample.files} == {file["uri"] for file in data}
         assert (len(sample.files), sample.bytes) == (files, sum(file["size"] for file in data))
+
+
+def test_the_sample_of_two_records_is_both_of_them(opendata: Path) -> None:
+    sample, parts = find_sample("cms2016gh_lowmass"), [find_sample(f"cms2016{run}_doublemuon") for run in "gh"]
+    stated = {record["recid"]: record for record in json.loads((opendata / "records.json").read_text())}
+    records = [stated[30522], stated[30555]]
+    assert {index.url for index in sample.indexes} == {file["uri"] for each in records for file in each["files"]}
+    assert sample.events == sum(each["distribution"]["number_events"] for each in records)
+    assert sample.bytes == sum(each["distribution"]["size"] for each in records)
+    assert {sample.licence} == {each["license"] for each in records}
+    assert all(f"{each['recid']} (DOI {each['doi']})" in str(sample.origin) for each in records)
+    assert sample.indexes == tuple(index for part in parts for index in part.indexes)
+    assert [sample.certified] * 2 == [part.certified for part in parts]
+    assert sample.triggers == ("HLT_TrkMu15_DoubleTrkMu5NoFiltersNoVtx",)
+    assert (sample.record, sample.doi, sample.simulated) == (None, None, False)

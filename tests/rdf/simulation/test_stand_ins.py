@@ -27,7 +27,10 @@ SCHEMAS = {
     "dilepton_atlas2020": "atlas2020",
     "dilepton_atlas2025": "atlas2025",
     "dimuon": "cms_dimuon",
+    "upsilon_nanoaod": "cms_nanoaod",
 }
+SHARES = {"razor_multijet": 0.03, "multijet_nanoaod": 0.03, "upsilon_nanoaod": 0.004}
+"""Name of a stand-in -> share of its signal, where that is not one in a hundred."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def test_stand_ins_have_the_format_of_their_samples(stand_in: Callable[[str], Pa
     } <= source.available.quantities.keys()
     columns = read(path)
     assert set(columns.label) == {0, 1}
-    share = 0.03 if "multijet" in name else 0.01
+    share = SHARES.get(name, 0.01)
     assert abs(ak.sum(columns.label) - share * STAND_IN_EVENTS) < 5 * math.sqrt(share * STAND_IN_EVENTS)
     for column in columns.fields:
         assert np.isfinite(ak.to_numpy(ak.flatten(columns[column], axis=None))).all()
@@ -120,6 +123,16 @@ def test_stand_in_for_dimuons(stand_in: Callable[[str], Path]) -> None:
         2 * events.pt1 * events.pt2 * (np.cosh(events.eta1 - events.eta2) - np.cos(events.phi1 - events.phi2))
     )
     assert np.median(mll) == pytest.approx(91.2, abs=1)
+
+
+def test_stand_in_for_low_masses(stand_in: Callable[[str], Path]) -> None:
+    events = read(stand_in("upsilon_nanoaod"))
+    kinds = {"charge": "int32", "tightId": "bool", "looseId": "bool"}
+    for name in ("pt", "eta", "phi", "mass", "charge", "tightId", "looseId", "pfRelIso04_all", "ip3d"):
+        assert str(events[f"Muon_{name}"].type) == f"3000 * var * {kinds.get(name, 'float32')}", name
+    assert ak.all(events.Muon_pt[:, 1:] <= events.Muon_pt[:, :-1])
+    assert {1, 2, 3} <= set(ak.num(events.Muon_pt)) <= {0, 1, 2, 3}
+    assert ak.all(events.Muon_looseId)
 
 
 def test_stand_ins_are_simulated_once(tmp_path: Path) -> None:
