@@ -200,7 +200,7 @@ def background_only(sample: Sample, sets: int, seed: int, threads: int = 1) -> N
         edges,
         expected,
         seed,
-        likelihood_ratio=sample.configuration.likelihood_ratio,
+        weighted=sample.configuration.likelihood_ratio is not None,
     )
     settled = settle_windows(sample.configuration, {name: counted(sample, seed)})
     counts = calibrate(source, sets, threads, lambda *_: None, partial(print, file=sys.stderr))

@@ -36,13 +36,19 @@ def calibrated(cut: CountedCut, nulls: Sequence[float]) -> Calibrated:
     )
 
 
-def largest_window(windows: Sequence[SearchedWindow]) -> LargestWindow:
+def largest_window(windows: Sequence[SearchedWindow], *, weighted: bool = True) -> LargestWindow:
     """Return the largest calibrated significance, and how often background-only sets have one as large anywhere.
 
     Args:
         windows: with calibrated cuts, one at least.
+        weighted: whether weighted events are among those that are looked at.
     """
-    opened = [(window, cut, cut.calibrated) for window in windows for cut in window.cuts if cut.calibrated]
+    opened = [
+        (window, cut, cut.calibrated)
+        for window in windows
+        for cut in window.cuts
+        if cut.calibrated and (weighted or not cut.by_ratio)
+    ]
     window, cut, best = max(opened, key=lambda each: each[2].z)
     scaled = np.array([(np.array(each.nulls) - each.mean) / each.width for _, _, each in opened])
     above, sets = int((scaled.max(axis=0) >= best.z).sum()), best.sets

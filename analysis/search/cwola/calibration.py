@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from analysis.search.cwola.selections import Priority, Selection, declared_selections, selected_counts
-from models.weak_supervision.ranked import RankedEvents
+from analysis.search.cwola.selections import Selection, declared_selections, selected_counts
+from models.weak_supervision.ranked import MOST_RATIO, RankedEvents
 from models.weak_supervision.window import Window
 from rdf.cache import cache_folder
 
@@ -44,7 +44,7 @@ class BackgroundOnly:
         seed: with the number of a set it gives the set.
         ranked: name of a window -> scores and ranks of the events by classifiers that learned from others; None for
             classifiers that are trained anew in each set.
-        likelihood_ratio: where events that are weighted by it come among the selections; None for none.
+        weighted: whether events weighted by likelihood ratios are counted too.
     """
 
     X: npt.NDArray[np.float32]
@@ -54,7 +54,7 @@ class BackgroundOnly:
     expected: npt.NDArray[np.float64]
     seed: int
     ranked: Mapping[str, RankedEvents] | None = None
-    likelihood_ratio: Priority | None = None
+    weighted: bool = False
 
     def masses(self, number: int) -> npt.NDArray[np.float64]:
         """Return the masses of a set, shape (events,): of the bins by their expected events, within a bin anywhere."""
@@ -80,7 +80,7 @@ class BackgroundOnly:
 
     def selections(self, window: Window) -> tuple[Selection, ...]:
         """Return what is counted in a window."""
-        return declared_selections(window.cuts, self.likelihood_ratio)
+        return declared_selections(window.cuts, weighted=self.weighted)
 
     def sha256(self) -> str:
         """Return a sha256 of all of it: the same sets have the same."""
@@ -90,8 +90,8 @@ class BackgroundOnly:
         from models.weak_supervision.forest import MIN_LEAF, MIN_LEAF_FRACTION
 
         made_by = [FORMAT, __version__, TREES, MIN_LEAF, MIN_LEAF_FRACTION]
-        if self.likelihood_ratio:
-            made_by = [*made_by, self.likelihood_ratio]
+        if self.weighted:
+            made_by = [*made_by, MOST_RATIO]
         windows = {name: [window.model_dump(), window.edges().tolist()] for name, window in self.windows.items()}
         sums = hashlib.sha256(json.dumps([made_by, windows]).encode())
         arrays = [self.X, self.fold_of, self.edges, self.expected, np.array([self.seed])]

@@ -81,7 +81,7 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
     likelihood_ratio: Priority | None = Field(
         None,
         description="first or last: weigh all events by the classifier's likelihood ratio too, for signals that a cut "
-        "loses; reported before the cuts or after them",
+        "loses; reported before the cuts or after them, and the largest significance counts it like a cut",
     )
     folds: int = Field(
         5, ge=2, le=10, description="folds: an event is scored by trees that were trained on the others (default: 5)"
@@ -218,8 +218,8 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
         return {window_name(number): window for number, window in enumerate(found, start=1)}
 
     def selections(self) -> tuple[Selection, ...]:
-        """Return the spectra that are looked at in each window, in the order in which they are reported."""
-        return declared_selections(self.cuts, self.likelihood_ratio)
+        """Return the spectra that are looked at in each window; that of weighted events is the last."""
+        return declared_selections(self.cuts, weighted=self.likelihood_ratio is not None)
 
     def _window(self, low: float, high: float, begin: float, end: float) -> Window:
         return Window(observable=self.observable, low=low, high=high, begin=begin, end=end, cuts=list(self.cuts))

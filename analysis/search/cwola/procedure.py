@@ -13,7 +13,7 @@ from analysis.search.cwola.calibrated import calibrated, largest_window
 from analysis.search.cwola.calibration import BackgroundOnly, Counts, calibrate
 from analysis.search.cwola.configuration import CwolaConfiguration
 from analysis.search.cwola.events import FeaturedEvents
-from analysis.search.cwola.selections import Selection
+from analysis.search.cwola.selections import Selection, scaled_spurious
 from analysis.search.tables import LIMIT_TOYS, sculpting_table, tried_table
 from models.weak_supervision.ranked import RankedEvents
 from models.weak_supervision.window import Window
@@ -70,27 +70,13 @@ class CwolaOutcome:
         windows: tables of the windows.
         largest: significance; None while blinded.
         refused_sets: background-only sets that the procedure refused.
-        templates: the fit with a signal in the window and cut of the largest significance; None while blinded.
+        templates: the fit with a signal where an unweighted significance is the largest; None while blinded.
     """
 
     windows: tuple[SearchedWindow, ...]
     largest: LargestWindow | None
     refused_sets: int
     templates: Templates | None = None
-
-
-def scaled_spurious(spurious: Numbers, selection: Selection, counts: Numbers, place: int) -> Numbers | None:
-    """Return the error of a selection's signal by a spurious one, which is proportional to its events; None without.
-
-    Args:
-        spurious: error that all events have, shape (1,); empty without one.
-        selection: that is fitted.
-        counts: of all selections, shape (selections, bins); the first one has all events.
-        place: of the selection among these.
-    """
-    if not len(spurious):
-        return None
-    return spurious * (counts[place].sum() / counts[0].sum() if selection.by_ratio else selection.fraction)
 
 
 def family_of(configuration: CwolaConfiguration) -> Family:
@@ -133,9 +119,7 @@ def blinded_outcome(
         cuts = []
         for place, selection in enumerate(window.selections):
             fraction = selection.fraction
-            declared = CountedCut(
-                fraction=fraction, by_ratio=selection.by_ratio, selection=selection.expression(name), opened=True
-            )
+            declared = _declared(name, selection)
             if selection.by_ratio:  # how large the weights are, no one knows before a classifier is trained
                 cuts.append(declared)
                 continue
@@ -158,7 +142,7 @@ def blinded_outcome(
                     limit=_limit(configuration, window, expected, place, is_blind=True),
                 )
             )
-        tables.append(_window_table(name, window, tests[name], tuple(cuts)))
+        tables.append(_window_table(configuration, name, window, tests[name], cuts))
     return CwolaOutcome(tuple(tables), None, 0)
 
 
@@ -196,7 +180,11 @@ def claimed_outcome(
         ]
     if not any(cut.opened for cuts in tables.values() for cut in cuts):
         raise SearchRefused(
-            "; ".join(f"cut {cut.fraction:g}: {cut.reason}" for cuts in tables.values() for cut in cuts)
+            "; ".join(
+                f"{name}, {each.words()}: {cut.reason}"
+                for name, window in settled.items()
+                for each, cut in zip(window.selections, tables[name], strict=True)
+            )
         )
     edges, expected = background_model(configuration, events.values)
     source = BackgroundOnly(
@@ -207,7 +195,7 @@ def claimed_outcome(
         expected=expected,
         seed=configuration.seed,
         ranked=None if learned_here else ranked,
-        likelihood_ratio=configuration.likelihood_ratio,
+        weighted=configuration.likelihood_ratio is not None,
     )
     sets = calibrate(source, configuration.sets, configuration.threads, progress, say)
     opened = {name: [place for place, cut in enumerate(cuts) if cut.opened] for name, cuts in tables.items()}
@@ -229,10 +217,14 @@ def claimed_outcome(
         for place, cut in enumerate(cuts):
             if cut.opened:
                 cuts[place] = replace(cut, calibrated=calibrated(cut, [null[name, place] for null in kept]))
-    windows = tuple(_window_table(name, window, tests[name], tuple(tables[name])) for name, window in settled.items())
+    windows = tuple(
+        _window_table(configuration, name, each, tests[name], tables[name]) for name, each in settled.items()
+    )
     largest = largest_window(windows)
-    best = settled[largest.window]
-    counted = best.counts[best.selections.index(Selection(largest.cut, largest.by_ratio))]
+    # In a likelihood of weighted events the events of a signal would have no known unit: none is exported.
+    counting = largest_window(windows, weighted=False)
+    best = settled[counting.window]
+    counted = best.counts[best.selections.index(Selection(counting.cut))]
     templates = best.fits.fits.templates(best.fits.spectrum(counted), best.order, 0, True)
     return CwolaOutcome(windows, largest, len(sets) - len(kept), templates)
 
@@ -294,6 +286,10 @@ def background_model(configuration: CwolaConfiguration, values: npt.NDArray[np.f
     return edges, fits.fit(spectrum, choice.order).expected
 
 
+def _declared(name: str, of: Selection) -> CountedCut:
+    return CountedCut(fraction=of.fraction, by_ratio=of.by_ratio, selection=of.expression(name), opened=True)
+
+
 def _counted(
     configuration: CwolaConfiguration,
     name: str,
@@ -305,9 +301,7 @@ def _counted(
 ) -> CountedCut:
     """Return what is counted of a selection, or why it is not opened."""
     selection, counts, fits = window.selections[place], window.counts[place], window.fits
-    declared = CountedCut(
-        fraction=selection.fraction, by_ratio=selection.by_ratio, selection=selection.expression(name), opened=True
-    )
+    declared = _declared(name, selection)
     beside = float(counts.sum() - counts[fits.region])
     if beside < FEWEST_SIDEBAND_EVENTS:
         reason = f"its sidebands hold {beside:.3g} events, fewer than {FEWEST_SIDEBAND_EVENTS}"
@@ -315,7 +309,6 @@ def _counted(
     excess = _fitted(window, place)
     inside = window.window.holds(events.values)
     passed = ranked.ranks[inside] >= np.float32(1 - selection.fraction)
-    selecting = declared.selection is not None and not selection.by_ratio
     return replace(
         declared,
         counts=_shown(counts, fits.region, hide=False),
@@ -329,9 +322,9 @@ def _counted(
         p=fits.local_p(excess, window.order, window.spurious(place), (configuration.seed << 16) + 16 + place),
         # How much the events of a signal would weigh, no one knows without a model of it.
         limit=None if selection.by_ratio else _limit(configuration, window, counts, place, is_blind=False),
-        sculpting=sculpting_table(events.values[inside], passed, (window.window.begin, window.window.end))
-        if selecting
-        else None,
+        sculpting=None
+        if selection.fraction == 1
+        else sculpting_table(events.values[inside], passed, (window.window.begin, window.window.end)),
     )
 
 
@@ -339,8 +332,8 @@ def _fitted(window: WindowFits, place: int) -> RegionExcess:
     excess = window.fits.excess(window.counts[place], window.order, window.spurious(place))
     if excess is None or not np.isfinite(excess.z):
         raise SearchRefused(
-            f"the fit of {window.choice.label} to the sidebands of cut {window.selections[place].fraction:g} does not "
-            "come to an end"
+            f"the fit of {window.choice.label} to the sidebands of {window.selections[place].words()} does not come to "
+            "an end"
         )
     return excess
 
@@ -375,8 +368,12 @@ def _shown(counts: Numbers, region: int, *, hide: bool) -> tuple[float | None, .
     return tuple(None if hide and place == region else _whole(count) for place, count in enumerate(counts))
 
 
-def _window_table(name: str, window: WindowFits, test: MassTest, cuts: tuple[CountedCut, ...]) -> SearchedWindow:
+def _window_table(
+    configuration: CwolaConfiguration, name: str, window: WindowFits, test: MassTest, cuts: Sequence[CountedCut]
+) -> SearchedWindow:
     bounds = window.window
+    if configuration.likelihood_ratio == "first":
+        cuts = cuts[0], cuts[-1], *cuts[1:-1]
     return SearchedWindow(
         name=name,
         low=bounds.low,
@@ -387,5 +384,5 @@ def _window_table(name: str, window: WindowFits, test: MassTest, cuts: tuple[Cou
         tried=tried_table(window.choice),
         function=window.choice.label,
         mass_test=test,
-        cuts=cuts,
+        cuts=tuple(cuts),
     )

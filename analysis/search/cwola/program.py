@@ -145,7 +145,7 @@ def _stated(
     for name, window in declared.items():
         inside = window.holds(scored.events.values)
         ranked = scored.ranked[name].where(inside)
-        cuts = declared_selections(window.cuts, None)
+        cuts = declared_selections(window.cuts, weighted=False)
         if not np.array_equal(selected_counts(window, cuts, scored.events.values[inside], ranked), counts[name]):
             raise StatisticsFailed(
                 f"the spectra of {name} that the event loop filled differ from those of events.root; report this"

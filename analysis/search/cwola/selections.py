@@ -1,7 +1,8 @@
 """What the spectra of a window are made of: events of high rank, or all events by the likelihood ratio of their score.
 
 A cut throws away what it does not keep, and where features hardly tell a signal it loses more than it gains. Weights by
-the likelihood ratio of region to sidebands lose nothing then: they are nearly the same for all events.
+the likelihood ratio of region to sidebands lose little then, since they are nearly the same for all events; where a cut
+works well they gain less than it does. Both are compared for the Upsilon in arXiv:2502.14036.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.weak_supervision.ranked import RankedEvents, likelihood_ratios
+from models.weak_supervision.ranked import MOST_RATIO, RankedEvents, likelihood_ratios
 from models.weak_supervision.window import Window
 
 Numbers = npt.NDArray[np.float64]
 
 Priority = Literal["first", "last"]
-"""Whether weighted events are reported before the cuts that select events, or after them."""
+"""Whether weighted events are reported before the cuts that select events, or after them, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,25 @@ class Selection:
     fraction: float
     by_ratio: bool = False
 
+    def words(self) -> str:
+        """Name it in a message."""
+        return "weighted events" if self.by_ratio else f"cut {self.fraction:g}"
+
     def expression(self, window: str) -> str | None:
         """Write what it asks of an event, by the columns that the classifier of a window has; None for all events."""
         if self.by_ratio:
-            return f"weight score_{window} / (1 - score_{window})"
+            return f"weight min(score_{window} / (1 - score_{window}), {MOST_RATIO:g})"
         return None if self.fraction == 1 else f"rank_{window} >= {1 - self.fraction:g}"
 
 
-def declared_selections(cuts: Sequence[float], likelihood_ratio: Priority | None) -> tuple[Selection, ...]:
-    """Return the spectra that are declared, in the order in which they are reported; that of all events is the first.
+def declared_selections(cuts: Sequence[float], *, weighted: bool) -> tuple[Selection, ...]:
+    """Return the spectra that are declared: that of all events is the first, that of weighted events the last.
 
     Args:
         cuts: fractions that are kept, the first of which is 1.
-        likelihood_ratio: where weighted events come; None for none.
+        weighted: whether there is a spectrum of weighted events.
     """
-    plain, *selecting = (Selection(fraction) for fraction in cuts)
-    weighted = [Selection(1.0, by_ratio=True)] if likelihood_ratio else []
-    return (plain, *weighted, *selecting) if likelihood_ratio == "first" else (plain, *selecting, *weighted)
+    return (*(Selection(fraction) for fraction in cuts), *([Selection(1.0, by_ratio=True)] if weighted else []))
 
 
 def selected_counts(
@@ -80,3 +83,17 @@ def selected_counts(
         return np.bincount(kept, minlength=len(edges) - 1).astype(np.float64)
 
     return np.array([row(selection) for selection in selections])
+
+
+def scaled_spurious(spurious: Numbers, selection: Selection, counts: Numbers, place: int) -> Numbers | None:
+    """Return the error of a selection's signal by a spurious one, which is proportional to its events; None without.
+
+    Args:
+        spurious: error that all events have, shape (1,); empty without one.
+        selection: that is fitted.
+        counts: of all selections, shape (selections, bins); the first one has all events.
+        place: of the selection among these.
+    """
+    if not len(spurious):
+        return None
+    return spurious * (counts[place].sum() / counts[0].sum() if selection.by_ratio else selection.fraction)

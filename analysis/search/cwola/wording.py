@@ -27,7 +27,7 @@ def claimed_quote(configuration: CwolaConfiguration, record: CwolaRecord) -> str
     assert cut.z is not None
     return (
         f"In {record.observable} {window.low:g} to {window.high:g}, of {_which(cut)}, {_found_text(cut)} events are "
-        f"found where {expected_text(cut)} are expected from the sidebands: {cut.z:.2f} standard "
+        f"found where {expected_text(cut)} are expected from the sidebands{_unit(cut)}: {cut.z:.2f} standard "
         f"deviations before calibration.{before} {_calibration(cut, record)} {_everywhere(largest)} {_learned(record)} "
         f"{'The peak was known: nothing was blinded.' if configuration.known_peak else declared_words(record)}"
     )
@@ -40,6 +40,11 @@ def _which(cut: CountedCut) -> str:
     if cut.selection is None:
         return "all events"
     return f"the {100 * cut.fraction:g} % of the events that its classifier ranks highest"
+
+
+def _unit(cut: CountedCut) -> str:
+    """Say what weighted events are counted in."""
+    return " (sums of weights, in units of the sum of their squares over their sum)" if cut.by_ratio else ""
 
 
 def _found_text(cut: CountedCut) -> str:
@@ -57,9 +62,17 @@ def blinded_quote(record: CwolaRecord) -> str:
     return (
         f"Blinded: the sidebands alone were looked at, and no classifier was trained, since it would learn from the "
         f"region. {window.function} describes them; background events that are expected with the declared cuts between "
-        f"{window.low:g} and {window.high:g}: {expected}. The features do not tell the mass ({mass_words(window)}). "
+        f"{window.low:g} and {window.high:g}: {expected}."
+        f"{_weighted_later(window)} The features do not tell the mass ({mass_words(window)}). "
         "Repeat the command with --unblind to look at the data."
     )
+
+
+def _weighted_later(window: SearchedWindow) -> str:
+    """Say what a blinded search does not know yet, if it will weigh events."""
+    if not any(cut.by_ratio for cut in window.cuts):
+        return ""
+    return " All events will be weighted, too; what is expected of these is known once a classifier is trained."
 
 
 def events_text(events: float, digits: int = 4) -> str:
@@ -129,7 +142,7 @@ def _calibration(cut: CountedCut, record: CwolaRecord) -> str:
 
 def _everywhere(largest: LargestWindow) -> str:
     said = (
-        f"Over {largest.trials} trials of window and cut {_above_text(largest.above)} anywhere, global "
+        f"Over {largest.trials} trials of window and selection {_above_text(largest.above)} anywhere, global "
         f"{_p_text(largest.global_p, largest.above)}"
     )
     if largest.above:

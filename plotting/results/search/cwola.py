@@ -61,7 +61,7 @@ class CountedCut(Table):
         fraction: of events that it keeps.
         by_ratio: whether events are weighted by the likelihood ratio of their scores. All numbers of events are then in
             units of the sum of squared weights over the sum of weights, in which their variance is that of counts.
-        selection: what it asks of an event; None for all events.
+        selection: what it asks of an event, or how it weighs it; None for all events.
         opened: whether its spectrum was looked at; while blinded, whether it will be.
         reason: why not; None where it was.
         counts: events of each bin of the window; that of the region is None while blinded. While blinded a cut that was
@@ -112,7 +112,7 @@ class SearchedWindow(Table):
         tried: functions, on the sidebands of all events.
         function: the one that was chosen, for all cuts.
         mass_test: whether the features tell the mass.
-        cuts: the declared ones, the loosest first.
+        cuts: the declared ones in the order of the report; that of all events is the first.
     """
 
     name: str
@@ -144,7 +144,7 @@ class LargestWindow(Table):
         global_p: (1 + above) / (1 + sets): probability of at least this in any window and cut.
         above: sets whose own largest is at least as large.
         sets: background-only sets that went through the whole procedure.
-        trials: number of windows times cuts that were opened.
+        trials: number of cuts that were opened in all windows, weighted events among them.
         bound: number of trials times the probability of z: an extrapolation, which is quoted where no set is as large.
     """
 
@@ -179,8 +179,12 @@ class CwolaInputs(Inputs):
 
     @property
     def data_sha256(self) -> str:
-        """Checksum by which the events that were searched are known again: of the sample's files."""
-        sums = sorted(str(sha256) for sha256 in self.files.values())
+        """Checksum by which the events that were searched are known again: of the sample's files.
+
+        A file whose checksum is not known stands there by its path, so that its events are not told from those of
+        another file that has replaced it.
+        """
+        sums = sorted(sha256 or path for path, sha256 in self.files.items())
         return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 

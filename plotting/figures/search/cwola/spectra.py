@@ -51,6 +51,11 @@ class SpectraFigure(WindowFigure):
         """State the function, how well it describes the sidebands, and what was counted in the region."""
         window = self.window(facts)
         hidden = " The events in the region are blinded." if facts.status == "blinded" else ""
+        weighted = (
+            " Weighted events are sums of weights, in units of the sum of their squares over their sum."
+            if any(cut.by_ratio for cut in counted_cuts(window))
+            else ""
+        )
         told = [
             Markup("{}: {}; deviance of the sidebands {} for {} degrees of freedom").format(
                 share_words(cut), counted_words(cut), number_markup(cut.deviance), cut.ndf
@@ -59,8 +64,8 @@ class SpectraFigure(WindowFigure):
         ]
         return Markup(
             "Events over the width of each bin; the region is one bin. Pulls are by the errors of the counts alone; "
-            "the band is the error of what is expected in the region. The function is {}.{} {}."
-        ).format(window.function, hidden, Markup(". ").join(each[:1].upper() + each[1:] for each in told))
+            "the band is the error of what is expected in the region.{} The function is {}.{} {}."
+        ).format(weighted, window.function, hidden, Markup(". ").join(each[:1].upper() + each[1:] for each in told))
 
     def draw(self, data: CwolaRecord) -> Figure:
         """Draw it."""
