@@ -12,6 +12,7 @@ import pytest
 
 from analysis import find_anomalies, search_excess
 from analysis.errors import ConfigurationError, SearchRefused
+from analysis.search import tables
 from analysis.search.configuration import SearchConfiguration
 from analysis.search.events import CutEvents, SearchEvents
 from analysis.search.procedure import search_spectra
@@ -113,8 +114,9 @@ def test_a_deficit_everywhere_is_no_excess() -> None:
     assert said.startswith("There is no excess. The smallest deficit in mass")
 
 
-def test_few_events_have_no_extrapolated_probability() -> None:
-    """Toys alone tell a probability there, and the global one is not below the local one."""
+def test_few_events_have_no_extrapolated_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Toys alone tell a probability there, and the global one is not below the local one; limits are not looked at."""
+    monkeypatch.setattr(tables, "LIMIT_TOYS", 20)
     few = np.concatenate([falling(300, 60), np.full(5, 900.0)])
     outcome = searched(few, toys=40, parameters=(3, 4))
     largest = outcome.largest
