@@ -1,8 +1,8 @@
 // Simulated pairs of muons of 4.5 to 17 GeV with much momentum across the beam, as a trigger on muons finds them: pairs
 // of heavy flavour and of Drell-Yan, and a resonance among them. Lengths in cm, momenta in GeV.
 //
-// What a muon is drawn from, and the momentum of a pair, do not depend on the mass of the pair. Shapes and shares are
-// tuned by eye; rates are not simulated.
+// Neither the momentum of a pair nor the impact parameters and isolation of its muons depend on its mass. Shapes and
+// shares are tuned by eye; rates are not simulated.
 #pragma once
 
 #include "simulation/collision_simulation.hxx"
@@ -35,17 +35,17 @@ constexpr double kMinMass = 4.5, kMaxMass = 17, kMassScale = 6; // of the contin
 constexpr double kResonance = 9.4604;     // Upsilon(1S); PDG, PTEP 2022 (2022) 083C01
 constexpr double kMassResolution = 0.009; // relative
 
-constexpr double kMinPairPt = 40;                      // so that the thresholds of a trigger hardly depend on the mass
-constexpr double kContinuumPt = 15, kResonancePt = 30; // what the pT of a pair has beyond that, in the mean
+constexpr double kMinPairPt = 40; // thresholds on muons then take about the same share of the pairs of any mass
+constexpr double kContinuumPt = 15, kResonancePt = 30; // mean pT of a pair above that
 constexpr double kMaxPairRapidity = 2.2;
 
 // Shares of the continuum; the rest is heavy flavour of opposite sign.
 constexpr double kSameSign = 0.25, kDrellYan = 0.1;
 
-constexpr double kTight = 0.9;              // of the muons of a pair
+constexpr double kTight = 0.9;              // share of the muons of a pair that are tight
 constexpr double kAntiIsolation = 0.55;     // beyond which a muon counts as anti-isolated
-constexpr double kIsolationTail = 0.8;      // what the isolation of such a muon has beyond that, in the mean
-constexpr double kFake = 0.1, kFakePt = 10; // share of events with a third muon, which is not tight; its mean pT beyond 5
+constexpr double kIsolationTail = 0.8;      // mean isolation of such a muon above that
+constexpr double kFake = 0.1, kFakePt = 10; // share of events with a third muon, not tight; its mean pT above 5 GeV
 
 // How far from the vertex muons start, and how often they are anti-isolated.
 struct Origin {

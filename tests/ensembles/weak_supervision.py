@@ -19,7 +19,7 @@ from scipy.stats import ks_2samp
 from analysis.search.cwola.calibrated import calibrated
 from analysis.search.cwola.calibration import BackgroundOnly, calibrate
 from analysis.search.cwola.procedure import background_model, settle_windows, significances
-from analysis.search.cwola.selections import Selection, selected_counts
+from analysis.search.cwola.selections import SpectrumSelection, selected_counts
 from models.detectors.extra_trees import Positions
 from models.weak_supervision.forest import grow_trees, rank_held_out
 from models.weak_supervision.mass_test import SidebandAreas, mass_test
@@ -159,7 +159,7 @@ class HeldBack:
         sets: of the second half.
     """
 
-    selection: Selection
+    selection: SpectrumSelection
     mean: float
     width: float
     ks: float

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis.search.cwola.selections import Selection
+from analysis.search.cwola.selections import SpectrumSelection
 from tests.ensembles.plan import Plan
 from tests.ensembles.samples import Numbers, Sample, diluted_continuum, olympics, upsilon
 from tests.ensembles.weak_supervision import (
@@ -124,7 +124,7 @@ def _searches(plan: Plan, whole: int, samples: dict[str, list[Sample]]) -> Itera
         yield f"| {name} | mean | {means} |"
 
 
-def _selection_text(selection: Selection) -> str:
+def _selection_text(selection: SpectrumSelection) -> str:
     if selection.by_ratio:
         return "weighted"
     return "all events" if selection.fraction == 1 else f"{100 * selection.fraction:g} %"

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from analysis.search.cwola.selections import Selection, declared_selections, selected_counts
+from analysis.search.cwola.selections import SpectrumSelection, declared_selections, selected_counts
 from models.weak_supervision.ranked import MOST_RATIO, RankedEvents
 from models.weak_supervision.window import Window
 from rdf.cache import cache_folder
@@ -78,7 +78,7 @@ class BackgroundOnly:
             found[name] = selected_counts(window, self.selections(window), masses[inside], ranked)
         return found
 
-    def selections(self, window: Window) -> tuple[Selection, ...]:
+    def selections(self, window: Window) -> tuple[SpectrumSelection, ...]:
         """Return what is counted in a window."""
         return declared_selections(window.cuts, weighted=self.weighted)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from analysis.configuration import CLUSTER_HELP, AnalysisConfiguration, RunConfiguration, ThresholdRules
-from analysis.search.cwola.selections import Priority, Selection, declared_selections
+from analysis.search.cwola.selections import Priority, SpectrumSelection, declared_selections
 from analysis.search.declaration import (
     BackgroundFamily,
     CentreOfMassEnergy,
@@ -80,8 +80,8 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
     )
     likelihood_ratio: Priority | None = Field(
         None,
-        description="first or last: weigh all events by the classifier's likelihood ratio too, for signals that a cut "
-        "loses; reported before the cuts or after them, and the largest significance counts it like a cut",
+        description="first or last: beside the cuts, a spectrum of all events, weighted by the classifier's likelihood "
+        "ratio, for signals that a cut loses; it is reported before the cuts or after them, and is a trial like a cut",
     )
     folds: int = Field(
         5, ge=2, le=10, description="folds: an event is scored by trees that were trained on the others (default: 5)"
@@ -217,7 +217,7 @@ class CwolaConfiguration(Declaration, AnalysisConfiguration):
             )
         return {window_name(number): window for number, window in enumerate(found, start=1)}
 
-    def selections(self) -> tuple[Selection, ...]:
+    def selections(self) -> tuple[SpectrumSelection, ...]:
         """Return the spectra that are looked at in each window; that of weighted events is the last."""
         return declared_selections(self.cuts, weighted=self.likelihood_ratio is not None)
 

@@ -13,7 +13,7 @@ from analysis.search.cwola.calibrated import calibrated, largest_window
 from analysis.search.cwola.calibration import BackgroundOnly, Counts, calibrate
 from analysis.search.cwola.configuration import CwolaConfiguration
 from analysis.search.cwola.events import FeaturedEvents
-from analysis.search.cwola.selections import Selection, scaled_spurious
+from analysis.search.cwola.selections import SpectrumSelection, scaled_spurious
 from analysis.search.tables import LIMIT_TOYS, sculpting_table, tried_table
 from models.weak_supervision.ranked import RankedEvents
 from models.weak_supervision.window import Window
@@ -48,7 +48,7 @@ class WindowFits:
     window: Window
     fits: RegionFits
     choice: Choice
-    selections: tuple[Selection, ...]
+    selections: tuple[SpectrumSelection, ...]
     counts: Numbers
 
     @property
@@ -224,7 +224,7 @@ def claimed_outcome(
     # In a likelihood of weighted events the events of a signal would have no known unit: none is exported.
     counting = largest_window(windows, weighted=False)
     best = settled[counting.window]
-    counted = best.counts[best.selections.index(Selection(counting.cut))]
+    counted = best.counts[best.selections.index(SpectrumSelection(counting.cut))]
     templates = best.fits.fits.templates(best.fits.spectrum(counted), best.order, 0, True)
     return CwolaOutcome(windows, largest, len(sets) - len(kept), templates)
 
@@ -286,7 +286,7 @@ def background_model(configuration: CwolaConfiguration, values: npt.NDArray[np.f
     return edges, fits.fit(spectrum, choice.order).expected
 
 
-def _declared(name: str, of: Selection) -> CountedCut:
+def _declared(name: str, of: SpectrumSelection) -> CountedCut:
     return CountedCut(fraction=of.fraction, by_ratio=of.by_ratio, selection=of.expression(name), opened=True)
 
 

@@ -24,7 +24,7 @@ Priority = Literal["first", "last"]
 
 
 @dataclass(frozen=True)
-class Selection:
+class SpectrumSelection:
     """A spectrum that is declared.
 
     Attributes:
@@ -46,18 +46,19 @@ class Selection:
         return None if self.fraction == 1 else f"rank_{window} >= {1 - self.fraction:g}"
 
 
-def declared_selections(cuts: Sequence[float], *, weighted: bool) -> tuple[Selection, ...]:
+def declared_selections(cuts: Sequence[float], *, weighted: bool) -> tuple[SpectrumSelection, ...]:
     """Return the spectra that are declared: that of all events is the first, that of weighted events the last.
 
     Args:
         cuts: fractions that are kept, the first of which is 1.
         weighted: whether there is a spectrum of weighted events.
     """
-    return (*(Selection(fraction) for fraction in cuts), *([Selection(1.0, by_ratio=True)] if weighted else []))
+    selections = [SpectrumSelection(fraction) for fraction in cuts]
+    return (*selections, SpectrumSelection(1.0, by_ratio=True)) if weighted else tuple(selections)
 
 
 def selected_counts(
-    window: Window, selections: Sequence[Selection], values: npt.NDArray[np.float64], ranked: RankedEvents
+    window: Window, selections: Sequence[SpectrumSelection], values: npt.NDArray[np.float64], ranked: RankedEvents
 ) -> Numbers:
     """Return the events of each selection and bin of a window, shape (selections, bins).
 
@@ -74,7 +75,7 @@ def selected_counts(
     edges = window.edges()
     bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
 
-    def row(selection: Selection) -> Numbers:
+    def row(selection: SpectrumSelection) -> Numbers:
         if selection.by_ratio:
             weights = likelihood_ratios(ranked.scores)
             unit = (weights**2).sum() / weights.sum() if len(weights) else 1.0
@@ -85,7 +86,7 @@ def selected_counts(
     return np.array([row(selection) for selection in selections])
 
 
-def scaled_spurious(spurious: Numbers, selection: Selection, counts: Numbers, place: int) -> Numbers | None:
+def scaled_spurious(spurious: Numbers, selection: SpectrumSelection, counts: Numbers, place: int) -> Numbers | None:
     """Return the error of a selection's signal by a spurious one, which is proportional to its events; None without.
 
     Args:

@@ -34,7 +34,7 @@ def claimed_quote(configuration: CwolaConfiguration, record: CwolaRecord) -> str
 
 
 def _which(cut: CountedCut) -> str:
-    """Say which events a significance is that of."""
+    """Name the events in which an excess is looked for."""
     if cut.by_ratio:
         return "all events, weighted by the likelihood ratio that their classifier gives"
     if cut.selection is None:

@@ -1,4 +1,4 @@
-"""Published searches as configurations: all load, and their columns and cuts are those that uproot and vector give."""
+"""Files of published searches: each loads, and uproot with vector gives the same columns and cutflow."""
 
 from __future__ import annotations
 

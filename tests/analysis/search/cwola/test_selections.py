@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.search.cwola.selections import Selection, declared_selections, selected_counts
+from analysis.search.cwola.selections import SpectrumSelection, declared_selections, selected_counts
 from models.weak_supervision.ranked import MOST_RATIO, RankedEvents, likelihood_ratios
 from models.weak_supervision.window import Window
 
 WINDOW = Window(observable="mass", low=100, high=110, begin=90, end=120, cuts=[1.0, 0.25, 0.1])
 EDGES = [*np.linspace(90, 100, 11), *np.linspace(110, 120, 11)]
-WEIGHTED = Selection(1.0, by_ratio=True)
+WEIGHTED = SpectrumSelection(1.0, by_ratio=True)
 
 
 def test_counts_are_histograms_of_the_events_that_pass() -> None:
@@ -48,7 +48,7 @@ def test_weighted_events_fluctuate_like_counts() -> None:
 
 
 def test_weighted_events_come_last() -> None:
-    names = {Selection(1.0): "all", WEIGHTED: "weighted"}
+    names = {SpectrumSelection(1.0): "all", WEIGHTED: "weighted"}
     for weighted, more in ((False, []), (True, ["weighted"])):
         declared = declared_selections(WINDOW.cuts, weighted=weighted)
         assert [names.get(each, each.fraction) for each in declared] == ["all", 0.25, 0.1, *more]
